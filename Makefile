@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all the set-up on a fresh machine. See CONTRIBUTING.md.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check format docs lab bench fuzz clean
+
+demo: $(STAMP)  ## start a real broken service and diagnose it
+	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \
+	  echo "the report: $(CURDIR)/demo.html"; [ $$code -le 1 ] || exit $$code
+
+test: $(STAMP)  ## every test
+	$(BIN)/python -m pytest $(TESTS)
+
+check: $(STAMP)  ## lint, types, import contracts, docs current
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/docs.py --check
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(STAMP)  ## write docs/catalog.md anew
+	$(BIN)/python tools/docs.py
+
+lab: $(STAMP)  ## score the scenarios over seeds (long)
+	$(BIN)/python bench/lab.py
+
+bench: $(STAMP)  ## measure and write bench/RESULTS.md (long)
+	$(BIN)/python bench/run.py
+
+fuzz: $(STAMP)  ## fuzz the native reader with sanitizers (long)
+	native/fuzz/run.sh
+
+$(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*.cpp native/*.h)
+	@bash tools/setup.sh $(PYTHON) $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist

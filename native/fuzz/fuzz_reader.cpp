@@ -1,0 +1,113 @@
+// Feeds arbitrary bytes to the reader and checks what must hold for any input: every line is either
+// a record or skipped, the exported Arrow arrays are well formed, and reading the input in two
+// blocks gives the same counts as in one.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "reader.h"
+
+namespace {
+
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "does not hold: %s\n", what);
+  std::abort();
+}
+
+// Walks every offset and every code, so that a sanitizer sees each byte that a consumer would.
+std::size_t touch_text(const ArrowArray& array) {
+  const auto* offsets = static_cast<const std::int32_t*>(array.buffers[1]);
+  const auto* bytes = static_cast<const char*>(array.buffers[2]);
+  std::size_t sum = 0;
+  for (std::int64_t i = 0; i < array.length; ++i) {
+    require(offsets[i] <= offsets[i + 1], "offsets grow");
+    for (std::int32_t at = offsets[i]; at < offsets[i + 1]; ++at) sum += static_cast<unsigned char>(bytes[at]);
+  }
+  return sum;
+}
+
+void check_column(const ArrowArray& array, std::int64_t rows) {
+  require(array.length == rows, "every column has every row");
+  const auto* validity = static_cast<const std::uint8_t*>(array.buffers[0]);
+  std::int64_t nulls = 0;
+  for (std::int64_t i = 0; validity && i < rows; ++i) nulls += !(validity[i / 8] >> (i % 8) & 1);
+  require(nulls == array.null_count, "the null count is right");
+  if (!array.dictionary) {
+    if (array.n_buffers == 3) touch_text(array);
+    return;
+  }
+  const auto* codes = static_cast<const std::int32_t*>(array.buffers[1]);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    require(codes[i] >= 0 && (codes[i] == 0 || codes[i] < array.dictionary->length), "codes are in range");
+  }
+  touch_text(*array.dictionary);
+}
+
+std::int64_t check_batch(std::shared_ptr<const locard::Batch> batch) {
+  const auto rows = static_cast<std::int64_t>(batch->rows());
+  ArrowArrayStream stream;
+  locard::export_stream(std::move(batch), &stream);
+  ArrowSchema schema;
+  require(stream.get_schema(&stream, &schema) == 0, "there is a schema");
+  ArrowArray array;
+  require(stream.get_next(&stream, &array) == 0, "there is an array");
+  stream.release(&stream);  // arrays outlive their stream
+  if (array.release) {
+    require(array.length == rows && array.n_children == schema.n_children, "the array fits its schema");
+    for (std::int64_t i = 0; i < array.n_children; ++i) check_column(*array.children[i], rows);
+    array.release(&array);
+  } else {
+    require(rows == 0, "only an empty batch has no array");
+  }
+  schema.release(&schema);
+  return rows;
+}
+
+std::int64_t skipped(const locard::Reader& reader) {
+  std::int64_t lines = 0;
+  for (const auto& [reason, entry] : reader.skipped()) lines += entry.lines;
+  return lines;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  // An exact copy on the heap: reading past the end is then an error that is seen.
+  const std::vector<char> copy(data, data + size);
+  const std::string_view text(copy.data(), copy.size());
+  const locard::Limits limits{8, 3, 20};
+  locard::Reader whole(limits);
+  const std::int64_t rows = check_batch(whole.read(text));
+  require(rows == whole.records(), "records are counted");
+  require(whole.lines() == whole.records() + skipped(whole), "no line is lost");
+  require(whole.fields().size() <= limits.most_fields, "fields are bounded");
+
+  const std::size_t cut = text.find('\n', size / 2);
+  if (cut == std::string_view::npos) return 0;
+  locard::Reader halves(limits);
+  check_batch(halves.read(text.substr(0, cut + 1)));
+  check_batch(halves.read(text.substr(cut + 1)));
+  require(halves.lines() == whole.lines() && halves.records() == whole.records(), "blocks change nothing");
+  return 0;
+}
+
+#ifdef LOCARD_REPLAY
+// Without libFuzzer: replay the files that are named.
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    std::FILE* file = std::fopen(argv[i], "rb");
+    if (!file) return std::perror(argv[i]), 1;
+    std::vector<std::uint8_t> data;
+    std::uint8_t buffer[4096];
+    for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, file)) > 0;) data.insert(data.end(), buffer, buffer + n);
+    std::fclose(file);
+    LLVMFuzzerTestOneInput(data.data(), data.size());
+  }
+  std::printf("%d inputs replayed\n", argc - 1);
+  return 0;
+}
+#endif

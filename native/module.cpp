@@ -1,0 +1,78 @@
+// locard._native: what Python sees of the native code.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <tuple>
+
+#include "batch.h"
+#include "reader.h"
+
+namespace nb = nanobind;
+
+namespace {
+
+// A batch as Python holds it: `const` is lost in the binding, not in what can be done with it.
+struct PyBatch {
+  std::shared_ptr<const locard::Batch> batch;
+};
+
+void release_capsule(PyObject* capsule) {
+  auto* stream = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule, "arrow_array_stream"));
+  if (!stream) return;
+  if (stream->release) stream->release(stream);
+  delete stream;
+}
+
+nb::object stream_capsule(const PyBatch& self, nb::handle /*requested_schema*/) {
+  auto stream = std::make_unique<ArrowArrayStream>();
+  locard::export_stream(self.batch, stream.get());
+  PyObject* capsule = PyCapsule_New(stream.get(), "arrow_array_stream", release_capsule);
+  if (!capsule) {
+    stream->release(stream.get());
+    throw nb::python_error();
+  }
+  stream.release();
+  return nb::steal(capsule);
+}
+
+PyBatch read_block(locard::Reader& self, nb::bytes block) {
+  const std::string_view text(block.c_str(), block.size());
+  const nb::gil_scoped_release unlocked;  // `block` is immutable and held by the caller
+  return {self.read(text)};
+}
+
+nb::list skipped_lines(const locard::Reader& self) {
+  nb::list out;
+  for (const auto& [reason, entry] : self.skipped()) {
+    // Samples are repaired UTF-8, so this decodes whatever the log held.
+    out.append(nb::make_tuple(reason, entry.lines, entry.sample));
+  }
+  return out;
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+  m.doc() = "Native code of locard: the NDJSON reader of the logs wing.";
+
+  nb::class_<PyBatch>(m, "Batch", "The records of one block, for consumers of Arrow.")
+      .def("__arrow_c_stream__", &stream_capsule, nb::arg("requested_schema") = nb::none())
+      .def_prop_ro("rows", [](const PyBatch& self) { return self.batch->rows(); });
+
+  nb::class_<locard::Reader>(m, "Reader", "Reads newline-delimited JSON block by block.")
+      .def(
+          "__init__",
+          [](locard::Reader* self, std::size_t most_fields, int deepest, std::size_t sample_chars) {
+            new (self) locard::Reader({most_fields, deepest, sample_chars});
+          },
+          nb::kw_only(), nb::arg("most_fields"), nb::arg("deepest"), nb::arg("sample_chars"))
+      .def("read", &read_block, nb::arg("block"))
+      .def_prop_ro("lines", &locard::Reader::lines)
+      .def_prop_ro("records", &locard::Reader::records)
+      .def_prop_ro("skipped", &skipped_lines)
+      .def_prop_ro("fields", &locard::Reader::fields)
+      .def_prop_ro("fields_left_out", &locard::Reader::fields_left_out);
+}

@@ -1,0 +1,92 @@
+// Reads newline-delimited JSON into batches; a line that is none costs only itself.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "batch.h"
+
+namespace locard {
+
+struct Limits {
+  std::size_t most_fields = 256;
+  int deepest = 4;  // levels of objects that become fields
+  std::size_t sample_chars = 200;
+};
+
+// Lines that were not read, for one reason, and the first of them.
+struct Skipped {
+  std::int64_t lines = 0;
+  std::string sample;
+};
+
+class Reader {
+ public:
+  explicit Reader(Limits limits);
+  ~Reader();
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+  // The records of a block of whole lines; the last one may lack its newline.
+  std::shared_ptr<const Batch> read(std::string_view block);
+
+  std::int64_t lines() const { return lines_; }
+  std::int64_t records() const { return records_; }
+  const std::map<std::string, Skipped>& skipped() const { return skipped_; }
+  // Dotted name and column of every field that ever had a value, in the order of discovery.
+  const std::vector<std::pair<std::string, std::string>>& fields() const { return fields_; }
+  std::size_t fields_left_out() const { return left_out_.size(); }
+
+ private:
+  struct Node;
+  struct Parser;
+  struct Entry {
+    std::int32_t field;
+    std::uint32_t top;  // number of the top-level key that it came from
+    std::uint32_t number_end;  // for numbers: where their text ends in numbers_, else 0
+    std::string_view text;
+  };
+
+  void read_line(std::string_view line, const char* readable_end);
+  bool read_record(std::string_view json, const char* readable_end);
+  void keep_record();
+  void skip(const char* reason, std::string_view line);
+  Node* child_of(Node& node, std::string_view key);
+  std::int32_t field_of(Node& node);
+  void leave_out(std::string_view name, std::string_view key);
+  void add_text(Node* node, std::uint32_t top, std::string_view text);
+  bool add_number(Node* node, std::uint32_t top, std::string_view token);
+  void note_top_key(std::string_view key);
+  bool has_repeated_top_key();
+
+  Limits limits_;
+  std::unique_ptr<Parser> parser_;
+  std::unique_ptr<Node> root_;
+  std::size_t nodes_ = 0;
+  std::vector<std::pair<std::string, std::string>> fields_;
+  std::unordered_map<std::string, std::int32_t> by_name_;
+  std::unordered_set<std::uint64_t> left_out_;
+  std::map<std::string, Skipped> skipped_;
+  std::int64_t lines_ = 0;
+  std::int64_t records_ = 0;
+
+  // Of the line at hand.
+  std::vector<Entry> entries_;
+  std::vector<std::uint64_t> top_keys_;  // hashes
+  std::vector<std::pair<std::uint64_t, std::size_t>> sorted_keys_;
+  std::vector<bool> overruled_;  // by top-level key, where one stands twice
+  std::string numbers_;
+  std::string repaired_, salvaged_, padded_;
+  // Of the block at hand.
+  std::shared_ptr<Batch> batch_;
+  std::vector<Column*> columns_;  // by field, null where the block has no value yet
+};
+
+}  // namespace locard

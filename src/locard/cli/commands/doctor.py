@@ -1,0 +1,68 @@
+"""What can be done here: extensions, tools and capabilities, and what is missing.
+
+Each missing part says what it would add and how to get it. Nothing is installed or changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from locard import __version__, catalogue
+from locard.cli import common
+from locard.model.errors import ExitCode
+
+if TYPE_CHECKING:
+    import argparse
+
+    from locard.guard.capability import Check
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    common.output_arguments(parser, ("text", "json"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit 0 when everything is there, 4 when something is missing."""
+    from locard.guard import capability  # noqa: PLC0415 - keeps `--help` quick
+    from locard.report import document  # noqa: PLC0415
+
+    checks = capability.checks()
+    listed = {
+        kind: [(e.name, e.layer, e.summary()) for e in catalogue.entries(kind)]
+        for kind in ("probe", "rule", "scenario", "command")
+    }
+    if args.output == "json":
+        body = {
+            "schema": document.SCHEMA,
+            "kind": "doctor",
+            "version": __version__,
+            "capabilities": [
+                {"name": c.name, "works": c.works, "adds": c.adds, "detail": c.detail, "get": c.get}
+                for c in checks
+            ],
+            **{
+                f"{kind}s": [{"name": n, "layer": layer, "summary": s} for n, layer, s in rows]
+                for kind, rows in listed.items()
+            },
+        }
+        sys.stdout.write(document.dumps(body) + "\n")
+    else:
+        _text(checks, listed)
+    return ExitCode.NOTHING_FOUND if all(c.works for c in checks) else ExitCode.PARTIAL
+
+
+def _text(checks: tuple[Check, ...], listed: dict[str, list[tuple[str, str | None, str]]]) -> None:
+    print(f"locard {__version__} on Python {sys.version.split()[0]}\n\ncapabilities")
+    for check in checks:
+        print(f"  {'yes' if check.works else 'NO ':<4} {check.name:<16} {check.detail}")
+        if not check.works:
+            print(f"       {'':<16} adds: {check.adds}\n       {'':<16} get:  {check.get}")
+    for kind, rows in listed.items():
+        print(f"\n{kind}s")
+        for name, layer, words in rows:
+            where = f"{layer + '/' if layer else ''}{name}"
+            print(f"  {where:<28} {words}")
+    missing = [c.name for c in checks if not c.works]
+    print(f"\nmissing: {', '.join(missing)}" if missing else "\nnothing is missing")

@@ -1,0 +1,156 @@
+"""The record of past investigations: list, show, replay, verify, erase.
+
+`last` stands for the newest incident.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from locard.cli import common
+from locard.model.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from locard.ledger.state import StateDirectory
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "action",
+        choices=("list", "show", "replay", "verify", "output", "erase"),
+        nargs="?",
+        default="list",
+        help="list (default); show the report; replay: judge the record anew, with no target;"
+        " verify the hash chain; output: print a stored output; erase one, leaving a tombstone",
+    )
+    parser.add_argument("incident", nargs="?", default="last", help="an incident id, or last")
+    parser.add_argument("--head", metavar="HASH", help="verify: this entry must be in the record")
+    parser.add_argument(
+        "--digest", help="output, erase: the output's SHA-256, as the report cites it"
+    )
+    parser.add_argument("--reason", help="erase: why, for the record")
+    common.output_arguments(parser, ("text", "json", "markdown", "html"))
+    common.state_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the action says."""
+    from locard.ledger.state import StateDirectory  # noqa: PLC0415 - keeps `--help` quick
+
+    state = StateDirectory.find(args.state)
+    actions = {"list": _list, "verify": _verify, "output": _output, "erase": _erase}
+    return actions.get(args.action, _show)(state, args)
+
+
+def _list(state: StateDirectory, args: argparse.Namespace) -> int:
+    from locard.report import document  # noqa: PLC0415
+
+    incidents = state.incidents()
+    if args.output == "json":
+        body = [{"incident": i, "ledger": str(state.ledger_path(i))} for i in incidents]
+        print(document.dumps({"schema": document.SCHEMA, "kind": "incidents", "incidents": body}))
+    else:
+        print("\n".join(incidents) or f"no incident in {state.path}")
+    return ExitCode.NOTHING_FOUND
+
+
+def _show(state: StateDirectory, args: argparse.Namespace) -> int:
+    from locard.investigate.replay import replay  # noqa: PLC0415
+    from locard.report import render, terminal  # noqa: PLC0415
+
+    with state.open(args.incident) as ledger:
+        again = replay(ledger)
+    found = again.investigation
+    if args.output == "text":
+        terminal.show(found, tz=args.tz, color=not args.no_color)
+    else:
+        sys.stdout.write(render.render(found, args.output, ExitCode.NOTHING_FOUND, tz=args.tz))
+    if args.action == "replay":
+        words = (
+            "the same findings as at the time"
+            if again.same
+            else (
+                f"{len(found.findings)} findings where {len(again.recorded)} were recorded at the time:"
+                " this version of locard judges the same evidence otherwise"
+            )
+        )
+        sys.stderr.write(f"replayed with no target: {words}\n")
+        return ExitCode.NOTHING_FOUND if again.same else ExitCode.FINDINGS
+    return ExitCode.NOTHING_FOUND
+
+
+def _verify(state: StateDirectory, args: argparse.Namespace) -> int:
+    from locard.report import document  # noqa: PLC0415
+
+    with state.open(args.incident) as ledger:
+        verified = ledger.verify(args.head)
+        name = ledger.path.name
+    if args.output == "json":
+        print(
+            document.dumps(
+                {
+                    "schema": document.SCHEMA,
+                    "kind": "verified",
+                    "entries": verified.entries,
+                    "outputs": verified.outputs,
+                    "erased": verified.erased,
+                    "head": verified.head,
+                }
+            )
+        )
+    else:
+        print(
+            f"{name} verifies: {verified.entries} entries in one chain, {verified.outputs} outputs"
+            f" as they were stored, {verified.erased} erased.\nhead {verified.head}"
+        )
+    return ExitCode.NOTHING_FOUND
+
+
+def _output(state: StateDirectory, args: argparse.Namespace) -> int:
+    with state.open(args.incident) as ledger:
+        content = ledger.output(_digest(state, args))
+    if content is None:
+        sys.stderr.write("erased on request; its tombstone is all that is left\n")
+        return ExitCode.NOTHING_FOUND
+    if sys.stdout.isatty():
+        from locard.report.plain import safe  # noqa: PLC0415
+
+        print(safe(content.decode("utf-8", "replace"), lines=True))
+    else:
+        sys.stdout.buffer.write(content)
+    return ExitCode.NOTHING_FOUND
+
+
+def _erase(state: StateDirectory, args: argparse.Namespace) -> int:
+    if not args.reason:
+        raise UsageError("no reason given", "the record keeps why", "Pass --reason TEXT.")
+    with state.open(args.incident, write=True) as ledger:
+        entry = ledger.erase(_digest(state, args), args.reason)
+    print(f"erased at {time.strftime('%FT%T%z', time.localtime(entry.at))}; tombstone {entry.hash}")
+    return ExitCode.NOTHING_FOUND
+
+
+def _digest(state: StateDirectory, args: argparse.Namespace) -> str:
+    """The one stored output whose digest begins as given."""
+    if not args.digest:
+        raise UsageError("no output named", "an output has a digest", "Pass --digest PREFIX.")
+    with state.open(args.incident) as ledger:
+        cited = {
+            ran[stream]
+            for entry in ledger.entries("evidence")
+            for ran in entry.body["ran"]
+            for stream in ("stdout", "stderr")
+        }
+    fitting = sorted(d for d in cited if d.startswith(args.digest))
+    if len(fitting) != 1:
+        raise UsageError(
+            f"{args.digest!r} names {len(fitting)} outputs",
+            "it must name one",
+            "Digests stand in: locard incident show -o json",
+        )
+    return str(fitting[0])

@@ -1,0 +1,116 @@
+"""Run the whole method on a target: logs, metrics, runtime, kernel, host; one record, a verdict.
+
+Logs and metrics are found from the target's open files and listening sockets unless they are
+named. Nothing is changed on the target; --dry-run shows exactly what would run.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from locard.cli import common
+from locard.guard.budget import Budget, parse_duration
+from locard.guard.command import Impact
+from locard.model.errors import ExitCode, UsageError
+from locard.model.investigation import Question
+
+if TYPE_CHECKING:
+    import argparse
+
+    from locard.guard.gate import Gate
+    from locard.model.investigation import Investigation
+    from locard.model.target import Context
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("target", help="pid/4242, proc/gunicorn, unit/payment.service, host/local")
+    parser.add_argument(
+        "--logs", action="append", default=[], metavar="SOURCE", help="a log file, or - for stdin"
+    )
+    parser.add_argument(
+        "--metrics", action="append", default=[], metavar="URL", help="an exposition endpoint"
+    )
+    parser.add_argument("--budget", default="3m", metavar="TIME", help="time box (default 3m)")
+    parser.add_argument(
+        "--since", default="10m", metavar="TIME", help="window of interest (default 10m)"
+    )
+    parser.add_argument(
+        "--allow",
+        default="samples",
+        metavar="IMPACT",
+        help="highest impact: reads, samples (default), pauses, injects",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would run; run nothing")
+    parser.add_argument("--html", metavar="PATH", help="write the HTML report there")
+    parser.add_argument("--incident", metavar="ID", help="add to an incident of this id")
+    common.output_arguments(parser, ("text", "json", "markdown", "html"))
+    common.state_argument(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Investigate; the exit code says what came of it."""
+    from locard.investigate import start  # noqa: PLC0415 - keeps `--help` quick
+
+    question = Question(
+        ref=args.target,
+        logs=tuple(args.logs),
+        metrics=tuple(args.metrics),
+        budget_s=parse_duration(args.budget),
+        window_s=parse_duration(args.since),
+        allow=Impact.parse(args.allow).word,
+    )
+    if question.budget_s <= 0:
+        raise UsageError("the budget is zero", "nothing can run in no time", "Pass --budget 3m.")
+    began = common.process_began()
+    context, gate = start.prepare(question)
+    if args.dry_run:
+        return _dry_run(context, gate, args)
+    found = start.investigate(
+        question,
+        context,
+        gate,
+        start.Options(
+            state=args.state,
+            incident=args.incident,
+            listener=common.progress(args),
+            budget=Budget(question.budget_s),
+            began=began,
+        ),
+    )
+    code = exit_code(found)
+    _show(found, code, args)
+    return code
+
+
+def exit_code(found: Investigation) -> int:
+    """Partial beats findings, findings beat none."""
+    if found.partial:
+        return ExitCode.PARTIAL
+    return ExitCode.FINDINGS if found.findings else ExitCode.NOTHING_FOUND
+
+
+def _dry_run(context: Context, gate: Gate, args: argparse.Namespace) -> int:
+    from locard.investigate.plan import planned  # noqa: PLC0415
+    from locard.report import document, plan  # noqa: PLC0415
+
+    every = planned(context, gate)
+    if args.output == "json":
+        print(document.dumps(document.plan_document(every)))
+    else:
+        print(plan.text(context, every), end="")
+    return ExitCode.NOTHING_FOUND
+
+
+def _show(found: Investigation, code: int, args: argparse.Namespace) -> None:
+    from locard.report import render  # noqa: PLC0415
+
+    if args.html:
+        common.write_file(args.html, render.html(found, tz=args.tz))
+    if args.output == "text":
+        from locard.report import terminal  # noqa: PLC0415
+
+        terminal.show(found, tz=args.tz, color=not args.no_color, report=args.html)
+    else:
+        sys.stdout.write(render.render(found, args.output, code, tz=args.tz))

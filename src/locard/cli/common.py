@@ -1,0 +1,120 @@
+"""What several commands share: common flags, progress on standard error, writing files."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import zoneinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from locard.model.errors import StateError, UsageError
+from locard.report.plain import safe
+
+if TYPE_CHECKING:
+    import argparse
+
+    from locard.investigate.run import Listener
+    from locard.model.evidence import Evidence, Layer
+    from locard.model.finding import Finding
+    from locard.model.target import Skip
+
+
+def output_arguments(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
+    """`-o`, `--tz`, `--no-color`, `-q`."""
+    parser.add_argument(
+        "-o",
+        dest="output",
+        choices=formats,
+        default=formats[0],
+        metavar="FORMAT",
+        help=", ".join(formats),
+    )
+    parser.add_argument("--tz", type=zone, help="show times in this zone (default: local)")
+    parser.add_argument("--no-color", action="store_true", help="as NO_COLOR")
+    parser.add_argument("-q", dest="quiet", action="store_true", help="no progress on stderr")
+
+
+def state_argument(parser: argparse.ArgumentParser) -> None:
+    """`--state`."""
+    parser.add_argument("--state", metavar="DIR", help="state directory (default: LOCARD_STATE)")
+
+
+def zone(name: str) -> zoneinfo.ZoneInfo:
+    """A time zone by its IANA name, for argparse."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(
+            f"no time zone {name!r}", "zones have IANA names", "Write for example Europe/Berlin."
+        ) from error
+
+
+def process_began() -> float:
+    """Unix time at which this process began, interpreter start-up included."""
+    try:
+        start = int(Path("/proc/self/stat").read_bytes().rpartition(b")")[2].split()[19])
+        uptime = float(Path("/proc/uptime").read_text("ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return time.time()
+    return time.time() - (uptime - start / os.sysconf("SC_CLK_TCK"))
+
+
+def write_file(path: str, text: str) -> None:
+    """Write a file that the user named; raises StateError."""
+    try:
+        Path(path).write_text(text, "utf-8")
+    except OSError as error:
+        raise StateError(
+            f"cannot write {path}",
+            error.strerror or str(error),
+            "The record is safe: locard incident show last -o html",
+        ) from error
+
+
+def progress(args: argparse.Namespace) -> Listener:
+    """The listener that the flags ask for."""
+    return _Quiet() if args.quiet else _Progress()
+
+
+class _Quiet:
+    """Says only what cannot wait."""
+
+    def began(self, layer: Layer, probe: str) -> None:
+        """Nothing."""
+
+    def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
+        """Nothing."""
+
+    def skipped(self, layer: Layer, probe: str, skip: Skip) -> None:
+        """Nothing."""
+
+    def found(self, finding: Finding) -> None:
+        """Nothing."""
+
+    def warned(self, text: str) -> None:
+        """One line."""
+        sys.stderr.write(f"locard: {safe(text)}\n")
+
+
+class _Progress(_Quiet):
+    """One line for each piece of evidence, skipped probe and new finding."""
+
+    def __init__(self) -> None:
+        self._start = process_began()
+
+    def _line(self, mark: str, layer: str, text: str) -> None:
+        spent = time.time() - self._start
+        sys.stderr.write(f"{spent:6.1f} s  {mark:<8} {layer:<8} {safe(text)}\n")
+        sys.stderr.flush()
+
+    def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
+        mark = f"{evidence.id} stored" if recorded else f"{evidence.id} (unrecorded)"
+        self._line(mark, evidence.layer, f"{evidence.probe}: {headline}")
+
+    def skipped(self, layer: Layer, probe: str, skip: Skip) -> None:
+        self._line("skipped", layer, f"{probe}: {skip.why}. To unlock: {skip.unlock}")
+
+    def found(self, finding: Finding) -> None:
+        self._line("finding", finding.layer, f"{finding.rule}: {finding.title}")

@@ -1,0 +1,123 @@
+"""The command line: finds the command by file name, maps errors to exit codes, nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING, cast
+
+from locard import __version__, catalogue
+from locard.model.errors import ExitCode, LocardError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn, Protocol
+
+    class Command(Protocol):
+        """What a file in cli/commands offers; its docstring's first line is the help line."""
+
+        def arguments(self, parser: argparse.ArgumentParser) -> None:
+            """Declare the arguments."""
+
+        def run(self, args: argparse.Namespace) -> int:
+            """Do it; returns the exit code."""
+
+
+_EPILOG = """\
+A target is written KIND/NAME: pid/4242, proc/gunicorn, unit/payment.service, host/local.
+`locard TARGET` is short for `locard investigate TARGET`.
+Exit codes: 0 nothing found, 1 findings, 2 usage, 3 not reachable or not permitted, 4 partial.
+"""
+_TARGET_KINDS = ("pid/", "proc/", "unit/", "host/", "container/", "pod/", "deployment/")
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are locard errors."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, "the command line does not fit", f"See: {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Never lets a traceback through."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except LocardError as error:
+        return _complain(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return ExitCode.PARTIAL
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): end quietly, as other tools do.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.NOTHING_FOUND
+    except Exception as error:  # noqa: BLE001 - the last net: a bug, said as one
+        return _internal(error)
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and words[0].startswith(_TARGET_KINDS):
+        words.insert(0, "investigate")
+    name = next((w for w in words if not w.startswith("-")), None)
+    if name is None or words[0] in {"-h", "--help", "--version"}:
+        return _top(words)
+    module = catalogue.entry("command", name).load()
+    command = cast("Command", module)
+    parser = _Parser(
+        prog=f"locard {name}",
+        description=(module.__doc__ or "").strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    command.arguments(parser)
+    words.remove(name)
+    return command.run(parser.parse_args(words))
+
+
+def _top(words: list[str]) -> int:
+    parser = _Parser(
+        prog="locard",
+        description="Production debugging without a debugger.",
+        epilog=_EPILOG + _commands(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="locard COMMAND [ARGUMENTS]",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"locard {__version__}")
+    parser.parse_args(words)
+    parser.print_help()
+    return ExitCode.NOTHING_FOUND if words else ExitCode.USAGE
+
+
+def _commands() -> str:
+    every = (f"  {e.name:<12} {e.summary()}" for e in catalogue.entries("command"))
+    return "\n".join(["", "commands:", *every])
+
+
+def _complain(error: LocardError) -> int:
+    from locard.report.plain import safe  # noqa: PLC0415 - only when something went wrong
+
+    sys.stderr.write(f"locard: {safe(error.what)}\n  why:  {safe(error.why, lines=True)}\n")
+    sys.stderr.write(f"  next: {safe(error.next_step)}\n")
+    return error.exit_code
+
+
+def _internal(error: Exception) -> int:
+    import traceback  # noqa: PLC0415 - only when something went wrong
+
+    from locard.report.plain import safe  # noqa: PLC0415
+
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    sys.stderr.write(
+        f"locard: internal error: {safe(f'{type(error).__name__}: {error}')}\n"
+        f"  why:  a bug in locard, at {where.filename.rpartition('locard/')[2]}:{where.lineno}\n"
+        "  next: what was stored is safe (locard incident list); please report this with the"
+        " command that you ran. LOCARD_DEBUG=1 shows the whole traceback.\n"
+    )
+    if os.environ.get("LOCARD_DEBUG"):
+        traceback.print_exception(error)
+    return ExitCode.INTERNAL

@@ -1,0 +1,184 @@
+"""Commands: argv tuples with impact, residue and a time bound, made from declared templates."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+from locard.model.errors import RefusedError, UsageError
+
+
+class Impact(IntEnum):
+    """What a command does to the target, mildest first (DESIGN §1.2)."""
+
+    READS = 0
+    SAMPLES = 1
+    PAUSES = 2
+    INJECTS = 3
+
+    @property
+    def word(self) -> str:
+        """The name as users write it after `--allow`."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, word: str) -> Impact:
+        """The impact class of a word; raises UsageError."""
+        try:
+            return cls[word.upper()]
+        except KeyError:
+            words = ", ".join(i.word for i in cls)
+            raise UsageError(
+                f"no impact class {word!r}", f"the classes are {words}", "Pick one."
+            ) from None
+
+
+# What a placeholder may hold. None can begin with '-', so no value becomes an option.
+_PATTERNS = {
+    "pid": re.compile(r"[1-9][0-9]{0,9}"),
+    "int": re.compile(r"[0-9]{1,12}"),
+    "number": re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?"),
+    "path": re.compile(r"/[^\0]*"),
+    "source": re.compile(r"-|[^-\0][^\0]*"),
+    "url": re.compile(r"https?://[^\s\0]+"),
+    "word": re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.:@/+-]*"),
+}
+_PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+):(?P<type>[a-z]+)(?P<many>\*?)\}")
+
+Via = Literal["exec", "http"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing to run: made by `Template.fill` and by nothing else.
+
+    `program` names a reader of locard's own (`kernel/_reader.py`) whose source is given to the
+    interpreter on standard input, so that it travels over any transport and leaves no file.
+    """
+
+    argv: tuple[str, ...]
+    impact: Impact
+    bound_s: float
+    residue: tuple[str, ...]
+    max_bytes: int
+    via: Via
+    program: str | None
+    stdin: bool
+    by_hand: str
+    pids: tuple[int, ...]
+    template: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A pause between two commands of one plan, in seconds. Runs nothing."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The declaration of a command: an argv with typed placeholders.
+
+    Placeholders are `{name:type}`, one to an argument, possibly inside a longer one
+    (`/proc/{pid:pid}/fd`); `{name:type*}` repeats its argument for each value. Types: pid, int,
+    number, path, source, url, word. `by_hand` is what an engineer would type for the same.
+    """
+
+    argv: tuple[str, ...]
+    impact: Impact
+    bound_s: float
+    by_hand: str = ""
+    residue: tuple[str, ...] = ()
+    max_bytes: int = 4 << 20
+    via: Via = "exec"
+    program: str | None = None
+    stdin: bool = False  # the child inherits locard's standard input
+    needs: str | None = field(default=None)  # executable that must be there; how to get it
+
+    def fill(self, **values: str | float | tuple[str | int, ...]) -> Command:
+        """The command with its placeholders filled; raises RefusedError on a value that misfits."""
+        argv: list[str] = []
+        pids: list[int] = []
+        for part in self.argv:
+            argv.extend(_fill_part(part, values, pids))
+        by_hand = self.by_hand or shlex.join(argv)
+        for name, value in values.items():
+            shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            # People paste this into a shell: what came from outside is quoted.
+            by_hand = by_hand.replace("{" + name + "}", shlex.quote(shown))
+        return Command(
+            argv=tuple(argv),
+            impact=self.impact,
+            bound_s=self.bound_s,
+            residue=self.residue,
+            max_bytes=self.max_bytes,
+            via=self.via,
+            program=self.program,
+            stdin=self.stdin,
+            by_hand=by_hand,
+            pids=tuple(dict.fromkeys(pids)),
+            template=self,
+        )
+
+    def made(self, command: Command) -> bool:
+        """Whether this template could have made the command: every field, every argument."""
+        same = (
+            command.impact == self.impact
+            and command.bound_s <= self.bound_s
+            and command.residue == self.residue
+            and command.max_bytes == self.max_bytes
+            and command.via == self.via
+            and command.program == self.program
+            and command.stdin == self.stdin
+        )
+        return same and _matches(self.argv, command.argv)
+
+
+def _fill_part(
+    part: str, values: dict[str, str | float | tuple[str | int, ...]], pids: list[int]
+) -> list[str]:
+    found = _PLACEHOLDER.search(part)
+    if found is None:
+        return [part]
+    name, kind, many = found["name"], found["type"], found["many"]
+    given = values[name]
+    items = given if isinstance(given, tuple) else (given,)
+    if not many and len(items) != 1:
+        raise RefusedError(f"{name} has {len(items)} values", "it takes one", "Report this bug.")
+    out = []
+    for item in items:
+        text = str(item)
+        if not _PATTERNS[kind].fullmatch(text):
+            raise RefusedError(
+                f"{text!r} is no {kind}",
+                f"the argument {part!r} takes a {kind}",
+                "Nothing was run.",
+            )
+        if kind == "pid":
+            pids.append(int(text))
+        out.append(part[: found.start()] + text + part[found.end() :])
+    return out
+
+
+def _matches(parts: tuple[str, ...], argv: tuple[str, ...]) -> bool:
+    if not parts:
+        return not argv
+    head, rest = parts[0], parts[1:]
+    found = _PLACEHOLDER.search(head)
+    if found is None:
+        return bool(argv) and argv[0] == head and _matches(rest, argv[1:])
+    pattern = re.compile(
+        re.escape(head[: found.start()])
+        + f"(?:{_PATTERNS[found['type']].pattern})"
+        + re.escape(head[found.end() :])
+    )
+    if found["many"]:
+        upto = 0
+        while upto < len(argv) and pattern.fullmatch(argv[upto]):
+            upto += 1
+        return any(_matches(rest, argv[k:]) for k in range(upto, -1, -1))
+    return bool(argv) and bool(pattern.fullmatch(argv[0])) and _matches(rest, argv[1:])

@@ -1,0 +1,105 @@
+"""The policy file: a ceiling on impact that no flag raises.
+
+    max_impact = "samples"          # for everything
+
+    [[limit]]
+    target = "unit/payment*"        # shell pattern over the target as written; optional
+    user = "alice"                  # optional
+    max_impact = "reads"
+
+The strictest limit that fits holds. The file must belong to root and be writable by root only.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import stat
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from locard.guard.command import Impact
+from locard.model.errors import NotPermittedError, UsageError
+
+POLICY_PATH = Path("/etc/locard/policy.toml")
+_GROUP_OR_WORLD_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One ceiling and whom it is for."""
+
+    max_impact: Impact
+    target: str = "*"
+    user: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All limits of one file; an empty policy caps nothing."""
+
+    limits: tuple[Limit, ...] = ()
+    path: Path | None = None
+
+    def cap(self, target: str, user: str) -> tuple[Impact, str]:
+        """The highest impact permitted for a target and a user, and the reason in words."""
+        fitting = [
+            limit.max_impact
+            for limit in self.limits
+            if fnmatch.fnmatchcase(target, limit.target) and fnmatch.fnmatchcase(user, limit.user)
+        ]
+        if not fitting:
+            return Impact.INJECTS, "no policy limits it"
+        cap = min(fitting)
+        return cap, f"{self.path} allows {cap.word} for {target} and {user}"
+
+
+def read_policy(path: Path = POLICY_PATH, *, owner: int = 0) -> Policy:
+    """The policy in the file, an empty one where there is none.
+
+    Raises NotPermittedError if the file is not `owner`'s alone to write, UsageError if it is not
+    a policy. A policy that cannot be read stops locard: guessing would loosen it.
+    """
+    try:
+        mode = path.stat()
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        return Policy()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotPermittedError(
+            f"cannot read the policy {path}", str(error), "Ask its owner to make it readable."
+        ) from error
+    if mode.st_uid != owner or mode.st_mode & _GROUP_OR_WORLD_WRITABLE:
+        raise NotPermittedError(
+            f"the policy {path} cannot be trusted",
+            "it must belong to root and be writable by root only",
+            f"Run: sudo chown root:root {path} && sudo chmod 644 {path}",
+        )
+    try:
+        return Policy(_limits(tomllib.loads(text)), path)
+    except (tomllib.TOMLDecodeError, UsageError, TypeError, AttributeError) as error:
+        raise UsageError(f"the policy {path} is not valid", str(error), "Mend the file.") from error
+
+
+def _limits(data: dict[str, Any]) -> tuple[Limit, ...]:
+    _only(data, {"max_impact", "limit"})
+    limits = [Limit(Impact.parse(data["max_impact"]))] if "max_impact" in data else []
+    for entry in data.get("limit", ()):
+        _only(entry, {"max_impact", "target", "user"})
+        if "max_impact" not in entry:
+            raise UsageError("a limit has no max_impact", "it would limit nothing", "Add one.")
+        limits.append(
+            Limit(
+                Impact.parse(entry["max_impact"]), entry.get("target", "*"), entry.get("user", "*")
+            )
+        )
+    return tuple(limits)
+
+
+def _only(data: dict[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(data) - known)
+    if unknown:
+        raise UsageError(
+            f"unknown key {unknown[0]!r}", f"known are {', '.join(sorted(known))}", "Mend the file."
+        )

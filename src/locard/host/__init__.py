@@ -1,0 +1,1 @@
+"""The read-only checklist of the host, one probe a file."""

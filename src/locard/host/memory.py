@@ -1,0 +1,221 @@
+"""Memory: what is left, what waits to be written, pressure, swap, and the target's own limit.
+
+Shows: MemAvailable against MemTotal, Dirty and Writeback against the kernel's threshold, memory
+  pressure (PSI), swap, and for each memory cgroup of the target (v1 or v2, ancestors included)
+  its working set against its limit.
+How: reads /proc/meminfo, /proc/pressure/memory, /proc/sys/vm/dirty_ratio and the cgroups' memory.*
+  files.
+Impact: reads. Two greps over small files.
+Limits: one moment. Pressure needs a kernel with PSI (4.20 and later, not disabled); without it the
+  reading is unknown. Verdicts: available under 10 % of the total is a warning and under 5 %
+  critical, since reclaim then competes with work; a working set (usage without inactive file
+  pages, as the kubelet counts it) over 90 % of its limit warns and over 97 % is critical, because
+  one allocation from there is an OOM kill; all tasks stalled 5 % of the time warns, 20 % is
+  critical; written data waiting at 80 % of the dirty threshold warns, since writers block at it.
+Source: proc(5); Linux Documentation/accounting/psi.rst, admin-guide/cgroup-v2.rst.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.guard.command import Impact, Template
+from locard.host import _files
+from locard.model import semconv
+from locard.model.evidence import Output, Scope
+from locard.model.facts import Reading, Readings
+from locard.probe import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from locard.model.facts import Fact
+    from locard.model.target import Context, Skip
+    from locard.probe import Step
+
+_MEMINFO = "/proc/meminfo"
+_PRESSURE = "/proc/pressure/memory"
+_DIRTY = "/proc/sys/vm/dirty_ratio"
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+_V2 = ("memory.max", "memory.current", "memory.pressure")
+_STAT = "memory.stat"
+_NO_LIMIT = 1 << 60  # cgroup v1 says "none" with a number near 2**63
+
+SYSTEM = Template(("grep", "-s", "-H", "", _MEMINFO, _PRESSURE, _DIRTY), Impact.READS, 3.0)
+LIMITS = Template(
+    (
+        "grep",
+        "-s",
+        "-H",
+        "^[0-9]\\|^max\\|^some\\|^full\\|inactive_file",
+        "/dev/null",
+        "{file:path*}",
+    ),
+    Impact.READS,
+    3.0,
+)
+COMMANDS = (SYSTEM, LIMITS)
+
+
+def applies(context: Context) -> Skip | None:  # noqa: ARG001 - every host has memory
+    """Always."""
+    return None
+
+
+def scope(context: Context) -> Scope:
+    """The host, and the cgroups of the target's processes."""
+    return Scope(pids=context.target.pids, note="the whole host and the target's cgroups")
+
+
+def plan(context: Context) -> Generator[Step, Output, None]:
+    """The system's files, then those of the cgroups that the target is in."""
+    yield SYSTEM.fill()
+    files = tuple(
+        path
+        for directory in context.memory_cgroups
+        for path in _files.of_version(directory, (*_V1, _STAT), (*_V2, _STAT))
+    )
+    if files:
+        yield LIMITS.fill(file=files)
+
+
+def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
+    """The readings of the system and of each cgroup that has a limit."""
+    if not outputs:
+        return ()
+    files = _files.by_file(outputs)
+    readings = (*_system(files), *_cgroups(files))
+    return (Readings(readings),) if readings else ()
+
+
+def _system(files: dict[str, list[str]]) -> Iterator[Reading]:
+    info = {k: v * 1024 for k, v in _files.fields(files.get(_MEMINFO, ())).items()}
+    total, left = info.get("MemTotal"), info.get("MemAvailable")
+    if total and left is not None:
+        used = 1 - left / total
+        yield Reading(
+            semconv.SYSTEM_MEMORY_AVAILABLE,
+            "system",
+            left,
+            "By",
+            total,
+            _files.above(used, 0.90, 0.95),
+            f"{left / total:.0%} of {total >> 20} MiB is available",
+        )
+        yield _dirty(info, left, _files.whole("".join(files.get(_DIRTY, ()))))
+    else:
+        yield Reading(semconv.SYSTEM_MEMORY_AVAILABLE, "system", 0.0, "By", None, "unknown")
+    yield _pressure("system", files.get(_PRESSURE))
+    swap, free = info.get("SwapTotal"), info.get("SwapFree")
+    if swap and free is not None:
+        share = 1 - free / swap
+        yield Reading(
+            semconv.SYSTEM_PAGING_UTILIZATION,
+            "system",
+            round(share, 4),
+            "1",
+            1.0,
+            "warning" if share >= 0.8 else "ok",  # noqa: PLR2004 - nearly full: OOM comes next
+            f"{(swap - free) >> 20} of {swap >> 20} MiB of swap used",
+        )
+
+
+def _dirty(info: dict[str, int], left: int, ratio: int | None) -> Reading:
+    waiting = info.get("Dirty", 0) + info.get("Writeback", 0)
+    limit = left * ratio / 100 if ratio else None
+    verdict: _files.Verdict = "unknown"
+    if "Dirty" in info and limit:
+        verdict = _files.above(waiting / limit, 0.8, 1.0)
+    return Reading(
+        semconv.SYSTEM_MEMORY_DIRTY,
+        "system",
+        waiting,
+        "By",
+        limit,
+        verdict,
+        "written data that waits for a disk (Dirty and Writeback)",
+    )
+
+
+def _pressure(subject: str, lines: list[str] | None) -> Reading:
+    seen = _files.pressure(lines or ())
+    if "full" not in seen:
+        return Reading(
+            semconv.SYSTEM_MEMORY_PRESSURE, subject, 0.0, "%", None, "unknown", "no pressure file"
+        )
+    return Reading(
+        semconv.SYSTEM_MEMORY_PRESSURE,
+        subject,
+        seen["full"],
+        "%",
+        None,
+        _files.above(seen["full"], 5.0, 20.0),
+        f"of the last 10 s all tasks stalled for memory; some did {seen.get('some', 0.0):g} %",
+    )
+
+
+def _cgroups(files: dict[str, list[str]]) -> Iterator[Reading]:
+    for path in [p for p in files if p.rpartition("/")[2] in {_V1[0], _V2[0]}]:
+        base, _, name = path.rpartition("/")
+        limit = _files.whole("".join(files[path]))
+        usage = _files.whole(
+            "".join(files.get(f"{base}/{(_V1 if name == _V1[0] else _V2)[1]}", ()))
+        )
+        if limit is None or limit >= _NO_LIMIT or not limit:
+            continue
+        subject = _files.cgroup_subject(base)
+        if usage is None:
+            yield Reading(semconv.CONTAINER_WORKING_SET, subject, 0.0, "By", limit, "unknown")
+            continue
+        stat = _files.fields(files.get(f"{base}/{_STAT}", ()))
+        cache = stat.get("total_inactive_file", stat.get("inactive_file", 0))
+        working = max(0, usage - cache)
+        yield Reading(
+            semconv.CONTAINER_WORKING_SET,
+            subject,
+            working,
+            "By",
+            limit,
+            _files.above(working / limit, 0.90, 0.97),
+            f"{working / limit:.0%} of its limit of {limit >> 20} MiB",
+        )
+        if files.get(f"{base}/memory.pressure"):
+            yield _pressure(subject, files[f"{base}/memory.pressure"])
+
+
+_GREP = ("grep", "-s", "-H", "", _MEMINFO, _PRESSURE, _DIRTY)
+_POD = "/sys/fs/cgroup/kubepods/pod1"
+_SYSTEM_TEXT = """/proc/meminfo:MemTotal:       16384000 kB
+/proc/meminfo:MemAvailable:    1000000 kB
+/proc/meminfo:Dirty:              1200 kB
+/proc/meminfo:Writeback:             0 kB
+/proc/meminfo:SwapTotal:       1000000 kB
+/proc/meminfo:SwapFree:         100000 kB
+/proc/pressure/memory:some avg10=31.00 avg60=2.00 avg300=0.50 total=1
+/proc/pressure/memory:full avg10=22.50 avg60=2.00 avg300=0.50 total=1
+/proc/sys/vm/dirty_ratio:20
+"""
+_CGROUP_TEXT = f"""{_POD}/memory.max:104857600
+{_POD}/memory.current:104857600
+{_POD}/memory.stat:inactive_file 1048576
+"""
+
+SAMPLES = (
+    Sample(
+        (
+            Output(_GREP, _SYSTEM_TEXT.encode()),
+            Output(
+                ("grep", f"{_POD}/memory.max", f"{_POD}/memory.current", f"{_POD}/memory.stat"),
+                _CGROUP_TEXT.encode(),
+            ),
+        ),
+        (
+            "value=1024000000, unit='By', limit=16777216000, verdict='warning'",
+            "value=22.5, unit='%', limit=None, verdict='critical'",
+            "subject='cgroup /kubepods/pod1', value=103809024",
+            "99% of its limit of 100 MiB",
+            "878 of 976 MiB of swap used",
+        ),
+    ),
+    Sample((Output(_GREP, b"", exit_code=2),), ("verdict='unknown'",)),
+)

@@ -1,0 +1,157 @@
+"""OOM kills: who was killed for memory in the last hour, and what the cgroups of the target count.
+
+Shows: kills by the OOM killer in the kernel's log of the last hour, with the process that died and
+  whether a cgroup's limit or the host ran out; how many since boot; the target's cgroups' counts.
+How: reads /proc/vmstat, /proc/uptime, memory.events or memory.oom_control, and runs dmesg.
+Impact: reads.
+Limits: dmesg needs CAP_SYSLOG where kernel.dmesg_restrict is set; without it a count since boot
+  has no time and the verdict is unknown. Its times drift from the clock over suspends. The ring
+  buffer forgets. Verdicts: a kill within the hour is critical if it hit a cgroup of the target,
+  else a warning; a count of the target's cgroup above zero warns.
+Source: proc(5), dmesg(1); Linux mm/oom_kill.c for the wording, admin-guide/cgroup-v2.rst.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locard.guard.command import Impact, Template
+from locard.host import _files
+from locard.model import semconv
+from locard.model.evidence import Output, Scope
+from locard.model.facts import Reading, Readings
+from locard.probe import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from locard.model.facts import Fact
+    from locard.model.target import Context, Skip
+    from locard.probe import Step
+
+_VMSTAT, _UPTIME = "/proc/vmstat", "/proc/uptime"
+_HOUR_S = 3600.0
+
+SYSTEM = Template(("grep", "-s", "-H", "^oom_kill\\|^[0-9]", _VMSTAT, _UPTIME), Impact.READS, 3.0)
+KERNEL_LOG = Template(("dmesg",), Impact.READS, 3.0, max_bytes=8 << 20)
+EVENTS = Template(
+    ("grep", "-s", "-H", "^oom_kill ", "/dev/null", "{file:path*}"), Impact.READS, 3.0
+)
+COMMANDS = (SYSTEM, KERNEL_LOG, EVENTS)
+
+_V1, _V2 = "memory.oom_control", "memory.events"
+_ROOTS = (
+    "/sys/fs/cgroup",
+    "/sys/fs/cgroup/unified",
+    "/sys/fs/cgroup/memory",
+)  # all the host: no cgroup of the target
+_KILLED = re.compile(
+    r"^(?:<\d+>)?\[\s*(?P<at>\d+\.\d+)\][^\n]*?"
+    r"(?P<memcg>Memory cgroup out of memory|Out of memory|oom-kill)[^\n]*?"
+    r"[Kk]illed? process (?P<pid>\d+) \((?P<name>[^)\n]*)\)",
+    re.MULTILINE,
+)
+
+
+def applies(context: Context) -> Skip | None:  # noqa: ARG001 - every host can run out of memory
+    """Always."""
+    return None
+
+
+def scope(context: Context) -> Scope:
+    """The host, and the cgroups of the target's processes."""
+    return Scope(pids=context.target.pids, note="the whole host and the target's cgroups")
+
+
+def plan(context: Context) -> Generator[Step, Output, None]:
+    """Counters, the kernel log, and the counters of the cgroups that the target is in."""
+    yield SYSTEM.fill()
+    yield KERNEL_LOG.fill()
+    files = tuple(
+        path
+        for directory in context.memory_cgroups
+        for path in _files.of_version(directory, (_V1,), (_V2,))
+    )
+    if files:
+        yield EVENTS.fill(file=files)
+
+
+def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
+    """A reading of the host and one of each cgroup that counts kills."""
+    if not outputs:
+        return ()
+    files = _files.by_file(outputs)
+    log = next((o for o in outputs if _files.program(o) == "dmesg"), None)
+    cgroups = list(_cgroups(files))
+    counted = any(r.value > 0 for r in cgroups)
+    return (Readings((_host(files, log, target_hit=counted), *cgroups)),)
+
+
+def _host(files: dict[str, list[str]], log: Output | None, *, target_hit: bool) -> Reading:
+    name, subject, unit = semconv.SYSTEM_OOM_KILLS, "system, last hour", "{process}"
+    since_boot = _files.fields(files.get(_VMSTAT, ())).get("oom_kill")
+    uptime = " ".join(files.get(_UPTIME, ())).split()
+    if since_boot == 0:
+        return Reading(name, subject, 0, unit, None, "ok", "none since boot")
+    readable = log is not None and log.exit_code == 0 and log.stdout
+    if log is None or not readable or not uptime:
+        count = "an unknown number" if since_boot is None else str(since_boot)
+        detail = f"{count} since boot; when is not known, the kernel log is not readable"
+        return Reading(name, subject, since_boot or 0, unit, None, "unknown", detail)
+    now = float(uptime[0]) if re.fullmatch(r"\d+(\.\d+)?", uptime[0]) else 0.0
+    recent = [k for k in _KILLED.finditer(log.text) if now - float(k["at"]) <= _HOUR_S]
+    if not recent:
+        detail = f"{'unknown' if since_boot is None else since_boot} since boot"
+        return Reading(name, subject, 0, unit, None, "ok", detail)
+    in_cgroup = recent[-1]["memcg"].startswith("Memory cgroup")
+    detail = "; ".join(
+        f"{k['name']} (pid {k['pid']}) {now - float(k['at']):.0f} s ago" for k in recent[-3:]
+    ) + (", by a cgroup's limit" if in_cgroup else ", the host ran out")
+    verdict: _files.Verdict = "critical" if target_hit else "warning"
+    return Reading(name, subject, len(recent), unit, None, verdict, detail)
+
+
+def _cgroups(files: dict[str, list[str]]) -> Iterator[Reading]:
+    for path, lines in files.items():
+        base, _, name = path.rpartition("/")
+        count = _files.fields(lines).get("oom_kill")
+        if name not in {_V1, _V2} or count is None or base in _ROOTS:
+            continue
+        subject = _files.cgroup_subject(base)
+        verdict: _files.Verdict = "warning" if count else "ok"
+        detail = "since the cgroup was made"
+        yield Reading(
+            semconv.CONTAINER_OOM_KILLS, subject, count, "{process}", None, verdict, detail
+        )
+
+
+_SYSTEM_ARGV = ("grep", "-s", "-H", "^oom_kill", _VMSTAT, _UPTIME)
+_LOG = b"""[    1.339317] EXT4-fs (vda): mounted filesystem
+[ 9000.100000] Memory cgroup out of memory: Killed process 4242 (gunicorn) total-vm:1kB, anon-rss:1kB
+"""
+
+SAMPLES = (
+    Sample(
+        (
+            Output(_SYSTEM_ARGV, b"/proc/vmstat:oom_kill 2\n/proc/uptime:9100.00 1.00\n"),
+            Output(("dmesg",), _LOG),
+            Output(
+                ("grep", "/sys/fs/cgroup/memory/a/memory.oom_control"),
+                b"/sys/fs/cgroup/memory/a/memory.oom_control:oom_kill 1\n",
+            ),
+        ),
+        (
+            "value=1, unit='{process}', limit=None, verdict='critical'",
+            "gunicorn (pid 4242) 100 s ago, by a cgroup",
+            "subject='cgroup /memory/a'",
+        ),
+    ),
+    Sample(
+        (
+            Output(_SYSTEM_ARGV, b"/proc/vmstat:oom_kill 2\n/proc/uptime:9100.00 1.00\n"),
+            Output(("dmesg",), b"", b"Operation not permitted", exit_code=1),
+        ),
+        ("verdict='unknown'", "2 since boot; when is not known"),
+    ),
+)

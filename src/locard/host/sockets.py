@@ -1,0 +1,285 @@
+"""Sockets: TCP states of the target, listen queues that overflow, retransmits.
+
+Shows: how many TCP sockets of the target's processes are in which state, connections that wait to
+  be accepted, listen-queue overflows and retransmits between two readings, sockets of the host.
+How: reads /proc/net/sockstat and, in the target's network namespace, /proc/PID/net/{netstat,snmp},
+  which socket inodes its processes hold (/proc/PID/fd) and /proc/PID/net/{tcp,tcp6}; then again.
+Impact: reads. The TCP tables cost the kernel about 1 ms for each 1,000 connections.
+Limits: counters of netstat and snmp are of the whole namespace, not of the target. Other users'
+  processes need CAP_SYS_PTRACE. The backlog of a listener is not in /proc: net.core.somaxconn, its
+  upper bound, is shown. The readings are a second apart, since a client whose connection is dropped
+  tries again after one. Verdicts: any overflow between them is critical (a client is being refused
+  or delayed by seconds); connections waiting to be accepted in both readings warn; over 1 % of
+  segments retransmitted warns, over 5 % is critical (throughput of TCP collapses between them), but
+  fewer than 5 retransmits are chance whatever share they are; 50 or more in CLOSE_WAIT, and more
+  than established ones, warn: the peers hung up and the program does not close; 3 or more that are
+  in SYN_SENT in both readings, each the same one, warn: a peer does not answer.
+Source: proc(5), tcp(7), listen(2); Linux net/ipv4/proc.c for the counters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from locard.guard.command import Impact, Template, Wait
+from locard.host import _files
+from locard.model import semconv
+from locard.model.evidence import Output, Scope
+from locard.model.facts import Reading, Readings
+from locard.probe import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from locard.model.facts import Fact
+    from locard.model.target import Context, Skip
+    from locard.probe import Step
+
+_SOCKSTAT = "/proc/net/sockstat"
+_SOMAXCONN = "/proc/sys/net/core/somaxconn"
+_STATE_NAMES = (
+    "ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN "
+    "CLOSING NEW_SYN_RECV"
+)
+_STATES = _STATE_NAMES.split()
+_MAX_PAUSE_S = 1.0
+_MANY_CLOSE_WAIT = 50
+_MANY_SYN_SENT = 3
+_LEAST_RETRANSMITS = 5  # one or two come by chance, and are over 1 % of a quiet second
+
+SYSTEM = Template(("grep", "-s", "-H", "", _SOCKSTAT, _SOMAXCONN), Impact.READS, 3.0)
+HELD = Template(
+    ("find", "/proc/{pid:pid*}/fd", "-lname", "socket:*", "-printf", "%h %l\\n"),
+    Impact.READS,
+    5.0,
+    by_hand="for p in {pid}; do ls -l /proc/$p/fd; done | grep socket",
+    max_bytes=16 << 20,
+)
+TABLES = Template(
+    (
+        "grep",
+        "-s",
+        "-H",
+        "",
+        "/proc/{pid:pid}/net/netstat",
+        "/proc/{pid:pid}/net/snmp",
+        "/proc/{pid:pid}/net/tcp",
+        "/proc/{pid:pid}/net/tcp6",
+    ),
+    Impact.READS,
+    5.0,
+    max_bytes=32 << 20,
+)
+COMMANDS = (SYSTEM, HELD, TABLES)
+
+_HELD_LINE = re.compile(r"^/proc/(\d+)/fd socket:\[(\d+)\]$", re.MULTILINE)
+
+
+def applies(context: Context) -> Skip | None:  # noqa: ARG001 - the host's own count is always there
+    """Always."""
+    return None
+
+
+def scope(context: Context) -> Scope:
+    """The target's processes, and the counters of their network namespace."""
+    return Scope(pids=context.target.pids, note="counters are of the whole network namespace")
+
+
+def plan(context: Context) -> Generator[Step, Output, None]:
+    """The host's count; then the target's sockets and counters, twice."""
+    yield SYSTEM.fill()
+    if not context.target.pids:
+        return
+    pids = context.target.pids
+    yield HELD.fill(pid=pids)
+    yield TABLES.fill(pid=str(pids[0]))
+    yield Wait(min(context.pause_s, _MAX_PAUSE_S))
+    yield TABLES.fill(pid=str(pids[0]))
+
+
+def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
+    """Readings of the host, of the namespace and of each process that holds TCP sockets."""
+    if not outputs:
+        return ()
+    readings = list(_system(_files.by_file(outputs[:1])))
+    tables = [
+        _files.by_file([o])
+        for o in outputs[1:]
+        if _files.program(o) == "grep" and o.stdout and not o.truncated
+    ]
+    held = [o for o in outputs if _files.program(o) == "find"]
+    somaxconn = _files.whole("".join(_files.by_file(outputs[:1]).get(_SOMAXCONN, [])))
+    if held:
+        readings += _counters(tables)
+        readings += _processes(held[0], tables, somaxconn)
+    return (Readings(tuple(readings)),)
+
+
+def _system(files: dict[str, list[str]]) -> Iterator[Reading]:
+    text = "\n".join(files.get(_SOCKSTAT, []))
+    found = re.search(r"^TCP: inuse (\d+) orphan (\d+) tw (\d+)", text, re.MULTILINE)
+    name = semconv.SYSTEM_CONNECTIONS
+    if found is None:
+        yield Reading(name, "system", 0.0, "{connection}", None, "unknown")
+        return
+    detail = f"TCP in use; {found[3]} in TIME_WAIT, {found[2]} orphans"
+    yield Reading(name, "system", int(found[1]), "{connection}", None, "ok", detail)
+
+
+def _pairs(files: dict[str, list[str]], suffix: str) -> dict[str, int]:
+    """The two-line tables of netstat and snmp: names, then values."""
+    lines = next((v for p, v in files.items() if p.endswith(suffix)), [])
+    found: dict[str, int] = {}
+    for names, values in zip(lines[::2], lines[1::2], strict=False):
+        table = names.partition(":")[0]
+        for name, value in zip(names.split()[1:], values.split()[1:], strict=False):
+            if value.lstrip("-").isdigit():
+                found[f"{table}.{name}"] = int(value)
+    return found
+
+
+def _grew(tables: list[dict[str, list[str]]], suffix: str, name: str) -> int | None:
+    if len(tables) < 2:  # noqa: PLR2004 - then and now
+        return None
+    then, now = _pairs(tables[0], suffix).get(name), _pairs(tables[-1], suffix).get(name)
+    return None if then is None or now is None else max(0, now - then)
+
+
+def _counters(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
+    overflows = _grew(tables, "/netstat", "TcpExt.ListenOverflows")
+    name, subject = semconv.SYSTEM_LISTEN_OVERFLOWS, "network namespace"
+    if overflows is None:
+        yield Reading(name, subject, 0.0, "{connection}", None, "unknown")
+    else:
+        verdict: _files.Verdict = "critical" if overflows else "ok"
+        detail = "connections that found the accept queue full, between the readings"
+        yield Reading(name, subject, overflows, "{connection}", None, verdict, detail)
+    again, sent = _grew(tables, "/snmp", "Tcp.RetransSegs"), _grew(tables, "/snmp", "Tcp.OutSegs")
+    name = semconv.SYSTEM_TCP_RETRANSMITS
+    if again is None or sent is None:
+        yield Reading(name, subject, 0.0, "1", None, "unknown")
+    else:
+        share = again / max(sent, 1)
+        verdict = _files.above(share, 0.01, 0.05) if again >= _LEAST_RETRANSMITS else "ok"
+        detail = f"{again} of {sent} segments between the readings"
+        yield Reading(name, subject, round(share, 5), "1", None, verdict, detail)
+
+
+def _sockets(files: dict[str, list[str]]) -> dict[str, tuple[str, int, str]]:
+    """Inode -> (state, receive queue, local address in hexadecimal)."""
+    found = {}
+    for path, lines in files.items():
+        if not path.endswith(("/tcp", "/tcp6")):
+            continue
+        for line in lines[1:]:
+            part = line.split()
+            try:
+                state = _STATES[int(part[3], 16) - 1]
+                found[part[9]] = (state, int(part[4].partition(":")[2], 16), part[1])
+            except (IndexError, ValueError):
+                continue
+    return found
+
+
+def _processes(
+    held: Output, tables: list[dict[str, list[str]]], somaxconn: int | None
+) -> Iterator[Reading]:
+    owners: dict[str, list[str]] = {}
+    for found in _HELD_LINE.finditer(held.text):
+        owners.setdefault(found[2], []).append(found[1])
+    seen = [_sockets(files) for files in tables]
+    asked = [a.split("/")[2] for a in held.argv if re.fullmatch(r"/proc/\d+/fd", a)]
+    if not seen:
+        yield Reading(semconv.PROCESS_CONNECTIONS, "target", 0, "{connection}", None, "unknown")
+        return
+    counts = _by_pid(seen[-1], owners)
+    # Only a socket that has not moved on between the readings waits for a peer that is silent.
+    stuck = _by_pid(
+        {i: s for i, s in seen[-1].items() if i in seen[0] and seen[0][i][0] == s[0]}, owners
+    )
+    for pid in asked:
+        if pid in counts:
+            unanswered = stuck.get(pid, Counter())["SYN_SENT"] if len(seen) > 1 else 0
+            yield _states(pid, counts[pid], unanswered)
+    yield from _listeners(seen, owners, somaxconn)
+
+
+def _by_pid(
+    sockets: dict[str, tuple[str, int, str]], owners: dict[str, list[str]]
+) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for inode, (state, _, _) in sockets.items():
+        for pid in owners.get(inode, ()):
+            found.setdefault(pid, Counter())[state] += 1
+    return found
+
+
+def _states(pid: str, now: Counter[str], unanswered: int) -> Reading:
+    detail = ", ".join(f"{n} {state}" for state, n in now.most_common(6))
+    close_wait = now["CLOSE_WAIT"]
+    leaks = close_wait >= _MANY_CLOSE_WAIT and close_wait > now["ESTABLISHED"]
+    return Reading(
+        semconv.PROCESS_CONNECTIONS,
+        f"pid {pid}",
+        sum(now.values()),
+        "{connection}",
+        None,
+        "warning" if leaks or unanswered >= _MANY_SYN_SENT else "ok",
+        detail,
+    )
+
+
+def _listeners(
+    seen: list[dict[str, tuple[str, int, str]]],
+    owners: dict[str, list[str]],
+    somaxconn: int | None,
+) -> Iterator[Reading]:
+    for inode, (state, queued, local) in seen[-1].items():
+        if state != "LISTEN" or inode not in owners:
+            continue
+        before = seen[0].get(inode, (state, 0, local))[1]
+        port = int(local.rpartition(":")[2], 16)
+        yield Reading(
+            semconv.PROCESS_ACCEPT_QUEUE,
+            f"port {port}",
+            queued,
+            "{connection}",
+            somaxconn,
+            "warning" if min(before, queued) > 0 and len(seen) > 1 else "ok",
+            f"connections that wait to be accepted, {before} in the reading before",
+        )
+
+
+_TCP = """/proc/7/net/tcp:  sl  local_address rem_address   st tx_queue rx_queue
+/proc/7/net/tcp:   0: 0100007F:1F90 00000000:0000 0A 00000000:00000005 00:0 0  0 0 11 1
+/proc/7/net/tcp:   1: 0100007F:1F91 0100007F:2222 01 00000000:00000000 00:0 0  0 0 12 1
+"""
+_NETSTAT = """/proc/7/net/netstat:TcpExt: SyncookiesSent ListenOverflows
+/proc/7/net/netstat:TcpExt: 0 4
+/proc/7/net/snmp:Tcp: RtoAlgorithm OutSegs RetransSegs
+/proc/7/net/snmp:Tcp: 1 1000 10
+"""
+_NETSTAT_LATER = _NETSTAT.replace("0 4", "0 9").replace("1000 10", "2000 110")
+_TABLES = ("grep", "/proc/7/net/netstat", "/proc/7/net/snmp", "/proc/7/net/tcp")
+_SYSTEM_TEXT = f"{_SOCKSTAT}:TCP: inuse 31 orphan 0 tw 9 alloc 40 mem 2\n{_SOMAXCONN}:4096\n"
+
+SAMPLES = (
+    Sample(
+        (
+            Output(("grep", _SOCKSTAT, _SOMAXCONN), _SYSTEM_TEXT.encode()),
+            Output(("find", "/proc/7/fd"), b"/proc/7/fd socket:[11]\n/proc/7/fd socket:[12]\n"),
+            Output(_TABLES, (_NETSTAT + _TCP).encode()),
+            Output(_TABLES, (_NETSTAT_LATER + _TCP).encode()),
+        ),
+        (
+            "value=31, unit='{connection}'",
+            "value=5, unit='{connection}', limit=None, verdict='critical'",
+            "100 of 1000 segments",
+            "1 LISTEN, 1 ESTABLISHED",
+            "subject='port 8080', value=5, unit='{connection}', limit=4096, verdict='warning'",
+        ),
+    ),
+    Sample((Output(("grep", _SOCKSTAT), b""),), ("verdict='unknown'",)),
+)

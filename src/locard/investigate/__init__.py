@@ -1,0 +1,1 @@
+"""Target resolution, the order of the layers, the budget, the contributing factors."""

@@ -1,0 +1,102 @@
+"""From the record to the conclusions: the same function serves the live run and the replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from locard import catalogue
+from locard.investigate import activities, factors
+from locard.model.evidence import Layer, Status
+from locard.model.finding import Case, Finding, Severity
+from locard.model.investigation import Investigation, LayerState, ProbeRun, Question, Timings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from locard.model.evidence import Evidence, Identity
+    from locard.model.target import Target
+
+    Judge = Callable[[Case], Iterator[Finding]]
+
+_SEVERITY = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The first entry of an investigation in the ledger."""
+
+    version: str
+    incident: str
+    question: Question
+    target: Target
+    identity: Identity
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Its last entry."""
+
+    ended: float
+    partial: tuple[str, ...]
+    timings: Timings
+    redacted: int
+
+
+def judge(case: Case) -> tuple[Finding, ...]:
+    """What every rule of the catalogue finds, most severe first, numbered f1, f2 and so on."""
+    found: list[Finding] = []
+    for entry in catalogue.entries("rule"):
+        found.extend(cast("Judge", entry.load().judge)(case))
+    found.sort(key=lambda f: (_SEVERITY.index(f.severity), f.rule, f.title))
+    return tuple(replace(f, id=f"f{n}") for n, f in enumerate(found, 1))
+
+
+def conclude(
+    opened: Opened,
+    closed: Closed,
+    runs: Sequence[ProbeRun],
+    evidence: Sequence[Evidence],
+    *,
+    ledger: str | None,
+    head: str | None,
+) -> Investigation:
+    """The investigation with its findings, factors and activities; pure but for importing rules."""
+    case = Case(opened.target.ref, closed.ended, tuple(evidence))
+    findings = judge(case)
+    return Investigation(
+        version=opened.version,
+        incident=opened.incident,
+        ledger=ledger,
+        head=head,
+        question=opened.question,
+        target=opened.target,
+        identity=opened.identity,
+        started=opened.started,
+        ended=closed.ended,
+        partial=closed.partial,
+        layers=tuple(_layer(layer, runs) for layer in Layer),
+        evidence=tuple(evidence),
+        findings=findings,
+        contributing_factors=factors.ranked(findings),
+        activities=activities.observed(case),
+        timings=closed.timings,
+        redacted=closed.redacted,
+    )
+
+
+def _layer(layer: Layer, runs: Iterable[ProbeRun]) -> LayerState:
+    mine = tuple(r for r in runs if r.layer is layer)
+    states = {r.status for r in mine}
+    if states & {Status.PARTIAL.value, Status.FAILED.value}:
+        return LayerState(layer, "partial", mine)
+    if Status.OK.value in states:
+        return LayerState(layer, "ran", mine)
+    if Status.NO_DATA.value in states:
+        return LayerState(layer, "no_data", mine)
+    reasons = list(dict.fromkeys(r.why for r in mine if r.why))
+    unlocks = list(dict.fromkeys(r.unlock for r in mine if r.unlock))
+    return LayerState(
+        layer, "skipped", mine, "; ".join(reasons) or "no probe of it ran", "; ".join(unlocks)
+    )

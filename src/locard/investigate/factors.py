@@ -1,0 +1,46 @@
+"""Contributing factors: the mechanisms among the findings, ranked by what speaks for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.model.finding import Confidence, ContributingFactor, Finding, Role, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_CONFIDENCE = {Confidence.STRONG: 0, Confidence.MODERATE: 1, Confidence.WEAK: 2}
+_SEVERITY = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def _order(finding: Finding) -> tuple[int, int, float, int, str]:
+    return (
+        _CONFIDENCE[finding.confidence],
+        _SEVERITY[finding.severity],
+        -(finding.explains or 0.0),
+        len(finding.against) - len(finding.supports),
+        finding.rule,
+    )
+
+
+def ranked(findings: Iterable[Finding]) -> tuple[ContributingFactor, ...]:
+    """Mechanisms by confidence, then severity, then the share of the excess that they explain.
+
+    Findings of role SCOPE (who is hit) and CONTEXT (background) are no factors; they stay among
+    the findings.
+    """
+    mechanisms = sorted((f for f in findings if f.role is Role.MECHANISM), key=_order)
+    return tuple(
+        ContributingFactor(
+            rank=rank,
+            rule=finding.rule,
+            finding=finding.id,
+            title=finding.title,
+            confidence=finding.confidence,
+            explains=finding.explains,
+            evidence_for=finding.supports,
+            evidence_against=finding.against,
+            next_command=finding.next_commands[0] if finding.next_commands else None,
+        )
+        for rank, finding in enumerate(mechanisms, 1)
+    )

@@ -1,0 +1,143 @@
+"""Runs one probe: drives its plan through the gate and the transport, and makes Evidence of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from locard.guard.command import Wait
+from locard.ledger.store import digest_of
+from locard.model.evidence import Evidence, Output, Ran, Status
+from locard.transport import local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from locard.catalogue import Entry
+    from locard.guard.command import Command
+    from locard.guard.redact import Redactor
+    from locard.model.evidence import Identity, Layer, Scope
+    from locard.model.facts import Fact
+    from locard.model.target import Context
+    from locard.probe import Probe, Step
+
+_MOST_COMPLAINT = 300  # characters
+
+
+def load(entry: Entry) -> Probe:
+    """The probe of a catalogue entry. The meta-tests check that it keeps the Protocol."""
+    return cast("Probe", entry.load())
+
+
+def steps(
+    probe: Probe, context: Context, perform: Callable[[Command], Output]
+) -> Iterator[tuple[Step, Output | None]]:
+    """Each step of the plan with its output (None for a wait, which the caller carries out)."""
+    plan = probe.plan(context)
+    try:
+        step = next(plan)
+        while True:
+            if isinstance(step, Wait):
+                yield step, None
+                step = next(plan)
+            else:
+                output = perform(step)
+                yield step, output
+                step = plan.send(output)
+    except StopIteration:
+        return
+
+
+def redacted(output: Output, redactor: Redactor) -> tuple[Output, int]:
+    """The output as it may be kept, and how many secrets were replaced in it."""
+    stdout, count_out = redactor.apply(output.stdout)
+    stderr, count_err = redactor.apply(output.stderr)
+    return replace(
+        output, stdout=stdout, stderr=stderr, argv=redactor.argv(output.argv)
+    ), count_out + count_err
+
+
+def ran(
+    command: Command, output: Output, identity: Identity, redactor: Redactor, count: int
+) -> Ran:
+    """The provenance of one output. `output` is the redacted one."""
+    return Ran(
+        argv=output.argv,
+        by_hand=redactor.text(command.by_hand),
+        impact=command.impact.word,
+        residue=command.residue,
+        bound_s=command.bound_s,
+        program_digest=local.prepare(command).program_digest,
+        identity=identity,
+        started=output.started,
+        duration_s=round(output.duration_s, 4),
+        exit_code=output.exit_code,
+        http_status=output.http_status,
+        timed_out=output.timed_out,
+        truncated=output.truncated,
+        problem=output.problem,
+        stdout=digest_of(output.stdout),
+        stdout_bytes=len(output.stdout),
+        stderr=digest_of(output.stderr),
+        stderr_bytes=len(output.stderr),
+        redacted=count,
+    )
+
+
+def output_of(item: Ran, content: Callable[[str], bytes | None]) -> Output:
+    """The output again, from the record: what `read` gets in a replay."""
+    return Output(
+        argv=item.argv,
+        stdout=content(item.stdout) or b"",
+        stderr=content(item.stderr) or b"",
+        exit_code=item.exit_code,
+        http_status=item.http_status,
+        timed_out=item.timed_out,
+        truncated=item.truncated,
+        started=item.started,
+        duration_s=item.duration_s,
+        problem=item.problem,
+    )
+
+
+def evidence(
+    id_: str,
+    entry: Entry,
+    *,
+    layer: Layer,
+    scope: Scope,
+    outputs: Sequence[Output],
+    items: Sequence[Ran],
+    cut: str = "",
+) -> Evidence:
+    """Evidence from outputs: the facts that the probe reads, and how it went."""
+    facts = load(entry).read(outputs)
+    problems = [o.problem for o in outputs if o.problem] + [cut] * bool(cut)
+    if not facts and not problems:
+        problems = [_complaint(o) for o in outputs if o.exit_code]
+    return Evidence(
+        id=id_,
+        probe=entry.name,
+        layer=layer,
+        status=_status(outputs, facts, cut=bool(cut)),
+        scope=scope,
+        ran=tuple(items),
+        facts=facts,
+        problem="; ".join(dict.fromkeys(filter(None, problems))),
+    )
+
+
+def _complaint(output: Output) -> str:
+    """What a command that failed said about it, on one line."""
+    said = " ".join(output.stderr.decode("utf-8", "replace").split())
+    return said[:_MOST_COMPLAINT] or f"exit code {output.exit_code}"
+
+
+def _status(outputs: Sequence[Output], facts: tuple[Fact, ...], *, cut: bool) -> Status:
+    incomplete = cut or any(o.timed_out or o.truncated or o.problem for o in outputs)
+    incomplete = incomplete or any(getattr(f, "partial", False) for f in facts)
+    if facts:
+        return Status.PARTIAL if incomplete else Status.OK
+    if incomplete or any(o.exit_code not in {0, None} for o in outputs):
+        return Status.FAILED
+    return Status.NO_DATA

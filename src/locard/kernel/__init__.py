@@ -1,0 +1,1 @@
+"""The kernel wing: what the process asks of the system."""

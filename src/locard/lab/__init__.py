@@ -1,0 +1,1 @@
+"""Real broken services with known faults: demo, tests and scoring use the same ones."""

@@ -1,0 +1,1 @@
+"""Programs that the lab copies into its run directory and starts there; none imports locard."""

@@ -1,0 +1,1 @@
+"""The logs wing: reading and the first pass without a hypothesis."""

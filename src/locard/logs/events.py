@@ -1,0 +1,238 @@
+"""The table of events: every record with its time, its outcome, its duration and its groups.
+
+`ev` has the columns `n` (line), `t` (Unix time in seconds at which the request began), `request`
+(whether the record counts as one), `err`, `bad`, `dur` (ms), and a column a group field (`g0`,
+`g1`, …). Texts that only few records are asked for stay in `raw`: join by `n`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locard.logs import endpoints
+from locard.logs.roles import ERROR_WORDS, PINO_ERROR, UNIT_MS, Roles
+from locard.logs.table import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locard.logs.profile import FieldProfile
+    from locard.logs.table import Table
+
+MOST_GROUPS = 24
+_MOST_VALUES = 2000
+_MOST_NUMBERS = 32
+_SERVER_ERROR = 500
+
+# Fields that tell the outcome again: they would "explain" every error and say nothing.
+_RESTATES = {"error", "err", "exception", "exc", "excinfo", "exctext", "stack", "stacktrace",
+             "traceback", "outcome", "result", "success", "ok", "failed", "reason", "statustext",
+             "statusmessage", "errorcode", "errortype", "errorkind", "errorclass", "severity",
+             "level", "levelname", "status", "statuscode"}  # fmt: skip
+_RESTATES_PARTS = {"error", "exception", "err", "exc"}
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """What `ev` holds. `groups` maps each group field to its column."""
+
+    groups: dict[str, str]
+    requests: int
+    first: float | None
+    last: float | None
+    has_duration: bool
+    error_means: str
+    begins: bool  # `t` was moved from the end of each request to its start
+
+
+def build(
+    table: Table, roles: Roles, fields: Sequence[FieldProfile], since_s: float | None
+) -> Events:
+    """Make `ev` from `raw`."""
+    groups = {f.name: f"g{i}" for i, f in enumerate(group_fields(fields, roles))}
+    error, means = _error(roles, fields)
+    duration = _duration(roles)
+    begins = bool(roles.time and roles.duration and not roles.time_format.marks_start)
+    time = _time(roles)
+    columns = {f.name: f.column for f in fields}
+    plain = {g: columns[n] for n, g in groups.items() if roles.role_of(n) != "endpoint"}
+    for group, column in plain.items():
+        _make_enum(table, group, "raw", column)
+    # No join in this query: straight from the table, DuckDB casts each different text once.
+    table.db.execute(f"""
+        CREATE OR REPLACE TABLE ev AS
+        SELECT _n AS n, t_end - {"coalesce(dur, 0) / 1000" if begins else "0"} AS t, t_end,
+               {_request(roles)} AS request, err, err AS bad, dur
+               {"".join(", " + g for g in plain)}
+        FROM (SELECT _n, {time} AS t_end, coalesce({error}, false) AS err, {duration} AS dur,
+                     {_text(roles.trace_id)} AS trace, {_text(roles.status)} AS st
+                     {"".join(f", TRY_CAST({c} AS enum_{g}) AS {g}" for g, c in plain.items())}
+              FROM raw)""")  # noqa: S608 - columns are ours
+    if roles.endpoint:
+        _add_endpoint(table, groups[roles.endpoint.name], roles.endpoint.column)
+    _keep_window(table, since_s)
+    if roles.trace_id and roles.level and (roles.status or roles.duration):
+        _errors_of_traces(table, roles.trace_id.column)
+    requests, first, last = table.one(
+        "SELECT count(*), min(t_end), max(t_end) FROM ev WHERE request"
+    )
+    return Events(
+        groups=groups,
+        requests=requests,
+        first=first,
+        last=last,
+        has_duration=roles.duration is not None,
+        error_means=means,
+        begins=begins,
+    )
+
+
+def group_fields(fields: Sequence[FieldProfile], roles: Roles) -> list[FieldProfile]:
+    """Fields whose values may say who is hit: bounded, and not the outcome told again."""
+    chosen = []
+    for item in fields:
+        role = roles.role_of(item.name)
+        if role in {"time", "duration", "trace_id", "message", "status", "level"}:
+            continue
+        if role == "endpoint" or (not _restates(item.name) and not _unbounded(item)):
+            chosen.append(item)
+    named = [f for f in chosen if roles.role_of(f.name)]
+    others = sorted((f for f in chosen if f not in named), key=lambda f: (-f.count, f.distinct))
+    return (named + others)[:MOST_GROUPS]
+
+
+def _restates(name: str) -> bool:
+    parts = [p for p in name.lower().replace("-", "_").split(".") if p]
+    plain = parts[-1].replace("_", "") if parts else ""
+    words = {w for p in parts for w in p.split("_")}
+    return plain in _RESTATES or bool(words & _RESTATES_PARTS)
+
+
+def _unbounded(item: FieldProfile) -> bool:
+    if item.distinct > _MOST_VALUES or item.distinct > max(10, 0.2 * item.count):
+        return True
+    numbers = sum(v.replace(".", "", 1).lstrip("-").isdigit() for v in item.values)
+    return item.distinct > _MOST_NUMBERS and numbers > len(item.values) / 2
+
+
+def _text(item: FieldProfile | None) -> str:
+    return item.column if item else "CAST(NULL AS VARCHAR)"
+
+
+def _time(roles: Roles) -> str:
+    if roles.time is None:
+        return "CAST(NULL AS DOUBLE)"
+    column, written = roles.time.column, roles.time_format
+    if written.kind == "epoch":
+        return f"TRY_CAST({column} AS DOUBLE) * {written.scale!r}"
+    if written.kind == "clf":
+        return f"epoch(try_strptime({column}, '%d/%b/%Y:%H:%M:%S %z'))"
+    return f"epoch(TRY_CAST(replace({column}, ',', '.') AS TIMESTAMP))"
+
+
+def _duration(roles: Roles) -> str:
+    if roles.duration is None:
+        return "CAST(NULL AS DOUBLE)"
+    column = roles.duration.column
+    if roles.duration_unit == "written":
+        number = f"TRY_CAST(regexp_extract({column}, '^[0-9.]+') AS DOUBLE)"
+        unit = f"regexp_extract({column}, '[a-zµ]+$')"
+        scale = f"CASE {unit} WHEN 'ns' THEN 1e-6 WHEN 'us' THEN 1e-3 WHEN 'µs' THEN 1e-3 WHEN 'ms' THEN 1 WHEN 's' THEN 1e3 WHEN 'm' THEN 6e4 END"
+        value = f"{number} * {scale}"
+    else:
+        value = f"TRY_CAST({column} AS DOUBLE) * {UNIT_MS[roles.duration_unit]!r}"
+    return f"CASE WHEN isfinite({value}) AND {value} >= 0 THEN {value} END"
+
+
+def _error(roles: Roles, fields: Sequence[FieldProfile]) -> tuple[str, str]:
+    """The SQL condition of an error, and how to say it."""
+    tests, words = [], []
+    if roles.status:
+        tests.append(
+            f"coalesce(TRY_CAST({roles.status.column} AS DOUBLE) >= {_SERVER_ERROR}, false)"
+        )
+        words.append(f"{roles.status.name} >= {_SERVER_ERROR}")
+    if roles.level:
+        listed = ", ".join(literal(w) for w in ERROR_WORDS)
+        column = roles.level.column
+        if any(v.isdigit() for v in roles.level.values):
+            tests.append(f"coalesce(TRY_CAST({column} AS DOUBLE) >= {PINO_ERROR}, false)")
+        tests.append(f"coalesce(lower({column}) IN ({listed}), false)")
+        words.append(f"{roles.level.name} is error or worse")
+    if not tests:
+        for item in fields:
+            plain = item.name.lower().replace("_", "").rpartition(".")[2]
+            if plain in {"error", "err", "exception", "excinfo", "stacktrace"}:
+                tests.append(f"coalesce({item.column} NOT IN ('', 'false', '0'), false)")
+                words.append(f"{item.name} is set")
+                break
+    if not tests:
+        return "false", "no field of this log says what an error is"
+    return "(" + " OR ".join(tests) + ")", " or ".join(words)
+
+
+def _request(roles: Roles) -> str:
+    """A record is a request if it has a status or a duration, where the log has such fields.
+
+    An error that belongs to no request (no trace id to join it by) counts as one of its own.
+    """
+    has = [
+        h
+        for h, there in (("st IS NOT NULL", roles.status), ("dur IS NOT NULL", roles.duration))
+        if there
+    ]
+    if not has:
+        return "true"
+    return "(" + " OR ".join([*has, "(err AND trace IS NULL)"]) + ")"
+
+
+def _make_enum(table: Table, group: str, source: str, column: str) -> None:
+    """A type for the values of a group: a byte or two a record instead of the text."""
+    table.db.execute(f"""
+        CREATE OR REPLACE TYPE enum_{group} AS ENUM (
+          SELECT v FROM (SELECT {column} AS v, count(*) AS n FROM {source}
+                         WHERE {column} IS NOT NULL GROUP BY v ORDER BY n DESC, v
+                         LIMIT {_MOST_VALUES}) ORDER BY v)""")  # noqa: S608 - names are ours
+
+
+def _add_endpoint(table: Table, group: str, column: str) -> None:
+    """Put the generalised endpoint of each record into `ev`."""
+    endpoints.generalise(table, column)
+    _make_enum(table, group, "endpoints", "shown")
+    table.db.execute(f"""
+        CREATE OR REPLACE TABLE ends AS
+        SELECT _n, CAST(shown AS enum_{group}) AS {group}
+        FROM raw JOIN endpoints ON value = {column}
+        WHERE shown IN (SELECT unnest(enum_range(NULL::enum_{group}))::VARCHAR)""")  # noqa: S608
+    table.db.execute("DROP TABLE endpoints")
+    table.db.execute(
+        f"CREATE TABLE joined AS SELECT ev.*, {group} FROM ev LEFT JOIN ends ON n = _n"  # noqa: S608
+    )
+    table.db.execute("DROP TABLE ev; DROP TABLE ends; ALTER TABLE joined RENAME TO ev")
+
+
+def _errors_of_traces(table: Table, trace: str) -> None:
+    """A request is an error too if another line of its trace is one."""
+    table.db.execute(f"""
+        UPDATE ev SET err = true, bad = true
+        WHERE request AND NOT err AND n IN (
+          SELECT _n FROM raw WHERE {trace} IN (
+            SELECT {trace} FROM raw JOIN ev ON _n = n WHERE err AND NOT request))""")  # noqa: S608
+
+
+def _keep_window(table: Table, since_s: float | None) -> None:
+    """Drop records whose clock is far from all others, and those before the asked window."""
+    low, high, last = table.one(
+        "SELECT quantile_cont(t_end, 0.01), quantile_cont(t_end, 0.99), max(t_end) FROM ev"
+    )
+    if low is None:
+        return
+    margin = (high - low) / 2 + 60
+    from_, to = low - margin, high + margin
+    if since_s is not None:
+        # As much again before the window, for a baseline.
+        from_ = max(from_, min(last, to) - 2 * since_s)
+    table.db.execute(
+        "DELETE FROM ev WHERE t_end IS NULL OR t_end < ? OR t_end > ? OR isnan(t_end)", [from_, to]
+    )

@@ -1,0 +1,187 @@
+"""The first pass over a log, without a hypothesis: shape, onset, blast radius, correlates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.logs import change as changes
+from locard.logs import contrast, events, series
+from locard.logs.loading import load
+from locard.logs.profile import profile
+from locard.logs.reading import open_source
+from locard.logs.roles import Roles, assign
+from locard.logs.table import MEMORY_MB
+from locard.model.errors import SourceUnreadableError
+from locard.model.facts import LogSummary, MessageCount
+
+if TYPE_CHECKING:
+    from locard.logs.change import Change
+    from locard.logs.events import Events
+    from locard.logs.table import Table
+
+DEFAULT_BUDGET_S = 60.0
+_READING_SHARE = 0.8  # of the budget; the rest is for the questions
+_MOST_MESSAGES = 8
+_TRACE_IDS = 5
+_TEMPLATE_CHARS = 200
+
+
+def summarise(
+    name: str,
+    *,
+    budget_s: float = DEFAULT_BUDGET_S,
+    since_s: float | None = None,
+    threads: int = 1,
+    engine: str | None = None,
+) -> LogSummary:
+    """The first pass over a path or `-`; raises SourceUnreadableError, NotPermittedError.
+
+    `engine` is native or duckdb; None takes the native one where it is there.
+    """
+    source = open_source(name)
+    try:
+        table = load(source, budget_s * _READING_SHARE, threads, engine)
+    finally:
+        source.close()
+    import duckdb  # noqa: PLC0415 - see table.connect
+
+    try:
+        return judge(name, table, since_s)
+    except duckdb.OutOfMemoryException as error:
+        raise SourceUnreadableError(
+            f"{name} is too large to be judged in one piece",
+            f"the questions need more than the memory cap of {MEMORY_MB} MB",
+            "Give a shorter part: tail -c 500M, or a window with grep.",
+        ) from error
+    finally:
+        table.db.close()
+
+
+def judge(name: str, table: Table, since_s: float | None = None) -> LogSummary:
+    """The first pass over a table that an engine has filled."""
+    if not table.records:
+        raise _nothing_to_read(name, table)
+    fields = profile(table)
+    roles = assign(fields, table.records)
+    found = events.build(table, roles, fields, since_s)
+    span = series.window(table, found) if found.requests else None
+    change = changes.judge(table, found, span) if span else _no_time(found)
+    totals = contrast.mark(table, found, change) if span else contrast.mark_all(table, found)
+    counts = contrast.groups(table, found)
+    latency = _latency(table)
+    messages = _messages(table, roles.message.column, change) if roles.message else ()
+    trace_ids = _trace_ids(table, roles.trace_id.column) if roles.trace_id and change.onset else ()
+    return LogSummary(
+        source=name,
+        lines=table.lines,
+        records=table.records,
+        skipped=table.skipped,
+        roles=roles.found,
+        first=found.first,
+        last=found.last,
+        error_means=found.error_means,
+        bad_means=change.bad_means,
+        changed=change.changed,
+        shape=change.shape,
+        onset=change.onset,
+        series=series.points(table, span) if span else (),
+        before_total=totals.before_total,
+        before_bad=totals.before_bad,
+        after_total=totals.after_total,
+        after_bad=totals.after_bad,
+        before_p50_ms=latency[0],
+        before_p99_ms=latency[1],
+        after_p50_ms=latency[2],
+        after_p99_ms=latency[3],
+        groups=counts,
+        blast_radius=contrast.blast_radius(counts, totals) if change.onset else (),
+        messages=messages,
+        trace_ids=trace_ids,
+        gaps=_gaps(table, roles, found, change),
+        engine=table.engine,
+        partial=bool(table.partial),
+        # Last: it takes requests out of the comparison as it explains them.
+        correlates=contrast.correlates(table, found, totals) if change.onset else (),
+    )
+
+
+def _nothing_to_read(name: str, table: Table) -> SourceUnreadableError:
+    if table.lines == 0:
+        why = "it is empty" if not table.partial else f"nothing came before {table.partial}"
+        if table.partial == "it has no line ends":
+            why = "it has no line ends, so it is no text log"
+        return SourceUnreadableError(
+            f"no log records in {name}", why, "Check that the service writes to it."
+        )
+    first = table.skipped[0] if table.skipped else None
+    sample = f", such as {first.sample[:60]!r}" if first and first.sample else ""
+    return SourceUnreadableError(
+        f"no log records in {name}",
+        f"none of its {table.lines} lines is a JSON object{sample}",
+        "Point locard at the service's JSON log.",
+    )
+
+
+def _no_time(found: Events) -> Change:
+    return changes.Change((), found.error_means, "unknown", None, None, (0.0, 0.0))
+
+
+def _latency(table: Table) -> tuple[float | None, ...]:
+    row = table.one(
+        "SELECT quantile_cont(dur, 0.5) FILTER (NOT later), "
+        "quantile_cont(dur, 0.99) FILTER (NOT later), "
+        "quantile_cont(dur, 0.5) FILTER (later), quantile_cont(dur, 0.99) FILTER (later) FROM cmp"
+    )
+    return tuple(None if v is None else round(v, 3) for v in row)
+
+
+def _messages(table: Table, column: str, change: Change) -> tuple[MessageCount, ...]:
+    """Templates of error lines and bad requests, those that are most frequent since the onset."""
+    start = change.onset.earliest if change.onset else 0.0
+    rows = table.rows(
+        f"""SELECT regexp_replace(msg, '0x[0-9a-fA-F]+|[0-9]+', '#', 'g') AS template,
+                   count(*) FILTER (NOT since), count(*) FILTER (since) AS now, arg_min(msg, n)
+            FROM (SELECT n, left({column}, {_TEMPLATE_CHARS}) AS msg,
+                         coalesce(t >= $start, true) AS since
+                  FROM ev JOIN raw ON n = _n
+                  WHERE {column} IS NOT NULL AND (err OR (request AND bad)))
+            GROUP BY template ORDER BY now DESC, template LIMIT {_MOST_MESSAGES}""",  # noqa: S608
+        {"start": start},
+    )
+    return tuple(MessageCount(*row) for row in rows)
+
+
+def _trace_ids(table: Table, column: str) -> tuple[str, ...]:
+    rows = table.rows(
+        f"SELECT {column} FROM cmp JOIN raw ON n = _n "  # noqa: S608 - the column is ours
+        f"WHERE later AND bad AND {column} IS NOT NULL GROUP BY 1 ORDER BY min(n) LIMIT {_TRACE_IDS}"
+    )
+    return tuple(trace for (trace,) in rows)
+
+
+def _gaps(table: Table, roles: Roles, found: Events, change: Change) -> tuple[str, ...]:
+    """What this log cannot answer, as input for the retro."""
+    gaps = []
+    if roles.time is None:
+        gaps.append("no time field: neither shape nor onset can be told")
+    elif not roles.time_format.zoned:
+        gaps.append(f"{roles.time.name} names no zone: read as UTC")
+    if roles.status is None and roles.level is None:
+        gaps.append("neither a status nor a level: errors cannot be told from the rest")
+    if roles.duration is None:
+        gaps.append("no duration: slow requests cannot be seen")
+    if roles.trace_id is None:
+        gaps.append("no trace id: lines of one request cannot be joined")
+    named = {r.role for r in roles.found}
+    gaps.extend(
+        f"no {role} field" for role in ("upstream", "endpoint", "instance") if role not in named
+    )
+    if table.fields_left_out:
+        gaps.append(f"{table.fields_left_out} more fields than {len(table.columns)} were left out")
+    if table.partial:
+        gaps.append(f"read in part: {table.partial}")
+    if change.onset is not None and not change.onset.baseline_seen:
+        gaps.append("the log begins in the middle of it: no baseline was seen")
+    if found.requests == 0:
+        gaps.append("no record counts as a request")
+    return tuple(gaps)

@@ -1,0 +1,1 @@
+"""Probes of the logs layer, one a file."""

@@ -1,0 +1,1 @@
+"""The metrics wing: golden signals in numbers."""

@@ -1,0 +1,78 @@
+"""Errors that a user may see: what happened, why, and what to do next.
+
+Each maps to one exit code where it arises; nobody reads message text to tell them apart.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every locard command."""
+
+    NOTHING_FOUND = 0
+    FINDINGS = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    PARTIAL = 4
+    INTERNAL = 70
+
+
+class LocardError(Exception):
+    """Base of every error that reaches the user as three sentences instead of a traceback."""
+
+    exit_code = ExitCode.INTERNAL
+
+    def __init__(self, what: str, why: str, next_step: str) -> None:
+        """Keep the three parts; `str()` joins them for logs."""
+        super().__init__(f"{what}: {why}. {next_step}")
+        self.what = what
+        self.why = why
+        self.next_step = next_step
+
+
+class UsageError(LocardError):
+    """The words of the command do not make a question (exit 2)."""
+
+    exit_code = ExitCode.USAGE
+
+
+class AmbiguousTargetError(UsageError):
+    """A name fits several unrelated process trees; the list is in `why`."""
+
+
+class TargetNotFoundError(LocardError):
+    """Nothing answers to the name given (exit 3)."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class NotPermittedError(LocardError):
+    """The kernel or a file mode said no; names the capability that is missing (exit 3)."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class SourceUnreadableError(LocardError):
+    """A log or a metrics endpoint cannot be read at all (exit 3)."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class RefusedError(LocardError):
+    """The gate refused a command: undeclared, above the allowed impact, or against the policy."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class StateError(LocardError):
+    """The state directory cannot be written, or an incident in it cannot be read (exit 3)."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
+class TamperedError(StateError):
+    """A ledger's hash chain or one of its stored outputs does not verify."""
+
+    exit_code = ExitCode.FINDINGS

@@ -1,0 +1,269 @@
+"""Facts: what the probes read from raw output, as types that the rules of every layer share.
+
+All times are Unix time in seconds, all durations carry their unit in the name. Rates and shares
+are between 0 and 1. A `None` is "not known", never "zero".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ShapeName = Literal["step", "ramp", "spike", "periodic", "flat", "unknown"]
+Outcome = Literal["errors", "latency"]
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """When it began: an interval, never an instant.
+
+    `baseline_seen` False means "before `latest`": the record starts in the middle of it.
+    `confidence` is the probability that the onset lies inside the interval.
+    """
+
+    earliest: float
+    latest: float
+    confidence: float
+    baseline_seen: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """One bucket of the time series: [start, start + width_s)."""
+
+    start: float
+    width_s: float
+    total: int
+    errors: int
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCount:
+    """One value of one field, before and after the onset.
+
+    "bad" is an error or, where latency changed, a slow request (see `LogSummary.bad_means`).
+    """
+
+    field: str
+    value: str
+    before_total: int
+    before_bad: int
+    after_total: int
+    after_bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class Correlate:
+    """A set of field=value pairs that is over-represented among the bad requests."""
+
+    values: tuple[tuple[str, str], ...]
+    support: int  # bad requests after the onset that carry it
+    excess: float  # bad requests more than its share of the traffic would have
+    share_of_excess: float  # 0..1: how much of all excess it explains
+    lift: float
+    p_value: float  # corrected for the number of tests
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedValue:
+    """One value of a field in the blast radius; bad-request rates, 95 % interval of the later."""
+
+    value: str
+    before_rate: float | None
+    after_rate: float
+    low: float
+    high: float
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlastRadius:
+    """One field: who is hit, who is confirmed not to be, who had too few requests to say."""
+
+    field: str
+    affected: tuple[AffectedValue, ...]
+    unaffected: tuple[AffectedValue, ...]
+    unknown: tuple[AffectedValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Log lines that could not be used: how many, why, and one of them."""
+
+    reason: str
+    lines: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRole:
+    """Which field was taken for what, and why."""
+
+    role: str  # time, level, status, duration, trace_id, endpoint, upstream, message, …
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCount:
+    """A message template (digits masked) among the bad requests, with one example."""
+
+    template: str
+    before: int
+    after: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """The first pass over one log: shape, onset, blast radius, correlates; no hypothesis."""
+
+    source: str
+    lines: int
+    records: int
+    skipped: tuple[Skipped, ...]
+    roles: tuple[FieldRole, ...]
+    first: float | None
+    last: float | None
+    error_means: str
+    bad_means: str
+    changed: tuple[Outcome, ...]  # what changed at the onset; empty: nothing did
+    shape: ShapeName
+    onset: Onset | None
+    series: tuple[RatePoint, ...]
+    before_total: int
+    before_bad: int
+    after_total: int
+    after_bad: int
+    before_p50_ms: float | None
+    before_p99_ms: float | None
+    after_p50_ms: float | None
+    after_p99_ms: float | None
+    groups: tuple[GroupCount, ...]
+    blast_radius: tuple[BlastRadius, ...]
+    correlates: tuple[Correlate, ...]
+    messages: tuple[MessageCount, ...]
+    trace_ids: tuple[str, ...]  # of bad requests after the onset
+    gaps: tuple[str, ...]  # what this log cannot answer
+    engine: str  # native or duckdb
+    partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenSignal:
+    """Latency, traffic, errors or saturation of one subject, then and now.
+
+    `before` covers the time up to the first scrape, `now` the seconds between two scrapes.
+    """
+
+    signal: Literal["latency", "traffic", "errors", "saturation"]
+    metric: str
+    subject: tuple[tuple[str, str], ...]  # labels
+    unit: str
+    before: float | None
+    now: float | None
+    count: int  # events in `now`
+    limit: float | None = None
+    detail: str = ""  # bucket bounds, what a quantile rests on
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSummary:
+    """The golden signals of one exposition endpoint over one short window."""
+
+    url: str
+    families: int
+    series: int
+    window_s: float
+    signals: tuple[GoldenSignal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One stack frame. `module` is the short file name as the runtime gives it."""
+
+    function: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadStack:
+    """One thread at one moment; frames innermost first. `round` joins it to kernel states."""
+
+    round: int
+    pid: int
+    tid: int | None
+    thread: str
+    active: bool
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StackSamples:
+    """Stacks of every process of the target over a few rounds."""
+
+    runtime: str  # python, jvm, …
+    rounds: int
+    stacks: tuple[ThreadStack, ...]
+    missed: tuple[str, ...]  # processes that gave none, and why
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadState:
+    """What the kernel says of one thread at one moment.
+
+    `waits_for` says in words what the descriptor of a blocking call is
+    (`tcp 127.0.0.1:40112 -> 127.0.0.1:9102`, `pipe`, `file /var/…`). `futex` is the address it
+    waits on, `futex_in` the mapping that holds it.
+    """
+
+    round: int
+    pid: int
+    tid: int
+    comm: str
+    state: str  # R S D T Z …
+    syscall: str | None
+    wchan: str | None
+    waits_for: str | None = None
+    peer: str | None = None  # host:port of a socket's far end
+    futex: int | None = None
+    futex_in: str | None = None
+    kernel_stack: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadStates:
+    """Kernel states of every thread of the target over a few rounds."""
+
+    rounds: int
+    states: tuple[ThreadState, ...]
+    missed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One number of the checklist with its verdict (utilisation, saturation or errors).
+
+    `name` follows the OpenTelemetry semantic conventions (model/semconv.py).
+    """
+
+    name: str
+    subject: str  # "system", "pid 4242", "eth0", …
+    value: float
+    unit: str
+    limit: float | None
+    verdict: Literal["ok", "warning", "critical", "unknown"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The readings of one host probe."""
+
+    readings: tuple[Reading, ...]
+
+
+Fact = LogSummary | MetricsSummary | StackSamples | ThreadStates | Readings

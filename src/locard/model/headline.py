@@ -1,0 +1,123 @@
+"""One line for one piece of evidence: its answer in numbers, for progress and layer lists."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from locard.model.facts import (
+    LogSummary,
+    MetricsSummary,
+    Readings,
+    StackSamples,
+    ThreadStates,
+)
+from locard.model.stacks import application_frame, is_busy
+
+if TYPE_CHECKING:
+    from locard.model.evidence import Evidence
+    from locard.model.facts import Fact, RatePoint
+
+_SHOWN = 3
+
+
+def headline(evidence: Evidence) -> str:
+    """The facts in words; why there are none where there are none."""
+    words = "; ".join(filter(None, (_words(f) for f in evidence.facts)))
+    if words:
+        return words
+    return evidence.problem or "no data"
+
+
+def share(part: float, whole: float) -> str:
+    """A share in per cent with the digits that it deserves: 0.12 %, 3.4 %, 57 %."""
+    if not whole:
+        return "unknown"
+    percent = 100.0 * part / whole
+    digits = 0 if percent >= 10 or percent == 0 else 1 if percent >= 1 else 2  # noqa: PLR2004
+    return f"{percent:.{digits}f} %"
+
+
+def milliseconds(value: float | None) -> str:
+    """A duration given in ms with the unit that reads best."""
+    if value is None:
+        return "unknown"
+    if value >= 1000:  # noqa: PLR2004 - a second
+        return f"{value / 1000:.1f} s"
+    return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms"  # noqa: PLR2004
+
+
+def _words(fact: Fact) -> str:
+    if isinstance(fact, LogSummary):
+        return _log(fact)
+    if isinstance(fact, MetricsSummary):
+        return _metrics(fact)
+    if isinstance(fact, StackSamples):
+        return _stacks(fact)
+    if isinstance(fact, ThreadStates):
+        return _states(fact)
+    return _readings(fact)
+
+
+def _log(log: LogSummary) -> str:
+    if not log.records:
+        return f"{log.lines} lines, no record among them"
+    if not log.changed:
+        return f"{log.records} records, nothing changed"
+    parts = []
+    if "errors" in log.changed:
+        before = share(sum(p.errors for p in _before(log)), sum(p.total for p in _before(log)))
+        after = share(sum(p.errors for p in _after(log)), sum(p.total for p in _after(log)))
+        parts.append(f"errors {before} -> {after}")
+    if "latency" in log.changed:
+        parts.append(f"p99 {milliseconds(log.before_p99_ms)} -> {milliseconds(log.after_p99_ms)}")
+    return f"{', '.join(parts)} ({log.shape}), {log.records} records"
+
+
+def _before(log: LogSummary) -> list[RatePoint]:
+    return [p for p in log.series if log.onset is None or p.start + p.width_s <= log.onset.earliest]
+
+
+def _after(log: LogSummary) -> list[RatePoint]:
+    return [p for p in log.series if log.onset is not None and p.start >= log.onset.latest]
+
+
+def _metrics(metrics: MetricsSummary) -> str:
+    parts = []
+    for kind in ("traffic", "errors", "latency", "saturation"):
+        signal = next((s for s in metrics.signals if s.signal == kind and s.now is not None), None)
+        if signal is not None:
+            parts.append(f"{kind} {signal.now:.3g} {signal.unit} ({signal.metric})")
+    return "; ".join(parts[:_SHOWN]) or f"{metrics.series} series, no golden signal among them"
+
+
+def _stacks(samples: StackSamples) -> str:
+    busy = [s for s in samples.stacks if is_busy(s)]
+    frames = Counter(
+        f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
+        for frame in (application_frame(s.frames) for s in busy)
+        if frame is not None
+    )
+    if not frames:
+        return f"{len(samples.stacks)} stacks, all idle"
+    (where, count), *_ = frames.most_common(1)
+    return f"{len(busy)} of {len(samples.stacks)} stacks busy, {share(count, len(busy))} in {where}"
+
+
+def _states(states: ThreadStates) -> str:
+    counts = Counter(s.syscall or ("running" if s.state == "R" else s.state) for s in states.states)
+    total = sum(counts.values())
+    top = ", ".join(f"{name} {share(n, total)}" for name, n in counts.most_common(_SHOWN))
+    return f"{len({(s.pid, s.tid) for s in states.states})} threads: {top}"
+
+
+def _readings(readings: Readings) -> str:
+    bad = [r for r in readings.readings if r.verdict in {"warning", "critical"}]
+    if bad:
+        return "; ".join(f"{r.name} {r.value:.4g} {r.unit} ({r.subject})" for r in bad[:_SHOWN])
+    unknown = sum(r.verdict == "unknown" for r in readings.readings)
+    return (
+        f"{len(readings.readings)} readings healthy"
+        if not unknown
+        else (f"{len(readings.readings) - unknown} readings healthy, {unknown} unknown")
+    )

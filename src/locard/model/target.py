@@ -1,0 +1,66 @@
+"""What is inspected: a target, resolved to processes that cannot be confused with later ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process. `start_ticks` (field 22 of /proc/PID/stat) tells a reused pid apart."""
+
+    pid: int
+    ppid: int
+    start_ticks: int
+    started: float  # Unix time, seconds
+    uid: int
+    comm: str
+    cmdline: tuple[str, ...]
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A resolved target. `ref` is as the user wrote it (`proc/gunicorn`).
+
+    `processes` is the whole tree, the root first. Empty for `host/local`.
+    """
+
+    ref: str
+    kind: str
+    name: str
+    host: str
+    processes: tuple[Process, ...] = ()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The pids of the tree, the root first."""
+        return tuple(p.pid for p in self.processes)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Everything that a probe may take into account when it plans.
+
+    `log_sources` are paths or `-`; `metrics_urls` are http(s) URLs. `window_s` is the window of
+    interest in seconds before now. `pause_s` is how long a probe that measures a rate may wait
+    between two readings. `memory_cgroups` and `cpu_cgroups` are the directories of the control groups
+    that the target is in, with their ancestors, whose limits bind as well.
+    """
+
+    target: Target
+    log_sources: tuple[str, ...] = ()
+    metrics_urls: tuple[str, ...] = ()
+    window_s: float = 600.0
+    pause_s: float = 2.0
+    root: bool = True
+    memory_cgroups: tuple[str, ...] = ()
+    cpu_cgroups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a probe or a layer was not run, and what would unlock it."""
+
+    why: str
+    unlock: str

@@ -1,0 +1,56 @@
+"""The JSON document: versioned, with the vocabulary as its keys (schema/locard-1.schema.json)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from locard.model.codec import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locard.investigate.plan import Planned
+    from locard.model.investigation import Investigation
+
+SCHEMA = "locard/1"
+
+
+def investigation_document(found: Investigation, exit_code: int) -> dict[str, Any]:
+    """An investigation as plain data. The first log's answers also stand at the top level."""
+    document = encode(found)
+    logs = [summary for _, summary in found.logs()]
+    first = next((s for s in logs if s.changed), logs[0] if logs else None)
+    answers = encode(first) if first is not None else {}
+    for finding, source in zip(document["findings"], found.findings, strict=True):
+        finding["confidence"] = source.confidence.value
+    return {
+        "schema": SCHEMA,
+        "kind": "investigation",
+        "exit_code": exit_code,
+        "onset": answers.get("onset"),
+        "shape": answers.get("shape", "unknown"),
+        "blast_radius": answers.get("blast_radius", []),
+        "correlates": answers.get("correlates", []),
+        **document,
+    }
+
+
+def plan_document(planned: Iterable[Planned]) -> dict[str, Any]:
+    """A dry run as plain data."""
+    return {"schema": SCHEMA, "kind": "plan", "commands": [encode(p) for p in planned]}
+
+
+def dumps(document: Any) -> str:
+    """JSON text that is valid JSON (no NaN) and safe to print (no raw control characters)."""
+    return json.dumps(_finite(document), indent=2, ensure_ascii=True, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124 - NaN
+        return None
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return value

@@ -1,0 +1,58 @@
+"""The report as one self-contained HTML page; everything in it is escaped by the template."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from locard.model.headline import milliseconds, share
+from locard.report import chart, words
+from locard.report.plain import safe
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from locard.model.facts import GroupCount
+    from locard.model.investigation import Investigation
+
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
+_MOST_GROUPS = 40
+
+
+def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
+    """The page."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    # Escaping for HTML is the template engine's; invisible and reordering characters are ours.
+    environment.finalize = lambda v: safe(v, lines=True) if type(v) is str else v
+    environment.filters.update(
+        clock=lambda at: words.clock(at, tz, zone=True),
+        day=lambda at: words.day(at, tz),
+        share=lambda part: share(part, 1),
+        ms=milliseconds,
+        command=shlex.join,
+        short=words.short,
+    )
+    chosen = words.chosen_log(found)
+    log = chosen[1] if chosen else None
+    return environment.from_string(_TEMPLATE.read_text("utf-8")).render(
+        found=found,
+        story=words.story(found, tz),
+        log=log,
+        log_evidence=chosen[0] if chosen else None,
+        charts=chart.charts(log) if log else (),
+        groups=_groups(log.groups) if log else (),
+        metrics=tuple(found.metrics()),
+        readings=tuple(found.readings()),
+        commands=sum(len(e.ran) for e in found.evidence),
+    )
+
+
+def _groups(groups: tuple[GroupCount, ...]) -> tuple[GroupCount, ...]:
+    """The values with the most bad requests after the onset, worst first."""
+    worst = sorted(groups, key=lambda g: -(g.after_bad / g.after_total if g.after_total else 0.0))
+    return tuple(g for g in worst if g.after_bad)[:_MOST_GROUPS]

@@ -1,0 +1,169 @@
+"""The verdict on one screen of a terminal: calm, verdict first, the next command last."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from locard.model.finding import Confidence
+from locard.model.headline import share
+from locard.report import words
+from locard.report.plain import safe
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from rich.console import RenderableType
+
+    from locard.model.finding import ContributingFactor, Support
+    from locard.model.investigation import Investigation, LayerState
+    from locard.report.words import Said
+
+_SHOWN_FACTORS = 3
+_SHOWN_SUPPORTS = 4
+_SHOWN_COMMANDS = 2
+_SHOWN_LINES = 3
+_WIDEST = 120
+_CONFIDENCE = {Confidence.STRONG: "bold red", Confidence.MODERATE: "yellow", Confidence.WEAK: "dim"}
+
+
+def show(
+    found: Investigation,
+    *,
+    tz: dt.tzinfo | None = None,
+    color: bool = True,
+    report: str | None = None,
+) -> None:
+    """Print it to standard output, at most 120 columns wide, without colour where none is wanted."""
+    plain = not color or "NO_COLOR" in os.environ or not sys.stdout.isatty()
+    console = Console(no_color=plain, highlight=False, emoji=False, markup=False)
+    console.width = min(_WIDEST, console.width)
+    console.print(screen(found, console.width, tz=tz, report=report))
+
+
+def screen(
+    found: Investigation, width: int, *, tz: dt.tzinfo | None = None, report: str | None = None
+) -> RenderableType:
+    """The screen as something that Rich can print."""
+    story = words.story(found, tz)
+    parts: list[RenderableType] = [
+        Text(safe(story.title), style="dim"),
+        Text(),
+        Text(safe(story.verdict.text), style="bold"),
+        *_spark(found, width, tz),
+        Text(),
+    ]
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=11, style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    _row(table, "changed", [story.changed])
+    _row(table, "onset", [story.onset])
+    _row(table, "affected", list(story.affected))
+    _row(table, "unaffected", list(story.unaffected))
+    _row(table, "unknown", list(story.unknown))
+    _row(table, "doing", list(story.doing))
+    parts += [table, *_factors(found), Text(), _layers(found)]
+    parts += _footer(found, story.next_commands, report)
+    return Group(*parts)
+
+
+def _row(table: Table, label: str, lines: list[Said]) -> None:
+    if not lines:
+        return
+    text = Text()
+    for n, line in enumerate(lines[:_SHOWN_LINES]):
+        text.append("\n" * bool(n) + safe(line.text))
+    if lines[0].evidence:
+        text.append(f"  [{' '.join(lines[0].evidence)}]", style="dim")
+    table.add_row(label, text)
+
+
+def _spark(found: Investigation, width: int, tz: dt.tzinfo | None) -> list[RenderableType]:
+    chosen = words.chosen_log(found)
+    if chosen is None or not chosen[1].series:
+        return []
+    log = chosen[1]
+    first, last = words.clock(log.series[0].start, tz), words.clock(log.series[-1].start, tz)
+    what = "errors" if words.errors_tell(log.series) else "p99"
+    line = words.sparkline(log.series, width - len(first) - len(last) - len(what) - 4, log.onset)
+    text = Text(f"{what} {first} ", style="dim")
+    text.append(line, style="cyan")
+    text.append(f" {last}", style="dim")
+    return [text]
+
+
+def _factors(found: Investigation) -> list[RenderableType]:
+    if not found.contributing_factors:
+        return []
+    parts: list[RenderableType] = [Text(), Text("contributing factors", style="dim")]
+    for factor in found.contributing_factors[:_SHOWN_FACTORS]:
+        parts.append(_factor(factor))
+        full = factor.rank == 1
+        shown = _SHOWN_SUPPORTS if full else 1
+        parts += [_support("+", s) for s in factor.evidence_for[:shown]]
+        parts += [_support("-", s) for s in factor.evidence_against[:shown]]
+    return parts
+
+
+def _factor(factor: ContributingFactor) -> Text:
+    text = Text(f"{factor.rank} {factor.rule} ")
+    text.append(str(factor.confidence), style=_CONFIDENCE[factor.confidence])
+    if factor.explains is not None:
+        text.append(f", explains {share(factor.explains, 1)}", style="dim")
+    if factor.rank > 1:
+        text.append(f": {safe(factor.title)}")
+    return text
+
+
+def _support(mark: str, support: Support) -> RenderableType:
+    text = Text(f"{mark} {support.layer}: {safe(support.says)}")
+    text.append(f" [{support.evidence}]", style="dim")
+    return Padding(text, (0, 0, 0, 2))
+
+
+def _layers(found: Investigation) -> RenderableType:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=11, style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    read = ", ".join(_layer(s) for s in found.layers if s.status in {"ran", "partial"})
+    table.add_row("read", read or "no layer")
+    for state in found.layers:
+        if state.status in {"skipped", "no_data"}:
+            why = state.why or "; ".join(r.headline or r.why for r in state.probes)
+            unlock = f" To unlock: {safe(state.unlock)}" if state.unlock else ""
+            label = "skipped" if state.status == "skipped" else "no data"
+            table.add_row(label, f"{state.layer}: {safe(why) or 'nothing to read'}.{unlock}")
+    for text in found.partial:
+        table.add_row("partial", safe(text))
+    return table
+
+
+def _layer(state: LayerState) -> str:
+    spent = sum(r.duration_s for r in state.probes)
+    mark = " (partial)" if state.status == "partial" else ""
+    return f"{state.layer} {spent:.1f} s{mark}"
+
+
+def _footer(
+    found: Investigation, commands: tuple[str, ...], report: str | None
+) -> list[RenderableType]:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=11, style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    commands_run = sum(len(e.ran) for e in found.evidence)
+    head = f", head {found.head[:12]}" if found.head else ", NOT recorded"
+    table.add_row(
+        "record",
+        f"{found.incident}: {len(found.evidence)} evidence, {commands_run} commands{head}",
+    )
+    if report:
+        table.add_row("report", safe(report))
+    for n, command in enumerate(commands[:_SHOWN_COMMANDS]):
+        table.add_row("" if n else "next", Text(safe(command), style="bold"))
+    return [table]

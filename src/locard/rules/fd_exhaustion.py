@@ -1,0 +1,79 @@
+"""File descriptors run out: of a process, or of the whole host.
+
+Pattern: a process nears its limit of open files; accept, connect and open begin to fail with
+  EMFILE (ENFILE for the host), which looks like errors of everything at once.
+Evidence: the descriptors that a process has open against its limit, from /proc or from its own
+  metrics; "Too many open files" among the messages of bad requests.
+Against: a log that shows no change: near the limit is not over it yet.
+Next: see of which kind they are and where they lead; a leak is mostly of one kind.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locard.model import semconv
+from locard.model.evidence import Layer
+from locard.model.facts import LogSummary, MetricsSummary
+from locard.model.finding import Support
+from locard.rules import _facts, _readings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locard.model.finding import Case, Finding
+
+_FULL = 0.8
+_MESSAGE = re.compile(r"too many open files|\bEMFILE\b|\bENFILE\b", re.IGNORECASE)
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """One finding for all processes that run out, or for log messages that say so."""
+    bad = _facts.bad(case, semconv.PROCESS_OPEN_FDS, semconv.SYSTEM_OPEN_FILES)
+    said = tuple(_messages(case))
+    if not bad and not said:
+        return
+    extra = (*said, *_metrics(case))
+    failing = bool(said) or any(r.verdict == "critical" for _, r in bad)
+    title = (
+        f"File descriptors run out: {bad[0][1].subject} has {bad[0][1].value:g} of "
+        f"{bad[0][1].limit:g} open"
+        if bad and bad[0][1].limit is not None
+        else "File descriptors ran out"
+    )
+    pids = [r.subject.removeprefix("pid ") for _, r in bad if r.subject.startswith("pid ")]
+    against = () if said else tuple(_quiet_logs(case))
+    yield _readings.finding(
+        "fd-exhaustion",
+        title,
+        bad,
+        mechanism=failing and not against,
+        extra=extra,
+        against=against,
+        next_commands=tuple(f"ls -l /proc/{pid}/fd" for pid in pids[:2])
+        or ("cat /proc/sys/fs/file-nr",),
+    )
+
+
+def _messages(case: Case) -> Iterator[Support]:
+    for evidence, summary in case.facts(LogSummary):
+        for message in summary.messages:
+            if message.after > message.before and _MESSAGE.search(message.example):
+                says = f"{message.after} bad requests since the onset say “{message.template}”"
+                yield Support(evidence.id, Layer.LOGS, says)
+
+
+def _quiet_logs(case: Case) -> Iterator[Support]:
+    for evidence, summary in case.facts(LogSummary):
+        if not summary.changed:
+            says = "the logs show no change of errors or latency"
+            yield Support(evidence.id, Layer.LOGS, says)
+
+
+def _metrics(case: Case) -> Iterator[Support]:
+    for evidence, summary in case.facts(MetricsSummary):
+        for signal in summary.signals:
+            if signal.unit == "{fd}" and signal.limit and (signal.now or 0) >= _FULL * signal.limit:
+                says = f"{signal.metric} is {signal.now:g} of {signal.limit:g}"
+                yield Support(evidence.id, Layer.METRICS, says)

@@ -1,0 +1,1 @@
+"""The live runtime, one adapter a folder."""

@@ -1,0 +1,1 @@
+"""CPython, through py-spy."""

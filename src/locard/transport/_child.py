@@ -1,0 +1,33 @@
+"""What a child does between fork and exec: it becomes harmless, and mortal with its parent."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import resource
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_IOPRIO_WHO_PROCESS = 1
+_IOPRIO_IDLE = 3 << 13
+_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}.get(platform.machine())
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def become_harmless(parent: int) -> None:
+    """Die with the parent, use idle CPU and I/O only, write no file and dump no core.
+
+    Runs after fork in the child: no imports, no locks, nothing that can fail loudly.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died between fork and prctl
+        os._exit(1)
+    try:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except OSError:  # a container may forbid it; nice is always permitted upwards
+        os.nice(19)
+    if _IOPRIO_SET is not None:
+        _libc.syscall(_IOPRIO_SET, _IOPRIO_WHO_PROCESS, 0, _IOPRIO_IDLE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -1,0 +1,65 @@
+"""OOM kills: this host as it is, and recorded kernel logs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from locard.host import oom
+from locard.investigate import discover
+from locard.model.evidence import Output
+from locard.model.target import Context, Process, Target
+from support import run_probe
+
+COUNTERS = ("grep", "/proc/vmstat", "/proc/uptime")
+
+
+def read(kills, log, *, uptime=10_000.0, exit_code=0):
+    text = f"/proc/vmstat:oom_kill {kills}\n/proc/uptime:{uptime} 1.0\n"
+    (fact,) = oom.read(
+        [Output(COUNTERS, text.encode()), Output(("/usr/bin/dmesg",), log, exit_code=exit_code)]
+    )
+    return fact.readings[0]
+
+
+def test_this_host_with_a_target():
+    me = Process(os.getpid(), 1, 0, 0.0, 0, "python3", ("python3",))
+    target = Target("pid/1", "pid", "1", "here", (me,))
+    groups = discover.cgroups(target, "memory")
+    _, (fact,) = run_probe(oom, Context(target, memory_cgroups=groups))
+    host = fact.readings[0]
+    assert host.name == "system.memory.oom_kills"
+    assert host.verdict in {"ok", "warning", "critical", "unknown"}
+    assert host.detail
+
+
+def killed(at, words="Out of memory", name="gunicorn"):
+    return f"[{at:12.6f}] {words}: Killed process 4242 ({name}) total-vm:1kB\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("words", "who"),
+    [("Out of memory", "the host ran out"), ("Memory cgroup out of memory", "by a cgroup's limit")],
+)
+def test_kills_of_the_last_hour(words, who):
+    reading = read(3, killed(9_900.0, words))
+    assert (reading.value, reading.verdict) == (1, "warning")
+    assert "gunicorn (pid 4242) 100 s ago" in reading.detail
+    assert who in reading.detail
+
+
+def test_an_old_kill_is_history():
+    assert read(1, killed(10.0)).verdict == "ok"
+
+
+def test_a_log_that_may_not_be_read_leaves_it_unknown():
+    assert read(1, b"", exit_code=1).verdict == "unknown"
+    assert read(0, b"", exit_code=1).verdict == "ok"
+
+
+def test_a_hostile_process_name_stays_one_field():
+    reading = read(1, killed(9_999.0, name="x\x1b[31m"))
+    assert reading.value == 1
+    forged = b"[ 9999.000000] app says: nothing about (memory)\n"
+    assert read(1, forged).value == 0

@@ -1,0 +1,97 @@
+"""Sockets of real processes: connections that nobody accepts, far ends that hung up."""
+
+from __future__ import annotations
+
+from locard.host import sockets
+from locard.model.evidence import Output
+from locard.model.target import Context, Process, Target
+from support import run_probe
+
+CLOSE_WAIT = """
+import socket, time
+listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+kept = []
+for _ in range(60):
+    client = socket.create_connection(listener.getsockname())
+    kept.append(listener.accept()[0])
+    client.close()
+for one in kept:
+    assert one.recv(1) == b""
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def context(*pids):
+    processes = tuple(Process(p, 1, 0, 0.0, 0, "python3", ("python3",)) for p in pids)
+    return Context(Target("pid/1", "pid", "1", "here", processes), pause_s=0.1)
+
+
+def readings_of(*pids):
+    _, (fact,) = run_probe(sockets, context(*pids))
+    return fact.readings
+
+
+def test_connections_that_wait_to_be_accepted(start):
+    program = start("deaf_listener.py")
+    (queue,) = [r for r in readings_of(program.pid) if r.name == "process.network.accept_queue"]
+    assert queue.subject == f"port {program.line.strip()}"
+    assert (queue.value, queue.verdict) == (5, "warning")
+    assert queue.limit is not None
+    assert queue.limit >= 5
+
+
+def test_connections_that_the_program_does_not_close(start):
+    pid = start("-c", CLOSE_WAIT).pid
+    (states,) = [r for r in readings_of(pid) if r.subject == f"pid {pid}"]
+    assert states.verdict == "warning"
+    assert "60 CLOSE_WAIT" in states.detail
+
+
+def test_a_calm_process_is_fine(start):
+    pid = start("slow_peer.py").pid
+    found = {(r.name, r.subject): r for r in readings_of(pid)}
+    assert found["process.network.connection.count", f"pid {pid}"].verdict == "ok"
+    for name in ("system.network.listen_overflows", "system.network.tcp.retransmits"):
+        assert found[name, "network namespace"].verdict != "unknown"
+
+
+def test_without_a_target_the_host_is_read():
+    assert [r.subject for r in readings_of()] == ["system"]
+
+
+def table(*connections, sent=0, again=0):
+    """One reading of the tables: each connection is (inode, state)."""
+    rows = "".join(
+        f"/proc/7/net/tcp: 0: 0100007F:1F91 0100007F:2222 {state} 0:00000000 0:0 0 0 0 {inode} 1\n"
+        for inode, state in connections
+    )
+    text = (
+        f"/proc/7/net/snmp:Tcp: OutSegs RetransSegs\n/proc/7/net/snmp:Tcp: {sent} {again}\n"
+        f"/proc/7/net/tcp:  sl  local_address\n{rows}"
+    )
+    return Output(("grep", "/proc/7/net/snmp", "/proc/7/net/tcp"), text.encode())
+
+
+def judged(name, *tables):
+    held = "".join(f"/proc/7/fd socket:[{inode}]\n" for inode in range(10, 20))
+    found = Output(("find", "/proc/7/fd"), held.encode())
+    (fact,) = sockets.read([Output(("grep", "/proc/net/sockstat"), b""), found, *tables])
+    (reading,) = [r for r in fact.readings if r.name == name]
+    return reading.verdict
+
+
+def test_connections_that_a_peer_does_not_answer():
+    name = "process.network.connection.count"
+    three = table((11, "02"), (12, "02"), (13, "02"))
+    others = table((14, "02"), (15, "02"), (16, "02"))
+    assert judged(name, three, three) == "warning"
+    assert judged(name, three, others) == "ok", "all were answered meanwhile, and new ones began"
+    assert judged(name, three) == "ok", "one reading alone says nothing"
+
+
+def test_a_few_retransmits_are_chance():
+    name = "system.network.tcp.retransmits"
+    assert judged(name, table(), table(sent=100, again=4)) == "ok"
+    assert judged(name, table(), table(sent=100, again=6)) == "critical"
+    assert judged(name, table(), table(sent=300, again=6)) == "warning"

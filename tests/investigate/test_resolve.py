@@ -1,0 +1,158 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from locard.investigate import resolve
+from locard.investigate.discover import log_files, metrics_urls
+from locard.model.errors import AmbiguousTargetError, TargetNotFoundError, UsageError
+from support import needs_root
+
+FAMILY = """
+import os, sys, time
+for _ in range(2):
+    if os.fork() == 0:
+        time.sleep(300)
+print(os.getpid(), flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.fixture
+def family(start):
+    """A parent with two children; the marker stands in all three command lines."""
+    marker = f"family-{os.getpid()}"
+    process = start("-c", FAMILY, marker, start_new_session=True)
+    yield process, marker
+    os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_pid_is_the_whole_tree_root_first(family):
+    process, _ = family
+    target = resolve.resolve(f"pid/{process.pid}")
+    assert target.pids[0] == process.pid
+    assert len(target.pids) == 3
+    assert all(p.start_ticks > 0 and p.started > 0 for p in target.processes)
+    assert resolve.resolve(str(process.pid)).pids == target.pids
+
+
+def test_proc_is_one_tree_and_never_locard_itself(family):
+    process, marker = family
+    assert resolve.resolve(f"proc/{marker}").pids[0] == process.pid
+    assert len(resolve.resolve(f"proc/{marker}").pids) == 3
+    mine = " ".join(resolve.processes()[os.getpid()].cmdline)
+    with pytest.raises(TargetNotFoundError):
+        resolve.resolve(f"proc/{mine}")
+
+
+def test_locard_does_not_find_its_own_command_line(locard):
+    done = locard("investigate", "proc/no-such-service-here")
+    assert done.returncode == 3
+    assert "no process fits" in done.stderr
+
+
+def test_ambiguity_is_refused_with_the_list(start):
+    marker = f"twin-{os.getpid()}"
+    code = "import time; print(1, flush=True); time.sleep(300)"
+    one, two = start("-c", code, marker), start("-c", code, marker)
+    with pytest.raises(AmbiguousTargetError) as caught:
+        resolve.resolve(f"proc/{marker}")
+    assert f"pid/{one.pid}" in caught.value.why
+    assert f"pid/{two.pid}" in caught.value.why
+
+
+def test_unit_by_control_group(tmp_path):
+    """This machine has no systemd, so a recorded /proc stands in for one."""
+    proc = tmp_path / "proc"
+    for pid, ppid, cgroup in ((10, 1, "a.service"), (11, 10, "a.service"), (12, 1, "b.service")):
+        folder = proc / str(pid)
+        folder.mkdir(parents=True)
+        rest = " ".join(["0"] * 15 + ["1", "0", str(pid * 100), "0", "0"])
+        (folder / "stat").write_text(f"{pid} (a (b) c) S {ppid} {rest}")
+        (folder / "cmdline").write_bytes(b"/usr/bin/a\0--x\0")
+        (folder / "cgroup").write_text(f"0::/system.slice/{cgroup}\n")
+    (proc / "stat").write_text("cpu 1\nbtime 1700000000\n")
+    target = resolve.resolve("unit/a", proc)
+    assert target.pids == (10, 11)
+    assert target.processes[0].comm == "a (b) c"
+    with pytest.raises(TargetNotFoundError, match=r"c\.service"):
+        resolve.resolve("unit/c.service", proc)
+
+
+def test_host_local_has_no_processes():
+    assert resolve.resolve("host/local").pids == ()
+
+
+@pytest.mark.parametrize("ref", ["host/elsewhere", "pod/x", "planet/x", "pid/abc", "container/1"])
+def test_what_cannot_be_a_target(ref):
+    with pytest.raises(UsageError) as caught:
+        resolve.resolve(ref)
+    assert caught.value.next_step
+
+
+def test_a_process_that_has_ended():
+    process = subprocess.Popen([sys.executable, "-c", "pass"])
+    process.wait()
+    with pytest.raises(TargetNotFoundError):
+        resolve.resolve(f"pid/{process.pid}")
+
+
+def test_a_zombie_is_no_target():
+    process = subprocess.Popen([sys.executable, "-c", "pass"], stdout=subprocess.PIPE)
+    process.stdout.read()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(TargetNotFoundError, match="zombie"):
+        resolve.resolve(f"pid/{process.pid}")
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_reused_pid_is_not_the_same_process(family):
+    from dataclasses import replace
+
+    process, _ = family
+    known = resolve.resolve(f"pid/{process.pid}").processes[0]
+    assert resolve.alive(known)
+    assert not resolve.alive(replace(known, start_ticks=known.start_ticks - 1))
+
+
+SERVICE = """
+import socket, sys, time
+s = socket.create_server(("127.0.0.1", 0))
+log = open(sys.argv[1], "a")
+log.write("x\\n"); log.flush()
+print(s.getsockname()[1], flush=True)
+time.sleep(300)
+"""
+
+
+def test_logs_and_metrics_are_found_from_the_process(start, tmp_path):
+    path = tmp_path / "service.log"
+    process = start("-c", SERVICE, path)
+    target = resolve.resolve(f"pid/{process.pid}")
+    assert log_files(target) == (str(path),)
+    assert metrics_urls(target) == (f"http://127.0.0.1:{process.line.strip()}/metrics",)
+
+
+@needs_root
+def test_a_log_in_another_mount_namespace_is_not_the_file_of_that_path_here(start, tmp_path):
+    here = tmp_path / "x"
+    here.mkdir()
+    (here / "app.log").write_text("the host's own file\n")
+    code = (
+        "import os, sys, time, ctypes\n"
+        "libc = ctypes.CDLL(None)\n"
+        f"path = {str(here)!r}\n"
+        "assert libc.unshare(0x20000) == 0\n"
+        "assert libc.mount(b'none', b'/', None, 0x44000, None) == 0\n"
+        "assert libc.mount(b'tmpfs', path.encode(), b'tmpfs', 0, None) == 0\n"
+        "log = open(path + '/app.log', 'a'); log.write('inside\\n'); log.flush()\n"
+        "print('ready', flush=True); time.sleep(300)\n"
+    )
+    process = start("-c", code)
+    (found,) = log_files(resolve.resolve(f"pid/{process.pid}"))
+    assert Path(found).read_text() == "inside\n"
+    assert (here / "app.log").read_text() == "the host's own file\n"

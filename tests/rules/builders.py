@@ -1,0 +1,140 @@
+"""Facts for the rules' tests, each with only what matters in it."""
+
+from __future__ import annotations
+
+from locard.model.evidence import Evidence, Layer, Scope, Status
+from locard.model.facts import (
+    Correlate,
+    FieldRole,
+    Frame,
+    GoldenSignal,
+    LogSummary,
+    MessageCount,
+    MetricsSummary,
+    Reading,
+    Readings,
+    StackSamples,
+    ThreadStack,
+    ThreadState,
+    ThreadStates,
+)
+from locard.model.finding import Case
+
+_LAYERS = {
+    LogSummary: Layer.LOGS,
+    MetricsSummary: Layer.METRICS,
+    StackSamples: Layer.RUNTIME,
+    ThreadStates: Layer.KERNEL,
+    Readings: Layer.HOST,
+}
+
+
+def case(*facts):
+    """A case with one evidence for each fact; None stands for a layer that was not looked at."""
+    found = [f for f in facts if f is not None]
+    return Case(
+        "proc/gunicorn",
+        1_000.0,
+        tuple(
+            Evidence(f"e{n}", "probe", _LAYERS[type(f)], Status.OK, Scope(), (), (f,))
+            for n, f in enumerate(found, 1)
+        ),
+    )
+
+
+def log(*correlates, changed=("latency",), messages=(), p99=(50.0, 1400.0)):
+    return LogSummary(
+        source="app.log", lines=1000, records=1000, skipped=(),
+        roles=(FieldRole("upstream", "upstream", "its name"),),
+        first=0.0, last=1000.0, error_means="status >= 500", bad_means="slow or failed",
+        changed=changed, shape="step" if changed else "flat", onset=None, series=(),
+        before_total=900, before_bad=1, after_total=400, after_bad=40,
+        before_p50_ms=20.0, before_p99_ms=p99[0], after_p50_ms=80.0, after_p99_ms=p99[1],
+        groups=(), blast_radius=(), correlates=correlates, messages=messages,
+        trace_ids=(), gaps=(), engine="duckdb",
+    )  # fmt: skip
+
+
+def correlate(share=0.95, p_value=1e-20, **values):
+    return Correlate(tuple(values.items()), 38, 37.0, share, 40.0, p_value)
+
+
+def message(text, before=0, after=10):
+    return MessageCount(text, before, after, text)
+
+
+def calls(*latencies, kind="client"):
+    """One endpoint; each latency is (name, mean before, mean now, share over before, now, count)."""
+    signals = []
+    for name, before, now, over_before, over_now, count in latencies:
+        subject = (("kind", kind), ("server_address", name), ("server_port", "9102"))
+        for word, unit, then, later, limit in (
+            ("mean", "s", before, now, None),
+            ("share_over", "1", over_before, over_now, 0.05),
+        ):
+            signals.append(
+                GoldenSignal(
+                    "latency", "http_client_request_duration_seconds",
+                    (*subject, ("statistic", word)), unit, then, later, count, limit,
+                )
+            )  # fmt: skip
+    return MetricsSummary("http://127.0.0.1:1/metrics", 9, 90, 2.0, tuple(signals))
+
+
+SLOW = ("bank", 0.02, 0.4, 0.01, 0.3, 60)
+AS_BEFORE = ("bank", 0.02, 0.02, 0.01, 0.01, 120)
+OTHER = ("cards", 0.02, 0.02, 0.01, 0.01, 60)
+
+
+def frame(text):
+    """`reserve keys.py:24`, or `wait <lib>/threading.py:320` for the standard library."""
+    function, _, place = text.partition(" ")
+    file, _, line = place.rpartition(":")
+    file = file.replace("<lib>", "/usr/lib/python3.11")
+    return Frame(function, file if file.startswith("/") else f"/srv/pay/{file}", int(line))
+
+
+WORKER = (
+    "run <lib>/concurrent/futures/thread.py:58",
+    "_worker <lib>/concurrent/futures/thread.py:83",
+)
+IDLE = (WORKER[1],)
+
+
+def stack(at, tid, *frames, pid=7, active=False):
+    return ThreadStack(at, pid, tid, f"worker-{tid}", active, tuple(frame(f) for f in frames))
+
+
+def stacks(*every):
+    return StackSamples("python", len({s.round for s in every}), every, ())
+
+
+def in_call(at, tid):
+    return stack(
+        at, tid, "readinto <lib>/socket.py:706", "getresponse <lib>/http/client.py:1390",
+        "charge providers.py:70", "handle app.py:20", *WORKER,
+    )  # fmt: skip
+
+
+def state(
+    at, tid, syscall="futex", *, peer=None, futex=None, where="[heap]", pid=7, waits_for=None
+):
+    waits_for = f"tcp 127.0.0.1:5 -> {peer}" if peer else waits_for
+    return ThreadState(
+        at, pid, tid, "python3", "S", syscall, None, waits_for, peer, futex,
+        where if futex else None,
+    )  # fmt: skip
+
+
+def states(*every):
+    return ThreadStates(len({s.round for s in every}), every, ())
+
+
+def readings(*every):
+    """Each reading is (name, subject, value, verdict) with an optional limit."""
+    return Readings(
+        tuple(
+            Reading(name, subject, value, "1", limit[0] if limit else None, verdict)
+            for name, subject, value, verdict, *limit in every
+        )
+    )

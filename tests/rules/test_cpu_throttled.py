@@ -1,0 +1,90 @@
+"""cpu-throttled: a mechanism only if it is new and users feel it, else background."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from locard.host import cpu
+from locard.investigate import discover
+from locard.model.evidence import Layer
+from locard.model.finding import Role, Severity
+from locard.model.target import Context, Process, Target
+from locard.rules.cpu_throttled import judge
+from rules.builders import case, log, readings
+from support import run_probe
+
+NOW, EVER = "container.cpu.throttled_share", "container.cpu.throttled_share.lifetime"
+POD = "cgroup /cpu/pods/a b"
+STOPPED = (NOW, POD, 0.9, "critical", 1.0)
+AT_TIMES = (NOW, POD, 0.4, "warning", 1.0)
+SLOWER = log()
+
+
+def found(*facts):
+    return list(judge(case(*facts)))
+
+
+def test_fires_as_a_mechanism_if_it_is_new_and_requests_got_slower():
+    (finding,) = found(SLOWER, readings(STOPPED, (EVER, POD, 0.1, "ok", 1.0)))
+    assert finding.role is Role.MECHANISM
+    assert "90% of the periods" in finding.title
+    assert {s.layer for s in finding.supports} == {Layer.LOGS, Layer.HOST}
+    assert finding.next_commands == ("grep -s '' '/sys/fs/cgroup/cpu/pods/a b'/cpu.*",)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        (readings(STOPPED),),
+        (log(changed=("errors",)), readings(STOPPED)),
+        (SLOWER, readings(AT_TIMES)),
+        (SLOWER, readings(STOPPED, (EVER, POD, 0.85, "ok", 1.0))),
+    ],
+    ids=["no logs", "only errors changed", "only at times", "as much as ever"],
+)
+def test_fires_as_background(facts):
+    (finding,) = found(*facts)
+    assert finding.role is Role.CONTEXT
+
+
+def test_the_worst_of_several_is_named():
+    (finding,) = found(readings(AT_TIMES, (NOW, "cgroup /cpu", 0.8, "critical", 1.0)))
+    assert "cgroup /cpu stops" in finding.title
+    assert len(finding.supports) == 2
+
+
+def test_quiet_on_ok_unknown_and_nothing():
+    for verdict in ("ok", "unknown"):
+        assert found(SLOWER, readings((NOW, POD, 0.1, verdict, 1.0))) == []
+    assert found(SLOWER, readings((EVER, POD, 0.9, "ok", 1.0))) == []
+    assert found() == []
+
+
+@pytest.fixture
+def group():
+    path = Path(f"/sys/fs/cgroup/cpu/locard-rule-{os.getpid()}")
+    try:
+        path.mkdir()
+        (path / "cpu.cfs_quota_us").write_text("-1")
+    except OSError as error:
+        pytest.skip(f"no cpu cgroup (v1) can be made here: {error}")
+    yield path
+    for pid in (path / "cgroup.procs").read_text().split():
+        (path.parent / "cgroup.procs").write_text(pid)
+    path.rmdir()
+
+
+@pytest.mark.parametrize(("quota_us", "fires"), [(20_000, True), (150_000, False)])
+def test_fires_on_a_real_cgroup_and_not_on_its_near_miss(group, start, quota_us, fires):
+    program = start("-c", "print('ready', flush=True)\nwhile True: pass")
+    (group / "cpu.cfs_quota_us").write_text(str(quota_us))
+    (group / "cgroup.procs").write_text(str(program.pid))
+    me = Process(program.pid, 1, 0, 0.0, 0, "python3", ("python3",))
+    target = Target("pid/1", "pid", "1", "here", (me,))
+    context = Context(target, pause_s=0.6, cpu_cgroups=discover.cgroups(target, "cpu"))
+    findings = found(SLOWER, *run_probe(cpu, context)[1])
+    assert bool(findings) is fires
+    assert all(f.severity is Severity.CRITICAL and group.name in f.title for f in findings)

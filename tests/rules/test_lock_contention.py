@@ -1,0 +1,178 @@
+"""lock-contention: real convoys and their near misses, then each layer for and against."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from locard.kernel.probes import thread_states
+from locard.model.evidence import Layer
+from locard.model.finding import Confidence, Role, Severity
+from locard.model.target import Context, Process, Target
+from locard.rules.lock_contention import judge
+from locard.runtime.python import stacks as stacks_probe
+from rules.builders import (
+    AS_BEFORE,
+    IDLE,
+    SLOW,
+    calls,
+    case,
+    correlate,
+    log,
+    stack,
+    stacks,
+    state,
+    states,
+)
+from support import run_probe
+
+HANDLER = "handle app.py:20"
+WAIT = ("reserve keys.py:24", HANDLER)
+HOLD = ("exchange store.py:25", "reserve keys.py:28", HANDLER)
+ROUNDS = range(3)
+CONVOY = stacks(
+    *[stack(r, t, *WAIT) for r in ROUNDS for t in (1, 2, 3)],
+    *[stack(r, 4, *HOLD) for r in ROUNDS],
+    *[stack(r, t, *IDLE) for r in ROUNDS for t in (5, 6)],
+)
+WITHOUT_HOLDER = stacks(*[s for s in CONVOY.stacks if s.tid != 4])
+HELD = state(0, 4, "recvfrom", waits_for="unix")
+ONE_FUTEX = states(
+    *[state(r, t, futex=0x1000) for r in ROUNDS for t in (1, 2, 3)],
+    *[state(r, t, futex=0x2000) for r in ROUNDS for t in (5, 6)],
+    HELD,
+)
+OWN_FUTEXES = states(*[state(r, t, futex=0x1000 * t) for r in ROUNDS for t in (1, 2, 3, 5, 6)])
+SLEEPING = states(*[state(r, t, "clock_nanosleep") for r in ROUNDS for t in (1, 2, 3)])
+GIL = states(
+    *[
+        state(r, t, futex=0x9000, where="/usr/bin/python3.11 (zeroed data)")
+        for r in ROUNDS
+        for t in (1, 2, 3)
+    ]
+)
+
+
+def found(*facts):
+    return list(judge(case(*facts)))
+
+
+def looked_at(pid):
+    context = Context(
+        Target("pid/1", "pid", "1", "here", (Process(pid, 1, 0, 0.0, 0, "p", ("p",)),))
+    )
+    facts = [f for p in (stacks_probe, thread_states) for f in run_probe(p, context)[1]]
+    if any("not permitted" in m for f in facts for m in getattr(f, "missed", ())):
+        pytest.skip("other processes may not be read here")
+    return facts
+
+
+def test_fires_on_a_real_convoy(start):
+    (finding,) = found(*looked_at(start("lock_convoy.py").pid))
+    assert "reserve (programs/lock_convoy.py:" in finding.title
+    assert "held during exchange (programs/lock_convoy.py:" in finding.title
+    assert finding.confidence is Confidence.STRONG
+    assert {s.layer for s in finding.supports} == {Layer.RUNTIME, Layer.KERNEL}
+
+
+@pytest.mark.parametrize("program", ["idle_pool.py", "sleepers.py", "slow_peer.py"])
+def test_quiet_on_real_near_misses(start, program):
+    assert found(*looked_at(start(program).pid)) == []
+
+
+def test_fires_with_all_layers():
+    log_ = log(correlate(route="/pay"))
+    served = calls(("", 0.05, 0.2, 0.03, 0.3, 90), kind="server")
+    (finding,) = found(log_, served, calls(AS_BEFORE), CONVOY, ONE_FUTEX)
+    assert finding.role is Role.MECHANISM
+    assert finding.severity is Severity.CRITICAL
+    assert {s.layer for s in finding.supports} == {
+        Layer.LOGS, Layer.METRICS, Layer.RUNTIME, Layer.KERNEL,
+    }  # fmt: skip
+    assert finding.against == ()
+    says = " ".join(s.says for s in finding.supports)
+    assert "up to 3 threads of pid 7 wait at one futex, 0x1000 ([heap])" in says
+    assert "unix (recvfrom)" in says
+    assert finding.values[1] == ("code.function.name", "reserve")
+
+
+def test_fires_where_each_thread_parks_at_its_own_address():
+    """CPython 3.13 does; the surplus over the idle threads tells it then."""
+    (finding,) = found(CONVOY, OWN_FUTEXES)
+    assert (
+        "3.0 more threads than are idle are in a futex wait on average" in finding.supports[-1].says
+    )
+
+
+def without_ids(samples):
+    return replace(samples, stacks=tuple(replace(s, tid=None) for s in samples.stacks))
+
+
+def test_fires_where_the_runtime_gives_no_thread_ids():
+    """py-spy without stopping a Python up to 3.10; the surplus tells it then."""
+    (finding,) = found(without_ids(CONVOY), ONE_FUTEX)
+    assert finding.confidence is Confidence.STRONG
+    assert found(without_ids(CONVOY), SLEEPING) == []
+
+
+def test_fires_on_stacks_alone_if_the_holder_is_seen():
+    (finding,) = found(CONVOY)
+    assert finding.confidence is Confidence.MODERATE
+
+
+def test_the_class_in_a_name_does_not_matter():
+    """Python 3.11 and later say `Keys.reserve`, and `Condition.wait` for what is no lock."""
+    named = stacks(
+        *[stack(r, t, "Keys.reserve keys.py:24", HANDLER) for r in ROUNDS for t in (1, 2)],
+        *[stack(r, 4, "Store.exchange store.py:25", "Keys.reserve keys.py:28") for r in ROUNDS],
+    )
+    assert len(found(named)) == 1
+
+
+def test_what_speaks_against_it():
+    (finding,) = found(log(changed=()), calls(SLOW), WITHOUT_HOLDER, ONE_FUTEX)
+    assert {s.layer for s in finding.against} == {Layer.LOGS, Layer.METRICS, Layer.RUNTIME}
+    assert finding.severity is Severity.WARNING
+
+
+def queue(*frames, tids=(1, 2, 3), rounds=ROUNDS, active=False):
+    return stacks(*[stack(r, t, *frames, active=active) for r in rounds for t in tids])
+
+
+WAITS = "wait <lib>/threading.py:320"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        (CONVOY, SLEEPING),
+        (CONVOY, GIL),
+        (WITHOUT_HOLDER,),
+        (queue(*IDLE), ONE_FUTEX),
+        (queue(WAITS, "get <lib>/queue.py:171", "work app.py:3"), ONE_FUTEX),
+        (queue(WAITS, "wait <lib>/threading.py:622", "loop app.py:9", HANDLER), ONE_FUTEX),
+        (queue("recv_into <lib>/socket.py:706", "charge pay.py:3", HANDLER), ONE_FUTEX),
+        (queue("compute sums.py:3", HANDLER, active=True), ONE_FUTEX),
+        (queue(*WAIT, tids=(1,)), ONE_FUTEX),
+        (queue(*WAIT, rounds=(0,)), ONE_FUTEX),
+        (ONE_FUTEX,),
+        (),
+    ],
+    ids=[
+        "they sleep at that line",
+        "it is the GIL",
+        "no holder and no kernel",
+        "an idle pool",
+        "a queue without work",
+        "they wait for an event",
+        "they wait for a peer",
+        "they compute",
+        "one waits alone",
+        "seen once only",
+        "no stacks",
+        "nothing known",
+    ],
+)
+def test_quiet(facts):
+    assert found(*facts) == []

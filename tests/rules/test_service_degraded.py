@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+from locard.model.evidence import Evidence, Layer, Scope, Status
+from locard.model.facts import GoldenSignal, LogSummary, MetricsSummary, Onset
+from locard.model.finding import Case, Role, Severity
+from locard.rules.service_degraded import judge
+
+LOG = LogSummary(
+    source="/var/log/x.log", lines=100, records=100, skipped=(), roles=(), first=0.0, last=100.0,
+    error_means="status >= 500", bad_means="slow", changed=("latency",), shape="step",
+    onset=Onset(49.0, 51.0, 0.95), series=(), before_total=3000, before_bad=30, after_total=1500,
+    after_bad=600, before_p50_ms=20.0, before_p99_ms=50.0, after_p50_ms=60.0, after_p99_ms=900.0,
+    groups=(), blast_radius=(), correlates=(), messages=(), trace_ids=(), gaps=(), engine="native",
+)  # fmt: skip
+
+
+def signal(statistic, before, now, limit=None):
+    subject = (("kind", "server"), ("statistic", statistic))
+    return GoldenSignal("latency", "http", subject, "s", before, now, 200, limit)
+
+
+def case(log, *signals):
+    logs = Evidence("e1", "first-pass", Layer.LOGS, Status.OK, Scope(), (), (log,))
+    metrics = MetricsSummary("http://127.0.0.1:1/metrics", 1, 1, 2.0, signals)
+    numbers = Evidence("e2", "exposition", Layer.METRICS, Status.OK, Scope(), (), (metrics,))
+    return Case("proc/x", 100.0, (logs, numbers))
+
+
+def test_fires_when_the_logs_show_a_change():
+    (finding,) = judge(case(LOG))
+    assert finding.role is Role.SCOPE
+    assert finding.severity is Severity.CRITICAL
+    assert "40 % of requests are bad, 1.0 % before" in finding.title
+    assert finding.evidence == ("e1",)
+
+
+def test_fires_with_the_metrics_for_or_against_it():
+    rose = case(LOG, signal("mean", 0.02, 0.2), signal("share_over", 0.01, 0.5, 0.1))
+    (finding,) = judge(rose)
+    assert finding.evidence == ("e1", "e2")
+    assert not finding.against
+    steady = case(LOG, signal("mean", 0.02, 0.021), signal("share_over", 0.01, 0.01, 0.1))
+    (finding,) = judge(steady)
+    assert [s.layer for s in finding.against] == [Layer.METRICS]
+
+
+def test_quiet_when_nothing_changed():
+    quiet = replace(LOG, changed=(), onset=None, shape="flat", after_total=0, after_bad=0)
+    assert not list(judge(case(quiet)))

@@ -1,0 +1,104 @@
+"""What tests share: locard as a process, real programs, probes run for real."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from locard.guard.command import Impact, Wait
+from locard.guard.gate import Gate
+from locard.transport import local
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+class Locard:
+    """`locard …` as a user runs it."""
+
+    def argv(self, *words):
+        return [sys.executable, "-m", "locard", *map(str, words)]
+
+    def __call__(self, *words, **options):
+        options.setdefault("stdin", subprocess.DEVNULL)
+        if "input" in options:
+            del options["stdin"]
+        return subprocess.run(
+            self.argv(*words), capture_output=True, text=True, timeout=120, check=False, **options
+        )
+
+    def json(self, *words, **options):
+        done = self(*words, "-o", "json", **options)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def started(*argv, **options):
+    """A real program that has said a line on standard output; ended by its pid."""
+    process = subprocess.Popen(
+        [sys.executable, *map(str, argv)], stdout=subprocess.PIPE, text=True, **options
+    )
+    try:
+        process.line = process.stdout.readline()
+        assert process.line, "the program ended before it was ready"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def run_probe(probe, context, allow: Impact = Impact.SAMPLES):
+    """A probe for real, through gate and transport: its outputs and its facts."""
+    gate = Gate({"probe": probe.COMMANDS}, allow, cap=Impact.INJECTS, why="")
+    outputs = []
+    plan = probe.plan(context)
+    with contextlib.suppress(StopIteration):
+        step = next(plan)
+        while True:
+            if isinstance(step, Wait):
+                time.sleep(step.seconds)
+                step = next(plan)
+                continue
+            output = local.run(gate.admit("probe", step), step.bound_s)
+            outputs.append(output)
+            step = plan.send(output)
+    return outputs, probe.read(outputs)
+
+
+def children_of(pid: int) -> set[int]:
+    """The living children of a process, zombies left out."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+                if int(fields[1]) == pid and fields[0] != b"Z":
+                    found.add(int(entry.name))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
+    except OSError:
+        return False
+
+
+def wait_until(condition, seconds=20.0):
+    """Poll until something is true; a failure to become so fails the test."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not become true in time"
+        time.sleep(0.01)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

@@ -1,0 +1,177 @@
+"""An extension without docstring, test or sample fails here, not in a reviewer's memory."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from locard import catalogue
+from locard.guard.command import Command, Impact, Template, Wait
+from locard.guard.gate import Gate
+from locard.model.evidence import Output, Scope
+from locard.model.target import Context, Process, Skip, Target
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "locard"
+PROBES = catalogue.entries("probe")
+RULES = catalogue.entries("rule")
+SECTIONS = {
+    "probe": ("Shows:", "How:", "Impact:", "Limits:", "Source:"),
+    "rule": ("Pattern:", "Evidence:", "Against:", "Next:"),
+    "scenario": (),
+    "command": (),
+}
+EVERY = [e for kind in SECTIONS for e in catalogue.entries(kind)]
+
+A_PROCESS = Process(4242, 1, 100, 0.0, 0, "python3", ("python3", "app.py"))
+FULL = Context(
+    Target("pid/4242", "pid", "4242", "here", (A_PROCESS,)),
+    ("/var/log/app.log", "-"),
+    ("http://127.0.0.1:9/metrics",),
+)
+EMPTY = Context(Target("host/local", "host", "local", "here"))
+
+
+def ids(entries):
+    return [f"{e.kind}/{e.name}" for e in entries]
+
+
+def file_of(entry):
+    parts = entry.module.split(".")[1:]
+    return ROOT / "tests" / Path(*parts[:-1]) / f"test_{parts[-1]}.py"
+
+
+def test_every_kind_has_extensions():
+    assert {e.kind for e in EVERY} == set(SECTIONS)
+
+
+@pytest.mark.parametrize("entry", EVERY, ids=ids(EVERY))
+def test_docstring(entry):
+    doc = inspect.cleandoc(entry.load().__doc__ or "")
+    first = doc.partition("\n")[0]
+    assert re.fullmatch(r".{10,119}\.", first), "the first line is its help line"
+    assert entry.summary() == first.rstrip("."), "read from the file as it is when imported"
+    lines = doc.splitlines()
+    places = [
+        next((n for n, line in enumerate(lines) if line.startswith(s)), None)
+        for s in SECTIONS[entry.kind]
+    ]
+    assert None not in places, f"the docstring lacks one of {SECTIONS[entry.kind]}"
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("entry", EVERY, ids=ids(EVERY))
+def test_has_a_test(entry):
+    path = file_of(entry)
+    assert path.exists(), f"{entry.module} has no {path.relative_to(ROOT)}"
+    assert re.search(r"^\s*def test_", path.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("entry", RULES, ids=ids(RULES))
+def test_rule_fires_and_stays_quiet(entry):
+    names = {
+        n.name for n in ast.walk(ast.parse(file_of(entry).read_text()))
+        if isinstance(n, ast.FunctionDef)
+    }  # fmt: skip
+    assert any(n.startswith("test_fires") for n in names), "no test in which it fires"
+    assert any(n.startswith("test_quiet") for n in names), "no near miss in which it stays quiet"
+    assert callable(entry.load().judge)
+
+
+@pytest.mark.parametrize("entry", PROBES, ids=ids(PROBES))
+def test_probe_keeps_the_protocol(entry):
+    probe = entry.load()
+    assert probe.COMMANDS
+    assert all(isinstance(t, Template) for t in probe.COMMANDS)
+    assert all(0 < t.bound_s <= 180 for t in probe.COMMANDS)
+    for context in (FULL, EMPTY):
+        skip = probe.applies(context)
+        assert skip is None or (isinstance(skip, Skip) and skip.why and skip.unlock)
+        assert isinstance(probe.scope(context), Scope)
+    assert probe.applies(FULL) is None
+
+
+@pytest.mark.parametrize("entry", PROBES, ids=ids(PROBES))
+def test_probe_samples_are_read_as_they_say(entry):
+    probe = entry.load()
+    assert probe.SAMPLES, "a probe shows what it reads"
+    for sample in probe.SAMPLES:
+        shown = repr(probe.read(sample.outputs))
+        assert sample.has
+        assert all(part in shown for part in sample.has)
+
+
+@pytest.mark.parametrize("entry", PROBES, ids=ids(PROBES))
+def test_probe_plans_only_what_it_declares(entry):
+    """Its plan survives empty answers, and the gate admits every step at the declared impact."""
+    probe = entry.load()
+    gate = Gate({entry.name: probe.COMMANDS}, Impact.INJECTS, cap=Impact.INJECTS, why="")
+    plan = probe.plan(FULL)
+    steps = []
+    try:
+        step = next(plan)
+        while True:
+            steps.append(step)
+            assert len(steps) < 1000
+            if isinstance(step, Wait):
+                assert step.seconds <= 10
+                step = next(plan)
+            else:
+                gate.admit(entry.name, step)
+                step = plan.send(Output(step.argv, b""))
+    except StopIteration:
+        pass
+    assert any(isinstance(s, Command) for s in steps)
+
+
+@pytest.mark.parametrize("entry", PROBES, ids=ids(PROBES))
+def test_probe_reads_rubbish_without_a_word(entry):
+    """Whatever a command prints, reading it never raises."""
+    probe = entry.load()
+    rubbish = [b"", b"\0" * 100, b"\xff\xfe{", b"{}", b"[]", b"null", b"a:b:c\n" * 50, b"{" * 5000]
+    rubbish += [o.stdout[: len(o.stdout) // 2] for s in probe.SAMPLES for o in s.outputs]
+    template = probe.COMMANDS[0]
+    for data in rubbish:
+        for count in (0, 1, 2, 7):
+            probe.read([Output(template.argv, data, stderr=data)] * count)
+    probe.read([Output(template.argv, b"", exit_code=None, timed_out=True, problem="stopped")])
+
+
+FORBIDDEN = {
+    "system", "popen", "fork", "forkpty", "posix_spawn", "posix_spawnp", "execv", "execve", "execvp",
+    "execvpe", "execl", "execle", "execlp", "execlpe", "spawnl", "spawnv", "spawnve", "spawnvp",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in SOURCE.rglob("*.py") if p.relative_to(SOURCE).parts[0] not in {"transport", "lab"}],
+    ids=lambda p: str(p.relative_to(SOURCE)),
+)
+def test_only_transport_starts_processes(path):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            forbidden = node.value.id == "os" and node.attr in FORBIDDEN
+            assert not forbidden, f"{path}:{node.lineno}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "__import__"}, f"{path}:{node.lineno}"
+
+
+STREAMED = sorted(
+    {t.program for e in PROBES for t in e.load().COMMANDS if t.program} | {"transport/_http_get.py"}
+)
+
+
+@pytest.mark.parametrize("program", STREAMED)
+def test_streamed_readers_need_only_the_standard_library(program):
+    """What is streamed to the far python3 cannot import locard or anything installed."""
+    for node in ast.walk(ast.parse((SOURCE / program).read_text("utf-8"))):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        for name in names:
+            assert name.partition(".")[0] in sys.stdlib_module_names, f"{program}:{node.lineno}"
