@@ -37,7 +37,7 @@ bench: $(STAMP)  ## measure and write bench/RESULTS.md (long)
 fuzz: $(STAMP)  ## fuzz the native reader with sanitizers (long)
 	native/fuzz/run.sh
 
-$(STAMP): pyproject.toml CMakeLists.txt $(wildcard native/*.cpp native/*.h)
+$(STAMP): pyproject.toml CMakeLists.txt tools/setup.sh $(wildcard native/*.cpp native/*.h native/third_party/*/*)
 	@bash tools/setup.sh $(PYTHON) $(VENV)
 	@touch $@
 

@@ -16,8 +16,10 @@ const std::uint64_t kSeed = [] {
   return (static_cast<std::uint64_t>(device()) << 32) ^ device();
 }();
 
+// Both halves of the product of two words.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  const auto product = static_cast<unsigned __int128>(a) * b;
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 

@@ -111,6 +111,11 @@ def copy(tmp_path_factory):
     for name in ("src", "tests"):
         shutil.copytree(ROOT / name, root / name, ignore=unwanted)
     shutil.copy(ROOT / "pyproject.toml", root)
+    # An editable install finds the original first: its finder has to go for the copy to be read.
+    (root / "src" / "sitecustomize.py").write_text(
+        "import sys\n"
+        "sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in type(f).__module__]\n"
+    )
     for path, text in EXAMPLES.items():
         assert not (root / path).exists(), f"{path} exists by now: choose another example"
         (root / path).write_text(text, "utf-8")

@@ -29,5 +29,5 @@ fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
 say "installing locard and its tools into $venv"
-"$venv/bin/python" -m pip install -q --disable-pip-version-check "nanobind>=2.9" "scikit-build-core>=0.11"
+"$venv/bin/python" -m pip install -q --disable-pip-version-check cmake ninja "nanobind>=2.9" "scikit-build-core>=0.11"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-build-isolation -e '.[dev]'

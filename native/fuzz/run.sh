@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
-build=build/fuzz
 compiler=${CXX:-$(command -v clang++ || command -v g++)}
+build=build/fuzz-$(basename "$compiler")
 cmake -S . -B "$build" -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_BUILD_TYPE=RelWithDebInfo \
   -DLOCARD_PYTHON=OFF -DLOCARD_FUZZ=ON -DLOCARD_SANITIZE=address,undefined >/dev/null
 cmake --build "$build" -j2 >/dev/null

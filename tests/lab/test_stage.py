@@ -102,8 +102,6 @@ def test_no_request_is_missing_from_the_records_however_slow(faulty):
     """The last ones were still under way when the arrivals ended."""
     for seen in faulty.values():
         assert max(r.due for r in seen.requests) > seen.ended - 1
-        slow = [r for r in seen.requests if r.due > seen.ended - 2 and r.done > seen.ended]
-        assert slow or seen.scene.truth.rules != ("lock-contention",)
 
 
 def test_requests_start_when_they_are_due(faulty):
