@@ -30,6 +30,7 @@ def test_help_of_each_command(locard, entry):
 @pytest.mark.parametrize(
     "words", [["no-such-command"], ["investigate"], ["investigate", "x", "--no-such-flag"],
               ["investigate", "pid/1", "--budget", "soon"], ["investigate", "pid/1", "--allow", "all"],
+              ["investigate", "host/local", "--metrics", "ftp://x"],
               ["investigate", "host/local", "--tz", "Moon/Base"], []],
 )  # fmt: skip
 def test_usage_errors(locard, words):

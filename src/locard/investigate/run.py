@@ -145,6 +145,8 @@ class Investigator:
                     return outputs, items, _NO_TIME
         except KeyboardInterrupt:
             return outputs, items, _INTERRUPTED
+        except RefusedError as error:  # a value that no template takes: this probe only
+            return outputs, items, f"{error.what}: {error.why}"
         return outputs, items, ""
 
     def _run(self, entry: Entry, command: Command) -> Output:

@@ -61,6 +61,13 @@ def run(args: argparse.Namespace) -> int:
         window_s=parse_duration(args.since),
         allow=Impact.parse(args.allow).word,
     )
+    for url in question.metrics:
+        if not url.startswith(("http://", "https://")):
+            raise UsageError(
+                f"{url!r} is no metrics endpoint",
+                "it has to be an http or https URL",
+                "Write for example --metrics http://127.0.0.1:9000/metrics.",
+            )
     if question.budget_s <= 0:
         raise UsageError("the budget is zero", "nothing can run in no time", "Pass --budget 3m.")
     began = common.process_began()
