@@ -195,6 +195,7 @@ def _radius(log: LogSummary | None, side: str, cites: tuple[str, ...]) -> tuple[
     ordered = sorted(log.blast_radius, key=lambda r: _telling(r, log))
     out = [Said(_set(c), cites) for c in log.correlates[:1]] if side == "affected" else []
     seen: set[frozenset[tuple[str, int]]] = set()
+    everywhere: list[BlastRadius] = []
     for radius in ordered:
         values: tuple[AffectedValue, ...] = getattr(radius, side)
         same = frozenset((v.value, v.requests) for v in values)
@@ -203,11 +204,15 @@ def _radius(log: LogSummary | None, side: str, cites: tuple[str, ...]) -> tuple[
         seen.add(same)
         others = sum(len(getattr(radius, s)) for s in ("affected", "unaffected", "unknown"))
         if side == "affected" and len(values) == others and others > 1:
-            out.append(Said(f"{radius.field}: all {others}, {_rates(values)}", cites))
+            everywhere.append(radius)
         else:
             shown = ", ".join(_value(v, side) for v in values[:_SHOWN_VALUES])
             more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
             out.append(Said(f"{radius.field}: {shown}{more}", cites))
+    if everywhere:
+        fields = ", ".join(r.field for r in everywhere)
+        rates = _rates(tuple(v for r in everywhere for v in r.affected))
+        out.append(Said(f"every value of {fields}: {rates}", cites))
     return tuple(out)
 
 
