@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-_POLL_S = 0.5
+_POLL_S = 0.1
 
 
 class Flags:
