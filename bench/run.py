@@ -16,7 +16,13 @@ from pathlib import Path
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 # Each prints one Markdown section, or plain text that is shown as it is below its command.
-BENCHES = {"startup": ("startup.py",), "lab": ("lab.py", "--seeds", "3")}
+BENCHES = {
+    "startup": ("startup.py",),
+    "lab": ("lab.py", "--seeds", "3"),
+    "logs": ("logs.py",),
+    "templates": ("templates.py",),
+    "slice": ("slice.py",),
+}
 
 
 def conditions() -> str:

@@ -52,7 +52,7 @@ struct Exported {
 
 // Few different texts among many records: keep the dictionary, else write the texts out.
 bool keeps_dictionary(const Column& column, std::size_t rows) {
-  return column.dictionary.size() * 2 <= rows;
+  return !column.in_order && column.dictionary.size() * 2 <= rows;
 }
 
 void release_array(ArrowArray* array) {
@@ -107,6 +107,13 @@ ArrowArray export_column(const std::shared_ptr<const Batch>& batch, const Column
   }
   own->offsets.reserve(rows + 1);
   own->offsets.push_back(0);
+  if (column.in_order) {
+    for (std::size_t i = 0; i < rows; ++i) {
+      own->offsets.push_back(code(i) < 0 ? own->offsets.back() : column.dictionary.offsets()[static_cast<std::size_t>(code(i)) + 1]);
+    }
+    own->buffers = {own->validity.data(), own->offsets.data(), column.dictionary.bytes().data()};
+    return make_array(own, static_cast<std::int64_t>(rows), nulls);
+  }
   own->bytes.reserve(column.dictionary.bytes().size());
   for (std::size_t i = 0; i < rows; ++i) {
     if (code(i) >= 0) own->bytes.append(column.dictionary.text(code(i)));
@@ -249,6 +256,22 @@ std::int32_t Dictionary::code(std::string_view text) {
   return last_ = static_cast<std::int32_t>(size()) - 1;
 }
 
+std::int32_t Dictionary::find(std::string_view text) const {
+  const std::uint32_t h = hash(text);
+  const std::size_t mask = slots_.size() - 1;
+  for (std::size_t at = h & mask; slots_[at]; at = (at + 1) & mask) {
+    const std::int32_t found = slots_[at] - 1;
+    if (hashes_[static_cast<std::size_t>(found)] == h && this->text(found) == text) return found;
+  }
+  return -1;
+}
+
+std::int32_t Dictionary::append(std::string_view text) {
+  bytes_.append(text);
+  offsets_.push_back(static_cast<std::int32_t>(bytes_.size()));
+  return static_cast<std::int32_t>(size()) - 1;
+}
+
 void Dictionary::grow() {
   const std::size_t count = slots_.size() * 2;
   slots_.assign(count, 0);
@@ -261,8 +284,12 @@ void Dictionary::grow() {
 
 void Column::set(std::size_t row, std::string_view text) {
   codes.resize(row, -1);
-  codes.push_back(dictionary.code(text));
+  if (dictionary.size() == 0) in_order = plain;
+  codes.push_back(plain ? dictionary.append(text) : dictionary.code(text));
+  if (!plain && dictionary.size() == few) plain = is_diverse();
 }
+
+bool Column::is_diverse() const { return dictionary.size() >= few && dictionary.size() * 2 > codes.size(); }
 
 void export_stream(std::shared_ptr<const Batch> batch, ArrowArrayStream* out) {
   *out = ArrowArrayStream{};

@@ -53,6 +53,19 @@ nb::list skipped_lines(const locard::Reader& self) {
   return out;
 }
 
+nb::list template_list(const locard::Templates& mined) {
+  nb::list out;
+  for (const auto& found : mined.found()) out.append(nb::make_tuple(found.text, found.count, found.example));
+  return out;
+}
+
+// For each skeleton the number of its template.
+std::vector<std::int32_t> template_groups(const locard::Templates& self) {
+  std::vector<std::int32_t> group;
+  self.found(&group);
+  return group;
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -62,14 +75,27 @@ NB_MODULE(_native, m) {
       .def("__arrow_c_stream__", &stream_capsule, nb::arg("requested_schema") = nb::none())
       .def_prop_ro("rows", [](const PyBatch& self) { return self.batch->rows(); });
 
+  nb::class_<locard::Templates>(m, "Templates", "Message templates, mined from messages one by one.")
+      .def(nb::init<>())
+      .def("add", [](locard::Templates& self, const std::string& message) { return self.add(message); },
+           nb::arg("message"))
+      .def("found", &template_list)
+      .def("groups", &template_groups)
+      .def_prop_ro("left_out", &locard::Templates::left_out);
+
   nb::class_<locard::Reader>(m, "Reader", "Reads newline-delimited JSON block by block.")
       .def(
           "__init__",
-          [](locard::Reader* self, std::size_t most_fields, int deepest, std::size_t sample_chars) {
-            new (self) locard::Reader({most_fields, deepest, sample_chars});
+          [](locard::Reader* self, std::size_t most_fields, int deepest, std::size_t sample_chars,
+             bool hands_out, bool mines, std::vector<std::string> only) {
+            new (self) locard::Reader({most_fields, deepest, sample_chars, hands_out, mines, std::move(only)});
           },
-          nb::kw_only(), nb::arg("most_fields"), nb::arg("deepest"), nb::arg("sample_chars"))
+          nb::kw_only(), nb::arg("most_fields"), nb::arg("deepest"), nb::arg("sample_chars"),
+          nb::arg("hands_out") = false, nb::arg("mines") = false,
+          nb::arg("only") = std::vector<std::string>{})
       .def("read", &read_block, nb::arg("block"))
+      .def("text", [](const locard::Reader& self) { return PyBatch{self.text()}; })
+      .def("templates", [](const locard::Reader& self) { return template_list(self.templates()); })
       .def_prop_ro("lines", &locard::Reader::lines)
       .def_prop_ro("records", &locard::Reader::records)
       .def_prop_ro("skipped", &skipped_lines)

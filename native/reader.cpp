@@ -4,6 +4,8 @@
 #include <cstring>
 #include <functional>
 
+#include "json_text.h"
+#include "reader_node.h"
 #include "simdjson.h"
 #include "text.h"
 
@@ -17,57 +19,22 @@ constexpr const char* kBlank = "blank";
 constexpr const char* kNotJson = "not a JSON object";
 constexpr const char* kBroken = "broken JSON";
 
+constexpr std::uint32_t kNoTopKey = 0xFFFFFFFF;  // of what stands outside the object
+
 // Keys that are no field yet are remembered so many times over the limit of fields, and no
 // further: a log may have a new key in every line.
 constexpr std::size_t kNodesPerField = 16;
 constexpr std::size_t kMostLeftOut = 100'000;
 
+// Fields that hold what a person wrote, in the words of the usual loggers.
+bool is_message(std::string_view name) {
+  for (const std::string_view known : {"message", "msg", "event", "@m", "log", "text", "body", "MESSAGE"}) {
+    if (name == known) return true;
+  }
+  return false;
+}
+
 }  // namespace
-
-// A key at one place in the records; children in the order in which they were met.
-struct Reader::Node {
-  std::string key;
-  std::string name;  // dotted
-  bool root = true;
-  std::int32_t field = kUnknown;
-  std::size_t hint = 0;  // where the next key is likely to be
-  std::vector<std::unique_ptr<Node>> children;
-  std::map<std::string, Node*, std::less<>> by_key;  // used once there are many
-
-  static constexpr std::int32_t kUnknown = -1;
-  static constexpr std::int32_t kLeftOut = -2;
-  static constexpr std::size_t kMany = 24;
-
-  Node* find(std::string_view wanted) {
-    if (hint < children.size() && children[hint]->key == wanted) return children[hint++].get();
-    if (children.size() >= kMany) {
-      const auto found = by_key.find(wanted);
-      return found == by_key.end() ? nullptr : found->second;
-    }
-    for (std::size_t i = 0; i < children.size(); ++i) {
-      if (children[i]->key == wanted) {
-        hint = i + 1;
-        return children[i].get();
-      }
-    }
-    return nullptr;
-  }
-
-  Node* add(std::string_view wanted) {
-    auto child = std::make_unique<Node>();
-    child->key = wanted;
-    child->root = false;
-    child->name = root ? child->key : name + "." + child->key;
-    children.push_back(std::move(child));
-    Node* added = children.back().get();
-    if (children.size() == kMany) {
-      for (const auto& c : children) by_key.emplace(c->key, c.get());
-    } else if (children.size() > kMany) {
-      by_key.emplace(added->key, added);
-    }
-    return added;
-  }
-};
 
 // The walk over one record. Everything is visited, so everything is checked.
 struct Reader::Parser {
@@ -78,13 +45,15 @@ struct Reader::Parser {
     for (auto result : object) {
       ondemand::field field;
       if (std::move(result).get(field)) return false;
-      std::string_view key;
-      if (field.unescaped_key(false).get(key)) return false;
-      if (depth == 1) {
-        top = static_cast<std::uint32_t>(reader.top_keys_.size());
-        reader.note_top_key(key);
-      }
+      // Few keys hold an escape: the others need no copy.
+      std::string_view key = field.escaped_key();
+      if (key.find('\\') != std::string_view::npos && field.unescaped_key(true).get(key)) return false;
       Node* child = reader.child_of(node, key);
+      if (depth == 1) {
+        top = reader.top_keys_++;
+        if (child) reader.note_top_key(*child, top);
+      }
+      if (child && !child->wanted) continue;
       if (!value(reader, field.value(), child, depth, top)) return false;
     }
     return true;
@@ -105,7 +74,7 @@ struct Reader::Parser {
         return checked(value);
       case ondemand::json_type::string: {
         std::string_view text;
-        if (value.get_string(false).get(text)) return false;
+        if (value.get_string(true).get(text)) return false;
         reader.add_text(node, top, text);
         return true;
       }
@@ -136,12 +105,13 @@ struct Reader::Parser {
 };
 
 Reader::Reader(Limits limits)
-    : limits_(limits), parser_(std::make_unique<Parser>()), root_(std::make_unique<Node>()) {}
+    : limits_(std::move(limits)), parser_(std::make_unique<Parser>()), root_(std::make_unique<Node>()) {}
 
 Reader::~Reader() = default;
 
 std::shared_ptr<const Batch> Reader::read(std::string_view block) {
   batch_ = std::make_shared<Batch>();
+  text_ = std::make_shared<Batch>();
   columns_.assign(fields_.size(), nullptr);
   const char* const end = block.data() + block.size();
   while (!block.empty()) {
@@ -150,7 +120,24 @@ std::shared_ptr<const Batch> Reader::read(std::string_view block) {
     ++lines_;
     block.remove_prefix(newline == std::string_view::npos ? block.size() : newline + 1);
   }
+  for (std::size_t i = 0; i < columns_.size(); ++i) plain_[i] = plain_[i] || (columns_[i] && columns_[i]->is_diverse());
+  if (limits_.mines) mine();
   return std::exchange(batch_, nullptr);
+}
+
+// Counts the templates of the block: each different message is looked at once.
+void Reader::mine() {
+  for (std::size_t i = 0; i < columns_.size(); ++i) {
+    const Column* column = columns_[i];
+    if (!column || !is_message(fields_[i].first)) continue;
+    counts_.assign(column->dictionary.size(), 0);
+    for (const std::int32_t code : column->codes) {
+      if (code >= 0) ++counts_[static_cast<std::size_t>(code)];
+    }
+    for (std::size_t code = 0; code < counts_.size(); ++code) {
+      templates_.add(column->dictionary.text(static_cast<std::int32_t>(code)), counts_[code]);
+    }
+  }
 }
 
 void Reader::read_line(std::string_view line, const char* readable_end) {
@@ -164,19 +151,74 @@ void Reader::read_line(std::string_view line, const char* readable_end) {
   if (!simdjson::validate_utf8(text.data(), text.size())) {
     repaired_.clear();
     append_repaired_utf8(line, repaired_);
-    text = trimmed(repaired_);
+    line = repaired_;
+    text = trimmed(line);
     if (text.empty()) return skip(kBlank, text);
   }
+  const std::size_t brace = text.find('{');
+  if (brace == std::string_view::npos) return hand_out(kNotJson, line);
+  const std::string_view prefix = trimmed_end(text.substr(0, brace));
+  // Text that ends in an object says more than the object: whoever reads text has it whole.
+  const bool is_text = limits_.hands_out && !is_wrapper(prefix);
+  if (!is_text && read_salvaged(text)) {
+    note_prefix(prefix);
+    keep_record();
+  } else if (brace > 0) {
+    hand_out(kBroken, line);
+  } else if (split_objects(text, pieces_)) {
+    read_pieces();
+  } else {
+    skip(kBroken, text);
+  }
+}
+
+bool Reader::read_salvaged(std::string_view text) {
   salvaged_.clear();
   append_salvaged(text, salvaged_);
-  if (salvaged_.empty()) return skip(kNotJson, text);
-  if (!read_record(salvaged_, salvaged_.data() + salvaged_.size())) return skip(kBroken, text);
-  keep_record();
+  return read_record(salvaged_, salvaged_.data() + salvaged_.size());
+}
+
+// Objects that share a line: each is a record or broken by itself.
+void Reader::read_pieces() {
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    lines_ += i > 0;
+    if (read_salvaged(pieces_[i])) {
+      keep_record();
+    } else {
+      skip(kBroken, pieces_[i]);
+    }
+  }
+}
+
+// What stood before a record on its line is kept as fields; a field of the record comes first.
+void Reader::note_prefix(std::string_view text) {
+  if (text.empty()) return;
+  const auto note = [&](std::string_view name, std::string_view value) {
+    Node* node = child_of(*root_, name);
+    add_text(node, kNoTopKey, value);
+  };
+  Prefix prefix;
+  if (!split_prefix(text, prefix)) return note("prefix", text);
+  note("prefix.time", prefix.time);
+  if (!prefix.stream.empty()) note("prefix.stream", prefix.stream);
+}
+
+// To whoever reads text; skipped where nobody does.
+void Reader::hand_out(const char* reason, std::string_view line) {
+  if (!limits_.hands_out) return skip(reason, trimmed(line));
+  if (text_->columns.empty()) {
+    text_->columns.push_back(std::make_unique<Column>());
+    text_->columns.back()->name = "line";
+  }
+  text_->columns.back()->set(text_->lines.size(), trimmed_end(line));
+  text_->lines.push_back(lines_);
 }
 
 bool Reader::read_record(std::string_view json, const char* readable_end) {
   entries_.clear();
-  top_keys_.clear();
+  top_keys_ = 0;
+  repeated_ = false;
+  ++tries_;
   numbers_.clear();
   root_->hint = 0;
   // simdjson reads a little past the end: copy where the memory there is not ours.
@@ -197,7 +239,6 @@ void Reader::keep_record() {
   const std::size_t row = batch_->lines.size();
   batch_->lines.push_back(lines_);
   ++records_;
-  const bool repeated = has_repeated_top_key();
   std::size_t number_from = 0;
   for (const Entry& entry : entries_) {
     std::string_view text = entry.text;
@@ -205,12 +246,14 @@ void Reader::keep_record() {
       text = std::string_view(numbers_).substr(number_from, entry.number_end - number_from);
       number_from = entry.number_end;
     }
-    if (repeated && overruled_[entry.top]) continue;
+    if (repeated_ && entry.top < overruled_.size() && overruled_[entry.top]) continue;
     Column*& column = columns_[static_cast<std::size_t>(entry.field)];
     if (!column) {
       batch_->columns.push_back(std::make_unique<Column>());
       column = batch_->columns.back().get();
       column->name = fields_[static_cast<std::size_t>(entry.field)].second;
+      column->few = limits_.few_texts;
+      column->plain = plain_[static_cast<std::size_t>(entry.field)];
     }
     if (column->codes.size() <= row) column->set(row, text);  // of equal nested keys the first
   }
@@ -228,7 +271,18 @@ Reader::Node* Reader::child_of(Node& node, std::string_view key) {
     return nullptr;
   }
   ++nodes_;
-  return node.add(key);
+  Node* added = node.add(key);
+  added->wanted = is_wanted(added->name);
+  return added;
+}
+
+// Whether the field or one below it is asked for.
+bool Reader::is_wanted(std::string_view name) const {
+  if (limits_.only.empty()) return true;
+  for (const std::string_view asked : limits_.only) {
+    if (asked.starts_with(name) && (asked.size() == name.size() || asked[name.size()] == '.')) return true;
+  }
+  return false;
 }
 
 void Reader::leave_out(std::string_view name, std::string_view key) {
@@ -239,6 +293,9 @@ void Reader::leave_out(std::string_view name, std::string_view key) {
 
 std::int32_t Reader::field_of(Node& node) {
   if (node.field != Node::kUnknown) return node.field;
+  if (!limits_.only.empty() && std::find(limits_.only.begin(), limits_.only.end(), node.name) == limits_.only.end()) {
+    return node.field = Node::kLeftOut;
+  }
   const auto same = by_name_.find(node.name);  // {"a": {"b": 1}} and {"a.b": 1} are one field
   if (same != by_name_.end()) return node.field = same->second;
   if (fields_.size() >= limits_.most_fields) {
@@ -249,6 +306,7 @@ std::int32_t Reader::field_of(Node& node) {
   column.append(std::to_string(fields_.size()));
   fields_.emplace_back(node.name, std::move(column));
   columns_.push_back(nullptr);
+  plain_.push_back(false);
   node.field = static_cast<std::int32_t>(fields_.size()) - 1;
   by_name_.emplace(node.name, node.field);
   return node.field;
@@ -272,23 +330,16 @@ bool Reader::add_number(Node* node, std::uint32_t top, std::string_view token) {
   return true;
 }
 
-void Reader::note_top_key(std::string_view key) {
-  top_keys_.push_back(std::hash<std::string_view>{}(key));
-}
-
 // Of a top-level key that stands twice in a record the last one counts.
-bool Reader::has_repeated_top_key() {
-  sorted_keys_.clear();
-  for (std::size_t i = 0; i < top_keys_.size(); ++i) sorted_keys_.emplace_back(top_keys_[i], i);
-  std::sort(sorted_keys_.begin(), sorted_keys_.end());
-  bool repeated = false;
-  for (std::size_t i = 0; i + 1 < sorted_keys_.size(); ++i) {
-    if (sorted_keys_[i].first != sorted_keys_[i + 1].first) continue;
-    if (!repeated) overruled_.assign(top_keys_.size(), false);
-    repeated = true;
-    overruled_[sorted_keys_[i].second] = true;
+void Reader::note_top_key(Node& node, std::uint32_t top) {
+  if (node.seen == tries_) {
+    if (!repeated_) overruled_.clear();
+    repeated_ = true;
+    if (overruled_.size() <= node.top) overruled_.resize(node.top + 1);
+    overruled_[node.top] = true;
   }
-  return repeated;
+  node.seen = tries_;
+  node.top = top;
 }
 
 }  // namespace locard

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "batch.h"
+#include "templates.h"
 
 namespace locard {
 
@@ -19,6 +20,12 @@ struct Limits {
   std::size_t most_fields = 256;
   int deepest = 4;  // levels of objects that become fields
   std::size_t sample_chars = 200;
+  bool hands_out = false;  // lines that are not JSON: to be asked for, not skipped
+  bool mines = false;      // templates of the fields that hold messages
+  // The dotted fields that are asked for, all if there are none. What is not asked for is skipped by
+  // its braces, brackets and quotes, and not checked beyond them.
+  std::vector<std::string> only = {};
+  std::size_t few_texts = 1024;  // in a block; fields with more, most of them different, are plain
 };
 
 // Lines that were not read, for one reason, and the first of them.
@@ -34,8 +41,16 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  // The records of a block of whole lines; the last one may lack its newline.
+  // The records of a block of whole lines; the last one may lack its newline. An object that
+  // follows another on its line counts as a line of its own.
   std::shared_ptr<const Batch> read(std::string_view block);
+
+  // The lines of the last block that are not JSON, where they are handed out: columns `_n` and
+  // `line`. Without what may stand after their end, but with what they begin with.
+  std::shared_ptr<const Batch> text() const { return text_; }
+
+  // The templates of what the fields message, msg and the like hold.
+  const Templates& templates() const { return templates_; }
 
   std::int64_t lines() const { return lines_; }
   std::int64_t records() const { return records_; }
@@ -55,16 +70,21 @@ class Reader {
   };
 
   void read_line(std::string_view line, const char* readable_end);
+  void mine();
+  bool read_salvaged(std::string_view text);
+  void read_pieces();
+  void note_prefix(std::string_view text);
+  void hand_out(const char* reason, std::string_view text);
   bool read_record(std::string_view json, const char* readable_end);
   void keep_record();
   void skip(const char* reason, std::string_view line);
   Node* child_of(Node& node, std::string_view key);
   std::int32_t field_of(Node& node);
+  bool is_wanted(std::string_view name) const;
   void leave_out(std::string_view name, std::string_view key);
   void add_text(Node* node, std::uint32_t top, std::string_view text);
   bool add_number(Node* node, std::uint32_t top, std::string_view token);
-  void note_top_key(std::string_view key);
-  bool has_repeated_top_key();
+  void note_top_key(Node& node, std::uint32_t top);
 
   Limits limits_;
   std::unique_ptr<Parser> parser_;
@@ -79,13 +99,19 @@ class Reader {
 
   // Of the line at hand.
   std::vector<Entry> entries_;
-  std::vector<std::uint64_t> top_keys_;  // hashes
-  std::vector<std::pair<std::uint64_t, std::size_t>> sorted_keys_;
+  std::uint64_t tries_ = 0;  // records and what seemed to be one
+  std::uint32_t top_keys_ = 0;
+  bool repeated_ = false;
   std::vector<bool> overruled_;  // by top-level key, where one stands twice
   std::string numbers_;
   std::string repaired_, salvaged_, padded_;
+  std::vector<std::string_view> pieces_;
   // Of the block at hand.
   std::shared_ptr<Batch> batch_;
+  Templates templates_;
+  std::vector<std::int64_t> counts_;  // by code of a dictionary
+  std::shared_ptr<Batch> text_ = std::make_shared<Batch>();
+  std::vector<bool> plain_;       // by field: diverse in an earlier block
   std::vector<Column*> columns_;  // by field, null where the block has no value yet
 };
 

@@ -1,4 +1,4 @@
-// Text as logs have it: repaired UTF-8, trimming, numbers in one spelling, strict JSON checks.
+// Text as logs have it: repaired UTF-8, trimming, what stands before a record.
 #pragma once
 
 #include <cstddef>
@@ -14,20 +14,23 @@ void append_repaired_utf8(std::string_view in, std::string& out);
 // The text without spaces, tabs, CR, FF, VT and byte order marks at both ends.
 std::string_view trimmed(std::string_view text);
 
+// The text without the same at its end only.
+std::string_view trimmed_end(std::string_view text);
+
 // The first `count` code points of valid UTF-8.
 std::string_view first_code_points(std::string_view text, std::size_t count);
 
-// Checks one JSON number and appends its canonical spelling: integers as they are ("-0" is "0"),
-// other numbers in the fewest digits that give the same double, and as they are where a double
-// cannot hold them. False if it is no JSON number.
-bool append_number(std::string_view token, std::string& out);
+// What a container runtime (CRI: `TIME stdout F`) or `kubectl logs --timestamps` puts before a record.
+struct Prefix {
+  std::string_view time;
+  std::string_view stream;  // stdout, stderr or empty
+};
 
-// Whether the text is exactly one JSON value; a comma before the end of an array is let pass, as
-// DuckDB does. Needs no stack, however deep the nesting.
-bool is_valid_json(std::string_view text);
+// False if the whole text is no such prefix.
+bool split_prefix(std::string_view text, Prefix& out);
 
-// A second try for a line that is no JSON: from the first brace on, with raw control characters
-// as spaces and NaN and Infinity as strings. Empty if there is no brace.
-void append_salvaged(std::string_view line, std::string& out);
+// Whether the text before a record says where the record comes from and nothing more: a prefix as
+// above, `NAME |` of docker compose, `[pod/NAME]` of kubectl, or a terminal's escapes.
+bool is_wrapper(std::string_view prefix);
 
 }  // namespace locard

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from formats_support import check
 
 from locard import catalogue
 from locard.guard.command import Command, Impact, Template, Wait
@@ -25,6 +26,9 @@ SECTIONS = {
     "rule": ("Pattern:", "Evidence:", "Against:", "Next:"),
     "scenario": (),
     "command": (),
+    "dialect": (),
+    "format": ("Source:",),
+    "source": ("Reads:",),
 }
 EVERY = [e for kind in SECTIONS for e in catalogue.entries(kind)]
 
@@ -140,6 +144,30 @@ def test_probe_reads_rubbish_without_a_word(entry):
         for count in (0, 1, 2, 7):
             probe.read([Output(template.argv, data, stderr=data)] * count)
     probe.read([Output(template.argv, b"", exit_code=None, timed_out=True, problem="stopped")])
+
+
+FORMATS = catalogue.entries("format")
+SOURCES = catalogue.entries("source")
+
+
+@pytest.mark.parametrize("entry", FORMATS, ids=ids(FORMATS))
+def test_format_reads_its_own_samples(entry):
+    module = entry.load()
+    assert len(module.SAMPLES) >= 3, "a format shows at least three lines that it reads"
+    check(module.SAMPLES)
+    for form in getattr(module, "TEXT", ()):
+        assert form.groups, "a pattern has named groups"
+        assert re.compile(form.pattern).groups == len(form.groups), "and no other ones that capture"
+
+
+@pytest.mark.parametrize("entry", SOURCES, ids=ids(SOURCES))
+def test_source_keeps_the_protocol(entry):
+    module = entry.load()
+    assert module.NAMES
+    assert all(module.fits(n) or "/" in n for n in module.NAMES)
+    assert isinstance(module.RANK, int)
+    assert callable(module.open)
+    assert all(t.impact is Impact.READS for t in module.COMMANDS)
 
 
 FORBIDDEN = {

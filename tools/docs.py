@@ -15,6 +15,9 @@ _HEADINGS = {
     "probe": "Probes: read-only questions, in the order of the layers",
     "rule": "Rules: patterns that are found",
     "scenario": "Scenarios: real broken services of the lab",
+    "format": "Formats: how log lines are written",
+    "source": "Sources: where logs come from",
+    "dialect": "Dialects: languages that `locard logs --as NAME` writes",
     "command": "Commands",
 }
 

@@ -1,6 +1,6 @@
-// Feeds arbitrary bytes to the reader and checks what must hold for any input: every line is either
-// a record or skipped, the exported Arrow arrays are well formed, and reading the input in two
-// blocks gives the same counts as in one.
+// Feeds arbitrary bytes to the reader and checks what must hold for any input: every line is a record,
+// skipped or handed out, the exported Arrow arrays are well formed, reading the input in two blocks
+// gives the same counts as in one, and every message has its template.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -73,18 +73,53 @@ std::int64_t skipped(const locard::Reader& reader) {
   return lines;
 }
 
+// Reads the text in blocks that end with its lines; `cut` is where the first one ends.
+void check_handing_out(std::string_view text, std::size_t cut, const locard::Limits& limits) {
+  locard::Reader reader(limits);
+  std::int64_t handed = 0;
+  for (const std::string_view block : {text.substr(0, cut), text.substr(cut)}) {
+    check_batch(reader.read(block));
+    handed += check_batch(reader.text());
+  }
+  require(reader.lines() == reader.records() + skipped(reader) + handed, "no line is lost when text is handed out");
+  std::int64_t messages = 0;
+  for (const auto& found : reader.templates().found()) messages += found.count;
+  require(messages + reader.templates().left_out() >= 0, "messages are counted");
+}
+
+// Lines as messages: each has its template, and the counts are those of the lines.
+void check_templates(std::string_view text) {
+  locard::Templates templates;
+  std::int64_t messages = 0;
+  while (!text.empty()) {
+    const std::size_t newline = text.find('\n');
+    require(templates.add(text.substr(0, newline)) >= 0, "a message has a skeleton");
+    ++messages;
+    text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
+  }
+  std::vector<std::int32_t> group;
+  for (const auto& found : templates.found(&group)) messages -= found.count;
+  require(messages == 0, "no message is lost");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // An exact copy on the heap: reading past the end is then an error that is seen.
   const std::vector<char> copy(data, data + size);
   const std::string_view text(copy.data(), copy.size());
-  const locard::Limits limits{8, 3, 20};
+  const locard::Limits limits{8, 3, 20, false, false, {}, 1024};
   locard::Reader whole(limits);
   const std::int64_t rows = check_batch(whole.read(text));
   require(rows == whole.records(), "records are counted");
   require(whole.lines() == whole.records() + skipped(whole), "no line is lost");
   require(whole.fields().size() <= limits.most_fields, "fields are bounded");
+
+  check_templates(text);
+  const std::size_t middle = text.find('\n', size / 2);
+  check_handing_out(text, middle == std::string_view::npos ? size : middle + 1, {8, 3, 20, true, true, {}, 2});
+
+  check_handing_out(text, middle == std::string_view::npos ? size : middle + 1, {8, 3, 20, true, false, {"a.b", "n"}, 1});
 
   const std::size_t cut = text.find('\n', size / 2);
   if (cut == std::string_view::npos) return 0;

@@ -9,13 +9,49 @@ class Batch:
     # A PyCapsule with an ArrowArrayStream; may be asked for again and again.
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
+# Message templates, mined from messages one by one.
+class Templates:
+    def __init__(self) -> None: ...
+
+    # The number of the message's skeleton; -1 where there are too many of them.
+    def add(self, message: str) -> int: ...
+
+    # Text with <*> for what varies, number of messages and one of them; the most frequent first.
+    def found(self) -> list[tuple[str, int, str]]: ...
+
+    # For each skeleton the index of its template in `found`.
+    def groups(self) -> list[int]: ...
+
+    # Messages beyond the most skeletons that are kept apart.
+    @property
+    def left_out(self) -> int: ...
+
 # Reads newline-delimited JSON block by block; a line that is none costs only itself.
 class Reader:
-    # `deepest` levels of objects become dotted fields, `most_fields` of them in all.
-    def __init__(self, *, most_fields: int, deepest: int, sample_chars: int) -> None: ...
+    # `deepest` levels of objects become dotted fields, `most_fields` of them in all. With
+    # `hands_out` lines that are not JSON are to be asked for (`text`) and not counted as skipped;
+    # with `mines` the templates of messages are counted. Of the fields of `only`, if there are any,
+    # nothing else is kept, and nothing else checked beyond its braces, brackets and quotes.
+    def __init__(
+        self,
+        *,
+        most_fields: int,
+        deepest: int,
+        sample_chars: int,
+        hands_out: bool = False,
+        mines: bool = False,
+        only: list[str] = [],
+    ) -> None: ...
 
-    # The records of a block of whole lines; the last one may lack its newline.
+    # The records of a block of whole lines; the last one may lack its newline. An object that
+    # follows another on its line counts as a line of its own.
     def read(self, block: bytes) -> Batch: ...
+
+    # The lines of the last block that are not JSON: columns `_n` and `line`.
+    def text(self) -> Batch: ...
+
+    # As `Templates.found`, of the fields that hold messages.
+    def templates(self) -> list[tuple[str, int, str]]: ...
 
     # Lines so far, the skipped ones too.
     @property

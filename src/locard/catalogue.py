@@ -23,7 +23,7 @@ _ROOT = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pat
 class Folder(NamedTuple):
     """One extension folder: what it holds and, for probes, which layer it belongs to."""
 
-    kind: str  # probe, rule, scenario, command
+    kind: str  # probe, rule, format, source, dialect, scenario, command
     package: str
     layer: str | None = None
 
@@ -35,6 +35,9 @@ FOLDERS = (
     Folder("probe", "kernel.probes", "kernel"),
     Folder("probe", "host", "host"),
     Folder("rule", "rules"),
+    Folder("format", "logs.formats"),
+    Folder("source", "logs.sources"),
+    Folder("dialect", "logs.dialects"),
     Folder("scenario", "lab.scenarios"),
     Folder("command", "cli.commands"),
 )

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from locard.logs import duckdb_engine, loading, native_engine, reading, table
+from locard.logs import duckdb_engine, loading, native_engine, reading, table, text_lines
 
 GOOD = [
     {"time": 1763812800 + i, "level": "error", "status": 503, "ms": 1.5, "path": f"/x/{i}"}
@@ -49,14 +49,13 @@ def values(loaded, field):
 @pytest.mark.parametrize(
     ("dirty", "reason"),
     [
-        (b"\tat com.acme.Foo.bar(Foo.java:12)", duckdb_engine.NOT_JSON),
-        (b"Listening on port 8080", duckdb_engine.NOT_JSON),
+        (b"Listening on port 8080", text_lines.UNKNOWN),
         (b"", duckdb_engine.BLANK),
         (b"  \t ", duckdb_engine.BLANK),
         (b'{"level":"error","msg":"panic: boom', duckdb_engine.BROKEN),
-        (b"[1,2]", duckdb_engine.NOT_JSON),
-        (b"null", duckdb_engine.NOT_JSON),
-        (b"\0\0\0\0", duckdb_engine.NOT_JSON),
+        (b"[1,2]", text_lines.UNKNOWN),
+        (b"null", text_lines.UNKNOWN),
+        (b"\0\0\0\0", text_lines.UNKNOWN),
         (b'{"a":' + b"[" * 3000, duckdb_engine.BROKEN),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_device_without_line_ends_is_given_up(monkeypatch):
     assert source.partial == "it has no line ends"
 
 
-@pytest.mark.parametrize("name", ["/nowhere/app.log", "/", "/proc/self/mem", "a\0b"])
+@pytest.mark.parametrize("name", ["/nowhere/app.log", "/proc/self/task", "/proc/self/mem", "a\0b"])
 def test_what_cannot_be_read_says_why(name):
     with pytest.raises(SourceUnreadableError) as raised:
         all_of(reading.open_source(name))

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from locard.logs import first_pass, loading, native_engine, reading
+from locard.logs import duckdb_engine, first_pass, loading, native_engine, reading, table
 
 pytestmark = pytest.mark.skipif(
     not native_engine.available(), reason="the native module is not built"
@@ -136,6 +136,30 @@ def test_the_tables_are_the_same(tmp_path, seed, monkeypatch):
     for name in native[0].keys() | duckdb[0].keys():
         assert native[0].get(name) == duckdb[0].get(name), name
     assert native[1:] == duckdb[1:]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_same_lines_are_handed_out(seed):
+    rng = random.Random(1000 + seed)
+    blocks = [b"\n".join(line(rng) for _ in range(200)) + b"\n" for _ in range(2)]
+    found = []
+    for make in (native_engine.NativeEngine, duckdb_engine.DuckdbEngine):
+        db = table.connect(1)
+        db.execute("CREATE TABLE raw (_n BIGINT)")
+        loaded, text = table.Table(db, ""), []
+        engine = make(
+            loaded,
+            on_text=lambda rows=loaded.rows, text=text: text.extend(
+                rows(f"FROM {table.TEXT_LINES} ORDER BY _n")
+            ),
+        )
+        for block in blocks:
+            engine.add(block)
+        engine.finish()
+        assert text
+        assert loaded.lines == loaded.records + len(text) + sum(s.lines for s in loaded.skipped)
+        found.append((text, *contents(loaded)))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -6,37 +6,102 @@ line that is no JSON object costs only itself and is counted with its reason and
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from locard.logs.table import DEEPEST, MOST_FIELDS, SAMPLE_CHARS, Table, Tally, literal
+from locard.logs.table import (
+    DEEPEST,
+    MOST_FIELDS,
+    SAMPLE_CHARS,
+    TEXT_LINES,
+    Table,
+    Tally,
+    literal,
+)
+
+if TYPE_CHECKING:
+    from locard.logs.table import OnText
 
 BLANK = "blank"
 NOT_JSON = "not a JSON object"
 BROKEN = "broken JSON"
 
+_BLANKS = r"E' \t\r\f\x0b' || chr(65279)"
+_PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+
+# What makes a record of text that is none at first sight: raw control characters are a terminal's
+# and become spaces; half a surrogate pair becomes U+FFFD. To find those, every other escape is
+# marked as well, with a character that cannot occur any more, and the mark taken away again.
+_MACROS = rf"""
+CREATE OR REPLACE TEMP MACRO plain(t) AS regexp_replace(t, '[\x00-\x1f]', ' ', 'g');
+CREATE OR REPLACE TEMP MACRO whole_pairs(t) AS CASE WHEN NOT regexp_matches(t, '\\u[dD][89a-fA-F]')
+  THEN t ELSE replace(regexp_replace(regexp_replace(t,
+    '(\\[^u]|{_PAIR})|\\u[dD][89a-fA-F][0-9a-fA-F]{{2}}', '\1' || chr(1), 'g'),
+    '(\\[^u]|{_PAIR})' || chr(1), '\1', 'g'), chr(1), chr(65533)) END;
+CREATE OR REPLACE TEMP MACRO salvaged(t) AS whole_pairs(plain(t));
+"""
+
+# A prefix as CRI and `kubectl logs --timestamps` write it; any other is kept as it is.
+_STAMPED = (
+    r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))(?: (stdout|stderr) [FP])?$"
+)
+# A prefix that says where a record comes from and nothing more; any other makes the line text.
+_WRAPPER = rf"(?:{_STAMPED})|^[^ ]+ *\|$|^\[[^\[\]]*\]$|^\x1b"
+_PREFIXES = {
+    "prefix": f"CASE WHEN NOT regexp_matches(prefix, '{_STAMPED}') THEN prefix END",
+    "prefix.time": f"nullif(regexp_extract(prefix, '{_STAMPED}', 1), '')",
+    "prefix.stream": f"nullif(regexp_extract(prefix, '{_STAMPED}', 2), '')",
+}
+
 # A record is a JSON object after trimming. Else what stands before the first brace may be a
-# prefix of a container runtime or a pager, and raw control characters may be a terminal's.
-_CLASSIFY = r"""
+# prefix of a container runtime or a pager.
+_CLASSIFY = rf"""
 CREATE OR REPLACE TEMP TABLE lines AS
 WITH split AS (
-  SELECT i - 1 AS i, trim(list_extract(l, i), E' \t\r\f\x0b' || chr(65279)) AS line
-  FROM (SELECT l, unnest(range(1, len(l) + 1)) AS i FROM (SELECT string_split($block, chr(10)) AS l))
+  SELECT i - 1 AS i, whole, trim(whole, {_BLANKS}) AS line FROM (
+    SELECT l, unnest(l) AS whole, unnest(range(1, len(l) + 1)) AS i
+    FROM (SELECT string_split($block, chr(10)) AS l))
 ), tried AS (
-  SELECT i, line, CASE
+  SELECT *, CASE
     WHEN line = '' THEN NULL
-    WHEN line[1] = '{' AND json_valid(line) THEN line
-    ELSE regexp_replace(substr(line, strpos(line, '{')), '[\x00-\x1f]', ' ', 'g')
+    WHEN line[1] = '{{' AND json_valid(line) THEN line
+    ELSE salvaged(substr(line, strpos(line, '{{')))
   END AS json FROM split
 )
-SELECT i, line, CASE WHEN strpos(line, '{') > 0 AND json_valid(json) THEN json END AS json
-FROM tried
+SELECT i, line, rtrim(whole, {_BLANKS}) AS whole,
+       CASE WHEN strpos(line, '{{') > 0 AND json_valid(json)
+             AND NOT ($text AND prefix IS NOT NULL AND NOT regexp_matches(prefix, '{_WRAPPER}'))
+            THEN json END AS json, prefix
+FROM (SELECT *, nullif(rtrim(left(line, greatest(strpos(line, '{{') - 1, 0)), {_BLANKS}), '') AS prefix
+      FROM tried)
+"""  # noqa: S608 - our own words
+
+# Objects that share a line become lines of their own.
+_SHARED = r"""
+SELECT i, line FROM lines
+WHERE json IS NULL AND line[1] = '{' AND regexp_matches(line, '\}[\x00-\x20]*\{')
 """
+_APART = """
+CREATE OR REPLACE TEMP TABLE lines AS
+WITH pieces AS (SELECT unnest($i) AS i, unnest($k) AS k, unnest($piece) AS piece)
+SELECT row_number() OVER (ORDER BY i, k) - 1 AS i, line, whole,
+       CASE WHEN json_valid(json) THEN json END AS json, prefix
+FROM (SELECT i, 0 AS k, line, whole, json, prefix FROM lines
+      WHERE i NOT IN (SELECT i FROM pieces)
+      UNION ALL SELECT i, k, piece, piece, salvaged(piece), NULL FROM pieces)
+"""
+_SPACE = "".join(map(chr, range(33)))
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}]', re.DOTALL)
+
+# Lines that are handed out: neither JSON nor the beginning of it.
+_TEXT = "json IS NULL AND line <> '' AND line[1] <> '{'"
 
 _REASONS = f"""
 SELECT CASE WHEN line = '' THEN '{BLANK}'
             WHEN strpos(line, '{{') = 0 THEN '{NOT_JSON}' ELSE '{BROKEN}' END AS reason,
        count(*), arg_min(left(line, {SAMPLE_CHARS}), i)
-FROM lines WHERE json IS NULL GROUP BY reason
+FROM lines WHERE json IS NULL AND NOT ($text AND {_TEXT}) GROUP BY reason
 """  # noqa: S608 - our own words
 
 # Of a key that stands twice in a record the last one counts, as everywhere else.
@@ -65,20 +130,31 @@ class DuckdbEngine:
     # By JSON pointer: {"a": {"b": 1}} and {"a.b": 1} are two places of one field.
     places: dict[str, _Place] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
+    on_text: OnText | None = None
     name: str = "duckdb"
+    _ready: bool = False
 
     def add(self, block: bytes) -> None:
         """Append the records of one block."""
         table, db = self.table, self.table.db
         text = block.decode("utf-8", "replace").removesuffix("\n")
-        db.execute(_CLASSIFY, {"block": text})
-        for reason, lines, sample in table.rows(_REASONS):
+        if not self._ready:
+            db.execute(_MACROS)
+            self._ready = True
+        asked = {"text": self.on_text is not None}
+        db.execute(_CLASSIFY, {"block": text, **asked})
+        self._take_apart()
+        for reason, lines, sample in table.rows(_REASONS, asked):
             self.tally.add(reason, lines, sample)
         db.execute(_LAST_KEY_WINS)
-        lines, records = table.one("SELECT count(*), count(json) FROM lines")
+        lines, records, prefixes = table.one(
+            "SELECT count(*), count(json), count(prefix) FILTER (json IS NOT NULL) FROM lines"
+        )
         if records:
             self._discover("", "", 1)
-            self._insert()
+            self._insert(self._prefixes() if prefixes else {})
+        if self.on_text is not None:
+            self._hand_out(self.on_text)
         table.lines += lines
         table.records += records
 
@@ -87,6 +163,51 @@ class DuckdbEngine:
         self.table.skipped = self.tally.skipped()
         self.table.fields_left_out = len(self.left_out)
         self.table.db.execute("DROP TABLE IF EXISTS lines")
+
+    def _hand_out(self, on_text: OnText) -> None:
+        """Give the lines that are not JSON to whoever reads text."""
+        self.table.db.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {TEXT_LINES} AS
+            SELECT i + {self.table.lines} AS _n, whole AS line FROM lines WHERE {_TEXT}"""  # noqa: S608
+        )
+        if self.table.one(f"SELECT count(*) FROM {TEXT_LINES}")[0]:  # noqa: S608 - our own name
+            on_text()
+        self.table.db.execute(f"DROP TABLE {TEXT_LINES}")
+
+    def _take_apart(self) -> None:
+        """Make lines of their own of objects that share one."""
+        pieces = [
+            (i, k, piece)
+            for i, text in self.table.rows(_SHARED)
+            for k, piece in enumerate(split_objects(text))
+        ]
+        if pieces:
+            i, k, piece = (list(column) for column in zip(*pieces, strict=True))
+            self.table.db.execute(_APART, {"i": i, "k": k, "piece": piece})
+
+    def _prefixes(self) -> dict[str, str]:
+        """Columns and values of what stood before the records."""
+        found = self.table.one(
+            f"SELECT {', '.join(f'count({v})' for v in _PREFIXES.values())} "  # noqa: S608
+            "FROM lines WHERE json IS NOT NULL"
+        )
+        picks = {}
+        for (name, value), count in zip(_PREFIXES.items(), found, strict=True):
+            column = self._column(name) if count else None
+            if column:
+                picks[column] = value
+        return picks
+
+    def _column(self, name: str) -> str | None:
+        """The column of a field, made if it is not there yet; None beyond the limit."""
+        if name not in self.table.columns:
+            if len(self.table.columns) >= MOST_FIELDS:
+                self.left_out.add(name)
+                return None
+            column = f"c{len(self.table.columns)}"
+            self.table.db.execute(f"ALTER TABLE raw ADD COLUMN {column} VARCHAR")
+            self.table.columns[name] = column
+        return self.table.columns[name]
 
     def _discover(self, prefix: str, pointer: str, depth: int) -> None:
         """Find the fields below a pointer, and below those that are objects."""
@@ -121,16 +242,11 @@ class DuckdbEngine:
         if known is not None:
             known.mixed = known.mixed or mixed
             return
-        if name not in self.table.columns:
-            if len(self.table.columns) >= MOST_FIELDS:
-                self.left_out.add(name)
-                return
-            column = f"c{len(self.table.columns)}"
-            self.table.db.execute(f"ALTER TABLE raw ADD COLUMN {column} VARCHAR")
-            self.table.columns[name] = column
-        self.places[pointer] = _Place(self.table.columns[name], mixed)
+        column = self._column(name)
+        if column:
+            self.places[pointer] = _Place(column, mixed)
 
-    def _insert(self) -> None:
+    def _insert(self, prefixes: dict[str, str]) -> None:
         values: dict[str, list[str]] = {}
         for i, (pointer, place) in enumerate(self.places.items(), 1):
             value = f"v[{i}]"
@@ -138,14 +254,45 @@ class DuckdbEngine:
                 kind = f"json_type(json, {literal(pointer)})"
                 value = f"CASE WHEN {kind} NOT IN ('OBJECT', 'ARRAY') THEN {value} END"
             values.setdefault(place.column, []).append(value)
+        for column, value in prefixes.items():  # a field of the record comes first
+            values.setdefault(column, []).append(value)
         picks = "".join(f", coalesce({', '.join(v)}) AS {c}" for c, v in values.items())
         pointers = "[" + ", ".join(map(literal, self.places)) + "]::VARCHAR[]"
         self.table.db.execute(
             f"""INSERT INTO raw BY NAME
             SELECT i + {self.table.lines} AS _n{picks}
-            FROM (SELECT i, json, json_extract_string(json, {pointers}) AS v
+            FROM (SELECT i, json, prefix, json_extract_string(json, {pointers}) AS v
                   FROM lines WHERE json IS NOT NULL)"""  # noqa: S608 - quoted
         )
+
+
+def split_objects(text: str) -> list[str]:
+    """The objects of a line that holds several, the last one perhaps cut off.
+
+    Empty if there is but one, or anything but white space between them.
+    """
+    pieces, start, depth = [], 0, 0
+    for token in _TOKEN.finditer(text):
+        if token[0] not in "{}":
+            continue
+        if token[0] == "{":
+            if depth == 0 and text[start : token.start()].strip(_SPACE):
+                return []
+            start = token.start() if depth == 0 else start
+            depth += 1
+            continue
+        depth -= 1
+        if depth < 0:
+            return []
+        if depth == 0:
+            pieces.append(text[start : token.end()])
+            start = token.end()
+    rest = text[start:].strip(_SPACE)
+    if rest:
+        if depth == 0:
+            return []
+        pieces.append(text[start:])
+    return pieces if len(pieces) > 1 else []
 
 
 def _escaped(key: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from locard.logs import change as changes
 from locard.logs import contrast, events, series
+from locard.logs.field_file import given_for
 from locard.logs.loading import load
 from locard.logs.profile import profile
 from locard.logs.reading import open_source
@@ -62,7 +63,7 @@ def judge(name: str, table: Table, since_s: float | None = None) -> LogSummary:
     if not table.records:
         raise _nothing_to_read(name, table)
     fields = profile(table)
-    roles = assign(fields, table.records)
+    roles = assign(fields, table.records, given_for(fields, table.given))
     found = events.build(table, roles, fields, since_s)
     span = series.window(table, found) if found.requests else None
     change = changes.judge(table, found, span) if span else _no_time(found)
@@ -117,8 +118,8 @@ def _nothing_to_read(name: str, table: Table) -> SourceUnreadableError:
     sample = f", such as {first.sample[:60]!r}" if first and first.sample else ""
     return SourceUnreadableError(
         f"no log records in {name}",
-        f"none of its {table.lines} lines is a JSON object{sample}",
-        "Point locard at the service's JSON log.",
+        f"none of its {table.lines} lines is JSON or in a format that is known{sample}",
+        "Point locard at the service's log (docs/catalog.md lists the formats).",
     )
 
 

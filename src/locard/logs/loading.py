@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from locard.logs import native_engine
-from locard.logs.duckdb_engine import DuckdbEngine
+from locard.logs.duckdb_engine import BLANK, DuckdbEngine
 from locard.logs.table import MEMORY_MB, Table, connect
+from locard.logs.text_lines import TextLines
+from locard.logs.unwrap import Unwrapper
 from locard.model.facts import Skipped
 
 if TYPE_CHECKING:
     from locard.logs.reading import Source
 
 TOO_LONG = "longer than 16 MiB"
+_CAP_REACHED = f"the memory cap of {MEMORY_MB} MB was reached"
+_SHARE_IF_COPIED = 0.7
 _MEMORY_SHARE = 0.5  # of the limit, for the records; the rest is for the questions
 
 
@@ -38,19 +43,29 @@ def load(source: Source, budget_s: float, threads: int, engine: str | None = Non
     db = connect(threads)
     db.execute("CREATE TABLE raw (_n BIGINT)")
     table = Table(db, engine or ("native" if native_engine.available() else "duckdb"))
+    text = TextLines(table, source.modified)
+    wrapping = Unwrapper(table, text)
     reader: Engine = (
-        native_engine.NativeEngine(table) if table.engine == "native" else DuckdbEngine(table)
+        native_engine.NativeEngine(table, wrapping.read_text)
+        if table.engine == "native"
+        else DuckdbEngine(table, on_text=wrapping.read_text)
     )
     for block in source.blocks(budget_s):
         try:
-            reader.add(block)
-            full = _is_full(table)
+            reader.add(wrapping.open(block, table.lines))
+            full = _is_full(table, copied=bool(text.records and table.records))
         except duckdb.OutOfMemoryException:
             full = True
         if full:
-            table.partial = f"the memory cap of {MEMORY_MB} MB was reached"
+            table.partial = _CAP_REACHED
             break
     reader.finish()
+    try:
+        text.finish()
+        wrapping.finish()
+    except duckdb.OutOfMemoryException:
+        table.partial = _CAP_REACHED
+    _forget_blank(table, wrapping.joined)
     if source.dropped_long:
         table.lines += source.dropped_long
         table.skipped += (Skipped(TOO_LONG, source.dropped_long, ""),)
@@ -58,14 +73,27 @@ def load(source: Source, budget_s: float, threads: int, engine: str | None = Non
     return table
 
 
-def _is_full(table: Table) -> bool:
-    """Whether the records fill their share of the memory, even after they were compressed."""
-    if not _over_share(table):
+def _forget_blank(table: Table, lines: int) -> None:
+    """Lines that became parts of others are not blank ones."""
+    if lines:
+        rest = (
+            replace(s, lines=s.lines - lines) if s.reason == BLANK else s for s in table.skipped
+        )
+        table.skipped = tuple(s for s in rest if s.lines > 0)
+
+
+def _is_full(table: Table, *, copied: bool) -> bool:
+    """Whether the records fill their share of the memory, even after they were compressed.
+
+    `copied` says that those of text will be brought to the others, which needs room for both.
+    """
+    share = _MEMORY_SHARE * (_SHARE_IF_COPIED if copied else 1.0)
+    if not _over_share(table, share):
         return False
     table.db.execute("CHECKPOINT")
-    return _over_share(table)
+    return _over_share(table, share)
 
 
-def _over_share(table: Table) -> bool:
+def _over_share(table: Table, share: float) -> bool:
     (used,) = table.one("SELECT sum(memory_usage_bytes) FROM duckdb_memory()")
-    return int(used or 0) > _MEMORY_SHARE * MEMORY_MB * 1e6
+    return int(used or 0) > share * MEMORY_MB * 1e6

@@ -5,12 +5,25 @@ It gives the same table as the engine that DuckDB alone makes, several times fas
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
-from locard.logs.table import DEEPEST, MOST_FIELDS, SAMPLE_CHARS, Table, Tally
+from locard.logs.table import (
+    DEEPEST,
+    MEMORY_MB,
+    MOST_FIELDS,
+    RAW,
+    SAMPLE_CHARS,
+    TEXT_LINES,
+    Table,
+    Tally,
+)
 
 if TYPE_CHECKING:
-    from locard._native import Reader
+    from collections.abc import Sequence
+
+    from locard._native import Batch, Reader
+    from locard.logs.table import OnText
 
 
 def available() -> bool:
@@ -22,38 +35,116 @@ def available() -> bool:
     return True
 
 
+class _Inserts:
+    """Brings batches into `raw`; beside the reading where DuckDB has more than one thread."""
+
+    def __init__(self, table: Table) -> None:
+        (threads,) = table.one("SELECT current_setting('threads')")
+        self._beside = threads > 1
+        # A connection is for one thread at a time.
+        self._db = table.db.cursor()
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def start(self, batch: Batch) -> None:
+        """Insert a batch; `wait` says what became of it."""
+        if not self._beside:
+            self._insert(batch)
+            return
+        self._thread = threading.Thread(target=self._try, args=(batch,), daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until the last batch is in `raw`; raises what went wrong with it."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def _try(self, batch: Batch) -> None:
+        try:
+            self._insert(batch)
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            self._error = error
+
+    def _insert(self, batch: Batch) -> None:
+        self._db.register("block", batch)
+        try:
+            self._db.execute(f"INSERT INTO {RAW} BY NAME SELECT * FROM block")  # noqa: S608
+        finally:
+            self._db.unregister("block")
+
+
 class NativeEngine:
     """Appends blocks to the table with the native reader."""
 
     name = "native"
 
-    def __init__(self, table: Table) -> None:
-        """The module has to be there: see `available`."""
+    def __init__(
+        self, table: Table, on_text: OnText | None = None, only: Sequence[str] = ()
+    ) -> None:
+        """The module has to be there: see `available`. For `on_text` see `table.TEXT_LINES`.
+
+        `only` names the fields that are wanted, where it is not all of them: much faster, and what
+        is not wanted is not checked either.
+        """
         from locard._native import Reader  # noqa: PLC0415 - it need not be there
 
         self.table = table
+        self._inserts = _Inserts(table)
+        self._on_text = on_text
         self._reader: Reader = Reader(
-            most_fields=MOST_FIELDS, deepest=DEEPEST, sample_chars=SAMPLE_CHARS
+            most_fields=MOST_FIELDS,
+            deepest=DEEPEST,
+            sample_chars=SAMPLE_CHARS,
+            hands_out=on_text is not None,
+            mines=True,
+            only=list(only),
         )
 
     def add(self, block: bytes) -> None:
-        """Append the records of one block."""
-        db = self.table.db
+        """Append the records of one block, by the end of the next call or of `finish`."""
         batch = self._reader.read(block)
+        self._inserts.wait()  # the last block went in while this one was read
         for name, column in self._reader.fields[len(self.table.columns) :]:
-            db.execute(f"ALTER TABLE raw ADD COLUMN {column} VARCHAR")
+            self.table.db.execute(f"ALTER TABLE raw ADD COLUMN {column} VARCHAR")
             self.table.columns[name] = column
-        if batch.rows:
-            db.register("block", batch)
-            try:
-                db.execute("INSERT INTO raw BY NAME SELECT * FROM block")
-            finally:
-                db.unregister("block")
         self.table.lines = self._reader.lines
         self.table.records = self._reader.records
+        if batch.rows:
+            self._inserts.start(batch)
+        if self._on_text is not None:
+            self._hand_out(self._reader.text(), self._on_text)
+
+    def _hand_out(self, text: Batch, on_text: OnText) -> None:
+        """Give the lines that are not JSON to whoever reads text."""
+        if not text.rows:
+            return
+        db = self.table.db
+        db.register("handed_out", text)
+        try:
+            # A table and no view: it will be asked several times.
+            db.execute(f"CREATE OR REPLACE TEMP TABLE {TEXT_LINES} AS SELECT * FROM handed_out")  # noqa: S608
+        finally:
+            db.unregister("handed_out")
+        on_text()
+        db.execute(f"DROP TABLE {TEXT_LINES}")
+
+    def templates(self) -> list[tuple[str, int, str]]:
+        """The templates of the messages so far: text, number, one example; most frequent first."""
+        return self._reader.templates()
 
     def finish(self) -> None:
         """Give the table what was counted."""
+        import duckdb  # noqa: PLC0415 - see table.connect
+
+        try:
+            self._inserts.wait()
+        except duckdb.OutOfMemoryException:
+            self.table.partial = f"the memory cap of {MEMORY_MB} MB was reached"
+            (self.table.records,) = self.table.one("SELECT count(*) FROM raw")
         tally = Tally()
         for reason, lines, sample in self._reader.skipped:
             tally.add(reason, lines, sample)

@@ -1,29 +1,62 @@
 """Bytes of a log source in blocks of whole lines, within a time budget and bounded memory.
 
-A source is a path or `-` for standard input. Files are read up to the size that they had when they
-were opened, so a log that keeps growing ends; pipes and devices end with their writer or with the
-budget.
+`open_source` finds the kind of source that a name means (see `sources`). Files are read up to the
+size that they had when they were opened, so a log that keeps growing ends; pipes and devices end
+with their writer or with the budget.
 """
 
 from __future__ import annotations
 
 import os
 import select
-import stat
-import sys
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from locard.model.errors import NotPermittedError, SourceUnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Protocol
+
+    from locard.guard.command import Template
+
+    class SourceModule(Protocol):
+        """What a file in `sources` holds. `NAMES` are examples of what it opens."""
+
+        NAMES: tuple[str, ...]
+        COMMANDS: tuple[Template, ...]  # empty where it starts no process
+        RANK: int  # who is asked first
+
+        def fits(self, name: str) -> bool:
+            """Whether a name means this kind of source."""
+
+        def open(self, name: str, wants: Wants) -> Source:
+            """Open it; raises SourceUnreadableError, NotPermittedError, UsageError."""
+
 
 BLOCK_BYTES = 8 << 20
 LONGEST_LINE = 16 << 20
 _GIVE_UP_BYTES = 256 << 20  # without one newline this is no log
 _POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What is wanted of a source. What it cannot do it ignores.
+
+    `since_s`: only the last seconds, and as much again before them for a baseline. `follow`: go on
+    with what comes. The rest are kubectl's flags.
+    """
+
+    since_s: float | None = None
+    follow: bool = False
+    namespace: str = ""
+    context: str = ""
+    selector: str = ""
+    container: str = ""
+    all_containers: bool = False
+    previous: bool = False
 
 
 @dataclass(slots=True)
@@ -32,8 +65,9 @@ class Source:
 
     name: str
     fd: int
-    size: int | None  # bytes, for regular files
+    size: int | None  # bytes still to be read, for regular files
     owned: bool = True  # whether the descriptor is ours to close
+    modified: float | None = None  # Unix time of the last write, for regular files
     partial: str = ""
     dropped_long: int = 0  # lines over LONGEST_LINE
     bytes_read: int = 0
@@ -43,8 +77,9 @@ class Source:
 
     def close(self) -> None:
         """Give the descriptor back; standard input stays open."""
-        if self.owned:
+        if self.owned and self.fd >= 0:
             os.close(self.fd)
+            self.fd = -1
 
     def blocks(self, budget_s: float) -> Iterator[bytes]:
         """Blocks that hold whole lines (the last one may lack its newline).
@@ -58,15 +93,13 @@ class Source:
                 break
             self.bytes_read += len(chunk)
             yield from self._whole_lines(chunk)
-            if self.bytes_read > _GIVE_UP_BYTES and not self._lines_seen():
+            if self.bytes_read > _GIVE_UP_BYTES and not self._cut:
                 self.partial = "it has no line ends"
                 self._tail.clear()
                 break
         if self._tail and not self._in_long:
             yield bytes(self._tail)
-
-    def _lines_seen(self) -> bool:
-        return self._cut
+            self._tail.clear()
 
     def _next_chunk(self, deadline: float) -> bytes:
         want = BLOCK_BYTES
@@ -74,18 +107,27 @@ class Source:
             want = min(want, self.size - self.bytes_read)
             if want <= 0:
                 return b""
-        if not self._wait(deadline):
-            self.partial = "the time budget ended"
-            return b""
-        try:
-            return os.read(self.fd, want)
-        except BlockingIOError:
-            return self._next_chunk(deadline)
-        except OSError as error:
-            if self.bytes_read == 0:
-                raise unreadable(self.name, error) from error
-            self.partial = f"reading failed: {error.strerror}"
-            return b""
+        data = self._read(want, deadline)
+        if not data and self.size is not None and not self.partial:
+            missing = self.size - self.bytes_read
+            self.partial = f"it shrank by {missing:,} bytes while it was read"
+        return data
+
+    def _read(self, want: int, deadline: float) -> bytes:
+        """At most so many bytes; none at the end, when the time has run out or reading fails."""
+        while True:
+            if not self._wait(deadline):
+                self.partial = "the time budget ended"
+                return b""
+            try:
+                return os.read(self.fd, want)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                if self.bytes_read == 0:
+                    raise unreadable(self.name, error) from error
+                self.partial = f"reading failed: {error.strerror}"
+                return b""
 
     def _wait(self, deadline: float) -> bool:
         """Wait until there is something to read; False when the budget has ended."""
@@ -98,6 +140,10 @@ class Source:
             ready, _, _ = select.select([self.fd], [], [], min(left, _POLL_S))
             if ready:
                 return True
+            self._idle()
+
+    def _idle(self) -> None:
+        """Called several times a second while there is nothing to read."""
 
     def _whole_lines(self, chunk: bytes) -> Iterator[bytes]:
         end = chunk.rfind(b"\n")
@@ -127,36 +173,15 @@ class Source:
             self._in_long = True
 
 
-def open_source(name: str) -> Source:
-    """Open a path or `-`; raises SourceUnreadableError or NotPermittedError."""
-    if name == "-":
-        if sys.stdin is None or sys.stdin.closed:
-            raise SourceUnreadableError(
-                "standard input cannot be read", "it is closed", "Pipe a log into locard."
-            )
-        return Source(
-            "-", sys.stdin.fileno(), _size(sys.stdin.fileno(), at_start=False), owned=False
-        )
-    try:
-        # A FIFO without a writer must not hang here: the budget is kept while reading.
-        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        raise unreadable(name, error) from error
-    kind = os.fstat(fd).st_mode
-    if stat.S_ISDIR(kind) or stat.S_ISSOCK(kind) or stat.S_ISBLK(kind):
-        os.close(fd)
-        what = "a directory" if stat.S_ISDIR(kind) else "no file and no pipe"
-        raise SourceUnreadableError(
-            f"cannot read the log {name}", f"it is {what}", "Name a log file, a pipe or -."
-        )
-    return Source(name, fd, _size(fd, at_start=True))
+def open_source(name: str, wants: Wants | None = None) -> Source:
+    """Open what a name means; raises SourceUnreadableError, NotPermittedError or UsageError."""
+    from locard import catalogue  # noqa: PLC0415 - the sources import this module
 
-
-def _size(fd: int, *, at_start: bool) -> int | None:
-    info = os.fstat(fd)
-    if not stat.S_ISREG(info.st_mode) or info.st_size == 0:
-        return None  # files of /proc say 0 and still have something to read
-    return info.st_size - (0 if at_start else os.lseek(fd, 0, os.SEEK_CUR))
+    modules = [cast("SourceModule", e.load()) for e in catalogue.entries("source")]
+    for module in sorted(modules, key=lambda m: m.RANK):
+        if module.fits(name):
+            return module.open(name, wants or Wants())
+    raise unreadable(name, ValueError("it is no kind of source that locard knows"))
 
 
 def unreadable(name: str, error: OSError | ValueError) -> SourceUnreadableError | NotPermittedError:

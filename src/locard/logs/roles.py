@@ -1,54 +1,72 @@
-"""Which field means what: found by its name and confirmed by its values, with the reason."""
+"""Which field means what: found by its name and confirmed by its values, with the reason.
+
+A stream of several formats may keep one meaning in several fields. Then the role's column is an SQL
+expression that takes it from whichever field a record has, in one unit.
+"""
 
 from __future__ import annotations
 
-import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from locard.model.facts import FieldRole
+from locard.logs.amounts import (
+    ERROR_WORDS,
+    PINO_ERROR,
+    UNIT_MS,
+    duration_sql,
+    duration_unit,
+    is_duration,
+    is_level,
+    level_sql,
+)
+from locard.logs.clock import SCALES, TimeFormat, epoch_sql, mostly, time_format
+from locard.logs.role_finding import RoleFinder, RoleSource
+from locard.logs.role_names import (
+    DURATION,
+    ENDPOINT,
+    GROUPS,
+    LEVEL,
+    MESSAGE,
+    ROLES,
+    STATUS,
+    TIME,
+    TRACE,
+)
+from locard.model.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from locard.logs.profile import FieldProfile
+    from locard.model.facts import FieldRole
 
-ERROR_WORDS = ("error", "err", "fatal", "critical", "crit", "panic", "emergency", "emerg", "alert",
-               "severe", "e", "f")  # fmt: skip
-_LEVEL_WORDS = {*ERROR_WORDS, "trace", "debug", "info", "information", "notice", "warn", "warning",
-                "d", "i", "w", "t", "verbose", "fine", "finer", "finest", "config", "default"}  # fmt: skip
-PINO_ERROR = 50  # pino and bunyan write levels as numbers: 50 error, 60 fatal
+__all__ = [
+    "ERROR_WORDS",
+    "PINO_ERROR",
+    "ROLES",
+    "UNIT_MS",
+    "Roles",
+    "TimeFormat",
+    "assign",
+    "duration_unit",
+    "time_format",
+]  # fmt: skip
 
-_MOST = 0.9  # of the values must look like what the name says
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)?)?")
-_ZONED = re.compile(r"(Z|UTC|[+-]\d\d(:?\d\d)?)$")
-_CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-_TIMED = re.compile(r"(\d+(?:\.\d+)?)\s*(ns|us|µs|ms|s|m)")
 _PATH = re.compile(r"(https?://[^\s]+|/[^\s]*|[A-Z]{3,7} /[^\s]*( HTTP/[\d.]+)?)")
-_EARLIEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # the years 2000 to 2100
-
-UNIT_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4}
-
-
-@dataclass(frozen=True, slots=True)
-class TimeFormat:
-    """How the time is written. `scale` is seconds per unit where it is a number."""
-
-    kind: str  # iso, clf, epoch
-    scale: float = 1.0
-    zoned: bool = True
-    marks_start: bool = False  # of the request, else its end
+_ISO_TIME = TimeFormat("iso")
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The fields with a meaning; None where the log has no such field."""
+    """The fields with a meaning; None where the log has no such field.
+
+    `column` of each is a column of `raw`, or an SQL expression over its columns.
+    """
 
     found: tuple[FieldRole, ...]
     time: FieldProfile | None = None
-    time_format: TimeFormat = TimeFormat("iso")
+    time_format: TimeFormat = _ISO_TIME
     level: FieldProfile | None = None
     status: FieldProfile | None = None
     duration: FieldProfile | None = None
@@ -62,29 +80,27 @@ class Roles:
         return next((r.role for r in self.found if r.field == name), None)
 
 
-def assign(fields: Sequence[FieldProfile], records: int) -> Roles:
-    """The role of each field that has one."""
-    finder = _Finder(list(fields), records)
-    time = finder.pick("time", _TIME, lambda f: time_format(f) is not None)
-    written = time_format(time) if time else None
-    duration = finder.pick("duration", _DURATION, _is_duration)
-    unit, why = duration_unit(duration) if duration else ("ms", "")
-    status = finder.pick("status", _STATUS, _is_status)
-    level = finder.pick("level", _LEVEL, _is_level)
-    endpoint = finder.pick("endpoint", _ENDPOINT, lambda f: _mostly(f, _PATH.fullmatch))
-    trace = finder.pick("trace_id", _TRACE, lambda f: f.distinct > 1 or f.count == 1)
-    message = finder.pick("message", _MESSAGE, lambda _: True)
-    for role, names in _GROUPS.items():
-        finder.pick(role, names, lambda f: f.distinct <= max(50, 0.5 * f.count))
-    if time and written:
-        zone = "" if written.zoned else "; no zone in it, read as UTC"
-        finder.explain("time", f"{_TIME_WORDS[written.kind](written)}{zone}")
-    if duration:
-        finder.explain("duration", why)
+def assign(
+    fields: Sequence[FieldProfile], records: int, given: Mapping[str, str] | None = None
+) -> Roles:
+    """The role of each field that has one; `given` (role to field name) comes before all else.
+
+    Raises UsageError where a given role or field does not exist or cannot be what it shall be.
+    """
+    finder = RoleFinder(list(fields), records, given or {})
+    time, written = _time(finder)
+    duration, unit = _duration(finder)
+    status = _plain(finder, "status", STATUS, _is_status)
+    level = _level(finder)
+    endpoint = _plain(finder, "endpoint", ENDPOINT, lambda f: mostly(f, _PATH.fullmatch))
+    trace = _plain(finder, "trace_id", TRACE, lambda f: f.distinct > 1 or f.count == 1)
+    message = _plain(finder, "message", MESSAGE, lambda _: True)
+    for role, names in GROUPS.items():
+        finder.first(role, names, lambda f: f.distinct <= max(50, 0.5 * f.count))
     return Roles(
         found=tuple(finder.found),
         time=time,
-        time_format=written or TimeFormat("iso"),
+        time_format=written,
         level=level,
         status=status,
         duration=duration,
@@ -95,157 +111,144 @@ def assign(fields: Sequence[FieldProfile], records: int) -> Roles:
     )
 
 
-_TIME = ("@timestamp", "timestamp", "time", "ts", "@t", "datetime", "eventtime", "asctime", "date",
-         "t", "starttime", "timelocal", "timeiso8601", "logtime", "created", "timeunixnano")  # fmt: skip
-_LEVEL = ("level", "severity", "loglevel", "levelname", "lvl", "severitytext", "@l", "sev",
-          "priority")  # fmt: skip
-_STATUS = ("status", "statuscode", "httpstatus", "httpstatuscode", "httpresponsestatuscode",
-           "responsestatus", "responsecode", "responsestatuscode", "resstatus", "resstatuscode",
-           "httpresponsestatus", "code", "rc", "sc")  # fmt: skip
-_DURATION = ("duration", "latency", "elapsed", "responsetime", "requesttime", "took", "timetaken",
-             "rt", "durationms", "latencyms", "elapsedms", "processingtime", "requestduration",
-             "totaltime", "eventduration", "runtime", "responsetimems", "dur")  # fmt: skip
-_TRACE = ("traceid", "trace", "requestid", "reqid", "xrequestid", "correlationid", "correlation",
-          "spanid", "transactionid", "txid", "rid")  # fmt: skip
-_ENDPOINT = ("path", "endpoint", "route", "httproute", "url", "uri", "requestpath", "urlpath",
-             "httptarget", "httppath", "requesturi", "httpurl", "requesturl", "target",
-             "request", "handler", "requrl")  # fmt: skip
-_MESSAGE = ("message", "msg", "@m", "@mt", "event", "text", "log", "body", "errormessage",
-            "errormsg", "error", "err")  # fmt: skip
-_GROUPS = {
-    "upstream": ("upstream", "backend", "dependency", "peer", "peerservice", "upstreamhost",
-                 "upstreamaddr", "upstreamname", "downstream", "upstreamcluster",
-                 "serveraddress", "provider", "remoteservice", "targetservice"),
-    "segment": ("segment", "usersegment", "customersegment", "tier", "usertier", "customertier",
-                "plan", "tenant", "cohort", "customertype", "usertype", "accounttype"),
-    "region": ("region", "zone", "az", "datacenter", "dc", "country", "cloudregion", "geo",
-               "availabilityzone", "cloudavailabilityzone", "market"),
-    "instance": ("instance", "pod", "podname", "host", "hostname", "node", "server", "worker",
-                 "workerid", "container", "serviceinstanceid", "k8spodname", "pid"),
-    "version": ("version", "release", "build", "commit", "serviceversion", "appversion"),
-    "service": ("service", "servicename", "app", "application", "component", "logger"),
-}  # fmt: skip
-
-_TIME_WORDS: dict[str, Callable[[TimeFormat], str]] = {
-    "iso": lambda _: "ISO 8601 date and time",
-    "clf": lambda _: "common log format date",
-    "epoch": lambda f: f"Unix time in {({1.0: 's', 1e-3: 'ms', 1e-6: 'µs', 1e-9: 'ns'})[f.scale]}",
-}
+def _plain(
+    finder: RoleFinder,
+    role: str,
+    names: tuple[str, ...],
+    fits: Callable[[FieldProfile], object],
+) -> FieldProfile | None:
+    """The fields of a role whose texts need no translation, as one."""
+    found = finder.sources(role, names, fits)
+    if not found:
+        return None
+    finder.note(role, found, lambda _: "")
+    return merged(found, [_where(s, s.item.column) for s in found])
 
 
-class _Finder:
-    """Picks fields by role; a field is taken once."""
-
-    def __init__(self, fields: list[FieldProfile], records: int) -> None:
-        self.fields = fields
-        self.records = records
-        self.found: list[FieldRole] = []
-        self._taken: set[str] = set()
-
-    def pick(
-        self, role: str, names: tuple[str, ...], fits: Callable[[FieldProfile], bool]
-    ) -> FieldProfile | None:
-        best: tuple[tuple[float, int, int], FieldProfile] | None = None
-        for item in self.fields:
-            if item.name in self._taken:
-                continue
-            rank = _name_rank(item.name, names)
-            if rank is None or not fits(item):
-                continue
-            # A field in most records beats a better name in few.
-            rare = 0 if item.count >= self.records / 2 else 1
-            key = (rare, rank, -item.count)
-            if best is None or key < best[0]:
-                best = key, item
-        if best is None:
-            return None
-        item = best[1]
-        self._taken.add(item.name)
-        shown = ", ".join(list(dict.fromkeys(v[:24] for v in item.values))[:2])
-        self.found.append(FieldRole(role, item.name, f"its name, and values like {shown}"))
-        return item
-
-    def explain(self, role: str, why: str) -> None:
-        self.found = [
-            FieldRole(r.role, r.field, f"its name, and {why}") if r.role == role else r
-            for r in self.found
-        ]
-
-
-def _name_rank(name: str, names: tuple[str, ...]) -> int | None:
-    """How well a name fits: its place in the list of names, longer paths after short ones."""
-    for given in (name, name.rpartition(".")[2]):
-        plain = re.sub(r"[^a-z0-9@]", "", given.lower())
-        stripped = re.sub(r"(ms|us|ns|sec|secs|seconds|millis|micros|nanos|s)$", "", plain)
-        for form in (plain, stripped):
-            if form in names:
-                return names.index(form) * 2 + (given != name)
-    return None
-
-
-def _mostly(item: FieldProfile, fits: Callable[[str], object]) -> bool:
-    values = [v for v in item.values if v != ""]
-    return bool(values) and sum(bool(fits(v)) for v in values) >= _MOST * len(values)
-
-
-def _is_level(item: FieldProfile) -> bool:
-    if item.distinct > 20:  # noqa: PLR2004 - no logger has more levels
-        return False
-    return _mostly(
-        item, lambda v: v.lower() in _LEVEL_WORDS or v in {"10", "20", "30", "40", "50", "60"}
+def merged(sources: Sequence[RoleSource], columns: Sequence[str]) -> FieldProfile:
+    """The first field, with a column that takes each record's value from where it is."""
+    first = sources[0].item
+    if len(columns) == 1 and columns[0] == first.column:
+        return first
+    return replace(
+        first,
+        column=columns[0] if len(columns) == 1 else f"coalesce({', '.join(columns)})",
+        count=sum(s.count for s in sources),
+        distinct=max(s.item.distinct for s in sources),
     )
+
+
+_Key = tuple[str, str]
+
+
+def _key(source: RoleSource) -> _Key:
+    """One field may be two sources, of a dialect and of the records of no dialect."""
+    return source.item.name, source.condition
+
+
+def _some_written(source: RoleSource) -> bool:
+    return any(v[-1:].isalpha() for v in source.item.values)
+
+
+def _where(source: RoleSource, sql: str) -> str:
+    return f"CASE WHEN {source.condition} THEN {sql} END" if source.condition else sql
+
+
+def _time(finder: RoleFinder) -> tuple[FieldProfile | None, TimeFormat]:
+    sources = finder.sources("time", TIME, lambda f: time_format(f) is not None)
+    formats: dict[_Key, TimeFormat] = {}
+    for source in sources:
+        written = time_format(source.item)
+        if source.pick is not None and source.pick.scale:
+            written = TimeFormat("epoch", SCALES[source.pick.scale])
+        if written is None:
+            raise UsageError(
+                f"the field {source.item.name!r} holds no times",
+                f"its values are like {source.item.values[0]!r}"
+                if source.item.values
+                else "it is empty",
+                "A time is ISO 8601, Unix time or as in access logs.",
+            )
+        formats[_key(source)] = written
+    if not sources:
+        return None, _ISO_TIME
+    finder.note("time", sources, lambda s: formats[_key(s)].words())
+    plus = next((s for s in sources if s.pick and s.pick.plus), None)
+    first = formats[_key(sources[0])]
+    easy = first.kind != "mixed" and not first.offset
+    if len(sources) == 1 and plus is None and not sources[0].condition and easy:
+        return sources[0].item, first
+    columns = []
+    for source in sources:
+        sql = epoch_sql(source.item.column, formats[_key(source)])
+        if source.pick is not None and source.pick.plus:
+            name, scale = source.pick.plus
+            extra = finder.column(name)
+            if extra:
+                sql += f" + coalesce(TRY_CAST({extra} AS DOUBLE), 0) * {SCALES[scale]!r}"
+        columns.append(_where(source, f"({sql})"))
+    both = TimeFormat(
+        "epoch",
+        zoned=all(f.zoned for f in formats.values()),
+        marks_start=first.marks_start,
+    )
+    return merged(sources, columns), both
+
+
+def _duration(finder: RoleFinder) -> tuple[FieldProfile | None, str]:
+    sources = finder.sources("duration", DURATION, is_duration)
+    if not sources:
+        return None, "ms"
+    units: dict[_Key, tuple[str, str]] = {}
+    for source in sources:
+        unit = duration_unit(source.item)
+        if source.pick is not None and source.pick.scale and unit[0] != "written":
+            unit = source.pick.scale, f"it is in {source.pick.scale} there"
+        units[_key(source)] = unit
+    finder.note("duration", sources, lambda s: units[_key(s)][1])
+    first = units[_key(sources[0])][0]
+    some = any(map(_some_written, sources))
+    if len(sources) == 1 and not sources[0].condition and not some:
+        return sources[0].item, first
+    columns = [
+        _where(s, duration_sql(s.item.column, units[_key(s)][0], some_written=_some_written(s)))
+        for s in sources
+    ]
+    return merged(sources, columns), "ms"
+
+
+def _level(finder: RoleFinder) -> FieldProfile | None:
+    sources = finder.sources("level", LEVEL, is_level)
+    if not sources:
+        return None
+    finder.note("level", sources, _numbering_words)
+    numbers = [s.pick.numbering if s.pick else None for s in sources]
+    distances = any(re.search(r"[a-z][+-]\d+$", v.lower()) for s in sources for v in s.item.values)
+    defaults = finder.default_level()
+    if len(sources) == 1 and not any(numbers) and not distances and not defaults:
+        return sources[0].item
+    columns = [_where(s, level_sql(s.item.column, _numbering(s))) for s in sources]
+    return merged(sources, [*columns, *defaults])
+
+
+def _numbering(source: RoleSource) -> str | None:
+    if source.pick is not None:
+        return source.pick.numbering
+    # Numbers that no dialect explains are those of bunyan and pino: is_level takes no others.
+    return "bunyan" if any(v.isdigit() for v in source.item.values) else None
+
+
+def _numbering_words(source: RoleSource) -> str:
+    numbering = source.pick.numbering if source.pick else None
+    if numbering is None or not any(v.isdigit() for v in source.item.values):
+        return ""
+    return {
+        "bunyan": "50 is an error",
+        "syslog": "3 and less are errors",
+        "otlp": "17 and more are errors",
+        "gcp": "500 and more are errors",
+    }[numbering]
 
 
 def _is_status(item: FieldProfile) -> bool:
-    return _mostly(item, lambda v: re.fullmatch(r"[1-5]\d\d(\.0)?", v))
-
-
-def _is_duration(item: FieldProfile) -> bool:
-    fits = _mostly(item, lambda v: _NUMBER.fullmatch(v) or _TIMED.fullmatch(v))
-    return fits and not any(v.startswith("-") for v in item.values)
-
-
-def duration_unit(item: FieldProfile) -> tuple[str, str]:
-    """The unit of a duration field (a key of UNIT_MS, or "written") and the reason."""
-    if _mostly(item, _TIMED.fullmatch):
-        return "written", "each value names its unit"
-    word = re.search(
-        r"(ns|nanos(?:econds)?|us|micros(?:econds)?|ms|millis(?:econds)?|s|sec|secs|seconds)$",
-        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", item.name).lower().replace(".", "_").rpartition("_")[2],
-    )
-    last = (
-        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", item.name).lower().replace(".", "_").rpartition("_")[2]
-    )
-    if word and word[0] == last:
-        unit = {"n": "ns", "u": "us", "m": "ms", "s": "s"}[word[0][0]]
-        if word[0].startswith("mic"):
-            unit = "us"
-        return unit, f"its ending says {unit}"
-    if last.endswith("ms"):
-        return "ms", "its ending says ms"
-    numbers = sorted(float(v) for v in item.values if _NUMBER.fullmatch(v))
-    middle = numbers[len(numbers) // 2] if numbers else 0.0
-    if item.name.lower().endswith("event.duration") or middle > 1e6:  # noqa: PLR2004 - 1 s in µs
-        return "ns", f"no unit in the name; a median of {middle:g} suggests ns"
-    if middle < 1 or (middle < 10 and any("." in v for v in item.values)):  # noqa: PLR2004
-        return "s", f"no unit in the name; a median of {middle:g} suggests s"
-    return "ms", f"no unit in the name; a median of {middle:g} suggests ms"
-
-
-def _in_range(scale: float, value: str) -> bool:
-    return bool(_NUMBER.fullmatch(value)) and _EARLIEST <= float(value) * scale <= _LATEST
-
-
-def time_format(item: FieldProfile) -> TimeFormat | None:
-    """How a field writes time, or None if it does not."""
-    starts = "start" in item.name.lower()
-    if _mostly(item, _ISO.fullmatch):
-        zoned = _mostly(item, lambda v: _ZONED.search(v.rpartition(":")[2] or v) or v.endswith("Z"))
-        return TimeFormat("iso", zoned=zoned, marks_start=starts)
-    if _mostly(item, _CLF.fullmatch):
-        return TimeFormat("clf", marks_start=starts)
-    if _mostly(item, _NUMBER.fullmatch):
-        for scale in (1.0, 1e-3, 1e-6, 1e-9):
-            if _mostly(item, functools.partial(_in_range, scale)):
-                return TimeFormat("epoch", scale=scale, marks_start=starts)
-    return None
+    return mostly(item, lambda v: re.fullmatch(r"[1-5]\d\d(\.0)?", v))

@@ -1,8 +1,9 @@
 """The records of a log as a table, whichever engine has read them.
 
 One row a record, one text column a field (nested fields dotted: `http.status`); numbers keep their
-text and are cast where they are used, so "503" and 503 are the same. Two columns are locard's own:
-`_n`, the number of the line in the source, is there so that order is never lost.
+text and are cast where they are used, so "503" and 503 are the same. One column is locard's own:
+`_n`, the number of the line in the source, so that order is never lost; an object that shares a line
+with others counts as a line of its own.
 """
 
 from __future__ import annotations
@@ -13,12 +14,22 @@ from typing import TYPE_CHECKING, Any
 from locard.model.facts import Skipped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import duckdb
+
+    OnText = Callable[[], None]
 
 MOST_FIELDS = 256
 DEEPEST = 4  # levels of objects that become fields
 SAMPLE_CHARS = 200
 MEMORY_MB = 512
+RAW = "t.main.raw"  # as other connections to the same database name it
+
+# Lines that are not JSON, as engines hand them out: a table `text_lines` (`_n` BIGINT as in `raw`,
+# `line` VARCHAR with its leading white space) that is there while the callback runs, and no longer.
+# Where nobody asks for them they are counted as skipped.
+TEXT_LINES = "text_lines"
 
 
 @dataclass(slots=True)
@@ -51,6 +62,7 @@ class Table:
     skipped: tuple[Skipped, ...] = ()
     partial: str = ""  # why it does not hold the whole source, in words
     fields_left_out: int = 0
+    given: dict[str, str] = field(default_factory=dict)  # role to field, as the user said
 
     def rows(
         self, sql: str, parameters: list[Any] | dict[str, Any] | None = None

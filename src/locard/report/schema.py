@@ -16,6 +16,7 @@ from locard.model.investigation import Investigation
 from locard.report.document import SCHEMA
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_KINDS = ("investigation", "plan", "logs", "slice")
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
@@ -38,11 +39,19 @@ def schema() -> dict[str, Any]:
     defs["investigation"] = investigation
     defs["plan"] = _document("plan", commands=_of(tuple[Planned, ...], defs))
     defs["logs"] = _document("logs", log_summary=_of(LogSummary, defs))
+    defs["slice"] = _document(
+        "slice",
+        source={"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
+        records={"type": "integer"},
+        partial={"type": "boolean"},
+        matched={"type": "integer"},
+        rows={"type": "array", "items": {"type": "object"}},  # the fields are those of the log
+    )
     return {
         "$schema": _DIALECT,
         "title": SCHEMA,
         "description": "What locard prints with -o json. Times are Unix time in seconds.",
-        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in ("investigation", "plan", "logs")],
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in _KINDS],
         "$defs": dict(sorted(defs.items())),
     }
 

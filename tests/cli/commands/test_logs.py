@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
+import pty
+import subprocess
 
 import pytest
 
@@ -69,7 +74,6 @@ def test_an_endless_pipe_ends_partial(locard, start):
     ("words", "code", "why"),
     [
         (("/nowhere.log",), 3, "no such file"),
-        (("/",), 3, "a directory"),
         (("/dev/null",), 3, "empty"),
         ((), 2, "required"),
         (("x", "--budget", "soon"), 2, "no duration"),
@@ -89,4 +93,137 @@ def test_a_binary_file_says_so(locard, tmp_path):
     path.write_bytes(bytes(range(256)) * 200)
     done = locard("logs", path)
     assert done.returncode == 3
-    assert "JSON object" in done.stderr
+    assert "in a format that is known" in done.stderr
+
+
+# --- slicing -----------------------------------------------------------------------------------
+
+
+def test_a_slice_in_every_form(locard, log):
+    words = ("logs", log, "--where", "status >= 500 and segment = plus", "--top", "2")
+    select = ("--select", "trace_id,status,msg")
+    text = locard(*words, *select).stdout.splitlines()
+    assert text[0].split() == ["trace_id", "status", "msg"]
+    assert len(text) == 3
+    document = json.loads(locard(*words, *select, "-o", "json").stdout)
+    assert document["schema"] == "locard/1"
+    assert (document["kind"], document["matched"], document["records"]) == ("slice", 2, 900)
+    expected = {"trace_id": "t-603;rm", "status": 503, "msg": "\x1b[31mtime\u202eout"}
+    assert document["rows"][0] == expected
+    rows = [json.loads(x) for x in locard(*words, *select, "-o", "jsonl").stdout.splitlines()]
+    assert rows == document["rows"]
+    table = list(csv.DictReader(io.StringIO(locard(*words, *select, "-o", "csv").stdout)))
+    assert table[0] == {k: str(v) for k, v in expected.items()}
+    assert locard(*words).stdout.startswith("time=176")
+
+
+def test_counts_on_the_screen(locard, log):
+    done = locard("logs", log, "--by", "segment,status")
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["count", "errors", "error_rate", "segment", "status"],
+        ["600", "0", "0", "%", "free", "200"],
+        ["201", "0", "0", "%", "plus", "200"],
+        ["99", "99", "100", "%", "plus", "503"],
+    ]
+    assert done.returncode == 0
+    assert "3 rows, of 900 records" in done.stderr
+    assert "skipped 1 lines" in done.stderr
+    assert "jq would have stopped at line 901" in done.stderr
+    assert not locard("logs", log, "--by", "segment", "-q").stderr
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl"])
+@pytest.mark.parametrize(
+    "slicing", [("--where", "status >= 500"), ("--by", "msg"), ("--sql", "FROM log")]
+)
+def test_a_slice_shows_nothing_hostile(locard, log, form, slicing):
+    done = locard("logs", log, *slicing, "-o", form)
+    assert done.returncode == 0
+    assert "time" in done.stdout
+    for shown in (done.stdout, done.stderr):
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+
+
+def test_csv_shows_nothing_hostile_on_a_terminal(locard, log):
+    here, there = pty.openpty()
+    try:
+        done = subprocess.run(
+            locard.argv("logs", log, "--by", "msg", "-o", "csv"), stdout=there,
+            stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
+        shown = os.read(here, 10_000)
+    finally:
+        os.close(there)
+        os.close(here)
+    assert done.returncode == 0
+    assert b"time" in shown
+    assert b"\x1b" not in shown
+
+
+def test_a_pipe_is_sliced_too(locard, log):
+    with log.open() as stream:
+        done = locard("logs", "-", "--where", "status = 503", "--by", "segment", "-o", "jsonl",
+                      stdin=stream)  # fmt: skip
+    assert json.loads(done.stdout) == {"count": 99, "of": 300, "share": 0.33, "segment": "plus"}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--where", "stat = 5"), "no field 'stat'"),
+        (("--where", "status >"), "expected a value"),
+        (("--where", ""), "expected a field name"),
+        (("--select", "nope"), "no record of the log has it"),
+        (("--by", "nope"), "no record of the log has it"),
+        (("--by", ","), "no field"),
+        (("--by", "status", "--select", "status"), "--by counts records"),
+        (("--sql", "SELECT 1", "--top", "5"), "the SQL is the whole question"),
+        (("--sql", "DROP TABLE raw"), "only one statement"),
+        (("--around", "noon"), "no time"),
+        (("--around", "12:00", "--window", "wide"), "a duration is"),
+        (("--top", "0"), "a whole number"),
+        (("--sample", "-1"), "a whole number"),
+        (("-o", "csv"), "rows come from slicing"),
+        (("/dev/null",), "2 were given"),
+        (("/dev/null", "--where", "a = 1"), "2 were given"),
+        (("--where", "a = 1", "--as", "cobol"), "there is"),
+    ],
+)
+def test_bad_questions_are_three_sentences(locard, log, words, why):
+    done = locard("logs", log, *words)
+    assert done.returncode == 2, done.stderr
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_what_a_field_means_can_be_said(locard, tmp_path):
+    path = tmp_path / "odd.log"
+    lines = [
+        json.dumps({"time": f"2026-11-23T12:00:{n:02d}Z", "outcome": 500 + n % 2, "n": n})
+        for n in range(60)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    words = ("--where", "status = 501", "-o", "jsonl", "-q", "--no-keep")
+    assert locard("logs", path, *words).returncode == 2
+    said = locard("logs", path, "--field", "status=outcome", *words)
+    assert said.returncode == 0, said.stderr
+    assert len(said.stdout.splitlines()) == 30
+    refused = locard("logs", path, "--field", "status=nothing", *words)
+    assert refused.returncode == 2
+    assert "next:" in refused.stderr
+
+
+def test_the_end_of_a_log_alone(locard, tmp_path):
+    path = tmp_path / "long.log"
+    lines = [
+        json.dumps({"time": 1_763_812_800 + n, "status": 200, "path": "/pay"})
+        for n in range(90_000)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    whole = json.loads(locard("logs", path, "-o", "json", "--no-keep").stdout)["log_summary"]
+    end = json.loads(locard("logs", path, "-o", "json", "--since", "5m").stdout)["log_summary"]
+    assert whole["records"] == 90_000
+    assert end["records"] < 45_000
+    assert end["last"] == whole["last"]

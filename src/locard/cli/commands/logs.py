@@ -1,14 +1,24 @@
-"""Read a log without a hypothesis: what changed and when, who is affected, what they share.
+"""Read a log without a hypothesis, or slice it: what changed and when, who is affected, which lines.
 
-SOURCE is a file of newline-delimited JSON, or - for standard input. Lines that are no JSON cost
-only themselves and are counted.
+SOURCE is a log file, a glob or directory of rotated ones, journald, container/ID, pod/NAME,
+deployment/NAME, or - for standard input; JSON, text or both. Lines that cannot be read cost only themselves and are
+counted. Without --where, --select, --by, --around, --trace, --sample, --top and --sql this is the
+first pass: shape, onset, blast radius, correlates. With one of them it prints what was asked for:
+
+  locard logs app.log --where 'status >= 500' --select time,trace_id,path,status -o jsonl
+  locard logs app.log --where 'level = error' --by upstream
+  locard logs gateway.log payments.log --trace 4bf92f3577b34da6a3ce929d0e0e4736
+  locard logs app.log --where 'duration > 500ms' --by path --as loki
+
+Fields are named as in the log (nested ones dotted), or by role: time, level, status, duration,
+endpoint, upstream, trace_id, … Scans are kept for a day in the state directory (private to you), so
+that the next question is fast; a file that has changed since is read anew.
 """
 
 from __future__ import annotations
 
-import shlex
+import contextlib
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.cli import common
@@ -17,144 +27,147 @@ from locard.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-    from datetime import tzinfo
 
-    from locard.model.facts import AffectedValue, BlastRadius, LogSummary
+    from locard.logs.keep import Shelf
+    from locard.model.facts import LogSummary
 
-_COLUMNS = 78
 _MOST_THREADS = 256
-_SHOWN = 4
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("source", metavar="SOURCE", help="a log file, or - for standard input")
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        nargs="*",
+        help="a file, glob or directory, journald, container/ID, pod/NAME, deployment/NAME, or -",
+    )
+    reading = parser.add_argument_group("sources")
+    reading.add_argument("--follow", action="store_true", help="go on until --budget or Ctrl-C")
+    reading.add_argument("-n", "--namespace", default="", help="of kubectl, as all that follow")
+    reading.add_argument("--context", default="", metavar="NAME")
+    reading.add_argument("-l", "--selector", default="", metavar="LABELS")
+    reading.add_argument("-c", "--container", default="", metavar="NAME")
+    reading.add_argument("--all-containers", action="store_true")
+    reading.add_argument("--previous", action="store_true", help="of the container before this one")
+    reading.add_argument(
+        "--field", action="append", default=[], metavar="ROLE=NAME", help="what a field means"
+    )
     parser.add_argument(
         "--since", metavar="TIME", help="only this long before the last record, plus a baseline"
     )
+    ask = parser.add_argument_group("slicing")
+    ask.add_argument("--where", metavar="EXPR", help="only records such as 'status >= 500'")
+    ask.add_argument("--select", metavar="F1,F2", help="only these fields")
+    ask.add_argument("--by", metavar="F1,F2", action="append", help="count by these fields")
+    ask.add_argument("--top", type=_count, metavar="N", help="at most so many groups or records")
+    ask.add_argument("--sample", type=_count, metavar="N", help="so many records, uniformly")
+    ask.add_argument("--seed", type=int, default=0, metavar="N", help="of --sample (default 0)")
+    ask.add_argument("--around", metavar="TIME", help="only around 12:03, an ISO time, 10m ago")
+    ask.add_argument(
+        "--window", default="30s", metavar="TIME", help="to both sides of --around (default 30s)"
+    )
+    ask.add_argument("--trace", metavar="ID", help="all lines of one request, in order of time")
+    ask.add_argument("--sql", metavar="SELECT", help="DuckDB SQL over the view `log`; reads only")
+    ask.add_argument(
+        "--as",
+        dest="dialect",
+        metavar="NAME",
+        help="print the same question for a backend: jq, sql, loki, elasticsearch, splunk, …",
+    )
     parser.add_argument("--budget", default="60s", metavar="TIME", help="time box (default 60s)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="cores (default 1)")
-    common.output_arguments(parser, ("text", "json"))
+    parser.add_argument("--no-keep", action="store_true", help="do not keep or use a kept scan")
+    common.state_argument(parser)
+    common.output_arguments(parser, ("text", "json", "jsonl", "csv", "parquet"))
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 1 << 62:
+        raise UsageError(f"{text!r} is no count", "it is a whole number from 1", "Write 10.")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit 0 where nothing changed, 1 where something did, 4 where the log was read in part."""
-    from locard.logs import first_pass  # noqa: PLC0415 - DuckDB: --help must not pay for it
-    from locard.model.codec import encode  # noqa: PLC0415
-    from locard.report import document  # noqa: PLC0415
+    """Exit 0 where nothing changed, 1 where something did, 4 where the log was read in part.
 
+    Slices exit 0 or 4.
+    """
     if not 1 <= args.threads <= _MOST_THREADS:
         raise UsageError("no such number of threads", f"{args.threads} is not 1 to 256", "Use 1.")
-    summary = first_pass.summarise(
-        args.source,
-        budget_s=parse_duration(args.budget),
-        since_s=parse_duration(args.since) if args.since else None,
-        threads=args.threads,
-    )
-    if args.output == "json":
-        body = {"schema": document.SCHEMA, "kind": "logs", "log_summary": encode(summary)}
-        sys.stdout.write(document.dumps(body) + "\n")
-    else:
-        from locard.report.plain import safe  # noqa: PLC0415
+    if args.dialect:
+        from locard.cli import slices  # noqa: PLC0415 - DuckDB: --help must not pay for it
 
-        for line in screen(summary, args.tz):
-            sys.stdout.write(safe(line)[:_COLUMNS] + "\n")
+        return slices.translate(args, shelf(args))
+    if not args.source:
+        raise UsageError("no SOURCE", "a log file or - is required", "See: locard logs --help")
+    asked = (args.where, args.select, args.by, args.top, args.sample, args.around, args.trace)
+    if args.sql is not None or any(word is not None for word in asked):
+        from locard.cli import slices  # noqa: PLC0415 - as above
+
+        return slices.run(args, shelf(args))
+    return _first_pass(args)
+
+
+def shelf(args: argparse.Namespace) -> Shelf | None:
+    """Where scans are kept; None where they are not: what was read in part or told otherwise."""
+    if args.no_keep or args.since or args.follow or args.field:
+        return None
+    from locard.ledger.state import StateDirectory  # noqa: PLC0415 - as above
+    from locard.logs.keep import Shelf  # noqa: PLC0415
+
+    return Shelf.below(StateDirectory.find(args.state).path)
+
+
+def _first_pass(args: argparse.Namespace) -> int:
+    import duckdb  # noqa: PLC0415 - as above
+
+    from locard.cli.slices import wants  # noqa: PLC0415
+    from locard.logs import asking, first_pass, keep  # noqa: PLC0415
+    from locard.logs.field_file import parse_flags  # noqa: PLC0415
+    from locard.logs.interpret import sheet_of  # noqa: PLC0415
+    from locard.logs.slice import too_large  # noqa: PLC0415
+
+    if len(args.source) > 1:
+        raise UsageError(
+            "the first pass reads one SOURCE", f"{len(args.source)} were given", "Name one."
+        )
+    if args.output not in {"text", "json"}:
+        raise UsageError(
+            f"the first pass has no {args.output}",
+            "rows come from slicing",
+            "Add --where, --select or --by; or use -o json.",
+        )
+    (source,) = args.source
+    budget_s = parse_duration(args.budget)
+    wanted, place = wants(args), shelf(args)
+    since_s = wanted.since_s
+    identity = keep.Identity.of(source) if place and source != "-" else None
+    given = parse_flags(args.field)
+    with asking.scanned(source, budget_s, args.threads, wanted, given) as table:
+        try:
+            summary = first_pass.judge(source, table, since_s)
+        except duckdb.OutOfMemoryException as error:
+            raise too_large(source) from error
+        _show(args, summary)
+        sys.stdout.flush()
+        if place and identity:
+            # The screen is out; without a copy the next question reads the log again.
+            with contextlib.suppress(duckdb.Error):
+                place.keep(identity, sheet_of(table, source), args.threads)
     if summary.partial:
         return ExitCode.PARTIAL
     return ExitCode.FINDINGS if summary.changed else ExitCode.NOTHING_FOUND
 
 
-def screen(log: LogSummary, tz: tzinfo | None = None) -> Iterator[str]:
-    """The first pass as lines of at most 80 columns, the key finding last."""
-    from locard.model.headline import milliseconds  # noqa: PLC0415
-    from locard.report import words  # noqa: PLC0415
+def _show(args: argparse.Namespace, summary: LogSummary) -> None:
+    from locard.model.codec import encode  # noqa: PLC0415 - as above
+    from locard.report import document, logs_screen  # noqa: PLC0415
+    from locard.report.plain import safe  # noqa: PLC0415
 
-    yield f"{log.source}: {log.records:,} records, read by {log.engine}"
-    if log.first is not None and log.last is not None:
-        yield f"  {words.day(log.first, tz)} to {words.clock(log.last, tz, zone=True)}"
-    yield f"  error: {log.error_means}"
-    if log.bad_means != log.error_means:
-        yield f"  bad:   {log.bad_means}"
-    for item in log.skipped:
-        yield f"  skipped {item.lines:,} lines: {item.reason}, such as {item.sample[:40]!r}"
-    if log.series:
-        points = log.series
-        kind = "errors"
-        if "errors" not in log.changed and "latency" in log.changed:
-            points = tuple(replace(p, errors=0) for p in points)
-            kind = "p99"
-        yield ""
-        yield f"  {kind:<7} {words.sparkline(points, 64, log.onset)}"
-    if log.onset is not None:
-        yield f"  onset   {words.interval(log.onset, tz)} (95 %), {log.shape}"
-        early = _share(log.before_bad, log.before_total)
-        yield f"  rate    {early} bad before, {_share(log.after_bad, log.after_total)} after"
-        if log.before_p99_ms is not None and log.after_p99_ms is not None:
-            early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
-            yield f"  p99     {early} before, {late} after"
-        yield from _radius(log)
-    yield from _messages(log)
-    for gap in log.gaps:
-        yield f"  cannot tell: {gap}"
-    yield ""
-    yield from _key_finding(log)
-
-
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2g} %" if whole else "unknown"
-
-
-def _radius(log: LogSummary) -> Iterator[str]:
-    telling = [r for r in log.blast_radius if r.affected and (r.unaffected or r.unknown)]
-    everyone = [r.field for r in log.blast_radius if r.affected and r not in telling]
-    for side, title in (
-        ("affected", "affected"),
-        ("unaffected", "confirmed unaffected"),
-        ("unknown", "unknown (too few requests)"),
-    ):
-        rows = [(r, getattr(r, side)) for r in telling if getattr(r, side)]
-        if rows:
-            yield ""
-            yield f"  {title}"
-        for radius, values in rows:
-            yield f"    {_row(radius, values, side)}"
-    if everyone:
-        yield f"  every value is affected: {', '.join(everyone)}"
-
-
-def _row(radius: BlastRadius, values: tuple[AffectedValue, ...], side: str) -> str:
-    shown = [
-        f"{v.value[:32]} {100 * v.after_rate:.2g} %" if side == "affected" else v.value[:32]
-        for v in values[:_SHOWN]
-    ]
-    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-    return f"{radius.field:<12} {', '.join(shown)}{more}"
-
-
-def _messages(log: LogSummary) -> Iterator[str]:
-    grown = [m for m in log.messages if m.after][:3]
-    if grown and log.onset is not None:
-        yield ""
-        yield "  messages of bad requests (before, after)"
-        for item in grown:
-            yield f"    {item.before:>6,} {item.after:>7,}  {item.template[:56]}"
-
-
-def _key_finding(log: LogSummary) -> Iterator[str]:
-    if not log.changed:
-        yield "Nothing changed in this log: no onset of errors or latency was found."
+    if args.output == "json":
+        body = {"schema": document.SCHEMA, "kind": "logs", "log_summary": encode(summary)}
+        sys.stdout.write(document.dumps(body) + "\n")
         return
-    if not log.correlates:
-        yield f"{' and '.join(log.changed).capitalize()} changed; nothing sets the bad requests"
-        yield "apart: it is everyone."
-    for item in log.correlates:
-        pairs = " and ".join(f"{f}={v}" for f, v in item.values)
-        yield f"{pairs}"
-        yield (
-            f"  explains {100 * item.share_of_excess:.0f} % of the excess "
-            f"({item.support:,} bad requests, {item.lift:.1f} times the overall rate)"
-        )
-    if log.trace_ids and log.source != "-":
-        # Both are untrusted: quoted, so that pasting the line runs nothing else.
-        yield f"one such request: grep {shlex.quote(log.trace_ids[0])} {shlex.quote(log.source)}"
+    for line in logs_screen.screen(summary, args.tz):
+        sys.stdout.write(safe(line)[: logs_screen.COLUMNS] + "\n")

@@ -34,7 +34,7 @@ BUDGET_S = 45.0
 _BOUND_S = 60.0
 _SCHEMA = "locard/1"
 # A context gives absolute seconds; the command takes them as a number.
-_REST = ("--since", "{since:number}", "--budget", "{budget:number}", "-o", "json")
+_REST = ("--since", "{since:number}", "--budget", "{budget:number}", "--no-keep", "-o", "json")
 
 FILE = Template(
     ("locard", "logs", "{source:source}", *_REST),

@@ -1,0 +1,347 @@
+#include "templates.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <unordered_map>
+
+#include "text.h"
+
+namespace locard {
+
+namespace {
+
+constexpr std::size_t kMostSkeletons = 8192;
+constexpr std::size_t kMostTokens = 64;    // the rest of a longer message says no more
+constexpr std::size_t kLongest = 1024;     // bytes of a message that are looked at
+constexpr std::size_t kExample = 200;      // code points
+constexpr char kVariable = '*';            // a token of its own; text cannot be mistaken for it
+constexpr char kEnd = '\x1F';              // after each token
+constexpr std::string_view kDelimiters = "=:,;()[]{}\"'<>|@!?";
+
+// A place with so many different words is variable.
+constexpr std::size_t kManyWords = 4;
+constexpr std::size_t kManyAfterUser = 3;  // names come after it, seldom verbs
+constexpr std::size_t kManyAfterKey = 2;   // key=word
+constexpr std::size_t kManyFirstWords = 8;
+
+bool is_delimiter(char c) {
+  static const std::array<bool, 256> table = [] {
+    std::array<bool, 256> made{};
+    for (const char d : kDelimiters) made[static_cast<unsigned char>(d)] = true;
+    return made;
+  }();
+  return table[static_cast<unsigned char>(c)];
+}
+
+bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_hex(char c) { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
+
+template <std::size_t N>
+bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool is_date(std::string_view word) {
+  static constexpr std::array<std::string_view, 32> kWords{
+      "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr",
+      "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "UTC", "GMT", "PST",
+      "PDT", "EST", "EDT", "CST", "CDT", "CET", "CEST", "AM", "PM", "MST"};
+  return word.size() <= 4 && word.size() >= 2 && word[0] >= 'A' && word[0] <= 'W' && is_one_of(word, kWords);
+}
+
+// A unit belongs to the number before it: 4 KB and 12 B are one thing.
+bool is_unit(std::string_view word) {
+  static constexpr std::array<std::string_view, 26> kWords{
+      "B",  "KB",  "MB",  "GB",   "TB",      "kB",  "KiB",  "MiB",    "GiB",     "bytes", "ns",    "us",   "ms",
+      "s", "sec", "secs", "second", "seconds", "min", "mins", "minute", "minutes", "h",   "hour", "hours", "%"};
+  return word.size() <= 7 && is_one_of(word, kWords);
+}
+
+// Numbers, identifiers, addresses, paths.
+bool is_variable(std::string_view word) {
+  if (word[0] == '/') return true;
+  int slashes = 0;
+  for (const char c : word) {
+    if (is_digit(c)) return true;
+    slashes += c == '/' || c == '\\';
+  }
+  return slashes > 1 || is_date(word);
+}
+
+bool is_hex_word(std::string_view word) {
+  return word.size() <= 8 && std::all_of(word.begin(), word.end(), is_hex);
+}
+
+char opening(char closing) {
+  switch (closing) {
+    case ')': return '(';
+    case ']': return '[';
+    case '}': return '{';
+    case '>': return '<';
+    default: return 0;
+  }
+}
+
+// What the merging works on: tokens are codes in a dictionary.
+struct Row {
+  std::vector<std::int32_t> tokens;
+  std::int64_t count;
+  std::int32_t example;  // skeleton
+};
+
+std::uint64_t mixed(std::uint64_t token, std::uint64_t place) {
+  std::uint64_t h = (token + 1) * 0x9E3779B97F4A7C15ULL ^ (place + 1) * 0xD6E8FEB86659FD93ULL;
+  h ^= h >> 32;
+  h *= 0xFF51AFD7ED558CCDULL;
+  return h ^ (h >> 29);
+}
+
+class Merger {
+ public:
+  Merger(const Dictionary& skeletons, const std::vector<std::int64_t>& counts) : variable_(words_.code("*")) {
+    for (std::size_t i = 0; i < counts.size(); ++i) {
+      const auto number = static_cast<std::int32_t>(i);
+      Row row{{}, counts[i], number};
+      std::string_view text = skeletons.text(number);
+      while (!text.empty()) {
+        const std::size_t end = text.find(kEnd);
+        row.tokens.push_back(words_.code(text.substr(0, end)));
+        text.remove_prefix(end + 1);
+      }
+      rows_.push_back(std::move(row));
+      row_of_.push_back(number);
+    }
+    unify();
+    while (pass()) unify();
+  }
+
+  const std::vector<Row>& rows() const { return rows_; }
+  const std::vector<std::int32_t>& row_of() const { return row_of_; }
+
+  std::string text(const Row& row) const {
+    std::string out;
+    bool tight = true;  // no space before what comes next
+    for (const std::int32_t code : row.tokens) {
+      const std::string_view token = words_.text(code);
+      const bool mark = token.size() == 1 && is_delimiter(token[0]);
+      if (!tight && !(mark && std::string_view(",:;)]}=!?'\"").find(token[0]) != std::string_view::npos)) out.push_back(' ');
+      out.append(code == variable_ ? "<*>" : token);
+      tight = mark && std::string_view("([{<=@'\"").find(token[0]) != std::string_view::npos;
+    }
+    return out;
+  }
+
+ private:
+  struct Bucket {
+    std::size_t place = 0;
+    std::vector<std::int32_t> rows;
+  };
+
+  bool is_mark(std::int32_t code) const {
+    const std::string_view token = words_.text(code);
+    return token.size() == 1 && code != variable_ && is_delimiter(token[0]);
+  }
+
+  // How many different words make the place a variable one.
+  std::size_t many(const std::vector<std::int32_t>& tokens, std::size_t place, bool variable_there) const {
+    const auto at = [&](std::size_t i) { return words_.text(tokens[i]); };
+    if (place + 1 < tokens.size() && at(place + 1) == "=") return kMostSkeletons + 1;  // a key
+    if (place == 0) return kManyFirstWords;
+    if (variable_there || at(place - 1) == "=") return kManyAfterKey;
+    return at(place - 1) == "user" ? kManyAfterUser : kManyWords;
+  }
+
+  bool has_other_word(const std::vector<std::int32_t>& tokens, std::size_t place) const {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      if (i != place && tokens[i] != variable_ && !is_mark(tokens[i])) return true;
+    }
+    return false;
+  }
+
+  std::vector<Bucket> buckets() const {
+    std::unordered_map<std::uint64_t, Bucket> by_rest;
+    for (std::size_t r = 0; r < rows_.size(); ++r) {
+      const auto& tokens = rows_[r].tokens;
+      std::uint64_t whole = tokens.size();
+      for (std::size_t i = 0; i < tokens.size(); ++i) whole += mixed(static_cast<std::uint64_t>(tokens[i]), i);
+      for (std::size_t i = 0; i < tokens.size(); ++i) {
+        if (is_mark(tokens[i])) continue;
+        const std::uint64_t rest = whole - mixed(static_cast<std::uint64_t>(tokens[i]), i) + mixed(~0ULL - 1, i);
+        Bucket& bucket = by_rest[rest];
+        bucket.place = i;
+        bucket.rows.push_back(static_cast<std::int32_t>(r));
+      }
+    }
+    std::vector<Bucket> found;
+    for (auto& [rest, bucket] : by_rest) {
+      if (bucket.rows.size() > 1) found.push_back(std::move(bucket));
+    }
+    std::sort(found.begin(), found.end(), [](const Bucket& a, const Bucket& b) {
+      if (a.rows.size() != b.rows.size()) return a.rows.size() > b.rows.size();
+      return std::pair(a.rows[0], a.place) < std::pair(b.rows[0], b.place);
+    });
+    return found;
+  }
+
+  // Makes the clearest variable places variable; false if there is none.
+  bool pass() {
+    std::vector<bool> used(rows_.size(), false);
+    bool changed = false;
+    for (const Bucket& bucket : buckets()) {
+      const auto row = [&](std::int32_t r) -> Row& { return rows_[static_cast<std::size_t>(r)]; };
+      const auto& tokens = row(bucket.rows[0]).tokens;
+      const std::size_t place = bucket.place;
+      bool taken = false, variable_there = false;
+      for (const std::int32_t r : bucket.rows) {
+        taken |= used[static_cast<std::size_t>(r)];
+        variable_there |= row(r).tokens[place] == variable_;
+      }
+      if (taken || bucket.rows.size() < many(tokens, place, variable_there) || !has_other_word(tokens, place)) continue;
+      for (const std::int32_t r : bucket.rows) {
+        used[static_cast<std::size_t>(r)] = true;
+        row(r).tokens[place] = variable_;
+      }
+      changed = true;
+    }
+    return changed;
+  }
+
+  // Rows that became equal are one.
+  void unify() {
+    std::map<std::vector<std::int32_t>, std::int32_t> first;
+    std::vector<Row> kept;
+    std::vector<std::int32_t> now(rows_.size());
+    for (std::size_t r = 0; r < rows_.size(); ++r) {
+      const auto [at, added] = first.try_emplace(rows_[r].tokens, static_cast<std::int32_t>(kept.size()));
+      now[r] = at->second;
+      if (added) {
+        kept.push_back(std::move(rows_[r]));
+      } else {
+        kept[static_cast<std::size_t>(at->second)].count += rows_[r].count;
+      }
+    }
+    rows_ = std::move(kept);
+    for (std::int32_t& r : row_of_) r = now[static_cast<std::size_t>(r)];
+  }
+
+  Dictionary words_;
+  std::int32_t variable_;
+  std::vector<Row> rows_;
+  std::vector<std::int32_t> row_of_;  // by skeleton
+};
+
+}  // namespace
+
+// The token so many places from the end if it is a single character, else 0.
+char Templates::last(std::size_t back) const {
+  if (begins_.size() < back) return 0;
+  const std::size_t begin = begins_[begins_.size() - back];
+  const std::size_t end = back == 1 ? masked_.size() : begins_[begins_.size() - back + 1];
+  return end - begin == 2 ? masked_[begin] : 0;
+}
+
+void Templates::drop(std::size_t tokens) {
+  masked_.resize(begins_[begins_.size() - tokens]);
+  begins_.resize(begins_.size() - tokens);
+}
+
+void Templates::put(std::string_view token) {
+  begins_.push_back(static_cast<std::uint32_t>(masked_.size()));
+  masked_.append(token).push_back(kEnd);
+}
+
+// Lists of variables are one, however long.
+void Templates::put_variable() {
+  if (last(1) == kVariable) return;
+  if (last(2) == kVariable && std::string_view(",:;|").find(last(1)) != std::string_view::npos && last(1)) return drop(1);
+  put("*");
+}
+
+// What stands in brackets after a variable belongs to it; empty brackets say nothing.
+void Templates::put_delimiter(char c) {
+  const char open = opening(c);
+  if (open && last(1) == open) return drop(1);
+  if (open && last(1) == kVariable && last(2) == open && last(3) == kVariable) return drop(2);
+  put(std::string_view(&c, 1));
+}
+
+void Templates::mask(std::string_view message) {
+  masked_.clear();
+  begins_.clear();
+  std::size_t i = 0;
+  while (i < message.size() && begins_.size() < kMostTokens) {
+    if (is_blank(message[i])) {
+      ++i;
+      continue;
+    }
+    if (is_delimiter(message[i])) {
+      put_delimiter(message[i++]);
+      continue;
+    }
+    const std::size_t from = i;
+    while (i < message.size() && !is_blank(message[i]) && !is_delimiter(message[i])) ++i;
+    std::string_view word = message.substr(from, i - from);
+    while (word.size() > 1 && word.back() == '.') word.remove_suffix(1);
+    if (is_variable(word) || (last(1) == ':' && last(2) == kVariable && is_hex_word(word))) {
+      put_variable();
+    } else if ((last(1) == kVariable && is_unit(word)) || (word.size() == 1 && (word[0] == '-' || word[0] == '+' || word[0] == '*'))) {
+      continue;
+    } else {
+      put(word);
+    }
+  }
+}
+
+std::int32_t Templates::add(std::string_view message, std::int64_t count) {
+  while (!message.empty() && is_blank(message.front())) message.remove_prefix(1);
+  message = message.substr(0, message.find('\n'));
+  if (message.size() > kLongest) {
+    std::size_t end = kLongest;  // between two words, at least between two code points
+    while (end > kLongest / 2 && !is_blank(message[end])) --end;
+    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
+    message = message.substr(0, end);
+  }
+  mask(message);
+  const std::size_t before = skeletons_.size();
+  if (before >= kMostSkeletons) {
+    // Known ones are still counted, so that the frequent ones stay right.
+    const std::int32_t known = skeletons_.find(masked_);
+    if (known < 0) {
+      left_out_ += count;
+    } else {
+      counts_[static_cast<std::size_t>(known)] += count;
+    }
+    return known;
+  }
+  const std::int32_t code = skeletons_.code(masked_);
+  if (skeletons_.size() > before) {
+    counts_.push_back(0);
+    examples_.emplace_back(first_code_points(message, kExample));
+  }
+  counts_[static_cast<std::size_t>(code)] += count;
+  return code;
+}
+
+std::vector<Template> Templates::found(std::vector<std::int32_t>* group) const {
+  const Merger merger(skeletons_, counts_);
+  const auto& rows = merger.rows();
+  std::vector<std::int32_t> order(rows.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int32_t>(i);
+  const auto row = [&](std::int32_t r) -> const Row& { return rows[static_cast<std::size_t>(r)]; };
+  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return row(a).count > row(b).count; });
+  std::vector<Template> out;
+  std::vector<std::int32_t> rank(rows.size());
+  for (const std::int32_t r : order) {
+    rank[static_cast<std::size_t>(r)] = static_cast<std::int32_t>(out.size());
+    out.push_back({merger.text(row(r)), row(r).count, examples_[static_cast<std::size_t>(row(r).example)]});
+  }
+  if (group) {
+    group->clear();
+    for (const std::int32_t r : merger.row_of()) group->push_back(rank[static_cast<std::size_t>(r)]);
+  }
+  return out;
+}
+
+}  // namespace locard

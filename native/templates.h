@@ -1,0 +1,51 @@
+// Message templates, mined while the messages stream by: "took <*> ms", how often, one example.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "batch.h"
+
+namespace locard {
+
+struct Template {
+  std::string text;
+  std::int64_t count = 0;
+  std::string example;
+};
+
+// In the stream a message costs one walk over it: numbers, paths, dates and the like are masked and
+// what is left (its skeleton) is counted. Which words of the skeletons vary is found when the
+// templates are asked for: a place where many different words stand between equal neighbours. One
+// configuration for every system.
+class Templates {
+ public:
+  // The number of the message's skeleton, or -1 where there are too many of them.
+  std::int32_t add(std::string_view message, std::int64_t count = 1);
+
+  // The templates, the most frequent first. `group` receives the index for each skeleton.
+  std::vector<Template> found(std::vector<std::int32_t>* group = nullptr) const;
+
+  // Messages beyond the most skeletons that are kept apart.
+  std::int64_t left_out() const { return left_out_; }
+
+ private:
+  void mask(std::string_view message);
+  void put(std::string_view token);
+  void put_variable();
+  void put_delimiter(char c);
+  char last(std::size_t back) const;
+  void drop(std::size_t tokens);
+
+  Dictionary skeletons_;
+  std::vector<std::int64_t> counts_;
+  std::vector<std::string> examples_;
+  std::int64_t left_out_ = 0;
+  // Of the message at hand: its tokens, each with an end mark, and where they begin.
+  std::string masked_;
+  std::vector<std::uint32_t> begins_;
+};
+
+}  // namespace locard

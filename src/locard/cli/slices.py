@@ -1,0 +1,252 @@
+"""`locard logs` when it slices: asks, writes the rows to standard output and the rest to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from locard.guard.budget import parse_duration
+from locard.logs import asking
+from locard.logs import slice as slicing
+from locard.logs.field_file import parse_flags
+from locard.logs.reading import Wants
+from locard.logs.slice import Question
+from locard.logs.where import times
+from locard.logs.where.meaning import Meaning
+from locard.model.errors import ExitCode, StateError, UsageError
+from locard.report import document, rows
+from locard.report.plain import safe
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from locard.logs.keep import Shelf
+    from locard.logs.sheet import Sheet
+    from locard.logs.slice import Answer
+
+
+def wants(args: argparse.Namespace) -> Wants:
+    """What the flags want of the source."""
+    return Wants(
+        since_s=parse_duration(args.since) if args.since else None,
+        follow=args.follow,
+        namespace=args.namespace,
+        context=args.context,
+        selector=args.selector,
+        container=args.container,
+        all_containers=args.all_containers,
+        previous=args.previous,
+    )
+
+
+def _asked(
+    args: argparse.Namespace, name: str, shelf: Shelf | None
+) -> contextlib.AbstractContextManager[Sheet]:
+    budget_s, given = parse_duration(args.budget), parse_flags(args.field)
+    return asking.asked(name, budget_s, args.threads, shelf, wants=wants(args), given=given)
+
+
+def run(args: argparse.Namespace, shelf: Shelf | None) -> int:
+    """Answer the question that the flags ask; exits 0, or 4 where a log was read in part."""
+    _check(args)
+    if len(args.source) > 1:
+        return _traces(args, shelf)
+    with _asked(args, args.source[0], shelf) as sheet:
+        with _interrupted_after(sheet, parse_duration(args.budget)):
+            answer = _answer(args, sheet)
+        _write(args, sheet, answer)
+        sys.stdout.flush()
+        _say(args, sheet, answer)
+        return ExitCode.PARTIAL if sheet.partial else ExitCode.NOTHING_FOUND
+
+
+def _check(args: argparse.Namespace) -> None:
+    others = {
+        "--where": args.where, "--select": args.select, "--by": args.by, "--sample": args.sample,
+        "--top": args.top, "--around": args.around, "--trace": args.trace, "--since": args.since,
+    }  # fmt: skip
+    given = [flag for flag, value in others.items() if value is not None]
+    if args.sql is not None and given:
+        raise UsageError(
+            f"--sql and {given[0]} do not go together",
+            "the SQL is the whole question",
+            "Say it in the SQL, or leave --sql out.",
+        )
+    if args.by and (args.select or args.sample):
+        flag = "--select" if args.select else "--sample"
+        raise UsageError(
+            f"--by and {flag} do not go together", "--by counts records", f"Leave {flag} out."
+        )
+    if len(args.source) > 1 and args.trace is None:
+        raise UsageError(
+            "slicing reads one SOURCE", f"{len(args.source)} were given", "--trace takes several."
+        )
+    if args.output == "parquet" and sys.stdout.isatty():
+        raise UsageError(
+            "Parquet is not for a terminal", "it is binary", "Write it to a file: … > rows.parquet"
+        )
+
+
+def question(args: argparse.Namespace, clock: times.Clock) -> Question:
+    """What the flags ask; raises UsageError."""
+    return Question.of(
+        args.where,
+        select=_names([args.select] if args.select else []),
+        by=_names(args.by or []),
+        top=args.top,
+        sample=args.sample,
+        seed=args.seed % (1 << 62),
+        around=times.moment(args.around, clock) if args.around else None,
+        window_s=parse_duration(args.window),
+        since_s=parse_duration(args.since) if args.since else None,
+        trace=args.trace,
+    )
+
+
+def _names(words: list[str]) -> tuple[str, ...]:
+    names = tuple(name.strip() for word in words for name in word.split(",") if name.strip())
+    if words and not names:
+        raise UsageError(
+            f"{','.join(words)!r} names no field", "field names stand between commas", "Write a,b."
+        )
+    return names
+
+
+def _answer(args: argparse.Namespace, sheet: Sheet) -> Answer:
+    if args.sql is not None:
+        return slicing.sql(sheet, args.sql)
+    clock = times.Clock(args.tz, sheet.meaning.last)
+    asked = question(args, clock)
+    return (slicing.counts if asked.by else slicing.records)(sheet, asked, clock)
+
+
+@contextlib.contextmanager
+def _interrupted_after(sheet: Sheet, budget_s: float) -> Iterator[None]:
+    """`--sql` can ask for anything, and is answered inside; other rows come as fast as they are read."""
+    timer = threading.Timer(budget_s, sheet.db.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _write(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
+    if args.output == "parquet":
+        _write_parquet(args, sheet, answer)
+        return
+    head: dict[str, Any] = {
+        "schema": document.SCHEMA,
+        "kind": "slice",
+        "source": sheet.source,
+        "records": sheet.records,
+        "partial": bool(sheet.partial),
+    }
+    rows.write(answer, args.output, sys.stdout, head)
+
+
+def _write_parquet(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
+    """Through a private file in the state directory: Parquet has its table of contents at the end."""
+    import shutil  # noqa: PLC0415 - only for this output
+
+    from locard.ledger.state import StateDirectory  # noqa: PLC0415
+    from locard.logs.export import to_parquet  # noqa: PLC0415
+
+    folder = StateDirectory.find(args.state).path / "scans"
+    path = folder / f"output-{os.getpid()}.new"
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        to_parquet(sheet.db, answer.typed_sql, path, answer.parameters, args.threads)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StateError(
+            f"cannot write below {folder}", str(error), "Pass a directory: --state DIR"
+        ) from error
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
+    """What is not data: how many, what was skipped, where jq would have stopped."""
+    if args.quiet:
+        return
+    if args.output != "parquet":
+        unit = "rows" if args.sql is not None or args.by else "records"
+        _note(f"{answer.matched:,} {unit}, of {sheet.records:,} records in {sheet.source}")
+    for reason, lines, sample in sheet.skipped:
+        _note(f"skipped {lines:,} lines: {reason}, such as {sample[:40]!r}")
+    if sheet.partial:
+        _note(f"read in part: {sheet.partial}")
+    stop = asking.jq_stop(sheet)
+    if stop is not None and stop.line is not None:
+        lost = asking.behind(sheet, stop)
+        _note(
+            f"jq would have stopped at line {stop.line:,} of {sheet.lines:,} "
+            f"and not read the {lost:,} good records from there on"
+        )
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"locard: {safe(text)}\n")
+
+
+def _traces(args: argparse.Namespace, shelf: Shelf | None) -> int:
+    """The lines of one request from several logs, in the order of time."""
+    if args.output == "parquet":
+        raise UsageError(
+            "no Parquet of several SOURCEs", "their fields differ", "Use -o jsonl or -o csv."
+        )
+    partial = False
+    found: list[tuple[float, int, dict[str, tuple[Any, str]]]] = []
+    with contextlib.ExitStack() as stack:
+        sheets = [stack.enter_context(_asked(args, name, shelf)) for name in args.source]
+        for place, sheet in enumerate(sheets):
+            partial = partial or bool(sheet.partial)
+            clock = times.Clock(args.tz, sheet.meaning.last)
+            lines = slicing.timed(sheet, question(args, clock), clock)
+            found += [(at, place, {"source": (sheet.source, "text"), **line}) for at, line in lines]
+        found.sort(key=lambda item: item[:2])
+        answer = slicing.joined([line for _, _, line in found], whole=bool(args.select))
+        head = {"schema": document.SCHEMA, "kind": "slice", "source": args.source,
+                "records": sum(s.records for s in sheets), "partial": partial}  # fmt: skip
+        rows.write(answer, args.output, sys.stdout, head)
+        sys.stdout.flush()
+        if not args.quiet:
+            _note(f"{answer.matched:,} records of this request in {len(sheets)} logs")
+    return ExitCode.PARTIAL if partial else ExitCode.NOTHING_FOUND
+
+
+def translate(args: argparse.Namespace, shelf: Shelf | None) -> int:
+    """Print the question in the language of a backend; what it cannot say goes to stderr.
+
+    With a SOURCE its fields and roles are known; without one, names are taken as they are.
+    """
+    from locard import catalogue  # noqa: PLC0415 - only for this flag
+    from locard.logs.dialects._terms import asked_of  # noqa: PLC0415
+
+    dialect = catalogue.entry("dialect", args.dialect).load()
+    if args.sql is not None:
+        raise UsageError("--sql cannot be translated", "it is SQL already", "Use --where and --by.")
+    _check(args)
+    with contextlib.ExitStack() as stack:
+        meaning = Meaning({}, {"time": "time"}, {"time": "time"}, any_name=True)
+        if args.source:
+            meaning = stack.enter_context(_asked(args, args.source[0], shelf)).meaning
+        clock = times.Clock(args.tz, meaning.last)
+        source = args.source[0] if args.source else "-"
+        written = dialect.write(asked_of(question(args, clock), meaning, clock, source))
+    # Names and values may come from the log: nothing of them reaches a terminal raw.
+    sys.stdout.write(safe(written.text, lines=True) + "\n")
+    for item in written.unsaid:
+        _note(f"{args.dialect} does not say: {item}")
+    return ExitCode.NOTHING_FOUND

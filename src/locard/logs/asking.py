@@ -1,0 +1,115 @@
+"""From a source to its sheet: the kept scan where the file is still the same, else a new scan."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from locard.logs import keep
+from locard.logs.reading import open_source
+from locard.model.errors import SourceUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from locard.logs.jq import Stop
+    from locard.logs.reading import Wants
+    from locard.logs.sheet import Sheet
+    from locard.logs.table import Table
+
+_READING_SHARE = 0.8  # of the budget; the rest is for the questions
+JQ_BUDGET_S = 2.0
+
+
+@contextlib.contextmanager
+def scanned(
+    name: str,
+    budget_s: float,
+    threads: int,
+    wants: Wants | None = None,
+    given: Mapping[str, str] | None = None,
+) -> Iterator[Table]:
+    """The table of a source that is read now; raises SourceUnreadableError, NotPermittedError."""
+    from locard.logs.loading import load  # noqa: PLC0415 - kept scans need none of it
+
+    source = open_source(name, wants)
+    try:
+        table = load(source, budget_s * _READING_SHARE, threads)
+    finally:
+        source.close()
+    table.given.update(given or {})
+    try:
+        yield table
+    finally:
+        table.db.close()
+
+
+@contextlib.contextmanager
+def asked(
+    name: str,
+    budget_s: float,
+    threads: int,
+    shelf: keep.Shelf | None = None,
+    *,
+    wants: Wants | None = None,
+    given: Mapping[str, str] | None = None,
+) -> Iterator[Sheet]:
+    """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf."""
+    identity = keep.Identity.of(name) if shelf and name != "-" else None
+    found = shelf.find(identity, name, threads) if shelf and identity else None
+    if found is not None:
+        try:
+            yield found
+        finally:
+            found.db.close()
+        return
+    from locard.logs.interpret import sheet_of  # noqa: PLC0415 - as above
+
+    with scanned(name, budget_s, threads, wants, given) as table:
+        if not table.records:
+            raise nothing_read(name, table)
+        fresh = sheet_of(table, name)
+        yield fresh
+        if shelf and identity:
+            jq_stop(fresh)
+            shelf.keep(identity, fresh, threads)
+
+
+def jq_stop(found: Sheet) -> Stop | None:
+    """Where jq stops in the log, as far as two seconds tell; None for pipes."""
+    if found.stop is not None:
+        return found.stop
+    if found.source == "-":
+        return None
+    try:
+        source = open_source(found.source)
+    except SourceUnreadableError:
+        return None
+    from locard.logs import jq  # noqa: PLC0415 - as above
+
+    try:
+        if source.size is None:
+            return None
+        found.stop = jq.first_stop(source, JQ_BUDGET_S)
+        return found.stop
+    finally:
+        source.close()
+
+
+def behind(found: Sheet, stop: Stop) -> int:
+    """How many good records stand at and behind the line at which jq stops."""
+    ((count,),) = found.db.execute(
+        f"SELECT count(*) FROM {found.relation} WHERE _n + 1 >= $line",  # noqa: S608 - our own names
+        {"line": stop.line},
+    ).fetchall()
+    return int(count)
+
+
+def nothing_read(name: str, table: Table) -> SourceUnreadableError:
+    """The error for a source without records."""
+    why = f"none of its {table.lines} lines is a record that locard can read"
+    if not table.lines:
+        why = f"nothing came before {table.partial}" if table.partial else "it is empty"
+    return SourceUnreadableError(
+        f"no log records in {name}", why, "Check that the service writes to it."
+    )

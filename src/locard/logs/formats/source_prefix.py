@@ -1,0 +1,42 @@
+"""Names of the writer before each line: kubectl logs --prefix, docker compose logs, stern.
+
+Source: the output of these tools.
+"""
+
+from __future__ import annotations
+
+from locard.logs.line_format import LineSample, Wrapper
+
+WRAPPERS = (
+    Wrapper(
+        r"\[pod/(?P<pod>[a-z0-9.-]+)/(?P<container>[a-z0-9.-]+)\] (?P<rest>.*)",
+        names={"pod": "k8s.pod.name", "container": "k8s.container.name"},
+        rank=20,
+    ),
+    Wrapper(
+        r"(?P<container>[a-zA-Z0-9][\w.-]*) +\| (?P<rest>.*)",
+        names={"container": "container.name"},
+        rank=20,
+    ),
+    # kubectl logs --timestamps, docker logs --timestamps
+    Wrapper(
+        r"(?P<prefix_time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}(?:Z|[+-]\d\d:\d\d)) (?P<rest>\{.*\})",
+        names={"prefix_time": "prefix.time"},
+        rank=35,
+    ),
+)
+
+SAMPLES = (
+    LineSample(
+        '[pod/pay-7d9/app] {"time":"2025-11-22T12:00:00Z","status":503}',
+        {"time": 1763812800.0, "status": 503, "k8s.pod.name": "pay-7d9"},
+    ),
+    LineSample(
+        '[pod/pay-7d9/app] 2025-11-22T12:00:01.000000009Z {"time":"2025-11-22T12:00:01Z","status":200}',
+        {"time": 1763812801.0, "status": 200, "k8s.container.name": "app"},
+    ),
+    LineSample(
+        'pay-1  | {"time":"2025-11-22T12:00:02Z","status":200}',
+        {"time": 1763812802.0, "status": 200, "container.name": "pay-1"},
+    ),
+)

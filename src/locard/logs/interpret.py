@@ -1,0 +1,101 @@
+"""From a table that an engine has filled to its sheet: which field means what, what holds numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from locard.logs.amounts import duration_sql
+from locard.logs.clock import epoch_sql
+from locard.logs.field_file import given_for
+from locard.logs.profile import profile
+from locard.logs.roles import assign
+from locard.logs.sheet import Sheet
+from locard.logs.where.meaning import Meaning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from locard.logs.jq import Stop
+    from locard.logs.profile import FieldProfile
+    from locard.logs.roles import Roles
+    from locard.logs.table import Table
+
+JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_IN_SAMPLE = 0.9  # of the sampled values must be numbers for a field to be counted whole
+_MOST = 0.99  # of all its values
+
+
+def sheet_of(table: Table, source: str, stop: Stop | None = None) -> Sheet:
+    """The sheet of a table that an engine has filled."""
+    return Sheet(
+        db=table.db,
+        relation="raw",
+        source=source,
+        meaning=meaning_of(table),
+        lines=table.lines,
+        records=table.records,
+        skipped=tuple((item.reason, item.lines, item.sample) for item in table.skipped),
+        partial=table.partial,
+        engine=table.engine,
+        stop=stop,
+    )
+
+
+def meaning_of(table: Table) -> Meaning:
+    """What the fields of a table mean: their roles, which of them are numbers, the last time."""
+    fields = profile(table)
+    roles = assign(fields, table.records, given_for(fields, table.given))
+    found = Meaning(
+        columns=dict(table.columns),
+        roles={r.role: r.field for r in reversed(roles.found)},
+        role_of={r.field: r.role for r in roles.found},
+        expressions=_expressions(roles),
+        duration_unit=roles.duration_unit,
+        numbers=_numbers(table, fields),
+        truths=frozenset(f.name for f in fields if _only(f, {"true", "false"})),
+    )
+    time = found.time_sql()
+    if time is None:
+        return found
+    # The latest but for a few: one broken clock must not say when the log ends.
+    (last,) = table.one(
+        f"SELECT quantile_disc(t, 0.999) FROM (SELECT {time} AS t FROM raw) WHERE isfinite(t)"  # noqa: S608 - columns are ours
+    )
+    return replace(found, last=last)
+
+
+def _expressions(roles: Roles) -> dict[str, str]:
+    """The SQL of each role that has one, as `Meaning` says."""
+    found = {
+        name: item.column
+        for name in ("level", "status", "trace_id", "endpoint", "message")
+        if (item := getattr(roles, name)) is not None
+    }
+    if roles.time:
+        found["time"] = epoch_sql(roles.time.column, roles.time_format)
+    if roles.duration:
+        found["duration"] = duration_sql(roles.duration.column, roles.duration_unit)
+    return found
+
+
+def _only(item: FieldProfile, words: set[str]) -> bool:
+    return bool(item.values) and words.issuperset(item.values)
+
+
+def _numbers(table: Table, fields: Sequence[FieldProfile]) -> frozenset[str]:
+    """The fields whose values are numbers, but for one in a hundred."""
+    likely = [
+        f
+        for f in fields
+        if f.values
+        and sum(bool(JSON_NUMBER.fullmatch(v)) for v in f.values) >= _IN_SAMPLE * len(f.values)
+    ]
+    if not likely:
+        return frozenset()
+    picks = ", ".join(f"count(TRY_CAST({f.column} AS DOUBLE))" for f in likely)
+    counts = table.one(f"SELECT {picks} FROM raw")  # noqa: S608 - columns are ours
+    return frozenset(
+        f.name for f, numbers in zip(likely, counts, strict=True) if numbers >= _MOST * f.count
+    )

@@ -1,0 +1,149 @@
+"""What a format file holds: a regular expression, a field map, or a wrapper; and its samples.
+
+Every pattern is in RE2's syntax and matches a whole line without its surrounding blanks. Its named
+groups are the fields. The groups `pri` (a syslog priority, which becomes the level) and `pairs`
+(text with key=value pairs, each of which becomes a field) are special.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from locard import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+LEVELS = (
+    r"TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|PANIC|"
+    r"ALERT|EMERG|FINE|FINER|FINEST|CONFIG"
+)
+SYSLOG_LEVELS = ("emerg", "alert", "crit", "error", "warning", "notice", "info", "debug")
+
+Scale = Literal["s", "ms", "us", "ns"]
+Numbering = Literal["bunyan", "syslog", "otlp", "gcp"]
+
+
+@dataclass(frozen=True, slots=True)
+class LineSample:
+    """A line and what must be read from it; the meta-tests read the samples of a file together.
+
+    Keys of `has` are roles, with typed values (`time` is Unix time in s, `level` a lower-case word,
+    `status` an int, `duration_ms` a float), or else names of fields, with their text. A line that
+    joins the record before it has None.
+    """
+
+    line: str
+    has: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """Lines of text. `time` is "iso" or strptime's form of the group `time`.
+
+    A form without a year or a date takes them from the day on which the log is read. `names` gives
+    groups another field name (dots cannot stand in a group's name, and two groups may be the two
+    ways of writing one field). `levels` translates what the group `level` holds.
+    """
+
+    pattern: str
+    time: str = "iso"
+    names: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
+    rank: int = 50  # of two formats that fit a line the one with the lower rank reads it
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the groups, in their order."""
+        return tuple(re.compile(self.pattern).groupindex)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wrapper:
+    """What a container runtime or a collector puts around each line.
+
+    Either a `pattern` with the group `rest`, or, for a JSON object, the key that holds the line
+    (`rest`), further keys as `fields` (field name to JSON pointer) and a word that stands in each.
+    The group `flag` says P where the line goes on in the next one.
+    """
+
+    pattern: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    rest: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    word: str = ""
+    only_json: bool = False  # opened only where the line inside is a JSON object
+    rank: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Expander:
+    """Lines that hold many records: those that contain `word`.
+
+    `sql` makes the list of their JSON texts from the column `rest`.
+    """
+
+    word: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """Where a dialect keeps a meaning: the field, and how a number in it is to be read."""
+
+    field: str
+    scale: Scale | None = None  # of a time or a duration
+    plus: tuple[str, Scale] | None = None  # a second field that is added to it
+    numbering: Numbering | None = None  # of a level
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A logger's JSON: records that have all `markers` keep their meanings where `roles` says.
+
+    What a field's own name and values tell need not stand in `roles`.
+    """
+
+    markers: tuple[str, ...]
+    roles: Mapping[str, Pick] = field(default_factory=dict)
+    default_level: str = ""  # where the dialect leaves out the usual one
+
+
+@functools.cache
+def text_formats() -> tuple[tuple[str, TextFormat], ...]:
+    """Every text format with the name of its file, those that are tried first at the front."""
+    found = [
+        (e.name, f) for e in catalogue.entries("format") for f in getattr(e.load(), "TEXT", ())
+    ]
+    return tuple(sorted(found, key=lambda item: item[1].rank))
+
+
+@functools.cache
+def wrappers() -> tuple[tuple[str, Wrapper], ...]:
+    """Every wrapper with the name of its file, the outer ones first."""
+    found = [
+        (e.name, w) for e in catalogue.entries("format") for w in getattr(e.load(), "WRAPPERS", ())
+    ]
+    return tuple(sorted(found, key=lambda item: item[1].rank))
+
+
+@functools.cache
+def expanders() -> tuple[tuple[str, Expander], ...]:
+    """Every expander with the name of its file."""
+    found = catalogue.entries("format")
+    return tuple((e.name, e.load().EXPANDER) for e in found if hasattr(e.load(), "EXPANDER"))
+
+
+@functools.cache
+def dialects() -> tuple[tuple[str, Dialect], ...]:
+    """Every JSON dialect with the name of its file, those with the most markers first."""
+    found = [
+        (e.name, e.load().DIALECT)
+        for e in catalogue.entries("format")
+        if hasattr(e.load(), "DIALECT")
+    ]
+    return tuple(sorted(found, key=lambda item: (-len(item[1].markers), item[0])))

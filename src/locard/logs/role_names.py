@@ -1,0 +1,55 @@
+"""The names under which logs keep each meaning, those that say it best first."""
+
+from __future__ import annotations
+
+import re
+
+TIME = ("@timestamp", "timestamp", "time", "ts", "@t", "datetime", "eventtime", "asctime", "date",
+         "t", "starttime", "timelocal", "timeiso8601", "logtime", "created", "timeunixnano",
+         "realtimetimestamp", "observedtime", "observedtimeunixnano", "prefixtime")  # fmt: skip
+LEVEL = ("level", "severity", "loglevel", "levelname", "lvl", "severitytext", "@l", "sev",
+          "priority")  # fmt: skip
+STATUS = ("status", "statuscode", "httpstatus", "httpstatuscode", "httpresponsestatuscode",
+           "responsestatus", "responsecode", "responsestatuscode", "resstatus", "resstatuscode",
+           "httpresponsestatus", "code", "rc", "sc")  # fmt: skip
+DURATION = ("duration", "latency", "elapsed", "responsetime", "requesttime", "took", "timetaken",
+             "rt", "durationms", "latencyms", "elapsedms", "processingtime", "requestduration",
+             "totaltime", "eventduration", "runtime", "responsetimems", "dur")  # fmt: skip
+TRACE = ("traceid", "trace", "requestid", "reqid", "xrequestid", "correlationid", "correlation",
+          "spanid", "transactionid", "txid", "rid")  # fmt: skip
+ENDPOINT = ("path", "endpoint", "route", "httproute", "url", "uri", "requestpath", "urlpath",
+             "httptarget", "httppath", "requesturi", "httpurl", "requesturl", "target",
+             "request", "handler", "requrl")  # fmt: skip
+MESSAGE = ("message", "msg", "@m", "@mt", "event", "text", "log", "body", "errormessage",
+            "errormsg", "error", "err")  # fmt: skip
+GROUPS = {
+    "upstream": ("upstream", "backend", "dependency", "peer", "peerservice", "upstreamhost",
+                 "upstreamaddr", "upstreamname", "downstream", "upstreamcluster",
+                 "serveraddress", "provider", "remoteservice", "targetservice"),
+    "segment": ("segment", "usersegment", "customersegment", "tier", "usertier", "customertier",
+                "plan", "tenant", "cohort", "customertype", "usertype", "accounttype"),
+    "region": ("region", "zone", "az", "datacenter", "dc", "country", "cloudregion", "geo",
+               "availabilityzone", "cloudavailabilityzone", "market"),
+    "instance": ("instance", "pod", "podname", "host", "hostname", "node", "server", "worker",
+                 "workerid", "container", "serviceinstanceid", "k8spodname", "pid"),
+    "version": ("version", "release", "build", "commit", "serviceversion", "appversion"),
+    "service": ("service", "servicename", "app", "application", "component", "logger"),
+}  # fmt: skip
+
+ROLES = ("time", "level", "status", "duration", "trace_id", "endpoint", "message", *GROUPS)
+
+
+def name_rank(name: str, names: tuple[str, ...]) -> int | None:
+    """How well a name fits: its place in the list of names, longer paths after short ones."""
+    plain = re.sub(r"[^a-z0-9@]", "", name.lower())
+    if plain in names:
+        return names.index(plain) * 2
+    if name.startswith("prefix."):  # what stood before the record, not in it
+        return None
+    for given in (name, name.rpartition(".")[2]):
+        plain = re.sub(r"[^a-z0-9@]", "", given.lower())
+        stripped = re.sub(r"(ms|us|ns|sec|secs|seconds|millis|micros|nanos|s)$", "", plain)
+        for form in (plain, stripped):
+            if form in names:
+                return names.index(form) * 2 + (given != name)
+    return None

@@ -1,0 +1,81 @@
+"""A file, a pipe or a device by its path; gzip and zstd by their first bytes.
+
+Reads: a path. With `--since` a big file is not read from its start: lines' times are halved towards
+the window and its baseline, and where the file is too short the rotated ones before it are read too.
+With `--follow` it goes on with what comes, over renames and truncation.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from locard.logs import compression, rotation
+from locard.logs.following import FollowedFile
+from locard.logs.line_times import first_time, last_time, offset_since
+from locard.logs.reading import Source, unreadable
+from locard.model.errors import SourceUnreadableError
+
+if TYPE_CHECKING:
+    from locard.guard.command import Template
+    from locard.logs.reading import Wants
+
+NAMES = ("/var/log/app.log", "app.log.2.gz")
+COMMANDS: tuple[Template, ...] = (compression.ZSTD,)
+RANK = 90
+_PIECE = 1 << 16
+
+
+def fits(_: str) -> bool:
+    """Whatever is nothing else is a path."""
+    return True
+
+
+def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
+    """The file, as far as it is wanted."""
+    source = open_file(name)
+    if wants.follow:
+        source.close()
+        return FollowedFile.open(name, wants.since_s)
+    if wants.since_s is None or type(source) is not Source or source.size is None:
+        return source
+    # As much again before the window, for a baseline.
+    wanted_s = 2 * wants.since_s
+    begin = offset_since(source.fd, source.size, wanted_s)
+    if begin:
+        os.lseek(source.fd, begin, os.SEEK_SET)
+        source.size -= begin
+        return source
+    older = rotation.older_than(name)
+    if not older or _covers(source.fd, source.size, wanted_s):
+        return source
+    source.close()
+    return rotation.RotatedSet(name, [*older, name], open_file)
+
+
+def _covers(fd: int, size: int, wanted_s: float) -> bool:
+    first = first_time(os.pread(fd, _PIECE, 0))
+    last = last_time(os.pread(fd, _PIECE, max(0, size - _PIECE)))
+    return first is None or last is None or first <= last - wanted_s
+
+
+def open_file(name: str) -> Source:
+    """One file, opened for reading; raises SourceUnreadableError or NotPermittedError."""
+    try:
+        # A FIFO without a writer must not hang here: the budget is kept while reading.
+        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise unreadable(name, error) from error
+    info = os.fstat(fd)
+    kind = info.st_mode
+    if stat.S_ISDIR(kind) or stat.S_ISSOCK(kind) or stat.S_ISBLK(kind):
+        os.close(fd)
+        what = "a directory" if stat.S_ISDIR(kind) else "no file and no pipe"
+        raise SourceUnreadableError(
+            f"cannot read the log {name}", f"it is {what}", "Name a log file, a pipe or -."
+        )
+    if not stat.S_ISREG(kind) or info.st_size == 0:
+        return Source(name, fd, None)  # files of /proc say 0 and still have something to read
+    opened = compression.open_compressed(name, fd)
+    return opened or Source(name, fd, info.st_size, modified=info.st_mtime)

@@ -1,0 +1,89 @@
+"""Pods' logs through the user's own kubectl: by pod, deployment or label, all containers, previous ones.
+
+Reads: `pod/NAME`, `deployment/NAME` (all of its pods), `label/app=payment`; kubectl's flags keep their
+names (--namespace, --context, --selector, --container, --all-containers, --previous, --since).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from locard.guard.command import Impact, Template
+from locard.guard.gate import Gate
+from locard.logs.piped import open_command
+from locard.model.errors import SourceUnreadableError
+from locard.transport import local
+
+if TYPE_CHECKING:
+    from locard.logs.reading import Source, Wants
+
+NAMES = ("deployment/payment", "pod/payment-7d9", "label/app=payment")
+RANK = 10
+_KINDS = ("pod/", "deployment/", "deploy/", "statefulset/", "daemonset/", "job/", "label/")
+_WHERE = ("--namespace={namespace:word*}", "--context={context:word*}")
+
+LOGS = Template(
+    ("kubectl", "logs", "--prefix=true", "--tail=-1", "--all-containers={all:word}",
+     "--previous={previous:word}", "--follow={follow:word}", "--container={container:word*}",
+     "--since={since:word*}", "--max-log-requests=50", "--ignore-errors=true", *_WHERE,
+     "--selector={selector:source*}", "{ref:word*}"),
+    Impact.READS,
+    86400.0,
+    needs="kubectl",
+)  # fmt: skip
+WORKLOAD = Template(
+    ("kubectl", "get", "{ref:word}", "--output=json", *_WHERE), Impact.READS, 20.0, needs="kubectl"
+)
+COMMANDS = (LOGS, WORKLOAD)
+
+
+def fits(name: str) -> bool:
+    """`pod/NAME` and its like, where no file is called so."""
+    return name.startswith(_KINDS) and not Path(name).exists()
+
+
+def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
+    """What kubectl logs prints, of every pod that is meant."""
+    kind, _, rest = name.partition("/")
+    selector = rest if kind == "label" else wants.selector
+    where: dict[str, tuple[str, ...]] = {
+        "namespace": (wants.namespace,) if wants.namespace else (),
+        "context": (wants.context,) if wants.context else (),
+    }
+    if kind not in {"pod", "label"} and not wants.selector:
+        selector = _selector_of(name, where)
+    command = LOGS.fill(
+        all=str(wants.all_containers or not wants.container).lower(),
+        previous=str(wants.previous).lower(),
+        follow=str(wants.follow).lower(),
+        container=(wants.container,) if wants.container else (),
+        since=(f"{2 * wants.since_s:.0f}s",) if wants.since_s else (),
+        selector=(selector,) if selector else (),
+        ref=() if selector else (name,),
+        **where,
+    )
+    return open_command(
+        name,
+        command,
+        COMMANDS,
+        get="install kubectl, or pipe it in: kubectl logs … | locard logs -",
+    )
+
+
+def _selector_of(name: str, where: dict[str, tuple[str, ...]]) -> str:
+    """The labels of a workload's pods: `kubectl logs deployment/NAME` alone takes but one of them."""
+    command = WORKLOAD.fill(ref=name, **where)
+    gate = Gate({"kubernetes": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
+    output = local.run(gate.admit("kubernetes", command), command.bound_s)
+    try:
+        labels = json.loads(output.stdout)["spec"]["selector"]["matchLabels"]
+        return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        said = " ".join(output.stderr.decode("utf-8", "replace").split())[:300]
+        raise SourceUnreadableError(
+            f"cannot find the pods of {name}",
+            said or output.problem or "it names no labels",
+            f"Try it by hand: {command.by_hand}",
+        ) from None

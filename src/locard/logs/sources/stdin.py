@@ -1,0 +1,41 @@
+"""Standard input: `kubectl logs … | locard logs -`.
+
+Reads: `-`, a pipe or a redirected file, from where it stands. A pipe that stalls ends with the budget.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+from locard.logs.reading import Source
+from locard.model.errors import SourceUnreadableError
+
+if TYPE_CHECKING:
+    from locard.guard.command import Template
+    from locard.logs.reading import Wants
+
+NAMES = ("-",)
+COMMANDS: tuple[Template, ...] = ()
+RANK = 0
+
+
+def fits(name: str) -> bool:
+    """`-` and nothing else."""
+    return name == "-"
+
+
+def open(name: str, _: Wants) -> Source:  # noqa: A001 - the protocol's name
+    """The input as it is."""
+    if sys.stdin is None or sys.stdin.closed:
+        raise SourceUnreadableError(
+            "standard input cannot be read", "it is closed", "Pipe a log into locard."
+        )
+    fd = sys.stdin.fileno()
+    info = os.fstat(fd)
+    size = None
+    if stat.S_ISREG(info.st_mode) and info.st_size:
+        size = info.st_size - os.lseek(fd, 0, os.SEEK_CUR)
+    return Source(name, fd, size, owned=False)

@@ -1,0 +1,113 @@
+"""The first pass over a log on one screen: what changed, who is hit, the key finding last."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from locard.model.headline import milliseconds
+from locard.report import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
+
+    from locard.model.facts import AffectedValue, BlastRadius, LogSummary
+
+COLUMNS = 78
+_SHOWN = 4
+
+
+def screen(log: LogSummary, tz: tzinfo | None = None) -> Iterator[str]:
+    """The first pass as lines of at most 80 columns, the key finding last."""
+    head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
+    room = COLUMNS - len(head)
+    yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
+    if log.first is not None and log.last is not None:
+        yield f"  {words.day(log.first, tz)} to {words.clock(log.last, tz, zone=True)}"
+    yield f"  error: {log.error_means}"
+    if log.bad_means != log.error_means:
+        yield f"  bad:   {log.bad_means}"
+    for item in log.skipped:
+        yield f"  skipped {item.lines:,} lines: {item.reason}, such as {item.sample[:40]!r}"
+    if log.series:
+        points = log.series
+        kind = "errors"
+        if "errors" not in log.changed and "latency" in log.changed:
+            points = tuple(replace(p, errors=0) for p in points)
+            kind = "p99"
+        yield ""
+        yield f"  {kind:<7} {words.sparkline(points, 64, log.onset)}"
+    if log.onset is not None:
+        yield f"  onset   {words.interval(log.onset, tz)} (95 %), {log.shape}"
+        early = _share(log.before_bad, log.before_total)
+        yield f"  rate    {early} bad before, {_share(log.after_bad, log.after_total)} after"
+        if log.before_p99_ms is not None and log.after_p99_ms is not None:
+            early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
+            yield f"  p99     {early} before, {late} after"
+        yield from _radius(log)
+    yield from _messages(log)
+    for gap in log.gaps:
+        yield f"  cannot tell: {gap}"
+    yield ""
+    yield from _key_finding(log)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2g} %" if whole else "unknown"
+
+
+def _radius(log: LogSummary) -> Iterator[str]:
+    telling = [r for r in log.blast_radius if r.affected and (r.unaffected or r.unknown)]
+    everyone = [r.field for r in log.blast_radius if r.affected and r not in telling]
+    for side, title in (
+        ("affected", "affected"),
+        ("unaffected", "confirmed unaffected"),
+        ("unknown", "unknown (too few requests)"),
+    ):
+        rows = [(r, getattr(r, side)) for r in telling if getattr(r, side)]
+        if rows:
+            yield ""
+            yield f"  {title}"
+        for radius, values in rows:
+            yield f"    {_row(radius, values, side)}"
+    if everyone:
+        yield f"  every value is affected: {', '.join(everyone)}"
+
+
+def _row(radius: BlastRadius, values: tuple[AffectedValue, ...], side: str) -> str:
+    shown = [
+        f"{v.value[:32]} {100 * v.after_rate:.2g} %" if side == "affected" else v.value[:32]
+        for v in values[:_SHOWN]
+    ]
+    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
+    return f"{radius.field:<12} {', '.join(shown)}{more}"
+
+
+def _messages(log: LogSummary) -> Iterator[str]:
+    grown = [m for m in log.messages if m.after][:3]
+    if grown and log.onset is not None:
+        yield ""
+        yield "  messages of bad requests (before, after)"
+        for item in grown:
+            yield f"    {item.before:>6,} {item.after:>7,}  {item.template[:56]}"
+
+
+def _key_finding(log: LogSummary) -> Iterator[str]:
+    if not log.changed:
+        yield "Nothing changed in this log: no onset of errors or latency was found."
+        return
+    if not log.correlates:
+        yield f"{' and '.join(log.changed).capitalize()} changed; nothing sets the bad requests"
+        yield "apart: it is everyone."
+    for item in log.correlates:
+        pairs = " and ".join(f"{f}={v}" for f, v in item.values)
+        yield f"{pairs}"
+        yield (
+            f"  explains {100 * item.share_of_excess:.0f} % of the excess "
+            f"({item.support:,} bad requests, {item.lift:.1f} times the overall rate)"
+        )
+    if log.trace_ids and log.source != "-":
+        # Both are untrusted: quoted, so that pasting the line runs nothing else.
+        yield f"one such request: grep {shlex.quote(log.trace_ids[0])} {shlex.quote(log.source)}"

@@ -1,0 +1,62 @@
+"""Reads lines as locard does and gives back their fields and the meanings of these, typed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from locard.logs import clock, loading, reading, roles
+from locard.logs.amounts import duration_sql, level_sql
+from locard.logs.profile import profile
+
+NOW = 1764547200.0  # 2025-12-01: gives lines without a year or a date theirs
+
+
+def load(lines, engine=None, now=NOW):
+    data = lines if isinstance(lines, bytes) else "\n".join(lines).encode() + b"\n"
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        os.utime(file.name, (now, now))
+        source = reading.open_source(file.name)
+        try:
+            return loading.load(source, 20, 1, engine)
+        finally:
+            source.close()
+
+
+def records(lines, engine=None, now=NOW, given=None):
+    """A dictionary a record, by line: every field, and every role under `role:NAME`."""
+    table = load(lines, engine, now)
+    fields = profile(table)
+    found = roles.assign(fields, table.records, given)
+    picks = {"_n": "_n", **{f.name: f.column for f in fields}}
+    if found.time:
+        picks["role:time"] = clock.epoch_sql(found.time.column, found.time_format)
+    if found.level:
+        picks["role:level"] = level_sql(found.level.column, "bunyan")
+    if found.status:
+        picks["role:status"] = f"CAST(TRY_CAST({found.status.column} AS DOUBLE) AS INTEGER)"
+    if found.duration:
+        picks["role:duration_ms"] = duration_sql(found.duration.column, found.duration_unit)
+    for role in ("trace_id", "endpoint", "message"):
+        item = getattr(found, role)
+        if item:
+            picks[f"role:{role}"] = item.column
+    rows = table.rows(f"SELECT {', '.join(picks.values())} FROM raw ORDER BY _n")
+    return [dict(zip(picks, row, strict=True)) for row in rows], found, table
+
+
+def check(samples, engine=None):
+    """Fail where a sample is not read as it says."""
+    found, _, table = records([s.line for s in samples], engine)
+    expected = [s for s in samples if s.has is not None]
+    assert not table.skipped, table.skipped
+    assert len(found) == len(expected), found
+    for row, sample in zip(found, expected, strict=True):
+        for name, value in sample.has.items():
+            got = row.get(f"role:{name}", row.get(name))
+            if isinstance(value, float):
+                assert abs((got or 0.0) - value) < 1e-5, (sample.line, name, got, value)
+            else:
+                assert got == value, (sample.line, name, got, value)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import gzip
+import os
+
+import pytest
+
+from locard.logs import rotation
+from locard.model.errors import NotPermittedError, SourceUnreadableError
+
+
+def line(second):
+    return f'{{"time":"2025-11-22T12:{second // 60:02}:{second % 60:02}Z"}}\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A rotated set whose names say nothing true about its order, and strangers."""
+    made = tmp_path / "logs"
+    made.mkdir()
+    (made / "app.log").write_text(line(300) + line(301))
+    (made / "app.log.10").write_text(line(100))
+    (made / "app.log.2.gz").write_bytes(gzip.compress((line(200) + line(201)).encode()))
+    (made / "app.log-20251122").write_text(line(0).rstrip())
+    (made / "app.pid").write_text("412\n")
+    (made / "core").write_bytes(b"\x7fELF\0\0")
+    return made
+
+
+def test_content_time_orders_a_set(folder, read):
+    lines, source = read(folder)
+    assert lines == [line(i).strip() for i in (0, 100, 200, 201, 300, 301)]
+    assert not source.partial
+
+
+def test_a_pattern(folder, read):
+    assert len(read(f"{folder}/app.log.*")[0]) == 3
+
+
+def test_since_leaves_out_files_that_ended_before(folder, read):
+    for name in ("app.log.10", "app.log-20251122"):
+        os.utime(folder / name, (1, 1))
+    assert len(read(folder, since_s=60.0)[0]) == 4
+
+
+def test_what_is_not_there_is_said(tmp_path, read):
+    for name in (tmp_path, f"{tmp_path}/*.log"):
+        with pytest.raises(SourceUnreadableError) as raised:
+            read(name)
+        assert "ls" in raised.value.next_step
+
+
+def test_a_file_that_vanishes_costs_only_itself(folder, read, monkeypatch):
+    in_order = rotation.in_order
+
+    def vanish(paths):
+        found = in_order(paths)
+        (folder / "app.log.10").unlink()
+        return found
+
+    monkeypatch.setattr(rotation, "in_order", vanish)
+    lines, source = read(folder)
+    assert len(lines) == 5
+    assert source.partial == "app.log.10: no such file or directory"
+
+
+def test_a_damaged_file_costs_only_itself(folder, read):
+    whole = (folder / "app.log.2.gz").read_bytes()
+    (folder / "app.log.2.gz").write_bytes(whole[:-12])
+    lines, source = read(folder)
+    assert line(301).strip() in lines
+    assert "app.log.2.gz: its gzip data ends in the middle" in source.partial
+
+
+def test_nothing_readable_raises(folder, read, monkeypatch):
+    def refuse(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(NotPermittedError):
+        read(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("/l/app.log.3", "/l/app.log"),
+        ("/l/app.log.2.gz", "/l/app.log"),
+        ("/l/app.log-20251122", "/l/app.log"),
+        ("/l/app-2025-11-22.log", "/l/app.log"),
+        ("/l/app.2025-11-22-13.log.zst", "/l/app.log"),
+        ("/l/app.log", "/l/app.log"),
+        ("/l/app2.log", "/l/app2.log"),
+    ],
+)
+def test_which_log_a_file_belongs_to(name, base):
+    assert rotation.base_of(name) == base
+
+
+def test_reading_leaves_no_trace(folder, read):
+    before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
+    read(folder)
+    assert {p.name: p.stat().st_mtime_ns for p in folder.iterdir()} == before

@@ -1,0 +1,93 @@
+"""The argv that kubectl gets, and what becomes of what it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from locard.logs.sources import kubernetes
+from locard.model.errors import RefusedError, SourceUnreadableError
+
+SAY_ARGV = 'for a in "$@"; do echo "$a"; done\n'
+
+
+def test_flags_reach_kubectl(program, read):
+    program("kubectl", SAY_ARGV)
+    lines, _ = read(
+        "label/app=pay,tier!=x", namespace="shop", context="prod", since_s=600.0, previous=True
+    )
+    assert lines == [
+        "logs", "--prefix=true", "--tail=-1", "--all-containers=true", "--previous=true",
+        "--follow=false", "--since=1200s", "--max-log-requests=50", "--ignore-errors=true",
+        "--namespace=shop", "--context=prod", "--selector=app=pay,tier!=x",
+    ]  # fmt: skip
+
+
+def test_one_container_of_a_pod(program, read):
+    program("kubectl", SAY_ARGV)
+    lines, _ = read("pod/pay-7d9", container="app")
+    assert "--container=app" in lines
+    assert "--all-containers=false" in lines
+    assert lines[-1] == "pod/pay-7d9"
+
+
+def test_a_deployment_means_all_of_its_pods(program, read):
+    program(
+        "kubectl",
+        'if [ "$1" = get ]; then echo \'{"spec":{"selector":{"matchLabels":{"app":"pay","a":"b"}}}}\'\n'
+        "else " + SAY_ARGV + "fi\n",
+    )
+    assert read("deployment/pay")[0][-1] == "--selector=a=b,app=pay"
+
+
+def test_what_kubectl_complains_of_is_said(program, read):
+    program("kubectl", 'echo "Error from server (Forbidden): pods is forbidden" >&2; exit 1\n')
+    for name in ("pod/pay", "deployment/pay"):
+        with pytest.raises(SourceUnreadableError) as raised:
+            read(name)
+        assert "Forbidden" in raised.value.why
+        assert "kubectl" in raised.value.next_step
+
+
+def test_a_failure_in_the_middle_keeps_what_came(program, read):
+    program("kubectl", 'echo "{}"; echo "unexpected EOF" >&2; exit 1\n')
+    lines, source = read("pod/pay")
+    assert lines == ["{}"]
+    assert source.partial == "its command failed: unexpected EOF"
+
+
+def test_a_stalled_kubectl_ends_with_the_budget_and_leaves_no_child(program, read):
+    program("kubectl", "echo one; exec sleep 600\n")
+    lines, source = read("pod/pay", budget=0.4)
+    assert lines == ["one"]
+    assert source.partial == "the time budget ended"
+    assert source.running.child.returncode is not None
+
+
+def test_much_complaint_does_not_stall_it(program, read):
+    program(
+        "kubectl",
+        "i=0; while [ $i -lt 3000 ]; do echo 'warning: something long is said here, again and again' >&2; i=$((i+1)); done; echo done\n",
+    )
+    assert read("pod/pay")[0] == ["done"]
+
+
+def test_names_cannot_become_options(read):
+    with pytest.raises(RefusedError):
+        read("pod/x", namespace="-A --all")
+    with pytest.raises(RefusedError):
+        read("pod/x y")
+
+
+def test_without_kubectl(tmp_path, read, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SourceUnreadableError) as raised:
+        read("pod/pay")
+    assert "not installed" in raised.value.why
+
+
+def test_a_file_of_that_name_is_a_file(tmp_path, read, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pod").mkdir()
+    (tmp_path / "pod" / "x").write_text("a\n")
+    assert not kubernetes.fits("pod/x")
+    assert read("pod/x")[0] == ["a"]

@@ -1,0 +1,86 @@
+"""Lines of text among each other and among JSON: what must not depend on blocks or on hostile input."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from formats_support import load, records
+
+from locard import catalogue
+from locard.logs import loading, reading
+from locard.logs.text_lines import UNKNOWN
+
+
+def everything():
+    """The samples of all formats in one stream, each with the fields that it must have."""
+    return [s for e in catalogue.entries("format") for s in e.load().SAMPLES]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", None])
+@pytest.mark.parametrize("size", [1000, 8 << 20])
+def test_all_formats_in_one_stream(engine, size, monkeypatch):
+    """Each line goes to the format that it goes to when it is alone."""
+    monkeypatch.setattr(reading, "BLOCK_BYTES", size)
+    samples = [
+        s
+        for s in everything()
+        if s.has is not None and '"time":"2025-11-22T12:00:02.000Z",' not in s.line
+    ]
+    samples = [s for s in samples if "goroutine" not in s.line]
+    rows, _, table = records([s.line for s in samples], engine)
+    assert not table.skipped
+    assert len(rows) == len(samples)
+    for row, sample in zip(rows, samples, strict=True):
+        for name in ("time", "status", "level", "message", "endpoint"):
+            value = sample.has.get(name)
+            if isinstance(value, float):
+                assert row[f"role:{name}"] == pytest.approx(value, abs=1e-5)
+            elif value is not None:
+                assert row[f"role:{name}"] == value, (name, sample.line)
+
+
+def test_keys_without_end_are_left_out_and_counted():
+    lines = [f"time=2025-11-22T12:00:00Z k{i}=1 msg=x" for i in range(1500)]
+    table = load(lines)
+    assert table.records == 1500
+    assert len(table.columns) <= 256
+    assert table.fields_left_out > 1000
+
+
+def test_hostile_keys_and_values_are_text():
+    line = """time=2025-11-22T12:00:00Z msg="'); DROP TABLE raw; --" x=');-- y="\x1b[2J" """
+    (row,) = records([line])[0]
+    assert row["msg"] == "'); DROP TABLE raw; --"
+    assert row["x"] == "');--"
+
+
+def test_lines_that_no_format_reads_are_counted_with_the_first():
+    table = load(['{"a":1}', "what is this", "and that", '{"a":2}'])
+    (skipped,) = table.skipped
+    assert (skipped.reason, skipped.lines, skipped.sample) == (UNKNOWN, 2, "what is this")
+    assert table.lines == 4
+
+
+def test_the_memory_cap_holds_for_text(monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr(loading, "_MEMORY_SHARE", 1e-9)
+    table = load([f"2025-11-22 12:00:00,000 - a - ERROR - {i}" for i in range(3000)])
+    assert "memory cap" in table.partial
+    assert 0 < table.records < 3000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "(" * 5000, "[" * 5000, '"' * 5000, "a=" * 5000, "\x00\x01\x02", "2025-13-45 99:99:99 ERROR x",
+        "Feb 30 12:00:00 host app: x", "<999>1 - - - - - - x", '{"log":"' + "\\u0000" * 20 + '","stream":"stdout"}',
+        '{"resourceLogs":7}', '{"resourceLogs":[{"scopeLogs":null}]}', '{"MESSAGE":[1,2],"__REALTIME_TIMESTAMP":"x"}',
+        "E9999 99:99:99.999999 1 f.go:1] x", "\ufeff", '1.2.3.4 - - [99/Zzz/2025:99:99:99 +0000] "" 999 -',
+    ],
+)  # fmt: skip
+def test_no_line_stops_the_reading(line):
+    good = json.dumps({"time": 1763812800, "status": 200})
+    table = load([good, line, good, line])
+    assert table.records >= 2
+    assert table.lines >= 4 or '"resourceLogs"' in line

@@ -1,0 +1,115 @@
+"""Message templates, mined in the stream."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from locard.logs import native_engine, table
+
+pytestmark = pytest.mark.skipif(
+    not native_engine.available(), reason="the native module is not built"
+)
+
+
+def mined(messages):
+    from locard._native import Templates
+
+    templates = Templates()
+    for message in messages:
+        templates.add(message)
+    return templates.found()
+
+
+def texts(messages):
+    return {text: count for text, count, _ in mined(messages)}
+
+
+@pytest.mark.parametrize(
+    ("messages", "template"),
+    [
+        ([f"took {n} ms" for n in (3, 44, 5.5)], "took <*>"),
+        (["sent 12 B to 10.0.0.1:80", "sent 4 KB to 10.0.0.2:81"], "sent <*> to <*>"),
+        (["read /etc/a of job_7", "read /var/b of job_8"], "read <*> of <*>"),
+        (["parts [1, 2, 3] lost", "parts [4] lost"], "parts [<*>] lost"),
+        (["up since Sat Jun 11 03:28:22 2005", "up since Mon Jul 4 2005"], "up since <*>"),
+        (["mode=fast n=1", "mode=slow n=2"], "mode=<*> n=<*>"),
+        ([f"no {w} for table" for w in ("index", "row", "key", "lock")], "no <*> for table"),
+    ],
+)
+def test_what_varies_is_masked(messages, template):
+    assert texts(messages) == {template: len(messages)}
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["connection opened", "connection closed"],
+        ["started", "stopped", "paused", "failed", "running"],
+        ["a=1", "b=1", "c=1", "d=1", "e=1"],
+        ["lock taken by worker", "lock taken"],
+    ],
+)
+def test_what_says_something_else_stays_apart(messages):
+    assert len(mined(messages)) == len(messages)
+
+
+def test_each_message_counts_and_the_example_is_one_of_them():
+    rng = random.Random(1)
+    messages = [
+        rng.choice(["served /x/{} in {} ms", "user {} paid {}"]).format(i, i * 7)
+        for i in range(500)
+    ]
+    found = mined(messages)
+    assert [text for text, _, _ in found] == ["served <*> in <*>", "user <*> paid <*>"] or len(
+        found
+    ) == 2
+    assert sum(count for _, count, _ in found) == 500
+    assert all(example in messages for _, _, example in found)
+    assert found == sorted(found, key=lambda f: -f[1])
+
+
+def test_endless_variety_is_bounded_and_said():
+    from locard._native import Templates
+
+    rng = random.Random(2)
+    templates = Templates()
+    for _ in range(30_000):
+        templates.add(" ".join("".join(rng.choices("abcdefgh", k=6)) for _ in range(3)))
+    assert len(templates.found()) <= 8192
+    assert templates.left_out > 0
+    assert sum(count for _, count, _ in templates.found()) + templates.left_out == 30_000
+
+
+def test_hostile_messages():
+    messages = [
+        "",
+        " ",
+        "\x1f\x1f",
+        "*",
+        "<*>",
+        "(((((",
+        "))))",
+        "\u202e\U0001f600",
+        "é" * 5000,
+        "x" * 10**6,
+    ]
+    found = mined(messages)
+    assert sum(count for _, count, _ in found) == len(messages)
+
+
+def engine(*blocks, only=(), threads=1):
+    db = table.connect(threads)
+    db.execute("CREATE TABLE raw (_n BIGINT)")
+    reader = native_engine.NativeEngine(table.Table(db, "native"), only=only)
+    for block in blocks:
+        reader.add(block)
+    reader.finish()
+    return reader
+
+
+def test_they_are_mined_while_a_log_is_read():
+    lines = [b'{"msg":"took %d ms","path":"/x/%d"}' % (i, i) for i in range(5000)]
+    reader = engine(b"\n".join(lines[:4000]), b"\n".join(lines[4000:]))
+    assert reader.templates() == [("took <*>", 5000, "took 0 ms")]
