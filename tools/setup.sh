@@ -12,7 +12,10 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 }
 
 wanted=()
-command -v g++ >/dev/null || wanted+=(g++)
+# A compiler for the native module; zstd for logs in that form; jq, which tests compare answers with.
+for tool in g++ zstd jq; do
+  command -v "$tool" >/dev/null || wanted+=("$tool")
+done
 "$python" -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
 "$python" -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
   wanted+=(python3-dev)
