@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from locard.logs import duckdb_engine, loading, native_engine, reading, table, text_lines
+from locard.logs import duckdb_engine, loading, native_engine, reading, sql_text, text_lines
 
 GOOD = [
     {"time": 1763812800 + i, "level": "error", "status": 503, "ms": 1.5, "path": f"/x/{i}"}
@@ -143,5 +143,5 @@ def test_hostile_keys_are_names_and_nothing_else(load):
 
 
 def test_quoting():
-    assert table.quoted('a"b') == '"a""b"'
-    assert table.literal("a'b") == "'a''b'"
+    assert sql_text.quoted('a"b') == '"a""b"'
+    assert sql_text.literal("a'b") == "'a''b'"

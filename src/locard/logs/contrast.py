@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from locard.logs.table import literal
+from locard.logs.sql_text import literal
 from locard.model.facts import AffectedValue, BlastRadius, Correlate, GroupCount
 from locard.stats.contrast import Cell, excess, worth
 from locard.stats.intervals import excess_evidence, tail_bound, wilson

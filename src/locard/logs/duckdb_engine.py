@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locard.logs.sql_text import literal
 from locard.logs.table import (
     DEEPEST,
     MOST_FIELDS,
@@ -17,7 +18,6 @@ from locard.logs.table import (
     TEXT_LINES,
     Table,
     Tally,
-    literal,
 )
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from locard.logs import endpoints
 from locard.logs.roles import ERROR_WORDS, PINO_ERROR, UNIT_MS, Roles
-from locard.logs.table import literal
+from locard.logs.sql_text import literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -100,13 +100,3 @@ def connect(threads: int) -> duckdb.DuckDBPyConnection:
     db.execute("SET enable_external_access = false")
     db.execute("SET lock_configuration = true")
     return db
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """An SQL string."""
-    return "'" + text.replace("'", "''") + "'"

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from locard.logs.line_format import SYSLOG_LEVELS, TextFormat, text_formats
 from locard.logs.side_table import SideTable, add_field
-from locard.logs.table import MOST_FIELDS, SAMPLE_CHARS, literal
+from locard.logs.sql_text import literal
+from locard.logs.table import MOST_FIELDS, SAMPLE_CHARS
 from locard.model.facts import Skipped
 
 if TYPE_CHECKING:

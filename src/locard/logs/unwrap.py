@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from locard.logs.line_format import Wrapper, expanders, wrappers
 from locard.logs.side_table import SideTable
-from locard.logs.table import TEXT_LINES, literal
+from locard.logs.sql_text import literal
+from locard.logs.table import TEXT_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

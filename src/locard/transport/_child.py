@@ -8,11 +8,30 @@ import platform
 import resource
 import signal
 
+# What a child may inherit: enough to find programs, homes, servers and zones; nothing that loads code.
+_INHERITED = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TZ",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "KUBECONFIG",
+    "DOCKER_HOST",
+    "CONTAINER_HOST",
+)
 _PR_SET_PDEATHSIG = 1
 _IOPRIO_WHO_PROCESS = 1
 _IOPRIO_IDLE = 3 << 13
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}.get(platform.machine())
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def environment() -> dict[str, str]:
+    """The environment of every child."""
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**inherited, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def become_harmless(parent: int) -> None:

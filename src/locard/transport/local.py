@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from locard.model.evidence import Identity, Output
-from locard.transport._child import become_harmless
+from locard.transport._child import become_harmless, environment
 
 if TYPE_CHECKING:
     from locard.guard.command import Command
@@ -36,8 +36,6 @@ _CHUNK = 1 << 16
 _REAPING_S = 2.0
 _ENDING_S = 0.002  # between looks at a child that has closed its outputs
 _GET_PROGRAM = "transport/_http_get.py"
-# What a child may inherit: enough to find programs, homes and zones, nothing that loads code.
-_ENVIRONMENT = ("PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "KUBECONFIG")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +121,13 @@ def _spawn(prepared: Prepared, *, inherit_stdin: bool) -> subprocess.Popen[bytes
         stdin: int | None = subprocess.PIPE
     else:
         stdin = None if inherit_stdin else subprocess.DEVNULL
-    environment = {k: os.environ[k] for k in _ENVIRONMENT if k in os.environ}
     parent = os.getpid()
     return subprocess.Popen(  # the argv passed the gate; there is no shell
         prepared.argv,
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**environment, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=environment(),
         cwd="/",
         start_new_session=True,
         # Children are started from the main thread only, between which and fork no lock is held.

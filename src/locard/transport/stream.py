@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locard.transport._child import become_harmless
+from locard.transport._child import become_harmless, environment
 from locard.transport.local import prepare
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 _MOST_COMPLAINT = 4 << 10
 _REAPING_S = 2.0
-# What a child may inherit: as in `local`.
-_ENVIRONMENT = ("PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "KUBECONFIG",
-                "DOCKER_HOST", "CONTAINER_HOST")  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -77,14 +74,13 @@ def start(permit: Permit, *, merged: bool = False) -> Stream | None:
     prepared = prepare(permit.command)
     if prepared.missing:
         return None
-    environment = {k: os.environ[k] for k in _ENVIRONMENT if k in os.environ}
     parent = os.getpid()
     child = subprocess.Popen(  # the argv passed the gate; there is no shell
         prepared.argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if merged else subprocess.PIPE,
-        env={**environment, "LC_ALL": "C.UTF-8"},
+        env=environment(),
         cwd="/",
         start_new_session=True,
         # Children are started from the main thread only, between which and fork no lock is held.
