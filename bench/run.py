@@ -19,7 +19,7 @@ RESULTS = HERE / "RESULTS.md"
 BENCHES = {
     "startup": ("startup.py",),
     "lab": ("lab.py", "--seeds", "3"),
-    "logs": ("logs.py",),
+    "logs": ("logs.py", "1000", "3"),
     "templates": ("templates.py",),
     "slice": ("slice.py",),
 }
