@@ -8,8 +8,14 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locard.logs import first_pass
+from locard.logs.loading import load
+from locard.logs.reading import open_source
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from locard.model.facts import LogSummary
 
 START = 1_763_812_800.0  # 2025-11-22T12:00:00Z
 
@@ -94,3 +100,18 @@ def lines(
 def write(path: Path, rows: list[str]) -> Path:
     path.write_text("\n".join(rows) + "\n")
     return path
+
+
+def summarise(
+    name: str, *, budget_s: float = 60.0, since_s: float | None = None, engine: str | None = None
+) -> LogSummary:
+    """The first pass over a file by a chosen engine, as `locard logs` makes it."""
+    source = open_source(name)
+    try:
+        table = load(source, budget_s, 1, engine)
+    finally:
+        source.close()
+    try:
+        return first_pass.judge(name, table, since_s)
+    finally:
+        table.db.close()

@@ -7,7 +7,6 @@ import json
 import planted_logs as planted
 import pytest
 
-from locard.logs import first_pass
 from locard.model import codec
 from locard.model.errors import SourceUnreadableError
 from locard.model.facts import LogSummary
@@ -19,7 +18,7 @@ def summarise(tmp_path):
 
     def run(lines, **options):
         path = planted.write(tmp_path / "service.log", lines)
-        return first_pass.summarise(str(path), **options)
+        return planted.summarise(str(path), **options)
 
     return run
 
@@ -233,7 +232,7 @@ def test_an_empty_file(tmp_path):
     path = tmp_path / "empty.log"
     path.touch()
     with pytest.raises(SourceUnreadableError, match="it is empty"):
-        first_pass.summarise(str(path))
+        planted.summarise(str(path))
 
 
 @pytest.mark.parametrize("record", ["{}", '{"a":null}', '{"a":[]}', '{"time":"never","level":7}'])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import random
 
+import planted_logs as planted
 import pytest
 
-from locard.logs import duckdb_engine, first_pass, loading, native_engine, reading, table
+from locard.logs import duckdb_engine, loading, native_engine, reading, table
 
 pytestmark = pytest.mark.skipif(
     not native_engine.available(), reason="the native module is not built"
@@ -176,8 +177,8 @@ def test_the_summaries_are_the_same(tmp_path, seed):
         lines.append(json.dumps(row).encode() if rng.random() < 0.9 else line(rng))
     path = tmp_path / "log"
     path.write_bytes(b"\n".join(lines))
-    one = first_pass.summarise(str(path), engine="native")
-    two = first_pass.summarise(str(path), engine="duckdb")
+    one = planted.summarise(str(path), engine="native")
+    two = planted.summarise(str(path), engine="duckdb")
     assert one.changed == ("errors",)
     for name in one.__dataclass_fields__:
         if name != "engine":

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from locard.logs import first_pass
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.finding import Case, Role
 from locard.rules import one_segment_affected as rule
@@ -32,7 +31,7 @@ def summarise(tmp_path_factory):
     def make(incident):
         path = tmp_path_factory.mktemp("logs") / "service.log"
         rows = planted.lines(11, seconds=120, incident=incident)
-        return first_pass.summarise(str(planted.write(path, rows)))
+        return planted.summarise(str(planted.write(path, rows)))
 
     return make
 

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING
 from locard.logs import change as changes
 from locard.logs import contrast, events, series
 from locard.logs.field_file import given_for
-from locard.logs.loading import load
 from locard.logs.profile import profile
-from locard.logs.reading import open_source
 from locard.logs.roles import Roles, assign
-from locard.logs.table import MEMORY_MB
 from locard.model.errors import SourceUnreadableError
 from locard.model.facts import LogSummary, MessageCount
 
@@ -20,42 +17,9 @@ if TYPE_CHECKING:
     from locard.logs.events import Events
     from locard.logs.table import Table
 
-DEFAULT_BUDGET_S = 60.0
-_READING_SHARE = 0.8  # of the budget; the rest is for the questions
 _MOST_MESSAGES = 8
 _TRACE_IDS = 5
 _TEMPLATE_CHARS = 200
-
-
-def summarise(
-    name: str,
-    *,
-    budget_s: float = DEFAULT_BUDGET_S,
-    since_s: float | None = None,
-    threads: int = 1,
-    engine: str | None = None,
-) -> LogSummary:
-    """The first pass over a path or `-`; raises SourceUnreadableError, NotPermittedError.
-
-    `engine` is native or duckdb; None takes the native one where it is there.
-    """
-    source = open_source(name)
-    try:
-        table = load(source, budget_s * _READING_SHARE, threads, engine)
-    finally:
-        source.close()
-    import duckdb  # noqa: PLC0415 - see table.connect
-
-    try:
-        return judge(name, table, since_s)
-    except duckdb.OutOfMemoryException as error:
-        raise SourceUnreadableError(
-            f"{name} is too large to be judged in one piece",
-            f"the questions need more than the memory cap of {MEMORY_MB} MB",
-            "Give a shorter part: tail -c 500M, or a window with grep.",
-        ) from error
-    finally:
-        table.db.close()
 
 
 def judge(name: str, table: Table, since_s: float | None = None) -> LogSummary:

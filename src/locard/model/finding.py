@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from locard.model.evidence import Evidence, Layer, Status
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from locard.model.evidence import Evidence, Layer
 
 F = TypeVar("F")
 
@@ -117,10 +117,3 @@ class Case:
             for fact in item.facts:
                 if isinstance(fact, kind):
                     yield item, fact
-
-    def looked_at(self, layer: Layer) -> bool:
-        """Whether any probe of the layer gave usable facts."""
-        return any(
-            e.layer == layer and e.status in {Status.OK, Status.PARTIAL} and e.facts
-            for e in self.evidence
-        )

@@ -1,8 +1,8 @@
 """Read a log without a hypothesis, or slice it: what changed and when, who is affected, which lines.
 
 SOURCE is a log file, a glob or directory of rotated ones, journald, container/ID, pod/NAME,
-deployment/NAME, or - for standard input; JSON, text or both. Lines that cannot be read cost only themselves and are
-counted. Without --where, --select, --by, --around, --trace, --sample, --top and --sql this is the
+deployment/NAME, or - for standard input; JSON, text or both. Lines that cannot be read cost only
+themselves and are counted. Without --where, --select, --by, --around, --trace, --sample, --top and --sql this is the
 first pass: shape, onset, blast radius, correlates. With one of them it prints what was asked for:
 
   locard logs app.log --where 'status >= 500' --select time,trace_id,path,status -o jsonl
@@ -44,13 +44,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     reading = parser.add_argument_group("sources")
     reading.add_argument("--follow", action="store_true", help="go on until --budget or Ctrl-C")
-    reading.add_argument("-n", "--namespace", default="", help="of kubectl, as all that follow")
+    reading.add_argument(
+        "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next five"
+    )
     reading.add_argument("--context", default="", metavar="NAME")
     reading.add_argument("-l", "--selector", default="", metavar="LABELS")
     reading.add_argument("-c", "--container", default="", metavar="NAME")
     reading.add_argument("--all-containers", action="store_true")
     reading.add_argument("--previous", action="store_true", help="of the container before this one")
-    reading.add_argument(
+    parser.add_argument(
         "--field", action="append", default=[], metavar="ROLE=NAME", help="what a field means"
     )
     parser.add_argument(
