@@ -10,20 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.logs import endpoints
-from locard.logs.roles import ERROR_WORDS, PINO_ERROR, UNIT_MS, Roles
-from locard.logs.sql_text import literal
+from locard.logs import endpoints, error_test
+from locard.logs.roles import UNIT_MS, Roles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from locard.logs.error_test import ErrorTest
     from locard.logs.profile import FieldProfile
     from locard.logs.table import Table
 
 MOST_GROUPS = 24
 _MOST_VALUES = 2000
 _MOST_NUMBERS = 32
-_SERVER_ERROR = 500
 
 # Fields that tell the outcome again: they would "explain" every error and say nothing.
 _RESTATES = {"error", "err", "exception", "exc", "excinfo", "exctext", "stack", "stacktrace",
@@ -47,11 +46,16 @@ class Events:
 
 
 def build(
-    table: Table, roles: Roles, fields: Sequence[FieldProfile], since_s: float | None
+    table: Table,
+    roles: Roles,
+    fields: Sequence[FieldProfile],
+    since_s: float | None,
+    errors: ErrorTest | None = None,
 ) -> Events:
-    """Make `ev` from `raw`."""
-    groups = {f.name: f"g{i}" for i, f in enumerate(group_fields(fields, roles))}
-    error, means = _error(roles, fields)
+    """Make `ev` from `raw`; `errors` says what an error is where it shall not be found."""
+    error = errors or error_test.found(roles, fields)
+    may_group = [f for f in group_fields(fields, roles) if f.name not in error.fields]
+    groups = {f.name: f"g{i}" for i, f in enumerate(may_group)}
     duration = _duration(roles)
     begins = bool(roles.time and roles.duration and not roles.time_format.marks_start)
     time = _time(roles)
@@ -60,16 +64,19 @@ def build(
     for group, column in plain.items():
         _make_enum(table, group, "raw", column)
     # No join in this query: straight from the table, DuckDB casts each different text once.
-    table.db.execute(f"""
+    table.db.execute(
+        f"""
         CREATE OR REPLACE TABLE ev AS
         SELECT _n AS n, t_end - {"coalesce(dur, 0) / 1000" if begins else "0"} AS t, t_end,
                {_request(roles)} AS request, err, err AS bad, dur
                {"".join(", " + g for g in plain)}
-        FROM (SELECT _n, {time} AS t_end, coalesce({error}, false) AS err, {duration} AS dur,
+        FROM (SELECT _n, {time} AS t_end, coalesce({error.sql}, false) AS err, {duration} AS dur,
                      {_text(roles.trace_id)} AS trace, {_text(roles.status)} AS st
                      {"".join(f", TRY_CAST({c} AS enum_{g}) AS {g}" for g, c in plain.items())}
-              FROM raw)""")  # noqa: S608 - columns are ours
-    if roles.endpoint:
+              FROM raw)""",  # noqa: S608 - columns are ours
+        error.parameters,
+    )
+    if roles.endpoint and roles.endpoint.name in groups:
         _add_endpoint(table, groups[roles.endpoint.name], roles.endpoint.column)
     _keep_window(table, since_s)
     if roles.trace_id and roles.level and (roles.status or roles.duration):
@@ -83,7 +90,7 @@ def build(
         first=first,
         last=last,
         has_duration=roles.duration is not None,
-        error_means=means,
+        error_means=error.means,
         begins=begins,
     )
 
@@ -143,33 +150,6 @@ def _duration(roles: Roles) -> str:
     else:
         value = f"TRY_CAST({column} AS DOUBLE) * {UNIT_MS[roles.duration_unit]!r}"
     return f"CASE WHEN isfinite({value}) AND {value} >= 0 THEN {value} END"
-
-
-def _error(roles: Roles, fields: Sequence[FieldProfile]) -> tuple[str, str]:
-    """The SQL condition of an error, and how to say it."""
-    tests, words = [], []
-    if roles.status:
-        tests.append(
-            f"coalesce(TRY_CAST({roles.status.column} AS DOUBLE) >= {_SERVER_ERROR}, false)"
-        )
-        words.append(f"{roles.status.name} >= {_SERVER_ERROR}")
-    if roles.level:
-        listed = ", ".join(literal(w) for w in ERROR_WORDS)
-        column = roles.level.column
-        if any(v.isdigit() for v in roles.level.values):
-            tests.append(f"coalesce(TRY_CAST({column} AS DOUBLE) >= {PINO_ERROR}, false)")
-        tests.append(f"coalesce(lower({column}) IN ({listed}), false)")
-        words.append(f"{roles.level.name} is error or worse")
-    if not tests:
-        for item in fields:
-            plain = item.name.lower().replace("_", "").rpartition(".")[2]
-            if plain in {"error", "err", "exception", "excinfo", "stacktrace"}:
-                tests.append(f"coalesce({item.column} NOT IN ('', 'false', '0'), false)")
-                words.append(f"{item.name} is set")
-                break
-    if not tests:
-        return "false", "no field of this log says what an error is"
-    return "(" + " OR ".join(tests) + ")", " or ".join(words)
 
 
 def _request(roles: Roles) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.logs import change as changes
-from locard.logs import contrast, events, series
+from locard.logs import contrast, error_test, events, series
 from locard.logs.field_file import given_for
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
@@ -13,6 +13,8 @@ from locard.model.errors import SourceUnreadableError
 from locard.model.facts import LogSummary, MessageCount
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from locard.logs.change import Change
     from locard.logs.events import Events
     from locard.logs.table import Table
@@ -22,13 +24,26 @@ _TRACE_IDS = 5
 _TEMPLATE_CHARS = 200
 
 
-def judge(name: str, table: Table, since_s: float | None = None) -> LogSummary:
-    """The first pass over a table that an engine has filled."""
+def judge(
+    name: str,
+    table: Table,
+    since_s: float | None = None,
+    *,
+    errors: str = "",
+    tz: tzinfo | None = None,
+) -> LogSummary:
+    """The first pass over a table that an engine has filled.
+
+    `errors` says in `--where`'s language what an error is, where it shall not be found; `tz` is the
+    zone of the times in it. Raises SourceUnreadableError, and UsageError for an expression that
+    does not fit the log.
+    """
     if not table.records:
         raise _nothing_to_read(name, table)
     fields = profile(table)
     roles = assign(fields, table.records, given_for(fields, table.given))
-    found = events.build(table, roles, fields, since_s)
+    said = error_test.asked(errors, table, tz) if errors else None
+    found = events.build(table, roles, fields, since_s, said)
     span = series.window(table, found) if found.requests else None
     change = changes.judge(table, found, span) if span else _no_time(found)
     totals = contrast.mark(table, found, change) if span else contrast.mark_all(table, found)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from locard import __version__
 from locard.logs.sheet import Sheet
 from locard.logs.sql_text import literal
-from locard.logs.where.meaning import TIME_COLUMN, Meaning
+from locard.logs.where.meaning import NUMBER_COLUMNS, Meaning
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from locard.logs.jq import Stop
 
-FORMAT = 1  # raise when what is kept, or what a reader makes of a log, changes
+FORMAT = 2  # raise when what is kept, or what a reader makes of a log, changes
 CAP_BYTES = 2 << 30
 EXPIRES_S = 24 * 3600.0
 _END_BYTES = 64 << 10
@@ -162,7 +162,7 @@ class Shelf:
         """Write the records in parts that fit into the memory; their bytes, None over the cap."""
         from locard.logs.export import to_parquet  # noqa: PLC0415 - only who writes needs it
 
-        picks = ", ".join(["_n", *_time_column(sheet.meaning), *sheet.meaning.columns.values()])
+        picks = ", ".join(["_n", *_number_columns(sheet.meaning), *sheet.meaning.columns.values()])
         size = 0
         for number in range(_parts(last)):
             begin = number * _PART_LINES
@@ -231,9 +231,10 @@ def _parts(last: int) -> int:
     return last // _PART_LINES + 1
 
 
-def _time_column(meaning: Meaning) -> list[str]:
-    time_sql = meaning.time_sql()
-    return [f"{time_sql} AS {TIME_COLUMN}"] if time_sql else []
+def _number_columns(meaning: Meaning) -> list[str]:
+    """Time and duration as numbers: their texts would be read anew with every question."""
+    found = meaning.expressions
+    return [f"{found[role]} AS {name}" for role, name in NUMBER_COLUMNS.items() if role in found]
 
 
 def _open(parts: list[Path], threads: int) -> duckdb.DuckDBPyConnection:
@@ -281,8 +282,7 @@ def _described(identity: Identity, sheet: Sheet, size: int, last: int) -> dict[s
 
 def _sheet(found: dict[str, Any], db: duckdb.DuckDBPyConnection, source: str) -> Sheet:
     expressions = dict(found["expressions"])
-    if "time" in expressions:
-        expressions["time"] = TIME_COLUMN
+    expressions |= {role: name for role, name in NUMBER_COLUMNS.items() if role in expressions}
     meaning = Meaning(
         columns=found["columns"],
         roles=found["roles"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,34 @@ _SHOWN = 4
 
 
 def screen(log: LogSummary, tz: tzinfo | None = None) -> Iterator[str]:
-    """The first pass as lines of at most 80 columns, the key finding last."""
+    """The first pass as lines of at most 80 columns, the key finding and the next command last.
+
+    Only the command may be longer: folded, it could not be pasted.
+    """
+    for line in _lines(log, tz):
+        yield from _folded(line)
+    if log.changed and log.trace_ids and log.source != "-":
+        # Both are untrusted: quoted, so that pasting the line runs nothing else.
+        yield "one such request:"
+        yield f"  locard logs {shlex.quote(log.source)} --trace {shlex.quote(log.trace_ids[0])}"
+
+
+def _folded(line: str) -> list[str]:
+    if len(line) <= COLUMNS:
+        return [line]
+    # As far as the texts after their labels: see the widths in `_row` and `_lines`.
+    indent = " " * (17 if line.startswith("    ") else 10 if ":" in line[:16] else 4)
+    return textwrap.wrap(
+        line,
+        COLUMNS,
+        subsequent_indent=indent,
+        replace_whitespace=False,
+        drop_whitespace=True,
+        break_on_hyphens=False,
+    )
+
+
+def _lines(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
     room = COLUMNS - len(head)
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
@@ -108,6 +136,3 @@ def _key_finding(log: LogSummary) -> Iterator[str]:
             f"  explains {100 * item.share_of_excess:.0f} % of the excess "
             f"({item.support:,} bad requests, {item.lift:.1f} times the overall rate)"
         )
-    if log.trace_ids and log.source != "-":
-        # Both are untrusted: quoted, so that pasting the line runs nothing else.
-        yield f"one such request: grep {shlex.quote(log.trace_ids[0])} {shlex.quote(log.source)}"

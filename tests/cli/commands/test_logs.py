@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import shlex
 import subprocess
 
 import pytest
@@ -37,10 +38,39 @@ def test_one_screen_at_80_columns_the_key_finding_last(locard, log):
     done = locard("logs", log, "--tz", "UTC", "--threads", "2")
     lines = done.stdout.splitlines()
     assert len(lines) <= 40
-    assert all(len(line) <= 80 for line in lines)
+    assert all(len(line) <= 80 for line in lines[:-1])  # the last is a command, whole
     assert "12:01:0" in done.stdout
-    assert "segment=plus" in lines[-3]
-    assert lines[-1].startswith("one such request: grep 't-")
+    assert "segment=plus" in lines[-4]
+    assert lines[-2] == "one such request:"
+    command = shlex.split(lines[-1])
+    assert command[:3] == ["locard", "logs", str(log)]
+    shown = locard(*command[1:])
+    assert shown.returncode == 0
+    assert command[-1] in shown.stdout
+
+
+def test_an_error_is_what_the_user_says(locard, tmp_path):
+    path = tmp_path / "log"
+    rows = [
+        {
+            "time": 1763812800 + i / 5,
+            "status": 429 if i > 900 and i % 3 else 200,
+            "plan": "ab"[i % 2],
+        }
+        for i in range(1500)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert locard("logs", path).returncode == 0
+    done = locard("logs", path, "--errors", "status = 429", "-o", "json", "--tz", "UTC")
+    summary = json.loads(done.stdout)["log_summary"]
+    assert summary["error_means"] == "status = 429"
+    assert summary["changed"] == ["errors"]
+    assert summary["onset"]["earliest"] <= 1763812800 + 901 / 5 <= summary["onset"]["latest"]
+    assert all(group["field"] != "status" for group in summary["groups"])
+    wrong = locard("logs", path, "--errors", "stats = 429")
+    assert wrong.returncode == 2
+    assert "Similar ones: status" in wrong.stderr
+    assert locard("logs", path, "--errors", "status = 1", "--by", "plan").returncode == 2
 
 
 def test_nothing_hostile_reaches_the_terminal(locard, log):

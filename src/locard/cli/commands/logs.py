@@ -56,6 +56,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--field", action="append", default=[], metavar="ROLE=NAME", help="what a field means"
     )
     parser.add_argument(
+        "--errors", metavar="EXPR", help="what an error is, such as 'status = 429' (first pass)"
+    )
+    parser.add_argument(
         "--since", metavar="TIME", help="only this long before the last record, plus a baseline"
     )
     ask = parser.add_argument_group("slicing")
@@ -105,6 +108,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("no SOURCE", "a log file or - is required", "See: locard logs --help")
     asked = (args.where, args.select, args.by, args.top, args.sample, args.around, args.trace)
     if args.sql is not None or any(word is not None for word in asked):
+        if args.errors:
+            raise UsageError(
+                "--errors is for the first pass", "a slice has no errors to judge", "Use --where."
+            )
         from locard.cli import slices  # noqa: PLC0415 - as above
 
         return slices.run(args, shelf(args))
@@ -148,7 +155,7 @@ def _first_pass(args: argparse.Namespace) -> int:
     given = parse_flags(args.field)
     with asking.scanned(source, budget_s, args.threads, wanted, given) as table:
         try:
-            summary = first_pass.judge(source, table, since_s)
+            summary = first_pass.judge(source, table, since_s, errors=args.errors or "", tz=args.tz)
         except duckdb.OutOfMemoryException as error:
             raise too_large(source) from error
         _show(args, summary)
@@ -172,4 +179,4 @@ def _show(args: argparse.Namespace, summary: LogSummary) -> None:
         sys.stdout.write(document.dumps(body) + "\n")
         return
     for line in logs_screen.screen(summary, args.tz):
-        sys.stdout.write(safe(line)[: logs_screen.COLUMNS] + "\n")
+        sys.stdout.write(safe(line) + "\n")

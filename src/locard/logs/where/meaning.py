@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from locard.logs.where.syntax import Field
 
-TIME_COLUMN = "_t"  # where the time is kept as a number
+NUMBER_COLUMNS = {"time": "_t", "duration": "_d"}  # where a kept scan has them as numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,89 @@
+"""What an error is in a log: found from its fields and stated, or as the user says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from locard.logs.roles import ERROR_WORDS, PINO_ERROR
+from locard.logs.sql_text import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
+
+    from locard.logs.profile import FieldProfile
+    from locard.logs.roles import Roles
+    from locard.logs.table import Table
+    from locard.logs.where.syntax import Node
+
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTest:
+    """An SQL condition over `raw`, how to say it, and the fields that it reads where a user said it.
+
+    Those fields tell the outcome again: they are no groups.
+    """
+
+    sql: str
+    means: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+
+
+def found(roles: Roles, fields: Sequence[FieldProfile]) -> ErrorTest:
+    """By status and level; without both by the first exception or error field."""
+    tests, words = [], []
+    if roles.status:
+        tests.append(
+            f"coalesce(TRY_CAST({roles.status.column} AS DOUBLE) >= {_SERVER_ERROR}, false)"
+        )
+        words.append(f"{roles.status.name} >= {_SERVER_ERROR}")
+    if roles.level:
+        listed = ", ".join(literal(w) for w in ERROR_WORDS)
+        column = roles.level.column
+        if any(v.isdigit() for v in roles.level.values):
+            tests.append(f"coalesce(TRY_CAST({column} AS DOUBLE) >= {PINO_ERROR}, false)")
+        tests.append(f"coalesce(lower({column}) IN ({listed}), false)")
+        words.append(f"{roles.level.name} is error or worse")
+    if not tests:
+        for item in fields:
+            plain = item.name.lower().replace("_", "").rpartition(".")[2]
+            if plain in {"error", "err", "exception", "excinfo", "stacktrace"}:
+                tests.append(f"coalesce({item.column} NOT IN ('', 'false', '0'), false)")
+                words.append(f"{item.name} is set")
+                break
+    if not tests:
+        return ErrorTest("false", "no field of this log says what an error is")
+    return ErrorTest("(" + " OR ".join(tests) + ")", " or ".join(words))
+
+
+def asked(text: str, table: Table, tz: tzinfo | None = None) -> ErrorTest:
+    """As an expression of `--where`'s language says; raises UsageError."""
+    from locard.logs.interpret import meaning_of  # noqa: PLC0415 - only who asks pays for it
+    from locard.logs.where.compile import condition  # noqa: PLC0415
+    from locard.logs.where.parse import parse  # noqa: PLC0415
+    from locard.logs.where.times import Clock  # noqa: PLC0415
+
+    node = parse(text)
+    meaning = meaning_of(table)
+    compiled = condition(node, meaning, Clock(tz, meaning.last), text)
+    names = (meaning.find(name) for name in _names(node))
+    return ErrorTest(
+        compiled.sql, text, compiled.parameters, frozenset(n for n in names if n is not None)
+    )
+
+
+def _names(node: Node) -> Iterator[str]:
+    """The fields that an expression reads."""
+    from locard.logs.where.syntax import Every, Not, Some  # noqa: PLC0415 - as above
+
+    if isinstance(node, Not):
+        yield from _names(node.item)
+    elif isinstance(node, Every | Some):
+        for item in node.items:
+            yield from _names(item)
+    else:
+        yield node.field.name
