@@ -38,10 +38,15 @@ nb::object stream_capsule(const PyBatch& self, nb::handle /*requested_schema*/) 
   return nb::steal(capsule);
 }
 
-PyBatch read_block(locard::Reader& self, nb::bytes block) {
+void read_block(locard::Reader& self, nb::bytes block) {
   const std::string_view text(block.c_str(), block.size());
   const nb::gil_scoped_release unlocked;  // `block` is immutable and held by the caller
-  return {self.read(text)};
+  self.read(text);
+}
+
+PyBatch take_batch(locard::Reader& self) {
+  const nb::gil_scoped_release unlocked;
+  return {self.take()};
 }
 
 nb::list skipped_lines(const locard::Reader& self) {
@@ -94,6 +99,8 @@ NB_MODULE(_native, m) {
           nb::arg("hands_out") = false, nb::arg("mines") = false,
           nb::arg("only") = std::vector<std::string>{})
       .def("read", &read_block, nb::arg("block"))
+      .def("take", &take_batch)
+      .def_prop_ro("pending", &locard::Reader::pending)
       .def("text", [](const locard::Reader& self) { return PyBatch{self.text()}; })
       .def("templates", [](const locard::Reader& self) { return template_list(self.templates()); })
       .def_prop_ro("lines", &locard::Reader::lines)

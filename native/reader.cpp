@@ -105,14 +105,20 @@ struct Reader::Parser {
 };
 
 Reader::Reader(Limits limits)
-    : limits_(std::move(limits)), parser_(std::make_unique<Parser>()), root_(std::make_unique<Node>()) {}
+    : limits_(std::move(limits)), parser_(std::make_unique<Parser>()), root_(std::make_unique<Node>()) {
+  begin();
+  given_ = std::make_shared<Batch>();
+}
 
 Reader::~Reader() = default;
 
-std::shared_ptr<const Batch> Reader::read(std::string_view block) {
+void Reader::begin() {
   batch_ = std::make_shared<Batch>();
   text_ = std::make_shared<Batch>();
   columns_.assign(fields_.size(), nullptr);
+}
+
+void Reader::read(std::string_view block) {
   const char* const end = block.data() + block.size();
   while (!block.empty()) {
     const std::size_t newline = block.find('\n');
@@ -120,12 +126,22 @@ std::shared_ptr<const Batch> Reader::read(std::string_view block) {
     ++lines_;
     block.remove_prefix(newline == std::string_view::npos ? block.size() : newline + 1);
   }
-  for (std::size_t i = 0; i < columns_.size(); ++i) plain_[i] = plain_[i] || (columns_[i] && columns_[i]->is_diverse());
-  if (limits_.mines) mine();
-  return std::exchange(batch_, nullptr);
 }
 
-// Counts the templates of the block: each different message is looked at once.
+std::size_t Reader::pending() const {
+  return batch_->rows() * (batch_->columns.size() + 1) + text_->rows();
+}
+
+std::shared_ptr<const Batch> Reader::take() {
+  for (std::size_t i = 0; i < columns_.size(); ++i) plain_[i] = plain_[i] || (columns_[i] && columns_[i]->is_diverse());
+  if (limits_.mines) mine();
+  given_ = text_;
+  const std::shared_ptr<const Batch> taken = std::move(batch_);
+  begin();
+  return taken;
+}
+
+// Counts the templates of the batch: each different message is looked at once.
 void Reader::mine() {
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const Column* column = columns_[i];

@@ -41,13 +41,21 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  // The records of a block of whole lines; the last one may lack its newline. An object that
-  // follows another on its line counts as a line of its own.
-  std::shared_ptr<const Batch> read(std::string_view block);
+  // Reads a block of whole lines; the last one may lack its newline. An object that follows another
+  // on its line counts as a line of its own.
+  void read(std::string_view block);
 
-  // The lines of the last block that are not JSON, where they are handed out: columns `_n` and
+  // How many values the records since the last `take` may have: rows times columns, and what is
+  // handed out besides.
+  std::size_t pending() const;
+
+  // The records since the last `take`. Several small blocks make a batch: blocks that fit into the
+  // processor's cache are read faster, and large batches are cheaper to hand on.
+  std::shared_ptr<const Batch> take();
+
+  // The lines of the last batch that are not JSON, where they are handed out: columns `_n` and
   // `line`. Without what may stand after their end, but with what they begin with.
-  std::shared_ptr<const Batch> text() const { return text_; }
+  std::shared_ptr<const Batch> text() const { return given_; }
 
   // The templates of what the fields message, msg and the like hold.
   const Templates& templates() const { return templates_; }
@@ -69,6 +77,7 @@ class Reader {
     std::string_view text;
   };
 
+  void begin();
   void read_line(std::string_view line, const char* readable_end);
   void mine();
   bool read_salvaged(std::string_view text);
@@ -106,13 +115,14 @@ class Reader {
   std::string numbers_;
   std::string repaired_, salvaged_, padded_;
   std::vector<std::string_view> pieces_;
-  // Of the block at hand.
+  // Of the batch at hand.
   std::shared_ptr<Batch> batch_;
   Templates templates_;
   std::vector<std::int64_t> counts_;  // by code of a dictionary
-  std::shared_ptr<Batch> text_ = std::make_shared<Batch>();
-  std::vector<bool> plain_;       // by field: diverse in an earlier block
-  std::vector<Column*> columns_;  // by field, null where the block has no value yet
+  std::shared_ptr<Batch> text_;        // being filled
+  std::shared_ptr<const Batch> given_;  // what `text` gives
+  std::vector<bool> plain_;       // by field: diverse in an earlier batch
+  std::vector<Column*> columns_;  // by field, null where the batch has no value yet
 };
 
 }  // namespace locard

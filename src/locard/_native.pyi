@@ -43,11 +43,18 @@ class Reader:
         only: list[str] = [],
     ) -> None: ...
 
-    # The records of a block of whole lines; the last one may lack its newline. An object that
-    # follows another on its line counts as a line of its own.
-    def read(self, block: bytes) -> Batch: ...
+    # Reads a block of whole lines; the last one may lack its newline. An object that follows another
+    # on its line counts as a line of its own.
+    def read(self, block: bytes) -> None: ...
 
-    # The lines of the last block that are not JSON: columns `_n` and `line`.
+    # How many values, and lines to be handed out, have come since the last `take`.
+    @property
+    def pending(self) -> int: ...
+
+    # The records since the last `take`.
+    def take(self) -> Batch: ...
+
+    # The lines of the last batch that are not JSON: columns `_n` and `line`.
     def text(self) -> Batch: ...
 
     # As `Templates.found`, of the fields that hold messages.

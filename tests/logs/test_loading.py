@@ -116,6 +116,8 @@ def test_fields_beyond_the_limit_are_left_out_and_counted(load, monkeypatch):
 
 def test_the_memory_cap_gives_what_fits(load, monkeypatch):
     monkeypatch.setattr(reading, "BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr(loading, "_LOOK_EVERY", 1)
+    monkeypatch.setattr(native_engine, "_MOST_VALUES", 1)
     monkeypatch.setattr(loading, "_MEMORY_SHARE", 1e-9)
     loaded = load(mixed() * 20)
     assert "memory cap" in loaded.partial

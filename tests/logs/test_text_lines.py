@@ -8,7 +8,7 @@ import pytest
 from formats_support import load, records
 
 from locard import catalogue
-from locard.logs import loading, reading
+from locard.logs import loading, native_engine, reading
 from locard.logs.text_lines import UNKNOWN
 
 
@@ -64,6 +64,8 @@ def test_lines_that_no_format_reads_are_counted_with_the_first():
 
 def test_the_memory_cap_holds_for_text(monkeypatch):
     monkeypatch.setattr(reading, "BLOCK_BYTES", 1 << 14)
+    monkeypatch.setattr(loading, "_LOOK_EVERY", 1)
+    monkeypatch.setattr(native_engine, "_MOST_VALUES", 1)
     monkeypatch.setattr(loading, "_MEMORY_SHARE", 1e-9)
     table = load([f"2025-11-22 12:00:00,000 - a - ERROR - {i}" for i in range(3000)])
     assert "memory cap" in table.partial

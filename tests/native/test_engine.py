@@ -65,7 +65,8 @@ def test_only_the_wanted_fields_are_read():
     assert loaded.fields_left_out == 0
 
 
-def test_an_insert_that_fails_is_raised_and_the_next_one_works():
+def test_an_insert_that_fails_is_raised_and_the_next_one_works(monkeypatch):
+    monkeypatch.setattr(native_engine, "_MOST_VALUES", 1)  # each block is a batch
     db = table.connect(2)
     db.execute("CREATE TABLE raw (_n INTEGER CHECK (_n <> 1))")
     reader = native_engine.NativeEngine(table.Table(db, "native"))

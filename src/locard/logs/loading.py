@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 TOO_LONG = "longer than 16 MiB"
 _CAP_REACHED = f"the memory cap of {MEMORY_MB} MB was reached"
 _SHARE_IF_COPIED = 0.7
+_LOOK_EVERY = 16 << 20  # bytes, at how full the memory is
 _MEMORY_SHARE = 0.5  # of the limit, for the records; the rest is for the questions
 
 
@@ -50,10 +51,14 @@ def load(source: Source, budget_s: float, threads: int, engine: str | None = Non
         if table.engine == "native"
         else DuckdbEngine(table, on_text=wrapping.read_text)
     )
+    looked = 0
     for block in source.blocks(budget_s):
         try:
             reader.add(wrapping.open(block, table.lines))
-            full = _is_full(table, copied=bool(text.records and table.records))
+            full = False
+            if source.bytes_read - looked >= _LOOK_EVERY:
+                looked = source.bytes_read
+                full = _is_full(table, copied=bool(text.records and table.records))
         except duckdb.OutOfMemoryException:
             full = True
         if full:

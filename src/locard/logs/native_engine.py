@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from locard.logs.table import OnText
 
 
+# A batch costs DuckDB a statement, and memory as long as it waits.
+_MOST_VALUES = 400_000
+_MOST_BYTES = 64 << 20  # of the log; long texts in few values
+
+
 def available() -> bool:
     """Whether the native module is there (it is not where no compiler was)."""
     try:
@@ -95,6 +100,7 @@ class NativeEngine:
         self.table = table
         self._inserts = _Inserts(table)
         self._on_text = on_text
+        self._bytes = 0  # since the last batch
         self._reader: Reader = Reader(
             most_fields=MOST_FIELDS,
             deepest=DEEPEST,
@@ -105,14 +111,22 @@ class NativeEngine:
         )
 
     def add(self, block: bytes) -> None:
-        """Append the records of one block, by the end of the next call or of `finish`."""
-        batch = self._reader.read(block)
-        self._inserts.wait()  # the last block went in while this one was read
+        """Read one block; its records are in the table by the end of `finish`."""
+        self._reader.read(block)
+        self._bytes += len(block)
+        self.table.lines = self._reader.lines
+        self.table.records = self._reader.records
+        if self._reader.pending >= _MOST_VALUES or self._bytes >= _MOST_BYTES:
+            self._take()
+
+    def _take(self) -> None:
+        """Hand the records so far to DuckDB."""
+        self._bytes = 0
+        batch = self._reader.take()
+        self._inserts.wait()  # the last batch went in while this one was read
         for name, column in self._reader.fields[len(self.table.columns) :]:
             self.table.db.execute(f"ALTER TABLE raw ADD COLUMN {column} VARCHAR")
             self.table.columns[name] = column
-        self.table.lines = self._reader.lines
-        self.table.records = self._reader.records
         if batch.rows:
             self._inserts.start(batch)
         if self._on_text is not None:
@@ -141,6 +155,7 @@ class NativeEngine:
         import duckdb  # noqa: PLC0415 - see table.connect
 
         try:
+            self._take()
             self._inserts.wait()
         except duckdb.OutOfMemoryException:
             self.table.partial = f"the memory cap of {MEMORY_MB} MB was reached"

@@ -11,7 +11,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from locard.logs import compression, rotation
+from locard.logs import rotation
+from locard.logs.compression import is_compressed
 from locard.logs.following import FollowedFile
 from locard.logs.line_times import first_time, last_time, offset_since
 from locard.logs.reading import Source, unreadable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from locard.logs.reading import Wants
 
 NAMES = ("/var/log/app.log", "app.log.2.gz")
-COMMANDS: tuple[Template, ...] = (compression.ZSTD,)
+COMMANDS: tuple[Template, ...] = ()
 RANK = 90
 _PIECE = 1 << 16
 
@@ -77,5 +78,12 @@ def open_file(name: str) -> Source:
         )
     if not stat.S_ISREG(kind) or info.st_size == 0:
         return Source(name, fd, None)  # files of /proc say 0 and still have something to read
-    opened = compression.open_compressed(name, fd)
-    return opened or Source(name, fd, info.st_size, modified=info.st_mtime)
+    size = None if _is_compressed(fd) else info.st_size
+    return Source(name, fd, size, modified=info.st_mtime)
+
+
+def _is_compressed(fd: int) -> bool:
+    try:
+        return is_compressed(os.pread(fd, 8, 0))
+    except OSError:
+        return False  # reading says why

@@ -1,6 +1,6 @@
 """Standard input: `kubectl logs … | locard logs -`.
 
-Reads: `-`, a pipe or a redirected file, from where it stands. A pipe that stalls ends with the budget.
+Reads: `-`, a pipe or a redirected file, from where it stands; gzip and zstd too. A pipe that stalls ends with the budget.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
+from locard.logs.compression import is_compressed
 from locard.logs.reading import Source
 from locard.model.errors import SourceUnreadableError
 
@@ -37,5 +38,7 @@ def open(name: str, _: Wants) -> Source:  # noqa: A001 - the protocol's name
     info = os.fstat(fd)
     size = None
     if stat.S_ISREG(info.st_mode) and info.st_size:
-        size = info.st_size - os.lseek(fd, 0, os.SEEK_CUR)
+        begin = os.lseek(fd, 0, os.SEEK_CUR)
+        if not is_compressed(os.pread(fd, 8, begin)):
+            size = info.st_size - begin
     return Source(name, fd, size, owned=False)
