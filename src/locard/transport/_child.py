@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import resource
 import signal
+
+from locard.transport.footprint import idle_io
 
 # What a child may inherit: enough to find programs, homes, servers and zones; nothing that loads code.
 _INHERITED = (
@@ -22,9 +23,6 @@ _INHERITED = (
     "CONTAINER_HOST",
 )
 _PR_SET_PDEATHSIG = 1
-_IOPRIO_WHO_PROCESS = 1
-_IOPRIO_IDLE = 3 << 13
-_IOPRIO_SET = {"x86_64": 251, "aarch64": 30}.get(platform.machine())
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -46,7 +44,6 @@ def become_harmless(parent: int) -> None:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     except OSError:  # a container may forbid it; nice is always permitted upwards
         os.nice(19)
-    if _IOPRIO_SET is not None:
-        _libc.syscall(_IOPRIO_SET, _IOPRIO_WHO_PROCESS, 0, _IOPRIO_IDLE)
+    idle_io(_libc)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

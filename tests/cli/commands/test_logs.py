@@ -7,8 +7,12 @@ import os
 import pty
 import shlex
 import subprocess
+import sys
 
 import pytest
+
+from locard.cli.commands import logs
+from locard.transport import footprint
 
 
 @pytest.fixture
@@ -257,3 +261,25 @@ def test_the_end_of_a_log_alone(locard, tmp_path):
     assert whole["records"] == 90_000
     assert end["records"] < 45_000
     assert end["last"] == whole["last"]
+
+
+def test_cores_and_priority_where_a_target_writes(tmp_path, monkeypatch):
+    """All cores, but beside a log that is being written one, with the lowest priority."""
+    stepped = []
+    monkeypatch.setattr(footprint, "step_back", lambda: stepped.append(1))
+    path = tmp_path / "log"
+    path.write_text('{"a":1}\n')
+    assert logs.cores([str(path)]) == 1
+    assert stepped
+    os.utime(path, (1, 1))
+    assert logs.cores([str(path)]) == len(os.sched_getaffinity(0))
+    assert logs.cores(["-"]) == len(os.sched_getaffinity(0))
+
+
+def test_stepping_back_is_the_lowest_priority():
+    code = (
+        "import os; from locard.transport.footprint import step_back; step_back(); "
+        "print(os.getpriority(os.PRIO_PROCESS, 0), open('/proc/self/stat').read().split()[18])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["19", "19"]
