@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format docs lab bench fuzz clean
+.PHONY: demo test check format docs lab bench bench-accuracy fuzz clean
 
 demo: $(STAMP)  ## start a real broken service and diagnose it
 	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \
@@ -33,6 +33,9 @@ lab: $(STAMP)  ## score the scenarios over seeds (long)
 
 bench: $(STAMP)  ## measure and write bench/RESULTS.md (long)
 	$(BIN)/python bench/run.py
+
+bench-accuracy: $(STAMP)  ## score public data with known truth, into bench/RESULTS.md
+	$(BIN)/python bench/run.py accuracy
 
 fuzz: $(STAMP)  ## fuzz the native reader with sanitizers (long)
 	native/fuzz/run.sh

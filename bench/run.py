@@ -22,6 +22,7 @@ BENCHES = {
     "logs": ("logs.py", "300", "5"),  # at 1 GB the table outgrows its memory cap: issue 4
     "templates": ("templates.py",),
     "slice": ("slice.py",),
+    "accuracy": ("accuracy.py",),
 }
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from locard.logs import native_engine
 from locard.logs.duckdb_engine import BLANK, DuckdbEngine
-from locard.logs.table import MEMORY_MB, Table, connect
+from locard.logs.memory import cap_mb
+from locard.logs.table import Table, connect
 from locard.logs.text_lines import TextLines
 from locard.logs.unwrap import Unwrapper
 from locard.model.facts import Skipped
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from locard.logs.reading import Source
 
 TOO_LONG = "longer than 16 MiB"
-_CAP_REACHED = f"the memory cap of {MEMORY_MB} MB was reached"
 _SHARE_IF_COPIED = 0.7
 _LOOK_EVERY = 16 << 20  # bytes, at how full the memory is
 _MEMORY_SHARE = 0.5  # of the limit, for the records; the rest is for the questions
@@ -41,9 +41,11 @@ def load(source: Source, budget_s: float, threads: int, engine: str | None = Non
     """
     import duckdb  # noqa: PLC0415 - see table.connect
 
-    db = connect(threads)
+    memory_mb = cap_mb()
+    db = connect(threads, memory_mb)
     db.execute("CREATE TABLE raw (_n BIGINT)")
     table = Table(db, engine or ("native" if native_engine.available() else "duckdb"))
+    table.memory_mb = memory_mb
     text = TextLines(table, source.modified)
     wrapping = Unwrapper(table, text)
     reader: Engine = (
@@ -62,14 +64,14 @@ def load(source: Source, budget_s: float, threads: int, engine: str | None = Non
         except duckdb.OutOfMemoryException:
             full = True
         if full:
-            table.partial = _CAP_REACHED
+            table.partial = table.cap_reached
             break
     reader.finish()
     try:
         text.finish()
         wrapping.finish()
     except duckdb.OutOfMemoryException:
-        table.partial = _CAP_REACHED
+        table.partial = table.cap_reached
     _forget_blank(table, wrapping.joined)
     if source.dropped_long:
         table.lines += source.dropped_long
@@ -101,4 +103,4 @@ def _is_full(table: Table, *, copied: bool) -> bool:
 
 def _over_share(table: Table, share: float) -> bool:
     (used,) = table.one("SELECT sum(memory_usage_bytes) FROM duckdb_memory()")
-    return int(used or 0) > share * MEMORY_MB * 1e6
+    return int(used or 0) > share * table.memory_mb * 1e6

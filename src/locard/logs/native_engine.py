@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from locard.logs.table import (
     DEEPEST,
-    MEMORY_MB,
     MOST_FIELDS,
     RAW,
     SAMPLE_CHARS,
@@ -158,7 +157,7 @@ class NativeEngine:
             self._take()
             self._inserts.wait()
         except duckdb.OutOfMemoryException:
-            self.table.partial = f"the memory cap of {MEMORY_MB} MB was reached"
+            self.table.partial = self.table.cap_reached
             (self.table.records,) = self.table.one("SELECT count(*) FROM raw")
         tally = Tally()
         for reason, lines, sample in self._reader.skipped:

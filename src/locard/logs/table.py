@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from locard.logs.memory import LEAST_MB
 from locard.model.facts import Skipped
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 MOST_FIELDS = 256
 DEEPEST = 4  # levels of objects that become fields
 SAMPLE_CHARS = 200
-MEMORY_MB = 512
 RAW = "t.main.raw"  # as other connections to the same database name it
 
 # Lines that are not JSON, as engines hand them out: a table `text_lines` (`_n` BIGINT as in `raw`,
@@ -63,6 +63,12 @@ class Table:
     partial: str = ""  # why it does not hold the whole source, in words
     fields_left_out: int = 0
     given: dict[str, str] = field(default_factory=dict)  # role to field, as the user said
+    memory_mb: int = LEAST_MB
+
+    @property
+    def cap_reached(self) -> str:
+        """Why it is partial where the memory was full."""
+        return f"the memory cap of {self.memory_mb} MB was reached"
 
     def rows(
         self, sql: str, parameters: list[Any] | dict[str, Any] | None = None
@@ -76,8 +82,16 @@ class Table:
         """The only row of one query."""
         return self.rows(sql, parameters)[0]
 
+    def keep_newer_half(self) -> None:
+        """Make room for questions: the older half of the records goes, and that is said."""
+        self.db.execute("DROP TABLE IF EXISTS ev; DROP TABLE IF EXISTS cmp")
+        self.db.execute("DELETE FROM raw WHERE _n < (SELECT (min(_n) + max(_n)) / 2 FROM raw)")
+        self.db.execute("CHECKPOINT")
+        (self.records,) = self.one("SELECT count(*) FROM raw")
+        self.partial = f"{self.cap_reached}: of what was read only the newer part was judged"
 
-def connect(threads: int) -> duckdb.DuckDBPyConnection:
+
+def connect(threads: int, memory_mb: int = LEAST_MB) -> duckdb.DuckDBPyConnection:
     """A private in-memory DuckDB that reads no files, loads nothing and cannot be told to."""
     import duckdb  # noqa: PLC0415 - a tenth of a second that --help must not pay
 
@@ -86,7 +100,7 @@ def connect(threads: int) -> duckdb.DuckDBPyConnection:
         ":memory:",
         config={
             "threads": threads,
-            "memory_limit": f"{MEMORY_MB}MB",
+            "memory_limit": f"{memory_mb}MB",
             "temp_directory": "",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

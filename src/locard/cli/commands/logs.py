@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     import argparse
 
     from locard.logs.keep import Shelf
+    from locard.logs.table import Table
     from locard.model.facts import LogSummary
 
 _MOST_THREADS = 256
+_ATTEMPTS = 4  # with half of the records each
 _LIVE_S = 10.0  # since the last write
 
 
@@ -164,10 +166,9 @@ def _first_pass(args: argparse.Namespace) -> int:
     import duckdb  # noqa: PLC0415 - as above
 
     from locard.cli.slices import wants  # noqa: PLC0415
-    from locard.logs import asking, first_pass, keep  # noqa: PLC0415
+    from locard.logs import asking, keep  # noqa: PLC0415
     from locard.logs.field_file import parse_flags  # noqa: PLC0415
     from locard.logs.interpret import sheet_of  # noqa: PLC0415
-    from locard.logs.slice import too_large  # noqa: PLC0415
 
     if len(args.source) > 1:
         raise UsageError(
@@ -186,10 +187,7 @@ def _first_pass(args: argparse.Namespace) -> int:
     identity = keep.Identity.of(source) if place and source != "-" else None
     given = parse_flags(args.field)
     with asking.scanned(source, budget_s, args.threads, wanted, given) as table:
-        try:
-            summary = first_pass.judge(source, table, since_s, errors=args.errors or "", tz=args.tz)
-        except duckdb.OutOfMemoryException as error:
-            raise too_large(source) from error
+        summary = _judged(args, table, since_s)
         _show(args, summary)
         sys.stdout.flush()
         if place and identity:
@@ -199,6 +197,24 @@ def _first_pass(args: argparse.Namespace) -> int:
     if summary.partial:
         return ExitCode.PARTIAL
     return ExitCode.FINDINGS if summary.changed else ExitCode.NOTHING_FOUND
+
+
+def _judged(args: argparse.Namespace, table: Table, since_s: float | None) -> LogSummary:
+    """The first pass over as much as leaves room for it."""
+    import duckdb  # noqa: PLC0415 - as above
+
+    from locard.logs import first_pass  # noqa: PLC0415
+    from locard.logs.slice import too_large  # noqa: PLC0415
+
+    (source,) = args.source
+    for attempt in range(_ATTEMPTS):
+        try:
+            if attempt:
+                table.keep_newer_half()
+            return first_pass.judge(source, table, since_s, errors=args.errors or "", tz=args.tz)
+        except duckdb.OutOfMemoryException as error:
+            last = error
+    raise too_large(source) from last
 
 
 def _show(args: argparse.Namespace, summary: LogSummary) -> None:

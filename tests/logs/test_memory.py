@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from planted_logs import Incident, lines, write
+
+from locard.logs import first_pass, loading, memory, reading
+
+
+@pytest.mark.parametrize(("free", "cap"), [(1e9, 512), (8e9, 2000), (1e12, 4096), (0.0, 512)])
+def test_the_cap_is_a_share_of_what_is_free(monkeypatch, free, cap):
+    monkeypatch.setattr(memory, "_free_bytes", lambda: free)
+    monkeypatch.setattr(os, "getpriority", lambda *_: 0)
+    assert memory.cap_mb() == cap
+
+
+def test_where_locard_has_stepped_back_the_cap_is_the_least(monkeypatch):
+    monkeypatch.setattr(memory, "_free_bytes", lambda: 1e12)
+    monkeypatch.setattr(os, "getpriority", lambda *_: 19)
+    assert memory.cap_mb() == memory.LEAST_MB
+
+
+def test_a_group_with_less_room_counts(monkeypatch, tmp_path):
+    (tmp_path / "max").write_text("1000000\n")
+    (tmp_path / "used").write_text("400000\n")
+    monkeypatch.setattr(memory, "_GROUPS", ((f"{tmp_path}/max", f"{tmp_path}/used"),))
+    assert memory._free_bytes() == 600_000
+    (tmp_path / "max").write_text("max\n")
+    assert memory._free_bytes() > 600_000
+
+
+def test_the_newer_half_is_judged_where_all_does_not_fit(tmp_path):
+    path = write(
+        tmp_path / "log", lines(7, seconds=600.0, incident=Incident(400.0, error_rate=0.5))
+    )
+    source = reading.open_source(str(path))
+    try:
+        table = loading.load(source, 60.0, 1)
+    finally:
+        source.close()
+    before = table.records
+    first_pass.judge(str(path), table)  # leaves its own tables behind
+    table.keep_newer_half()
+    assert table.records == pytest.approx(before / 2, abs=2)
+    summary = first_pass.judge(str(path), table)
+    table.db.close()
+    assert summary.partial
+    assert summary.changed == ("errors",)
+    assert any("only the newer part was judged" in gap for gap in summary.gaps)
