@@ -1,5 +1,7 @@
 """Reading a log of JSON lines, beside jq, DuckDB and Polars: `bench/logs.py [MEGABYTES] [RUNS]`.
 
+The first pass is asked of 300 MB at most: its table has a memory cap here, which 1 GB outgrows.
+
 Two questions to the same file (bench/gen_logs.py; one line in 200 is no JSON): errors by upstream,
 and what a first pass needs (requests, errors, p50 and p99 a minute, requests and errors by every
 value of every categorical field; locard mines the message templates besides). Whole processes,
@@ -22,6 +24,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve()
 OTHER = os.environ.get("BENCH_PYTHON", sys.executable)
+FIRST_PASS_MB = 300
 CATEGORICAL = (
     "level",
     "service",
@@ -215,10 +218,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "app.log"
         write(path, megabytes * 1_000_000)
-        print(f"## Logs: reading {megabytes} MB\n\n`bench/logs.py {megabytes} {runs}`: {runs} alternating runs "
+        print(f"## Logs: reading\n\n`bench/logs.py {megabytes} {runs}`: {runs} alternating runs "
               "(jq one), one thread each, Polars as many as it takes.\n")  # fmt: skip
+        print(f"{megabytes} MB:\n")
         polars_too = ["polars"] if has_polars() else []
         compare(path, "errors", ["locard", "duckdb", *polars_too, "jq"], runs)
+        if megabytes > FIRST_PASS_MB:
+            write(path, FIRST_PASS_MB * 1_000_000)
+            print(f"{FIRST_PASS_MB} MB:\n")
         compare(path, "first pass", ["locard", "duckdb", *polars_too], runs)
     return 0
 

@@ -16,7 +16,7 @@ def test_flags_reach_kubectl(program, read):
         "label/app=pay,tier!=x", namespace="shop", context="prod", since_s=600.0, previous=True
     )
     assert lines == [
-        "logs", "--prefix=true", "--tail=-1", "--all-containers=true", "--previous=true",
+        "logs", "--prefix=true", "--timestamps=true", "--tail=-1", "--all-containers=true", "--previous=true",
         "--follow=false", "--since=1200s", "--max-log-requests=50", "--ignore-errors=true",
         "--namespace=shop", "--context=prod", "--selector=app=pay,tier!=x",
     ]  # fmt: skip

@@ -25,7 +25,7 @@ _KINDS = ("pod/", "deployment/", "deploy/", "statefulset/", "daemonset/", "job/"
 _WHERE = ("--namespace={namespace:word*}", "--context={context:word*}")
 
 LOGS = Template(
-    ("kubectl", "logs", "--prefix=true", "--tail=-1", "--all-containers={all:word}",
+    ("kubectl", "logs", "--prefix=true", "--timestamps=true", "--tail=-1", "--all-containers={all:word}",
      "--previous={previous:word}", "--follow={follow:word}", "--container={container:word*}",
      "--since={since:word*}", "--max-log-requests=50", "--ignore-errors=true", *_WHERE,
      "--selector={selector:source*}", "{ref:word*}"),
