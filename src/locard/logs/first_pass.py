@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.logs import change as changes
-from locard.logs import contrast, error_test, events, series
+from locard.logs import contrast, error_test, events, series, two_clocks
 from locard.logs.field_file import given_for
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
@@ -13,6 +13,7 @@ from locard.model.errors import SourceUnreadableError
 from locard.model.facts import LogSummary, MessageCount
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import tzinfo
 
     from locard.logs.change import Change
@@ -139,13 +140,20 @@ def _trace_ids(table: Table, column: str) -> tuple[str, ...]:
     return tuple(trace for (trace,) in rows)
 
 
+def _time_gaps(table: Table, roles: Roles) -> Iterator[str]:
+    if roles.time is None:
+        yield "no time field: neither shape nor onset can be told"
+        return
+    if not roles.time_format.zoned:
+        yield f"{roles.time.name} names no zone: read as UTC"
+    clocks = two_clocks.said(table)
+    if clocks:
+        yield clocks
+
+
 def _gaps(table: Table, roles: Roles, found: Events, change: Change) -> tuple[str, ...]:
     """What this log cannot answer, as input for the retro."""
-    gaps = []
-    if roles.time is None:
-        gaps.append("no time field: neither shape nor onset can be told")
-    elif not roles.time_format.zoned:
-        gaps.append(f"{roles.time.name} names no zone: read as UTC")
+    gaps = [*_time_gaps(table, roles)]
     if roles.status is None and roles.level is None:
         gaps.append("neither a status nor a level: errors cannot be told from the rest")
     if roles.duration is None:
