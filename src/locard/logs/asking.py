@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 from locard.logs import keep
@@ -10,10 +12,10 @@ from locard.logs.reading import open_source
 from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from locard.logs.jq import Stop
-    from locard.logs.reading import Wants
+    from locard.logs.reading import Source, Wants
     from locard.logs.sheet import Sheet
     from locard.logs.table import Table
 
@@ -28,13 +30,19 @@ def scanned(
     threads: int,
     wants: Wants | None = None,
     given: Mapping[str, str] | None = None,
+    *,
+    first_look: Callable[[Table], None] | None = None,
 ) -> Iterator[Table]:
-    """The table of a source that is read now; raises SourceUnreadableError, NotPermittedError."""
+    """The table of a source that is read now; raises SourceUnreadableError, NotPermittedError.
+
+    For `first_look` see `loading.load`.
+    """
     from locard.logs.loading import load  # noqa: PLC0415 - kept scans need none of it
 
     source = open_source(name, wants)
     try:
-        table = load(source, budget_s * _READING_SHARE, threads)
+        with _ended_by_interrupt(source):
+            table = load(source, budget_s * _READING_SHARE, threads, first_look=first_look)
     finally:
         source.close()
     table.given.update(given or {})
@@ -42,6 +50,24 @@ def scanned(
         yield table
     finally:
         table.db.close()
+
+
+@contextlib.contextmanager
+def _ended_by_interrupt(source: Source) -> Iterator[None]:
+    """Ctrl-C ends the reading of what goes on, and what came is judged; the second one ends locard."""
+    if source.size is not None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        source.stopped = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

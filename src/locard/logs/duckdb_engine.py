@@ -158,6 +158,9 @@ class DuckdbEngine:
         table.lines += lines
         table.records += records
 
+    def flush(self) -> None:
+        """Every block is in the table at once."""
+
     def finish(self) -> None:
         """Give the table what was counted."""
         self.table.skipped = self.tally.skipped()

@@ -60,6 +60,7 @@ def build(
     begins = bool(roles.time and roles.duration and not roles.time_format.marks_start)
     time = _time(roles)
     columns = {f.name: f.column for f in fields}
+    table.db.execute("DROP TABLE IF EXISTS cmp; DROP TABLE IF EXISTS ev")  # of an earlier answer
     plain = {g: columns[n] for n, g in groups.items() if roles.role_of(n) != "endpoint"}
     for group, column in plain.items():
         _make_enum(table, group, "raw", column)

@@ -32,7 +32,7 @@ class FollowedFile(Source):
         return cls(path, fd, None, modified=info.st_mtime, path=path)
 
     def _next_chunk(self, deadline: float) -> bytes:
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and not self.stopped:
             try:
                 data = os.read(self.fd, BLOCK_BYTES)
             except OSError as error:
@@ -40,9 +40,10 @@ class FollowedFile(Source):
                 return b""
             if data:
                 return data
+            self._idle()
             if not self._moved_on():
                 time.sleep(min(_POLL_S, max(0.0, deadline - time.monotonic())))
-        self.partial = "the time budget ended"
+        self.partial = self.ended_by
         return b""
 
     def _moved_on(self) -> bool:

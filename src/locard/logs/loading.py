@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,10 +15,13 @@ from locard.logs.unwrap import Unwrapper
 from locard.model.facts import Skipped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from locard.logs.reading import Source
 
 TOO_LONG = "longer than 16 MiB"
 _SHARE_IF_COPIED = 0.7
+_FIRST_LOOK_S = 0.5
 _LOOK_EVERY = 16 << 20  # bytes, at how full the memory is
 _MEMORY_SHARE = 0.5  # of the limit, for the records; the rest is for the questions
 
@@ -30,14 +34,40 @@ class Engine(Protocol):
     def add(self, block: bytes) -> None:
         """Append the records of one block."""
 
+    def flush(self) -> None:
+        """Bring what was read so far into the table."""
+
     def finish(self) -> None:
         """Give the table what was counted."""
 
 
-def load(source: Source, budget_s: float, threads: int, engine: str | None = None) -> Table:
+class _FirstLook:
+    """Shows the table once, when a source that goes on has been read for half a second."""
+
+    def __init__(self, table: Table, reader: Engine, show: Callable[[Table], None]) -> None:
+        self._table, self._reader, self._show = table, reader, show
+        self._due: float | None = time.monotonic() + _FIRST_LOOK_S
+
+    def perhaps(self) -> None:
+        """Show it, if it is time and there is something to be seen."""
+        if self._due is None or time.monotonic() < self._due or not self._table.records:
+            return
+        self._due = None
+        self._reader.flush()
+        self._show(self._table)
+
+
+def load(
+    source: Source,
+    budget_s: float,
+    threads: int,
+    engine: str | None = None,
+    first_look: Callable[[Table], None] | None = None,
+) -> Table:
     """The records that the source gives within the budget and the memory cap.
 
-    `engine` is native or duckdb; None takes the native one where it is there.
+    `engine` is native or duckdb; None takes the native one where it is there. `first_look` is shown
+    the table of a pipe that goes on, half a second after its beginning.
     """
     import duckdb  # noqa: PLC0415 - see table.connect
 
@@ -53,10 +83,16 @@ def load(source: Source, budget_s: float, threads: int, engine: str | None = Non
         if table.engine == "native"
         else DuckdbEngine(table, on_text=wrapping.read_text)
     )
+    look = None
+    if first_look is not None and source.size is None:
+        look = _FirstLook(table, reader, first_look)
+        source.on_idle = look.perhaps
     looked = 0
     for block in source.blocks(budget_s):
         try:
             reader.add(wrapping.open(block, table.lines))
+            if look is not None:
+                look.perhaps()
             full = False
             if source.bytes_read - looked >= _LOOK_EVERY:
                 looked = source.bytes_read

@@ -118,6 +118,11 @@ class NativeEngine:
         if self._reader.pending >= _MOST_VALUES or self._bytes >= _MOST_BYTES:
             self._take()
 
+    def flush(self) -> None:
+        """Bring what was read so far into the table."""
+        self._take()
+        self._inserts.wait()
+
     def _take(self) -> None:
         """Hand the records so far to DuckDB."""
         self._bytes = 0

@@ -30,6 +30,7 @@ class PipedSource(Source):
             self.running.close()
 
     def _idle(self) -> None:
+        super(PipedSource, self)._idle()
         if self.running is not None:
             self.running.drain()
 

@@ -17,7 +17,7 @@ from locard.logs.compression import unpacking
 from locard.model.errors import NotPermittedError, SourceUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Protocol
 
     from locard.guard.command import Template
@@ -73,10 +73,17 @@ class Source:
     partial: str = ""
     dropped_long: int = 0  # lines over LONGEST_LINE
     bytes_read: int = 0
+    stopped: bool = False  # set it to end reading as the budget does
+    on_idle: Callable[[], None] | None = None  # called several times a second while nothing comes
     _tail: bytearray = field(default_factory=bytearray)
     _in_long: bool = False
     _cut: bool = False
     _unpacking: Unpacking | None = None
+
+    @property
+    def ended_by(self) -> str:
+        """Why it ended where there was more to come."""
+        return "it was interrupted" if self.stopped else "the time budget ended"
 
     def close(self) -> None:
         """Give the descriptor back; standard input stays open."""
@@ -132,7 +139,7 @@ class Source:
         """At most so many bytes; none at the end, when the time has run out or reading fails."""
         while True:
             if not self._wait(deadline):
-                self.partial = "the time budget ended"
+                self.partial = self.ended_by
                 return b""
             try:
                 return os.read(self.fd, want)
@@ -148,7 +155,7 @@ class Source:
         """Wait until there is something to read; False when the budget has ended."""
         while True:
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self.stopped:
                 return False
             if self.size is not None:
                 return True
@@ -159,6 +166,8 @@ class Source:
 
     def _idle(self) -> None:
         """Called several times a second while there is nothing to read."""
+        if self.on_idle is not None:
+            self.on_idle()
 
     def _whole_lines(self, chunk: bytes) -> Iterator[bytes]:
         end = chunk.rfind(b"\n")

@@ -125,8 +125,8 @@ class RotatedSet(Source):
         reasons: list[str] = []
         for path in self.paths:
             left = deadline - time.monotonic()
-            if left <= 0:
-                reasons.append("the time budget ended")
+            if left <= 0 or self.stopped:
+                reasons.append(self.ended_by)
                 break
             try:
                 yield from self._one(path, left, reasons)
@@ -146,6 +146,7 @@ class RotatedSet(Source):
         try:
             for block in source.blocks(left):
                 self.bytes_read += len(block)
+                source.stopped = self.stopped
                 # The next file's first line must not join this one's last.
                 yield block if block.endswith(b"\n") else block + b"\n"
             self.dropped_long += source.dropped_long

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
 import pty
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -283,3 +286,42 @@ def test_stepping_back_is_the_lowest_priority():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["19", "19"]
+
+
+@pytest.mark.parametrize("stalls", [False, True])
+def test_a_pipe_that_goes_on_is_shown_early_and_judged_when_interrupted(locard, stalls):
+    process = subprocess.Popen(
+        locard.argv("logs", "-", "--budget", "60s"),
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    done = threading.Event()
+
+    def write():
+        number = 0
+        while not done.is_set() and (number < 20 or not stalls):
+            number += 1
+            status = 200 if number % 10 else 503
+            process.stdin.write(f'{{"time":{1763812800 + number},"status":{status}}}\n')
+            process.stdin.flush()
+            done.wait(0.01)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        said = process.stderr.readline()
+        assert said.startswith("locard: so far ")
+        assert "errors (status >= 500)" in said
+        process.send_signal(signal.SIGINT)
+        shown = process.stdout.read()
+        done.set()
+        writer.join()
+        assert process.wait(60) == 4
+    finally:
+        done.set()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+    assert "read in part: it was interrupted" in shown
+    assert "Nothing changed" in shown

@@ -18,6 +18,7 @@ that the next question is fast; a file that has changed since is read anew.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 import time
@@ -186,7 +187,8 @@ def _first_pass(args: argparse.Namespace) -> int:
     since_s = wanted.since_s
     identity = keep.Identity.of(source) if place and source != "-" else None
     given = parse_flags(args.field)
-    with asking.scanned(source, budget_s, args.threads, wanted, given) as table:
+    look = None if args.quiet else functools.partial(_first_look, args)
+    with asking.scanned(source, budget_s, args.threads, wanted, given, first_look=look) as table:
         summary = _judged(args, table, since_s)
         _show(args, summary)
         sys.stdout.flush()
@@ -197,6 +199,27 @@ def _first_pass(args: argparse.Namespace) -> int:
     if summary.partial:
         return ExitCode.PARTIAL
     return ExitCode.FINDINGS if summary.changed else ExitCode.NOTHING_FOUND
+
+
+def _first_look(args: argparse.Namespace, table: Table) -> None:
+    """What a pipe that goes on has said so far, on standard error: the answer comes at its end."""
+    import duckdb  # noqa: PLC0415 - as above
+
+    from locard.logs import first_pass  # noqa: PLC0415
+    from locard.model.errors import LocardError  # noqa: PLC0415
+    from locard.report.plain import safe  # noqa: PLC0415
+
+    errors = ""
+    with contextlib.suppress(LocardError, duckdb.Error):
+        found = first_pass.judge(args.source[0], table, errors=args.errors or "", tz=args.tz)
+        bad = sum(point.errors for point in found.series)
+        changed = f", {' and '.join(found.changed)} changed" if found.changed else ""
+        errors = f", {bad:,} errors ({found.error_means}){changed}"
+    sys.stderr.write(
+        safe(f"locard: so far {table.records:,} records{errors}; reading on until the end, ")
+        + f"Ctrl-C or {args.budget}\n"
+    )
+    sys.stderr.flush()
 
 
 def _judged(args: argparse.Namespace, table: Table, since_s: float | None) -> LogSummary:
