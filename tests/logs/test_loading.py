@@ -147,3 +147,18 @@ def test_hostile_keys_are_names_and_nothing_else(load):
 def test_quoting():
     assert sql_text.quoted('a"b') == '"a""b"'
     assert sql_text.literal("a'b") == "'a''b'"
+
+
+def test_lines_in_parts_are_joined_over_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 400)
+    path = tmp_path / "log"
+    stamp = "2025-11-22T12:00:00.5Z stdout"
+    whole = [f'{stamp} P {{"n":{i},"x":"\n{stamp} F y"}}\n' for i in range(60)]
+    path.write_text("".join(whole))
+    source = reading.open_source(str(path))
+    table = loading.load(source, 20, 1)
+    source.close()
+    assert table.records == 60
+    (same,) = table.one(f"SELECT count(*) FROM raw WHERE {table.columns['x']} = 'y'")
+    assert same == 60
+    table.db.close()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # A batch costs DuckDB a statement, and memory as long as it waits.
 _MOST_VALUES = 400_000
 _MOST_BYTES = 64 << 20  # of the log; long texts in few values
+_MOST_TEXT_BYTES = 16 << 20  # where lines are handed out: reading text takes several times its size
 
 
 def available() -> bool:
@@ -100,6 +101,7 @@ class NativeEngine:
         self._inserts = _Inserts(table)
         self._on_text = on_text
         self._bytes = 0  # since the last batch
+        self._most_bytes = _MOST_BYTES if on_text is None else _MOST_TEXT_BYTES
         self._reader: Reader = Reader(
             most_fields=MOST_FIELDS,
             deepest=DEEPEST,
@@ -115,7 +117,7 @@ class NativeEngine:
         self._bytes += len(block)
         self.table.lines = self._reader.lines
         self.table.records = self._reader.records
-        if self._reader.pending >= _MOST_VALUES or self._bytes >= _MOST_BYTES:
+        if self._reader.pending >= _MOST_VALUES or self._bytes >= self._most_bytes:
             self._take()
 
     def flush(self) -> None:

@@ -40,7 +40,7 @@ class Unwrapper:
 
     def open(self, block: bytes, base: int) -> bytes:
         """The block without wrappers. `base` is the number of its first line in the source."""
-        if not _worth_it(block):
+        if not looks_wrapped(block):
             return block
         text = block.decode("utf-8", "replace").removesuffix("\n")
         self._split(text)
@@ -158,9 +158,9 @@ class Unwrapper:
         return True
 
 
-def _worth_it(block: bytes) -> bool:
+def looks_wrapped(block: bytes) -> bool:
     """Whether a block has lines that look wrapped, by some from its start, middle and end."""
-    return any(map(_looks_wrapped, _some_lines(block))) or any(cut in block for cut in _CUT)
+    return any(map(_is_wrapped, _some_lines(block))) or any(cut in block for cut in _CUT)
 
 
 def _some_lines(block: bytes) -> Iterator[bytes]:
@@ -170,7 +170,7 @@ def _some_lines(block: bytes) -> Iterator[bytes]:
         yield from islice(lines, 1 if begin else 0, _LOOKED_AT)
 
 
-def _looks_wrapped(line: bytes) -> bool:
+def _is_wrapped(line: bytes) -> bool:
     line = line.lstrip()
     if not line.startswith(b"{"):
         text = line.decode("utf-8", "replace")
