@@ -73,7 +73,6 @@ def ours(path: str, question: str) -> object:
     from locard.logs import native_engine, reading, table  # noqa: PLC0415 - a contender's process loads that contender and no other
 
     db = table.connect(1)
-    db.execute("CREATE TABLE raw (_n BIGINT)")
     loaded = table.Table(db, "native")
     engine = native_engine.NativeEngine(
         loaded, only=("level", "upstream") if question == "errors" else ()

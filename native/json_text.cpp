@@ -10,43 +10,6 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// The digits and the decimal exponent of a double in the layout of DuckDB's JSON writer.
-void append_double(double value, std::string& out) {
-  char buffer[40];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
-  const char* p = buffer;
-  if (*p == '-') {
-    out.push_back('-');
-    ++p;
-  }
-  std::string digits(1, *p++);
-  if (*p == '.') {
-    for (++p; p < end && is_digit(*p); ++p) digits.push_back(*p);
-  }
-  int exponent = 0;
-  if (p < end && *p == 'e') {
-    ++p;
-    if (p < end && *p == '+') ++p;
-    std::from_chars(p, end, exponent);
-  }
-  const int point = exponent + 1;  // digits before the decimal point
-  const int count = static_cast<int>(digits.size());
-  if (point > -6 && point <= 21) {
-    if (point <= 0) {
-      out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
-    } else if (count <= point) {
-      out.append(digits).append(static_cast<std::size_t>(point - count), '0').append(".0");
-    } else {
-      out.append(digits, 0, static_cast<std::size_t>(point)).push_back('.');
-      out.append(digits, static_cast<std::size_t>(point));
-    }
-    return;
-  }
-  out.push_back(digits[0]);
-  if (count > 1) out.append(".").append(digits, 1);
-  out.append("e").append(std::to_string(exponent));
-}
-
 // Length of a JSON string with its quotes, or 0. Escapes are checked; a surrogate without its other
 // half is let pass, as it is where strings are read (it becomes U+FFFD there).
 std::size_t string_length(std::string_view text) {
@@ -124,6 +87,42 @@ std::size_t not_finite(std::string_view text) {
 }
 
 }  // namespace
+
+void append_double(double value, std::string& out) {
+  char buffer[40];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::scientific).ptr;
+  const char* p = buffer;
+  if (*p == '-') {
+    out.push_back('-');
+    ++p;
+  }
+  std::string digits(1, *p++);
+  if (*p == '.') {
+    for (++p; p < end && is_digit(*p); ++p) digits.push_back(*p);
+  }
+  int exponent = 0;
+  if (p < end && *p == 'e') {
+    ++p;
+    if (p < end && *p == '+') ++p;
+    std::from_chars(p, end, exponent);
+  }
+  const int point = exponent + 1;  // digits before the decimal point
+  const int count = static_cast<int>(digits.size());
+  if (point > -6 && point <= 21) {
+    if (point <= 0) {
+      out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
+    } else if (count <= point) {
+      out.append(digits).append(static_cast<std::size_t>(point - count), '0').append(".0");
+    } else {
+      out.append(digits, 0, static_cast<std::size_t>(point)).push_back('.');
+      out.append(digits, static_cast<std::size_t>(point));
+    }
+    return;
+  }
+  out.push_back(digits[0]);
+  if (count > 1) out.append(".").append(digits, 1);
+  out.append("e").append(std::to_string(exponent));
+}
 
 bool append_number(std::string_view token, std::string& out) {
   bool integer = false;

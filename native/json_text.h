@@ -13,6 +13,9 @@ namespace locard {
 // cannot hold them. False if it is no JSON number.
 bool append_number(std::string_view token, std::string& out);
 
+// A double in the fewest digits that give it back, in the layout of DuckDB's JSON writer.
+void append_double(double value, std::string& out);
+
 // Whether the text is exactly one JSON value; a comma before the end of an array is let pass, as
 // DuckDB does. Needs no stack, however deep the nesting.
 bool is_valid_json(std::string_view text);

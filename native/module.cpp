@@ -5,10 +5,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <tuple>
-
 #include "batch.h"
-#include "reader.h"
+#include "scanner.h"
 
 namespace nb = nanobind;
 
@@ -38,22 +36,73 @@ nb::object stream_capsule(const PyBatch& self, nb::handle /*requested_schema*/) 
   return nb::steal(capsule);
 }
 
-void read_block(locard::Reader& self, nb::bytes block) {
+void read_block(locard::Scanner& self, nb::bytes block) {
   const std::string_view text(block.c_str(), block.size());
   const nb::gil_scoped_release unlocked;  // `block` is immutable and held by the caller
   self.read(text);
 }
 
-PyBatch take_batch(locard::Reader& self) {
+std::pair<std::int64_t, bool> scan_file(locard::Scanner& self, int file, std::int64_t offset, std::int64_t end,
+                                         std::int64_t most, const std::vector<std::string>& words) {
+  locard::Scanner::Stop stop;
+  {
+    const nb::gil_scoped_release unlocked;
+    stop = self.scan(file, offset, end, most, words);
+  }
+  if (stop.error) {
+    errno = stop.error;
+    PyErr_SetFromErrno(PyExc_OSError);
+    throw nb::python_error();
+  }
+  return {stop.offset, stop.odd};
+}
+
+PyBatch take_batch(locard::Scanner& self) {
   const nb::gil_scoped_release unlocked;
   return {self.take()};
 }
 
-nb::list skipped_lines(const locard::Reader& self) {
+nb::list skipped_lines(const locard::Scanner& self) {
   nb::list out;
   for (const auto& [reason, entry] : self.skipped()) {
     // Samples are repaired UTF-8, so this decodes whatever the log held.
     out.append(nb::make_tuple(reason, entry.lines, entry.sample));
+  }
+  return out;
+}
+
+const char* kind_word(locard::Kind kind) {
+  switch (kind) {
+    case locard::Kind::kCodes: return "codes";
+    case locard::Kind::kIntegers: return "integers";
+    case locard::Kind::kDoubles: return "doubles";
+    case locard::Kind::kTimes: return "times";
+    case locard::Kind::kIds: return "ids";
+    default: return "texts";
+  }
+}
+
+// Name, column, kind, how it is written, whether it has a column of skeletons, and the number of codes.
+nb::list field_list(const locard::Scanner& self) {
+  nb::list out;
+  for (const auto& field : self.fields()) {
+    std::string written;
+    if (field.form.kind == locard::Kind::kDoubles) written = field.form.bare ? "bare" : "point";
+    if (field.form.kind == locard::Kind::kTimes) written = field.form.time.words();
+    if (field.form.kind == locard::Kind::kIds) written = field.form.dashed ? "dashed" : "plain";
+    const std::size_t codes = field.form.kind == locard::Kind::kCodes ? field.dictionary.size() : 0;
+    out.append(nb::make_tuple(field.name, field.column, kind_word(field.form.kind), written, field.message, codes));
+  }
+  return out;
+}
+
+nb::list dictionary_of(const locard::Scanner& self, std::size_t field) {
+  nb::list out;
+  if (field >= self.fields().size()) throw nb::index_error("no such field");
+  const locard::Dictionary& dictionary = self.fields()[field].dictionary;
+  for (std::size_t i = 0; i < dictionary.size(); ++i) {
+    const std::string_view text = dictionary.text(static_cast<std::int32_t>(i));
+    out.append(nb::str(text.data(), text.size()));
   }
   return out;
 }
@@ -74,9 +123,9 @@ std::vector<std::int32_t> template_groups(const locard::Templates& self) {
 }  // namespace
 
 NB_MODULE(_native, m) {
-  m.doc() = "Native code of locard: the NDJSON reader of the logs wing.";
+  m.doc() = "Native code of locard: the log scanner of the logs wing.";
 
-  nb::class_<PyBatch>(m, "Batch", "The records of one block, for consumers of Arrow.")
+  nb::class_<PyBatch>(m, "Batch", "Records, for consumers of Arrow.")
       .def("__arrow_c_stream__", &stream_capsule, nb::arg("requested_schema") = nb::none())
       .def_prop_ro("rows", [](const PyBatch& self) { return self.batch->rows(); });
 
@@ -88,24 +137,37 @@ NB_MODULE(_native, m) {
       .def("groups", &template_groups)
       .def_prop_ro("left_out", &locard::Templates::left_out);
 
-  nb::class_<locard::Reader>(m, "Reader", "Reads newline-delimited JSON block by block.")
+  nb::class_<locard::Scanner>(m, "Scanner", "Reads newline-delimited JSON, block by block or a whole file.")
       .def(
           "__init__",
-          [](locard::Reader* self, std::size_t most_fields, int deepest, std::size_t sample_chars,
-             bool hands_out, bool mines, std::vector<std::string> only) {
-            new (self) locard::Reader({most_fields, deepest, sample_chars, hands_out, mines, std::move(only)});
+          [](locard::Scanner* self, std::size_t most_fields, int deepest, std::size_t sample_chars, bool hands_out,
+             bool mines, std::vector<std::string> only, std::size_t threads, std::size_t few_texts, bool guesses) {
+            locard::Limits limits;
+            limits.most_fields = most_fields;
+            limits.deepest = deepest;
+            limits.sample_chars = sample_chars;
+            limits.hands_out = hands_out;
+            limits.mines = mines;
+            limits.only = std::move(only);
+            limits.few_texts = few_texts;
+            limits.guesses = guesses;
+            new (self) locard::Scanner(std::move(limits), threads);
           },
           nb::kw_only(), nb::arg("most_fields"), nb::arg("deepest"), nb::arg("sample_chars"),
-          nb::arg("hands_out") = false, nb::arg("mines") = false,
-          nb::arg("only") = std::vector<std::string>{})
+          nb::arg("hands_out") = false, nb::arg("mines") = false, nb::arg("only") = std::vector<std::string>{},
+          nb::arg("threads") = 1, nb::arg("few_texts") = locard::Column::kFew, nb::arg("guesses") = true)
       .def("read", &read_block, nb::arg("block"))
+      .def("scan", &scan_file, nb::arg("file"), nb::arg("offset"), nb::arg("end"), nb::arg("most"), nb::arg("words"))
       .def("take", &take_batch)
-      .def_prop_ro("pending", &locard::Reader::pending)
-      .def("text", [](const locard::Reader& self) { return PyBatch{self.text()}; })
-      .def("templates", [](const locard::Reader& self) { return template_list(self.templates()); })
-      .def_prop_ro("lines", &locard::Reader::lines)
-      .def_prop_ro("records", &locard::Reader::records)
+      .def_prop_ro("pending", &locard::Scanner::pending)
+      .def("text", [](const locard::Scanner& self) { return PyBatch{self.text()}; })
+      .def("templates", [](const locard::Scanner& self) { return template_list(self.templates()); })
+      .def("template_groups", [](const locard::Scanner& self) { return template_groups(self.templates()); })
+      .def("dictionary", &dictionary_of, nb::arg("field"))
+      .def_prop_ro("lines", &locard::Scanner::lines)
+      .def_prop_ro("records", &locard::Scanner::records)
+      .def_prop_ro("guessed", &locard::Scanner::guessed)
       .def_prop_ro("skipped", &skipped_lines)
-      .def_prop_ro("fields", &locard::Reader::fields)
-      .def_prop_ro("fields_left_out", &locard::Reader::fields_left_out);
+      .def_prop_ro("fields", &field_list)
+      .def_prop_ro("fields_left_out", &locard::Scanner::fields_left_out);
 }

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "batch.h"
+#include "dictionary.h"
 
 namespace locard {
 
@@ -24,6 +24,13 @@ class Templates {
  public:
   // The number of the message's skeleton, or -1 where there are too many of them.
   std::int32_t add(std::string_view message, std::int64_t count = 1);
+
+  // One more message of a known skeleton; -1 is one of too many.
+  void count(std::int32_t skeleton) { skeleton < 0 ? ++left_out_ : ++counts_[static_cast<std::size_t>(skeleton)]; }
+
+  // Takes the counts of another one over; `numbers` receives the number here of each skeleton there,
+  // -1 where there are too many.
+  void take(Templates& other, std::vector<std::int32_t>& numbers);
 
   // The templates, the most frequent first. `group` receives the index for each skeleton.
   std::vector<Template> found(std::vector<std::int32_t>* group = nullptr) const;

@@ -1,14 +1,19 @@
 // Feeds arbitrary bytes to the reader and checks what must hold for any input: every line is a record,
 // skipped or handed out, the exported Arrow arrays are well formed, reading the input in two blocks
-// gives the same counts as in one, and every message has its template.
+// gives the same counts as in one, reading by guess gives the same values as parsing, in whatever
+// form they are kept, and every message has its template.
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
-#include "reader.h"
+#include "json_text.h"
+#include "scanner.h"
 
 namespace {
 
@@ -36,15 +41,72 @@ void check_column(const ArrowArray& array, std::int64_t rows) {
   std::int64_t nulls = 0;
   for (std::int64_t i = 0; validity && i < rows; ++i) nulls += !(validity[i / 8] >> (i % 8) & 1);
   require(nulls == array.null_count, "the null count is right");
-  if (!array.dictionary) {
-    if (array.n_buffers == 3) touch_text(array);
-    return;
+  if (array.n_buffers == 3) touch_text(array);
+}
+
+// The text of a value as it is kept; what it was made of has to be the same.
+std::string text_of(const locard::Scanner& scanner, const locard::Batch& batch, std::size_t part, std::size_t column,
+                    std::size_t row) {
+  const locard::OutColumn& values = batch.parts[part].columns[column];
+  if (!values.validity.empty() && !(values.validity[row / 8] >> (row % 8) & 1)) return "-";
+  const locard::Scanner::Field* field = nullptr;
+  for (const auto& known : scanner.fields()) {
+    if (known.column == batch.fields[column].name) field = &known;
   }
-  const auto* codes = static_cast<const std::int32_t*>(array.buffers[1]);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    require(codes[i] >= 0 && (codes[i] == 0 || codes[i] < array.dictionary->length), "codes are in range");
+  if (!field) return "-";  // of skeletons
+  std::string out = field->name + "=";
+  switch (batch.fields[column].kind) {
+    case locard::Kind::kCodes:
+      if (!values.codes[row]) return "-";
+      out.append(field->dictionary.text(values.codes[row] - 1));
+      break;
+    case locard::Kind::kIntegers:
+      out.append(std::to_string(values.integers[row]));
+      break;
+    case locard::Kind::kDoubles:
+      if (field->form.bare && values.doubles[row] == std::trunc(values.doubles[row])) {
+        out.append(std::to_string(static_cast<std::int64_t>(values.doubles[row])));
+      } else {
+        locard::append_double(values.doubles[row], out);
+      }
+      break;
+    case locard::Kind::kTimes:
+      locard::append_time(values.integers[row], field->form.time, out);
+      break;
+    case locard::Kind::kIds: {
+      locard::Id id;
+      for (std::size_t b = 0; b < 16; ++b) (b < 8 ? id.high : id.low) = (b < 8 ? id.high : id.low) << 8 | values.ids[row * 16 + b];
+      locard::append_id(id, field->form.dashed, out);
+      break;
+    }
+    case locard::Kind::kTexts:
+      out.append(values.bytes, static_cast<std::size_t>(values.offsets[row]),
+                 static_cast<std::size_t>(values.offsets[row + 1] - values.offsets[row]));
+      break;
   }
-  touch_text(*array.dictionary);
+  return out;
+}
+
+// Every value of every record, in the order of the columns' names.
+std::vector<std::string> everything(std::string_view text, bool guesses, std::size_t few) {
+  locard::Limits limits{32, 3, 20, false, true, {}, few, guesses};
+  locard::Scanner scanner(limits, 1);
+  scanner.read(text);
+  const auto batch = scanner.take();
+  std::vector<std::string> out;
+  for (std::size_t part = 0; part < batch->parts.size(); ++part) {
+    for (std::size_t row = 0; row < batch->parts[part].numbers.size(); ++row) {
+      std::vector<std::string> values;
+      for (std::size_t column = 0; column < batch->fields.size(); ++column) {
+        std::string value = text_of(scanner, *batch, part, column, row);
+        if (value != "-") values.push_back(std::move(value));
+      }
+      std::sort(values.begin(), values.end());
+      out.push_back(std::to_string(batch->parts[part].numbers[row]));
+      out.insert(out.end(), values.begin(), values.end());
+    }
+  }
+  return out;
 }
 
 std::int64_t check_batch(std::shared_ptr<const locard::Batch> batch) {
@@ -67,7 +129,7 @@ std::int64_t check_batch(std::shared_ptr<const locard::Batch> batch) {
   return rows;
 }
 
-std::int64_t skipped(const locard::Reader& reader) {
+std::int64_t skipped(const locard::Scanner& reader) {
   std::int64_t lines = 0;
   for (const auto& [reason, entry] : reader.skipped()) lines += entry.lines;
   return lines;
@@ -75,7 +137,7 @@ std::int64_t skipped(const locard::Reader& reader) {
 
 // Reads the text in blocks that end with its lines; `cut` is where the first one ends.
 void check_handing_out(std::string_view text, std::size_t cut, const locard::Limits& limits) {
-  locard::Reader reader(limits);
+  locard::Scanner reader(limits, 1);
   std::int64_t handed = 0;
   for (const std::string_view block : {text.substr(0, cut), text.substr(cut)}) {
     reader.read(block);
@@ -109,23 +171,31 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // An exact copy on the heap: reading past the end is then an error that is seen.
   const std::vector<char> copy(data, data + size);
   const std::string_view text(copy.data(), copy.size());
-  const locard::Limits limits{8, 3, 20, false, false, {}, 1024};
-  locard::Reader whole(limits);
+  const locard::Limits limits{8, 3, 20, false, false, {}, 1024, true};
+  locard::Scanner whole(limits, 1);
   whole.read(text);
   const std::int64_t rows = check_batch(whole.take());
   require(rows == whole.records(), "records are counted");
   require(whole.lines() == whole.records() + skipped(whole), "no line is lost");
   require(whole.fields().size() <= limits.most_fields, "fields are bounded");
 
+  // Twice, so that lines have the shape of earlier ones: guessing right must change nothing, and
+  // neither must the form in which values are kept.
+  std::string twice(text);
+  twice.append("\n").append(text).append("\n").append(64, ' ');
+  const auto plainly = everything(twice, false, 1 << 20);
+  require(everything(twice, true, 1 << 20) == plainly, "guessing changes nothing");
+  require(everything(twice, true, 2) == plainly, "neither does how values are kept");
+
   check_templates(text);
   const std::size_t middle = text.find('\n', size / 2);
-  check_handing_out(text, middle == std::string_view::npos ? size : middle + 1, {8, 3, 20, true, true, {}, 2});
+  check_handing_out(text, middle == std::string_view::npos ? size : middle + 1, {8, 3, 20, true, true, {}, 2, true});
 
-  check_handing_out(text, middle == std::string_view::npos ? size : middle + 1, {8, 3, 20, true, false, {"a.b", "n"}, 1});
+  check_handing_out(text, middle == std::string_view::npos ? size : middle + 1, {8, 3, 20, true, false, {"a.b", "n"}, 1, true});
 
   const std::size_t cut = text.find('\n', size / 2);
   if (cut == std::string_view::npos) return 0;
-  locard::Reader halves(limits);
+  locard::Scanner halves(limits, 1);
   halves.read(text.substr(0, cut + 1));
   if (cut % 2) check_batch(halves.take());  // a batch of its own, or both in one
   halves.read(text.substr(cut + 1));

@@ -1,5 +1,7 @@
 # Native code of locard. Missing where the package was installed without a compiler.
 
+from collections.abc import Sequence
+
 # The records of one block. Consumers of Arrow read it: column `_n`, then the fields.
 class Batch:
     # How many records it holds.
@@ -26,12 +28,14 @@ class Templates:
     @property
     def left_out(self) -> int: ...
 
-# Reads newline-delimited JSON block by block; a line that is none costs only itself.
-class Reader:
+# Reads newline-delimited JSON; a line that is none costs only itself.
+class Scanner:
     # `deepest` levels of objects become dotted fields, `most_fields` of them in all. With
     # `hands_out` lines that are not JSON are to be asked for (`text`) and not counted as skipped;
     # with `mines` the templates of messages are counted. Of the fields of `only`, if there are any,
-    # nothing else is kept, and nothing else checked beyond its braces, brackets and quotes.
+    # nothing else is kept, and nothing else checked beyond what finding the end of its line needs.
+    # `few_texts`: fields with more different texts, most of them different, are no codes.
+    # `guesses`: lines are tried against the shapes of earlier ones (off to compare).
     def __init__(
         self,
         *,
@@ -40,25 +44,39 @@ class Reader:
         sample_chars: int,
         hands_out: bool = False,
         mines: bool = False,
-        only: list[str] = [],
+        only: Sequence[str] = [],
+        threads: int = 1,
+        few_texts: int = 1024,
+        guesses: bool = True,
     ) -> None: ...
 
     # Reads a block of whole lines; the last one may lack its newline. An object that follows another
     # on its line counts as a line of its own.
     def read(self, block: bytes) -> None: ...
 
+    # Reads about `most` bytes of a file by all threads, whole lines from `offset` to `end` at most.
+    # Gives the offset of what was not read, and whether it was left because the next block may be
+    # wrapped (`words` stand in such lines) or no JSON. Raises OSError.
+    def scan(
+        self, file: int, offset: int, end: int, most: int, words: Sequence[str]
+    ) -> tuple[int, bool]: ...
+
     # How many values, and lines to be handed out, have come since the last `take`.
     @property
     def pending(self) -> int: ...
 
-    # The records since the last `take`.
+    # The records since the last `take`, with the columns of `fields`.
     def take(self) -> Batch: ...
 
     # The lines of the last batch that are not JSON: columns `_n` and `line`.
     def text(self) -> Batch: ...
 
-    # As `Templates.found`, of the fields that hold messages.
+    # As `Templates.found` and `Templates.groups`, of the fields that hold messages.
     def templates(self) -> list[tuple[str, int, str]]: ...
+    def template_groups(self) -> list[int]: ...
+
+    # The texts of a field that is kept as codes; code 1 is the first.
+    def dictionary(self, field: int) -> list[str]: ...
 
     # Lines so far, the skipped ones too.
     @property
@@ -68,13 +86,18 @@ class Reader:
     @property
     def records(self) -> int: ...
 
+    # Lines that had the shape of an earlier one.
+    @property
+    def guessed(self) -> int: ...
+
     # Reason, number of lines, and the first such line, for the lines that were skipped.
     @property
     def skipped(self) -> list[tuple[str, int, str]]: ...
 
-    # Dotted name and column of each field so far, in the order of discovery.
+    # Dotted name, column, kind, how it is written (see `locard.logs.stored`), whether a column of
+    # skeletons is beside it, and the size of its dictionary; as of the last `take`.
     @property
-    def fields(self) -> list[tuple[str, str]]: ...
+    def fields(self) -> list[tuple[str, str, str, str, bool, int]]: ...
 
     # How many fields there were beyond `most_fields`.
     @property

@@ -110,7 +110,6 @@ def right(loaded):
 def test_each_file_is_read_right_or_the_loss_is_said(tmp_path, engine, name):
     data, _, expected_right, skipped = FILES[name]
     db = table.connect(1)
-    db.execute("CREATE TABLE raw (_n BIGINT)")
     loaded = table.Table(db, engine)
     make = native_engine.NativeEngine if engine == "native" else duckdb_engine.DuckdbEngine
     reader = make(loaded)
@@ -173,7 +172,6 @@ TEXT = (
 def add(engine, *blocks, asked=False):
     """The table of blocks, and the text that was handed out."""
     db = table.connect(1)
-    db.execute("CREATE TABLE raw (_n BIGINT)")
     loaded = table.Table(db, engine)
     make = native_engine.NativeEngine if engine == "native" else duckdb_engine.DuckdbEngine
     handed = []

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.skipif(
 
 def engine(*blocks, only=(), threads=1):
     db = table.connect(threads)
-    db.execute("CREATE TABLE raw (_n BIGINT)")
     reader = native_engine.NativeEngine(table.Table(db, "native"), only=only)
     for block in blocks:
         reader.add(block)
@@ -68,11 +67,12 @@ def test_only_the_wanted_fields_are_read():
 def test_an_insert_that_fails_is_raised_and_the_next_one_works(monkeypatch):
     monkeypatch.setattr(native_engine, "_MOST_VALUES", 1)  # each block is a batch
     db = table.connect(2)
-    db.execute("CREATE TABLE raw (_n INTEGER CHECK (_n <> 1))")
     reader = native_engine.NativeEngine(table.Table(db, "native"))
+    db.execute("DROP VIEW raw; DROP VIEW raw_kept; DROP TABLE cells")
+    db.execute("CREATE TABLE cells (_n INTEGER CHECK (_n <> 1))")
     reader.add(b'{"a":1}\n{"a":2}\n')
     with pytest.raises(duckdb.ConstraintException):
         reader.add(b'{"a":3}\n')
     reader.add(b'{"a":4}\n')
     reader.finish()
-    assert db.execute("SELECT count(*) FROM raw").fetchone() == (1,)
+    assert db.execute("SELECT count(*) FROM cells").fetchone() == (1,)

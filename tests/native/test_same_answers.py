@@ -146,7 +146,6 @@ def test_the_same_lines_are_handed_out(seed):
     found = []
     for make in (native_engine.NativeEngine, duckdb_engine.DuckdbEngine):
         db = table.connect(1)
-        db.execute("CREATE TABLE raw (_n BIGINT)")
         loaded, text = table.Table(db, ""), []
         engine = make(
             loaded,

@@ -101,7 +101,6 @@ def test_hostile_messages():
 
 def engine(*blocks, only=(), threads=1):
     db = table.connect(threads)
-    db.execute("CREATE TABLE raw (_n BIGINT)")
     reader = native_engine.NativeEngine(table.Table(db, "native"), only=only)
     for block in blocks:
         reader.add(block)

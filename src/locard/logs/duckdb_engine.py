@@ -160,12 +160,14 @@ class DuckdbEngine:
 
     def flush(self) -> None:
         """Every block is in the table at once."""
+        self.table.show()
 
     def finish(self) -> None:
         """Give the table what was counted."""
         self.table.skipped = self.tally.skipped()
         self.table.fields_left_out = len(self.left_out)
         self.table.db.execute("DROP TABLE IF EXISTS lines")
+        self.table.show()
 
     def _hand_out(self, on_text: OnText) -> None:
         """Give the lines that are not JSON to whoever reads text."""
@@ -208,8 +210,7 @@ class DuckdbEngine:
                 self.left_out.add(name)
                 return None
             column = f"c{len(self.table.columns)}"
-            self.table.db.execute(f"ALTER TABLE raw ADD COLUMN {column} VARCHAR")
-            self.table.columns[name] = column
+            self.table.columns[name] = self.table.text_column(column)
         return self.table.columns[name]
 
     def _discover(self, prefix: str, pointer: str, depth: int) -> None:
@@ -262,7 +263,7 @@ class DuckdbEngine:
         picks = "".join(f", coalesce({', '.join(v)}) AS {c}" for c, v in values.items())
         pointers = "[" + ", ".join(map(literal, self.places)) + "]::VARCHAR[]"
         self.table.db.execute(
-            f"""INSERT INTO raw BY NAME
+            f"""INSERT INTO texts BY NAME
             SELECT i + {self.table.lines} AS _n{picks}
             FROM (SELECT i, json, prefix, json_extract_string(json, {pointers}) AS v
                   FROM lines WHERE json IS NOT NULL)"""  # noqa: S608 - quoted

@@ -33,31 +33,36 @@ class ErrorTest:
     fields: frozenset[str] = frozenset()
 
 
-def found(roles: Roles, fields: Sequence[FieldProfile]) -> ErrorTest:
+def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTest:
     """By status and level; without both by the first exception or error field."""
     tests, words = [], []
     if roles.status:
-        tests.append(
-            f"coalesce(TRY_CAST({roles.status.column} AS DOUBLE) >= {_SERVER_ERROR}, false)"
-        )
+        column = roles.status.column
+        number = table.number(column) or f"TRY_CAST({column} AS DOUBLE)"
+        tests.append(table.lifted(column, f"coalesce({number} >= {_SERVER_ERROR}, false)"))
         words.append(f"{roles.status.name} >= {_SERVER_ERROR}")
     if roles.level:
         listed = ", ".join(literal(w) for w in ERROR_WORDS)
         column = roles.level.column
         if any(v.isdigit() for v in roles.level.values):
-            tests.append(f"coalesce(TRY_CAST({column} AS DOUBLE) >= {PINO_ERROR}, false)")
-        tests.append(f"coalesce(lower({column}) IN ({listed}), false)")
+            test = f"coalesce(TRY_CAST({column} AS DOUBLE) >= {PINO_ERROR}, false)"
+            tests.append(table.lifted(column, test))
+        tests.append(table.lifted(column, f"coalesce(lower({column}) IN ({listed}), false)"))
         words.append(f"{roles.level.name} is error or worse")
     if not tests:
         for item in fields:
             plain = item.name.lower().replace("_", "").rpartition(".")[2]
             if plain in {"error", "err", "exception", "excinfo", "stacktrace"}:
-                tests.append(f"coalesce({item.column} NOT IN ('', 'false', '0'), false)")
+                test = f"coalesce({item.column} NOT IN ('', 'false', '0'), false)"
+                tests.append(table.lifted(item.column, test))
                 words.append(f"{item.name} is set")
                 break
     if not tests:
         return ErrorTest("false", "no field of this log says what an error is")
-    return ErrorTest("(" + " OR ".join(tests) + ")", " or ".join(words))
+    # A lifted test of a field that a record lacks is null.
+    return ErrorTest(
+        "(" + " OR ".join(f"coalesce({t}, false)" for t in tests) + ")", " or ".join(words)
+    )
 
 
 def asked(text: str, table: Table, tz: tzinfo | None = None) -> ErrorTest:

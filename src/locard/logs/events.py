@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.logs import endpoints, error_test
-from locard.logs.roles import UNIT_MS, Roles
+from locard.logs.amounts import UNIT_MS, duration_sql
+from locard.logs.clock import epoch_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locard.logs.error_test import ErrorTest
     from locard.logs.profile import FieldProfile
+    from locard.logs.roles import Roles
     from locard.logs.table import Table
 
 MOST_GROUPS = 24
@@ -53,18 +55,19 @@ def build(
     errors: ErrorTest | None = None,
 ) -> Events:
     """Make `ev` from `raw`; `errors` says what an error is where it shall not be found."""
-    error = errors or error_test.found(roles, fields)
+    error = errors or error_test.found(roles, fields, table)
     may_group = [f for f in group_fields(fields, roles) if f.name not in error.fields]
     groups = {f.name: f"g{i}" for i, f in enumerate(may_group)}
-    duration = _duration(roles)
+    duration = _duration(roles, table)
     begins = bool(roles.time and roles.duration and not roles.time_format.marks_start)
-    time = _time(roles)
+    time = _time(roles, table)
     columns = {f.name: f.column for f in fields}
     table.db.execute("DROP TABLE IF EXISTS cmp; DROP TABLE IF EXISTS ev")  # of an earlier answer
     plain = {g: columns[n] for n, g in groups.items() if roles.role_of(n) != "endpoint"}
     for group, column in plain.items():
         _make_enum(table, group, "raw", column)
-    # No join in this query: straight from the table, DuckDB casts each different text once.
+    # No join in this query: straight from the table, each different text is cast once.
+    casts = {g: table.lifted(c, f"TRY_CAST({c} AS enum_{g})") for g, c in plain.items()}
     table.db.execute(
         f"""
         CREATE OR REPLACE TABLE ev AS
@@ -72,9 +75,9 @@ def build(
                {_request(roles)} AS request, err, err AS bad, dur
                {"".join(", " + g for g in plain)}
         FROM (SELECT _n, {time} AS t_end, coalesce({error.sql}, false) AS err, {duration} AS dur,
-                     {_text(roles.trace_id)} AS trace, {_text(roles.status)} AS st
-                     {"".join(f", TRY_CAST({c} AS enum_{g}) AS {g}" for g, c in plain.items())}
-              FROM raw)""",  # noqa: S608 - columns are ours
+                     {_there(roles.trace_id, table)} AS traced, {_there(roles.status, table)} AS has_status
+                     {"".join(f", {cast} AS {g}" for g, cast in casts.items())}
+              FROM raw_kept)""",  # noqa: S608 - columns are ours
         error.parameters,
     )
     if roles.endpoint and roles.endpoint.name in groups:
@@ -124,32 +127,35 @@ def _unbounded(item: FieldProfile) -> bool:
     return item.distinct > _MOST_NUMBERS and numbers > len(item.values) / 2
 
 
-def _text(item: FieldProfile | None) -> str:
-    return item.column if item else "CAST(NULL AS VARCHAR)"
+def _there(item: FieldProfile | None, table: Table) -> str:
+    """SQL of whether a record has it."""
+    if item is None:
+        return "false"
+    kept = table.kept(item.column)
+    if kept is None:
+        return f"{item.column} IS NOT NULL"
+    return f"{item.column}_kept > 0" if kept.kind == "codes" else f"{item.column}_kept IS NOT NULL"
 
 
-def _time(roles: Roles) -> str:
+def _time(roles: Roles, table: Table) -> str:
     if roles.time is None:
         return "CAST(NULL AS DOUBLE)"
     column, written = roles.time.column, roles.time_format
-    if written.kind == "epoch":
-        return f"TRY_CAST({column} AS DOUBLE) * {written.scale!r}"
-    if written.kind == "clf":
-        return f"epoch(try_strptime({column}, '%d/%b/%Y:%H:%M:%S %z'))"
-    return f"epoch(TRY_CAST(replace({column}, ',', '.') AS TIMESTAMP))"
+    number = table.number(column)
+    if number is not None:
+        return number if written.kind == "iso" else f"{number} * {written.scale!r}"
+    return table.lifted(column, epoch_sql(column, written))
 
 
-def _duration(roles: Roles) -> str:
+def _duration(roles: Roles, table: Table) -> str:
     if roles.duration is None:
         return "CAST(NULL AS DOUBLE)"
-    column = roles.duration.column
-    if roles.duration_unit == "written":
-        number = f"TRY_CAST(regexp_extract({column}, '^[0-9.]+') AS DOUBLE)"
-        unit = f"regexp_extract({column}, '[a-zµ]+$')"
-        scale = f"CASE {unit} WHEN 'ns' THEN 1e-6 WHEN 'us' THEN 1e-3 WHEN 'µs' THEN 1e-3 WHEN 'ms' THEN 1 WHEN 's' THEN 1e3 WHEN 'm' THEN 6e4 END"
-        value = f"{number} * {scale}"
+    column, unit = roles.duration.column, roles.duration_unit
+    number = table.number(column)
+    if number is not None and unit != "written":
+        value = f"{number} * {UNIT_MS[unit]!r}"
     else:
-        value = f"TRY_CAST({column} AS DOUBLE) * {UNIT_MS[roles.duration_unit]!r}"
+        value = table.lifted(column, duration_sql(column, unit))
     return f"CASE WHEN isfinite({value}) AND {value} >= 0 THEN {value} END"
 
 
@@ -160,21 +166,26 @@ def _request(roles: Roles) -> str:
     """
     has = [
         h
-        for h, there in (("st IS NOT NULL", roles.status), ("dur IS NOT NULL", roles.duration))
+        for h, there in (("has_status", roles.status), ("dur IS NOT NULL", roles.duration))
         if there
     ]
     if not has:
         return "true"
-    return "(" + " OR ".join([*has, "(err AND trace IS NULL)"]) + ")"
+    return "(" + " OR ".join([*has, "(err AND NOT traced)"]) + ")"
 
 
 def _make_enum(table: Table, group: str, source: str, column: str) -> None:
     """A type for the values of a group: a byte or two a record instead of the text."""
+    value, relation, there = column, source, f"{column} IS NOT NULL"
+    kept = table.kept(column)
+    if kept is not None and kept.kind == "codes":  # the few texts are looked up after the counting
+        value, relation, there = f"{column}_kept", "raw_kept", f"{column}_kept > 0"
+    counted = f"SELECT {value} AS v, count(*) AS n FROM {relation} WHERE {there} GROUP BY v"  # noqa: S608 - names are ours
+    if value != column and kept is not None:
+        counted = f"SELECT getvariable('{kept.dictionary}')[v] AS v, n FROM ({counted})"  # noqa: S608 - names are ours
     table.db.execute(f"""
         CREATE OR REPLACE TYPE enum_{group} AS ENUM (
-          SELECT v FROM (SELECT {column} AS v, count(*) AS n FROM {source}
-                         WHERE {column} IS NOT NULL GROUP BY v ORDER BY n DESC, v
-                         LIMIT {_MOST_VALUES}) ORDER BY v)""")  # noqa: S608 - names are ours
+          SELECT v FROM ({counted} ORDER BY n DESC, v LIMIT {_MOST_VALUES}) ORDER BY v)""")  # noqa: S608 - names are ours
 
 
 def _add_endpoint(table: Table, group: str, column: str) -> None:

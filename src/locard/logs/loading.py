@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from locard.logs import native_engine, reading
 from locard.logs.duckdb_engine import BLANK, DuckdbEngine
-from locard.logs.memory import cap_mb
+from locard.logs.memory import SPILLING_MB, cap_mb
 from locard.logs.table import Table, connect
 from locard.logs.text_lines import TextLines
 from locard.logs.unwrap import Unwrapper, looks_wrapped
@@ -63,20 +63,23 @@ def load(
     budget_s: float,
     threads: int,
     engine: str | None = None,
+    *,
     first_look: Callable[[Table], None] | None = None,
+    spill: str = "",
 ) -> Table:
     """The records that the source gives within the budget and the memory cap.
+
+    What does not fit into the memory goes into the folder `spill`; without one it is left out.
 
     `engine` is native or duckdb; None takes the native one where it is there. `first_look` is shown
     the table of a pipe that goes on, half a second after its beginning.
     """
     import duckdb  # noqa: PLC0415 - see table.connect
 
-    memory_mb = cap_mb()
-    db = connect(threads, memory_mb)
-    db.execute("CREATE TABLE raw (_n BIGINT)")
+    memory_mb = SPILLING_MB if spill else cap_mb()
+    db = connect(threads, memory_mb, spill)
     table = Table(db, engine or ("native" if native_engine.available() else "duckdb"))
-    table.memory_mb = memory_mb
+    table.memory_mb, table.spills = memory_mb, bool(spill)
     text = TextLines(table, source.modified)
     wrapping = Unwrapper(table, text)
     reader: Engine = (
@@ -89,9 +92,10 @@ def load(
         look = _FirstLook(table, reader, first_look)
         source.on_idle = look.perhaps
     looked = 0
-    for block in _gathered(source.blocks(budget_s)):
+    for block in _blocks(source, reader, budget_s):
         try:
-            reader.add(wrapping.open(block, table.lines))
+            if block:
+                reader.add(wrapping.open(block, table.lines))
             if look is not None:
                 look.perhaps()
             full = False
@@ -117,25 +121,42 @@ def load(
     return table
 
 
-def _gathered(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The blocks, those of wrapped lines several together.
+def _blocks(source: Source, reader: Engine, budget_s: float) -> Iterator[bytes]:
+    """The blocks that the engine does not read from the file by itself; empty ones in between.
 
-    Taking wrappers off costs a few statements a block, and a line in parts is joined within one.
-    What comes slowly, in small pieces, is not kept waiting.
+    Of wrapped lines several blocks come together: taking wrappers off costs a few statements a
+    block, and a line in parts is joined within one.
     """
-    held: list[bytes] = []
-    size = 0
-    for block in blocks:
-        if not held and (len(block) < reading.BLOCK_BYTES // 2 or not looks_wrapped(block)):
-            yield block
-            continue
-        held.append(block)
-        size += len(block)
-        if size >= _WRAPPED_BYTES:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
+    blocks = source.blocks(budget_s)
+    deadline = time.monotonic() + budget_s
+    while True:
+        if isinstance(reader, native_engine.NativeEngine):
+            yield from _read_by_itself(source, reader, deadline)
+        block = next(blocks, None)
+        if block is None:
+            return
+        held = [block]
+        if len(block) >= reading.BLOCK_BYTES // 2 and looks_wrapped(block):
+            size = len(block)
+            while size < _WRAPPED_BYTES and (more := next(blocks, None)) is not None:
+                held.append(more)
+                size += len(more)
         yield b"".join(held)
+
+
+def _read_by_itself(
+    source: Source, reader: native_engine.NativeEngine, deadline: float
+) -> Iterator[bytes]:
+    """Let the engine read a plain file until it comes to a block that is not for it."""
+    while (place := source.unread()) and not source.stopped and time.monotonic() < deadline:
+        try:
+            reached, odd = reader.scan(source.fd, *place)
+        except OSError:
+            return  # reading it again says what is wrong
+        source.skip(reached - place[0])
+        yield b""
+        if odd or reached == place[0]:
+            return
 
 
 def _forget_blank(table: Table, lines: int) -> None:
@@ -152,6 +173,8 @@ def _is_full(table: Table, *, copied: bool) -> bool:
 
     `copied` says that those of text will be brought to the others, which needs room for both.
     """
+    if table.spills:
+        return False
     share = _MEMORY_SHARE * (_SHARE_IF_COPIED if copied else 1.0)
     if not _over_share(table, share):
         return False

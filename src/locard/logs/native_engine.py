@@ -8,25 +8,27 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from locard.logs.stored import Stored
 from locard.logs.table import (
+    CELLS,
     DEEPEST,
     MOST_FIELDS,
-    RAW,
     SAMPLE_CHARS,
     TEXT_LINES,
     Table,
     Tally,
 )
+from locard.logs.unwrap import wrapping_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from locard._native import Batch, Reader
+    from locard._native import Batch, Scanner
     from locard.logs.table import OnText
 
 
 # A batch costs DuckDB a statement, and memory as long as it waits.
-_MOST_VALUES = 400_000
+_MOST_VALUES = 4_000_000
 _MOST_BYTES = 64 << 20  # of the log; long texts in few values
 _MOST_TEXT_BYTES = 16 << 20  # where lines are handed out: reading text takes several times its size
 
@@ -41,7 +43,7 @@ def available() -> bool:
 
 
 class _Inserts:
-    """Brings batches into `raw`; beside the reading where DuckDB has more than one thread."""
+    """Brings batches into `cells`; beside the reading where DuckDB has more than one thread."""
 
     def __init__(self, table: Table) -> None:
         (threads,) = table.one("SELECT current_setting('threads')")
@@ -60,7 +62,7 @@ class _Inserts:
         self._thread.start()
 
     def wait(self) -> None:
-        """Until the last batch is in `raw`; raises what went wrong with it."""
+        """Until the last batch is in `cells`; raises what went wrong with it."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -77,7 +79,7 @@ class _Inserts:
     def _insert(self, batch: Batch) -> None:
         self._db.register("block", batch)
         try:
-            self._db.execute(f"INSERT INTO {RAW} BY NAME SELECT * FROM block")  # noqa: S608
+            self._db.execute(f"INSERT INTO {CELLS} BY NAME SELECT * FROM block")  # noqa: S608
         finally:
             self._db.unregister("block")
 
@@ -95,48 +97,84 @@ class NativeEngine:
         `only` names the fields that are wanted, where it is not all of them: much faster, and what
         is not wanted is not checked either.
         """
-        from locard._native import Reader  # noqa: PLC0415 - it need not be there
+        from locard._native import Scanner  # noqa: PLC0415 - it need not be there
 
         self.table = table
         self._inserts = _Inserts(table)
         self._on_text = on_text
         self._bytes = 0  # since the last batch
-        self._most_bytes = _MOST_BYTES if on_text is None else _MOST_TEXT_BYTES
-        self._reader: Reader = Reader(
+        (threads,) = table.one("SELECT current_setting('threads')")
+        self._scanner: Scanner = Scanner(
             most_fields=MOST_FIELDS,
             deepest=DEEPEST,
             sample_chars=SAMPLE_CHARS,
             hands_out=on_text is not None,
-            mines=True,
+            mines=not only,
             only=list(only),
+            threads=threads,
         )
 
     def add(self, block: bytes) -> None:
         """Read one block; its records are in the table by the end of `finish`."""
-        self._reader.read(block)
-        self._bytes += len(block)
-        self.table.lines = self._reader.lines
-        self.table.records = self._reader.records
-        if self._reader.pending >= _MOST_VALUES or self._bytes >= self._most_bytes:
+        self._scanner.read(block)
+        self._count(len(block), _MOST_BYTES if self._on_text is None else _MOST_TEXT_BYTES)
+
+    def scan(self, file: int, offset: int, end: int) -> tuple[int, bool]:
+        """Read some of a file by all threads, as `Scanner.scan`; raises OSError."""
+        most = max(_MOST_BYTES - self._bytes, 1)
+        reached, odd = self._scanner.scan(file, offset, end, most, wrapping_words())
+        self._count(reached - offset, _MOST_BYTES)
+        return reached, odd
+
+    def _count(self, size: int, most_bytes: int) -> None:
+        self._bytes += size
+        self.table.lines = self._scanner.lines
+        self.table.records = self._scanner.records
+        if self._scanner.pending >= _MOST_VALUES or self._bytes >= most_bytes:
             self._take()
 
     def flush(self) -> None:
         """Bring what was read so far into the table."""
         self._take()
         self._inserts.wait()
+        self.table.show()
 
     def _take(self) -> None:
         """Hand the records so far to DuckDB."""
         self._bytes = 0
-        batch = self._reader.take()
+        batch = self._scanner.take()
         self._inserts.wait()  # the last batch went in while this one was read
-        for name, column in self._reader.fields[len(self.table.columns) :]:
-            self.table.db.execute(f"ALTER TABLE raw ADD COLUMN {column} VARCHAR")
-            self.table.columns[name] = column
+        self._fit_columns()
         if batch.rows:
             self._inserts.start(batch)
         if self._on_text is not None:
-            self._hand_out(self._reader.text(), self._on_text)
+            self._hand_out(self._scanner.text(), self._on_text)
+
+    def _fit_columns(self) -> None:
+        """Make the columns of `cells` what the scanner keeps now."""
+        table = self.table
+        for i, (name, column, kind, written, is_message, codes) in enumerate(self._scanner.fields):
+            now = Stored(column, kind, written, codes)
+            before = table.stored.get(column)
+            if before == now:
+                continue
+            if before is None:
+                table.db.execute(f"ALTER TABLE cells ADD COLUMN {column} {now.sql_type}")
+                table.columns[name] = column
+                if is_message:
+                    table.db.execute(f"ALTER TABLE cells ADD COLUMN {column}s USMALLINT")
+                    table.messages.add(column)
+            elif before.kind != kind:
+                value = now.from_text(before.text)
+                table.db.execute(
+                    f"ALTER TABLE cells ALTER {column} TYPE {now.sql_type} USING {value}"
+                )
+            if kind == "codes":
+                texts = self._scanner.dictionary(i)
+                table.db.execute(
+                    f"SET VARIABLE {now.dictionary} = $texts::VARCHAR[]", {"texts": texts}
+                )
+            table.stored[column] = now
 
     def _hand_out(self, text: Batch, on_text: OnText) -> None:
         """Give the lines that are not JSON to whoever reads text."""
@@ -154,7 +192,7 @@ class NativeEngine:
 
     def templates(self) -> list[tuple[str, int, str]]:
         """The templates of the messages so far: text, number, one example; most frequent first."""
-        return self._reader.templates()
+        return self._scanner.templates()
 
     def finish(self) -> None:
         """Give the table what was counted."""
@@ -165,9 +203,10 @@ class NativeEngine:
             self._inserts.wait()
         except duckdb.OutOfMemoryException:
             self.table.partial = self.table.cap_reached
-            (self.table.records,) = self.table.one("SELECT count(*) FROM raw")
+            (self.table.records,) = self.table.one("SELECT count(*) FROM cells")
         tally = Tally()
-        for reason, lines, sample in self._reader.skipped:
+        for reason, lines, sample in self._scanner.skipped:
             tally.add(reason, lines, sample)
         self.table.skipped = tally.skipped()
-        self.table.fields_left_out = self._reader.fields_left_out
+        self.table.fields_left_out = self._scanner.fields_left_out
+        self.table.show()

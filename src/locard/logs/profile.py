@@ -33,8 +33,7 @@ def profile(table: Table) -> tuple[FieldProfile, ...]:
     if not table.columns or not table.records:
         return ()
     columns = table.columns
-    picks = ", ".join(f"count({c}), approx_count_distinct({c})" for c in columns.values())
-    counts = table.one(f"SELECT {picks} FROM raw")  # noqa: S608 - columns are ours
+    counts = _counts(table)
     every = max(1, table.records // _SAMPLE_ROWS)
     # Spread by line number, so that the sample is the same for every engine.
     picks = ", ".join(
@@ -44,9 +43,27 @@ def profile(table: Table) -> tuple[FieldProfile, ...]:
     samples = table.one(f"SELECT {picks} FROM raw WHERE _n % {every} = 0")  # noqa: S608 - as above
     found = []
     for i, (name, column) in enumerate(columns.items()):
-        count, distinct = counts[2 * i], counts[2 * i + 1]
+        count, distinct = counts[name]
         if count:
             sample = samples[i] or []
             spread = tuple(sample[:: max(1, len(sample) // _SAMPLE_VALUES)])
             found.append(FieldProfile(name, column, count, distinct, spread))
     return tuple(sorted(found, key=lambda f: f.name))
+
+
+def _counts(table: Table) -> dict[str, tuple[int, int]]:
+    """How many records have each field, and about how many different values there are."""
+    picks, known = [], {}
+    for name, column in table.columns.items():
+        kept = table.kept(column)
+        if kept is not None and kept.kind == "codes":
+            picks.append(f"count_if({column}_kept > 0), 0")
+            known[name] = kept.codes
+        else:
+            seen = f"{column}_kept" if kept is not None else column
+            picks.append(f"count({seen}), approx_count_distinct({seen})")
+    found = table.one(f"SELECT {', '.join(picks)} FROM raw_kept")  # noqa: S608 - columns are ours
+    return {
+        name: (found[2 * i], known.get(name, found[2 * i + 1]))
+        for i, name in enumerate(table.columns)
+    }

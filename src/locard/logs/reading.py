@@ -111,6 +111,24 @@ class Source:
             yield bytes(self._tail)
             self._tail.clear()
 
+    def unread(self) -> tuple[int, int] | None:
+        """Where the next line of a plain file begins and where the file ends, for who reads by itself.
+
+        What was read beyond the last whole line is given back. None where there is no such place.
+        """
+        if self.size is None or type(self) is not Source or self._in_long:
+            return None
+        here = os.lseek(self.fd, -len(self._tail), os.SEEK_CUR)
+        self.bytes_read -= len(self._tail)
+        self._tail.clear()
+        return here, here + self.size - self.bytes_read
+
+    def skip(self, size: int) -> None:
+        """Whole lines were read elsewhere, beginning where `unread` said."""
+        os.lseek(self.fd, size, os.SEEK_CUR)
+        self.bytes_read += size
+        self._cut = self._cut or size > 0
+
     def _next_chunk(self, deadline: float) -> bytes:
         if self._unpacking is not None:
             return self._unpack(self._unpacking, deadline)

@@ -55,15 +55,20 @@ class SideTable:
     def append_to_raw(self) -> None:
         """Its rows become records of `raw`."""
         if self.rows and not self.table.records and not self.table.columns:
-            self.table.db.execute(f"DROP TABLE raw; ALTER TABLE {self.name} RENAME TO raw")
+            self.table.db.execute(f"DROP TABLE texts; ALTER TABLE {self.name} RENAME TO texts")
             self.table.columns.update(self.columns)
+            self.table.text_columns.update(self.columns.values())
             self.table.records = self.rows
             self.table.fields_left_out += len(self.left_out)
+            self.table.show()
             return
         if self.rows:
-            picks = "".join(f", {c} AS {self._raw_column(n)}" for n, c in self._kept())
+            picks = "".join(
+                f", {c} AS {self.table.text_column(add_field(self.table, n))}"
+                for n, c in self._kept()
+            )
             self.table.db.execute(
-                f"INSERT INTO raw BY NAME SELECT _n{picks} FROM {self.name}"  # noqa: S608 - ours
+                f"INSERT INTO texts BY NAME SELECT _n{picks} FROM {self.name}"  # noqa: S608 - ours
             )
             self.table.records += self.rows
         self._drop()
@@ -71,11 +76,12 @@ class SideTable:
     def fill_raw(self) -> None:
         """Its fields fill those that the records of the same lines lack."""
         if self.rows and self.columns:
-            targets = [(self._raw_column(n), c) for n, c in self._kept()]
+            targets = [(add_field(self.table, n), c) for n, c in self._kept()]
             sets = ", ".join(f"{raw} = coalesce(raw.{raw}, s.{c})" for raw, c in targets)
-            self.table.db.execute(
-                f"UPDATE raw SET {sets} FROM {self.name} s WHERE raw._n = s._n"  # noqa: S608 - ours
-            )
+            for part in self.table.writable([raw for raw, _ in targets]):
+                self.table.db.execute(
+                    f"UPDATE {part} AS raw SET {sets} FROM {self.name} s WHERE raw._n = s._n"  # noqa: S608 - ours
+                )
         self._drop()
 
     def _kept(self) -> list[tuple[str, str]]:
@@ -84,18 +90,14 @@ class SideTable:
         self.left_out.update(new[max(room, 0) :])
         return [(n, c) for n, c in self.columns.items() if n not in self.left_out]
 
-    def _raw_column(self, name: str) -> str:
-        return add_field(self.table, name)
-
     def _drop(self) -> None:
         self.table.fields_left_out += len(self.left_out)
         self.table.db.execute(f"DROP TABLE {self.name}")
+        self.table.show()
 
 
 def add_field(table: Table, name: str) -> str:
     """The column of a field in `raw`; made where there is none. Only when the engine has ended."""
     if name not in table.columns:
-        column = f"x{len(table.columns)}"
-        table.db.execute(f"ALTER TABLE raw ADD COLUMN {column} VARCHAR")
-        table.columns[name] = column
+        table.columns[name] = f"x{len(table.columns)}"
     return table.columns[name]

@@ -1,21 +1,28 @@
 """The records of a log as a table, whichever engine has read them.
 
-One row a record, one text column a field (nested fields dotted: `http.status`); numbers keep their
-text and are cast where they are used, so "503" and 503 are the same. One column is locard's own:
-`_n`, the number of the line in the source, so that order is never lost; an object that shares a line
-with others counts as a line of its own.
+`raw` has one row a record and one text column a field (nested fields dotted: `http.status`); numbers
+keep their text, so "503" and 503 are the same. One column is locard's own: `_n`, the number of the
+line in the source, so that order is never lost; an object that shares a line with others counts as a
+line of its own.
+
+`raw` is a view over two tables: `cells`, which the native scanner fills with numbers, times and codes
+(see `stored`), and `texts`, where every field is text. What reads millions of values asks `number` and
+`lifted` for an expression that need not look at each text; those read the view `raw_kept`, where the
+values stand beside their texts as they are kept (`c5_kept`, and `c5s`: the number of a message's
+skeleton + 1).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.logs.memory import LEAST_MB
+from locard.logs.stored import Stored
 from locard.model.facts import Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import duckdb
 
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
 MOST_FIELDS = 256
 DEEPEST = 4  # levels of objects that become fields
 SAMPLE_CHARS = 200
-RAW = "t.main.raw"  # as other connections to the same database name it
+CELLS = "t.main.cells"  # as other connections to the same database name it
 
 # Lines that are not JSON, as engines hand them out: a table `text_lines` (`_n` BIGINT as in `raw`,
 # `line` VARCHAR with its leading white space) that is there while the callback runs, and no longer.
@@ -52,11 +59,17 @@ class Tally:
 
 @dataclass(slots=True)
 class Table:
-    """The table `raw` in a private in-memory database. `columns` maps a field to its column."""
+    """The relation `raw` in a private in-memory database. `columns` maps a field to its column.
+
+    `stored` says how `cells` keeps its columns; all others of `raw` are in `texts`.
+    """
 
     db: duckdb.DuckDBPyConnection
     engine: str
     columns: dict[str, str] = field(default_factory=dict)
+    stored: dict[str, Stored] = field(default_factory=dict)
+    messages: set[str] = field(default_factory=set)  # columns with the skeletons of messages beside
+    text_columns: set[str] = field(default_factory=set)  # of `texts`
     lines: int = 0
     records: int = 0
     skipped: tuple[Skipped, ...] = ()
@@ -64,6 +77,13 @@ class Table:
     fields_left_out: int = 0
     given: dict[str, str] = field(default_factory=dict)  # role to field, as the user said
     memory_mb: int = LEAST_MB
+    spills: bool = False  # what does not fit into the memory goes to a file
+    _lifted: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the relations, empty."""
+        self.db.execute("CREATE TABLE cells (_n BIGINT); CREATE TABLE texts (_n BIGINT)")
+        self.show()
 
     @property
     def cap_reached(self) -> str:
@@ -82,26 +102,118 @@ class Table:
         """The only row of one query."""
         return self.rows(sql, parameters)[0]
 
+    def show(self) -> None:
+        """Make the views anew: after columns have come or changed their kind."""
+        self._lifted.clear()
+        names = [*self.columns.values()]
+        kept = [c for c in self.stored if c in names]
+        beside = [*(f"{c}_kept" for c in kept), *(f"{c}s" for c in sorted(self.messages))]
+        none = "NULL::VARCHAR"
+        picks = [
+            "_n",
+            *(f"{self.stored[c].text if c in kept else none} AS {c}" for c in names),
+            *(f"{c} AS {c}_kept" for c in kept),
+            *beside[len(kept) :],
+        ]
+        view = f"SELECT {', '.join(picks)} FROM cells"  # noqa: S608 - columns are ours
+        if self.text_columns or not self.stored:
+            picks = [
+                "_n",
+                *(f"{c if c in self.text_columns else none} AS {c}" for c in names),
+                *(f"NULL AS {c}" for c in beside),
+            ]
+            view += f" UNION ALL SELECT {', '.join(picks)} FROM texts"  # noqa: S608 - as above
+        self.db.execute(f"CREATE OR REPLACE VIEW raw_kept AS {view}")
+        listed = ", ".join(["_n", *names])
+        self.db.execute(f"CREATE OR REPLACE VIEW raw AS SELECT {listed} FROM raw_kept")  # noqa: S608 - as above
+
+    def text_column(self, column: str) -> str:
+        """A column of `texts`, made if it is not there yet."""
+        if column not in self.text_columns:
+            self.db.execute(f"ALTER TABLE texts ADD COLUMN {column} VARCHAR")
+            self.text_columns.add(column)
+        return column
+
+    def writable(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """Columns of `raw` as text columns of the tables that it shows, which are given back.
+
+        To fill fields of records that are there already: `UPDATE` each of the tables.
+        """
+        kept = bool(self.one("SELECT count(*) FROM cells")[0])
+        for column in columns:
+            self.text_column(column)
+            known = self.stored.get(column)
+            if not kept or (known is not None and known.kind == "texts"):
+                continue
+            if known is None:
+                self.db.execute(f"ALTER TABLE cells ADD COLUMN {column} VARCHAR")
+            else:
+                self.db.execute(f"ALTER TABLE cells ALTER {column} TYPE VARCHAR USING {known.text}")
+            self.stored[column] = Stored(column)
+        return ("cells", "texts") if kept else ("texts",)
+
+    def kept(self, column: str) -> Stored | None:
+        """How a column is kept, if all of its values are kept so."""
+        found = self.stored.get(column)
+        return found if found is not None and not self.has_texts else None
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether there are records whose fields are all text."""
+        return bool(self.text_columns) and bool(self.one("SELECT count(*) FROM texts")[0])
+
+    def number(self, column: str) -> str | None:
+        """SQL over `raw_kept` of a column's values as DOUBLE (of times: Unix time in s), if that is cheap.
+
+        None where each text has to be read, and where the column is none of `raw` but an expression.
+        """
+        found = self.kept(column)
+        if found is None or found.number is None:
+            return None
+        return replace(found, column=f"{column}_kept").number
+
+    def lifted(self, column: str, sql: str) -> str:
+        """The same as `sql`, which reads the text column `column` and no other, over `raw_kept`.
+
+        Where the column has few different texts, each is looked at once and not in every row.
+        """
+        found = self.kept(column)
+        if found is None or found.kind != "codes":
+            return sql
+        if (column, sql) not in self._lifted:
+            name = f"lifted_{len(self._lifted)}"
+            self.db.execute(
+                f"SET VARIABLE {name} = (SELECT list({sql} ORDER BY i) FROM (SELECT unnest(l) AS {column}, "  # noqa: S608 - columns are ours
+                f"unnest(range(len(l))) AS i FROM (SELECT getvariable('{found.dictionary}') AS l)))"
+            )
+            self._lifted[column, sql] = f"getvariable('{name}')[{column}_kept]"
+        return self._lifted[column, sql]
+
     def keep_newer_half(self) -> None:
         """Make room for questions: the older half of the records goes, and that is said."""
         self.db.execute("DROP TABLE IF EXISTS ev; DROP TABLE IF EXISTS cmp")
-        self.db.execute("DELETE FROM raw WHERE _n < (SELECT (min(_n) + max(_n)) / 2 FROM raw)")
+        (middle,) = self.one("SELECT (min(_n) + max(_n)) / 2 FROM raw")
+        for name in ("cells", "texts"):
+            self.db.execute(f"DELETE FROM {name} WHERE _n < ?", [middle])  # noqa: S608 - our names
         self.db.execute("CHECKPOINT")
         (self.records,) = self.one("SELECT count(*) FROM raw")
         self.partial = f"{self.cap_reached}: of what was read only the newer part was judged"
 
 
-def connect(threads: int, memory_mb: int = LEAST_MB) -> duckdb.DuckDBPyConnection:
-    """A private in-memory DuckDB that reads no files, loads nothing and cannot be told to."""
+def connect(threads: int, memory_mb: int = LEAST_MB, spill: str = "") -> duckdb.DuckDBPyConnection:
+    """A private in-memory DuckDB that reads no files, loads nothing and cannot be told to.
+
+    What does not fit into the memory goes into the folder `spill`, below locard's own state; without
+    one it does not fit.
+    """
     import duckdb  # noqa: PLC0415 - a tenth of a second that --help must not pay
 
-    # No temporary directory: locard writes nowhere but into its own state directory.
     db = duckdb.connect(
         ":memory:",
         config={
             "threads": threads,
             "memory_limit": f"{memory_mb}MB",
-            "temp_directory": "",
+            "temp_directory": spill,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "preserve_insertion_order": False,

@@ -211,6 +211,10 @@ class TextLines:
         db = self.table.db
         if not self.table.one("SELECT count(*) FROM unread WHERE strong")[0]:
             return 0
+        # The few lines that are asked about, instead of all of them.
+        db.execute("""
+            CREATE TEMP TABLE before AS
+            SELECT _n FROM raw WHERE _n IN (SELECT n - 1 FROM unread)""")
         db.execute(f"""
             CREATE TEMP TABLE runs AS
             SELECT min(n) AS first, count(*) AS lines,
@@ -220,26 +224,40 @@ class TextLines:
             FROM (SELECT *, sum(CASE WHEN gap THEN 1 ELSE 0 END) OVER (ORDER BY n) AS run FROM (
               -- A blank line in between, as Go leaves one, ends no trace; a record does.
               SELECT *, coalesce(n - lag(n) OVER w > 2 OR (n - lag(n) OVER w = 2
-                                 AND n - 1 IN (SELECT _n FROM raw)), true) AS gap
+                                 AND n - 1 IN (FROM before)), true) AS gap
               FROM unread WINDOW w AS (ORDER BY n)))
             GROUP BY run HAVING bool_or(strong)""")  # noqa: S608 - our own words
         db.execute("""
             CREATE TEMP TABLE owned AS SELECT first, text FROM runs
-            WHERE NOT begins AND first - 1 IN (SELECT _n FROM raw)""")
+            WHERE NOT begins AND first - 1 IN (FROM before);
+            DROP TABLE before""")
         stack = add_field(self.table, "exception")
-        db.execute(f"""
-            UPDATE raw SET {stack} = coalesce(raw.{stack} || chr(10), '') || owned.text
-            FROM owned WHERE _n = first - 1""")  # noqa: S608 - columns are ours
-        level, message = add_field(self.table, "level"), add_field(self.table, "message")
-        (alone,) = self.table.one(f"""
-            INSERT INTO raw BY NAME
-            SELECT first AS _n, 'error' AS {level}, text AS {stack},
-                   CASE WHEN head LIKE 'Traceback%' THEN tail ELSE head END AS {message}
-            FROM runs WHERE first NOT IN (SELECT first FROM owned)""")  # noqa: S608 - as above
+        if self.table.one("SELECT count(*) FROM owned")[0]:
+            for part in self.table.writable([stack]):
+                db.execute(f"""
+                    UPDATE {part} AS raw SET {stack} = coalesce(raw.{stack} || chr(10), '') || owned.text
+                    FROM owned WHERE raw._n = first - 1""")  # noqa: S608 - columns are ours
+        alone = self._add_alone(stack)
         self.table.records += alone
         (joined,) = self.table.one("SELECT coalesce(sum(lines), 0)::BIGINT FROM runs")
         db.execute("DROP TABLE runs; DROP TABLE owned")
+        self.table.show()
         return int(joined)
+
+    def _add_alone(self, stack: str) -> int:
+        """Stack traces that belong to no record become records; how many there were."""
+        alone = "runs WHERE first NOT IN (SELECT first FROM owned)"
+        (count,) = self.table.one(f"SELECT count(*) FROM {alone}")  # noqa: S608 - our own names
+        if count:
+            level, message = add_field(self.table, "level"), add_field(self.table, "message")
+            for column in (level, message, stack):
+                self.table.text_column(column)
+            self.table.db.execute(f"""
+                INSERT INTO texts BY NAME
+                SELECT first AS _n, 'error' AS {level}, text AS {stack},
+                       CASE WHEN head LIKE 'Traceback%' THEN tail ELSE head END AS {message}
+                FROM {alone}""")  # noqa: S608 - columns are ours
+        return int(count)
 
 
 def _level(value: str, form: TextFormat) -> str:

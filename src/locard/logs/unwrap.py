@@ -6,6 +6,7 @@ lines stays the same, but for formats that hold many records a line.
 
 from __future__ import annotations
 
+import functools
 import re
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -179,8 +180,13 @@ def _is_wrapped(line: bytes) -> bool:
         if any(w.pattern and re.match(w.pattern, text) for _, w in wrappers()):
             return True
         return b"{" in line and line.rstrip().endswith(b"}")
-    words = [w.word for _, w in wrappers() if w.word] + [e.word for _, e in expanders()]
-    return any(word.encode() in line for word in words)
+    return any(word.encode() in line for word in wrapping_words())
+
+
+@functools.cache
+def wrapping_words() -> tuple[str, ...]:
+    """What stands in JSON lines that hold other lines or records."""
+    return (*(w.word for _, w in wrappers() if w.word), *(e.word for _, e in expanders()))
 
 
 def _fits(wrapper: Wrapper) -> str:

@@ -1,4 +1,4 @@
-// The keys that a reader has met, as a tree.
+// The keys that a lane has met, as a tree.
 #pragma once
 
 #include <cstdint>
@@ -9,18 +9,17 @@
 #include <string_view>
 #include <vector>
 
-#include "reader.h"
-
 namespace locard {
 
 // A key at one place in the records; children in the order in which they were met.
-struct Reader::Node {
+struct Node {
   std::string key;
   std::string name;  // dotted
   bool root = true;
   std::int32_t field = kUnknown;
   bool wanted = true;  // it or something below it
   std::uint64_t seen = 0;  // the last try that had this key at the top
+  std::uint64_t learned = 0;  // the last layout that was learned with it
   std::uint32_t top = 0;   // and its number there
   std::size_t hint = 0;  // where the next key is likely to be
   std::vector<std::unique_ptr<Node>> children;

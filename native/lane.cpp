@@ -1,0 +1,499 @@
+#include "lane.h"
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+
+#include "json_text.h"
+#include "node.h"
+#include "simdjson.h"
+#include "text.h"
+
+namespace locard {
+
+namespace ondemand = simdjson::ondemand;
+
+namespace {
+
+constexpr const char* kBlank = "blank";
+constexpr const char* kNotJson = "not a JSON object";
+constexpr const char* kBroken = "broken JSON";
+
+constexpr std::uint32_t kNoTopKey = 0xFFFFFFFF;  // of what stands outside the object
+
+// Keys that are no field yet are remembered so many times over the limit of fields, and no
+// further: a log may have a new key in every line.
+constexpr std::size_t kNodesPerField = 16;
+constexpr std::size_t kMostLeftOut = 100'000;
+
+constexpr std::size_t kMostLayouts = 24;
+constexpr std::size_t kMostTries = 6;  // a line that fits none of them costs as many tries
+constexpr std::uint32_t kLearnEvery = 64;  // lines without a layout, once there are many
+constexpr std::size_t kLongestLayout = 64 << 10;
+constexpr std::int32_t kNotMined = -2;
+
+// Fields that hold what a person wrote, in the words of the usual loggers.
+bool is_message(std::string_view name) {
+  for (const std::string_view known : {"message", "msg", "event", "@m", "log", "text", "body", "MESSAGE"}) {
+    if (name == known) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+// The walk over one record. Everything is visited, so everything is checked.
+struct Lane::Parser {
+  ondemand::parser json;
+
+  // False if the object is broken. `node` is null where the object is too deep to be fields.
+  bool walk(Lane& lane, ondemand::object object, Node& node, int depth, std::uint32_t top) {
+    for (auto result : object) {
+      ondemand::field field;
+      if (std::move(result).get(field)) return false;
+      // Few keys hold an escape: the others need no copy.
+      std::string_view key = field.escaped_key();
+      if (key.find('\\') != std::string_view::npos && field.unescaped_key(true).get(key)) return false;
+      Node* child = lane.child_of(node, key);
+      if (depth == 1) {
+        top = lane.top_keys_++;
+        if (child) lane.note_top_key(*child, top);
+      }
+      if (child && !child->wanted) continue;
+      if (!value(lane, field.value(), child, depth, top)) return false;
+    }
+    return true;
+  }
+
+  bool value(Lane& lane, ondemand::value value, Node* node, int depth, std::uint32_t top) {
+    ondemand::json_type type;
+    if (value.type().get(type)) return false;
+    switch (type) {
+      case ondemand::json_type::object:
+        if (node && depth < lane.limits_.deepest) {
+          ondemand::object object;
+          if (value.get_object().get(object)) return false;
+          return walk(lane, object, *node, depth + 1, top);
+        }
+        return checked(value);
+      case ondemand::json_type::array:
+        return checked(value);
+      case ondemand::json_type::string: {
+        std::string_view text;
+        if (value.get_string(true).get(text)) return false;
+        lane.add_text(node, top, text);
+        return true;
+      }
+      case ondemand::json_type::number: {
+        std::string_view token = value.raw_json_token();
+        while (!token.empty() && (token.back() == ' ' || token.back() == '\t')) token.remove_suffix(1);
+        return lane.add_number(node, top, token);
+      }
+      case ondemand::json_type::boolean: {
+        bool truth = false;
+        if (value.get_bool().get(truth)) return false;
+        lane.add_text(node, top, truth ? "true" : "false");
+        return true;
+      }
+      case ondemand::json_type::null: {
+        bool null = false;
+        return !value.is_null().get(null) && null;
+      }
+      default:
+        return false;
+    }
+  }
+
+  static bool checked(ondemand::value& value) {
+    std::string_view raw;
+    return !value.raw_json().get(raw) && is_valid_json(raw);
+  }
+};
+
+Lane::Lane(const Limits& limits)
+    : limits_(limits), parser_(std::make_unique<Parser>()), root_(std::make_unique<Node>()), match_(fastest_match()) {}
+
+Lane::~Lane() = default;
+
+void Lane::read(std::string_view block, const char* readable_end, std::uint64_t number) {
+  chunks.push_back({number, 0, rows(), 0, texts.size(), 0});
+  line_ = 0;
+  const char* at = block.data();
+  const char* const end = at + block.size();
+  // One check for all lines: those of a block with a broken character are read with care.
+  const bool guesses = limits_.guesses && simdjson::validate_utf8(block.data(), block.size());
+  // Vectors may reach beyond the end of a line, and not beyond what is ours.
+  const char* const guess_end = std::min(end, readable_end - std::min(block.size(), kReadsBeyond));
+  while (at < end) {
+    if (!(guesses && at < guess_end && read_by_guess(at, guess_end))) {
+      const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
+      const char* const line_end = newline ? newline : end;
+      read_line(std::string_view(at, static_cast<std::size_t>(line_end - at)), readable_end);
+      at = line_end + 1;
+    }
+    ++line_;
+  }
+  Chunk& chunk = chunks.back();
+  chunk.lines = line_;
+  chunk.rows = rows() - chunk.first_row;
+  chunk.texts = texts.size() - chunk.first_text;
+  if (limits_.mines) mine();
+}
+
+void Lane::clear() {
+  chunks.clear();
+  line_numbers.clear();
+  text_numbers.clear();
+  texts.clear();
+  for (Field& field : fields) {
+    field.column.clear();
+    field.skeletons.clear();
+    field.mined = 0;
+  }
+}
+
+// Tries the line at `at` against the layouts, that of the last line first; `at` is then behind it.
+bool Lane::read_by_guess(const char*& at, const char* end) {
+  const std::size_t count = layouts_.size();
+  for (std::size_t i = 0; i < std::min(count, kMostTries); ++i) {
+    const std::size_t which = (likely_ + i) % count;
+    const Layout& layout = *layouts_[which];
+    const char* line_end = nullptr;
+    if (!match_(layout, at, end, found_.data(), &line_end)) continue;
+    likely_ = which;
+    ++guessed;
+    keep_pieces(layout);
+    at = line_end + 1;
+    return true;
+  }
+  return false;
+}
+
+void Lane::keep_pieces(const Layout& layout) {
+  const std::size_t row = rows();
+  line_numbers.push_back(static_cast<std::uint32_t>(line_));
+  for (std::size_t i = 0; i < layout.slots.size(); ++i) {
+    const std::int32_t field = layout.slots[i].field;
+    if (field < 0) continue;
+    const Piece& piece = found_[i];
+    Column& column = fields[static_cast<std::size_t>(field)].column;
+    switch (piece.type) {
+      case Piece::kString:
+        column.set_text(row, {piece.begin, piece.size});
+        break;
+      case Piece::kInteger:
+        column.set_integer(row, piece.integer, {piece.begin, piece.size});
+        break;
+      case Piece::kDecimal:
+        column.set_decimal(row, piece.decimal, {piece.begin, piece.size});
+        break;
+      case Piece::kTrue:
+        column.set_text(row, "true");
+        break;
+      case Piece::kFalse:
+        column.set_text(row, "false");
+        break;
+      case Piece::kNull:
+        break;
+    }
+  }
+}
+
+// Makes a layout of a line that was read: an object of scalars and of such objects, no key twice.
+// What is learned is only a guess about other lines, so whatever is unusual is left alone.
+void Lane::learn(std::string_view json) {
+  if (repeated_ || json.size() > kLongestLayout) return;
+  if (layouts_.size() >= kMostLayouts && ++misses_ % kLearnEvery) return;
+  ++learned_;
+  auto layout = std::make_unique<Layout>();
+  std::vector<Node*> open;
+  Node* node = root_.get();
+  std::size_t from = 0, i = 1;  // from: behind the last value
+  const auto string_end = [&](std::size_t at) {
+    for (++at; at < json.size() && json[at] != '"'; ++at) {
+      if (json[at] == '\\') return std::string_view::npos;
+    }
+    return at;
+  };
+  while (i < json.size()) {
+    const char c = json[i];
+    if (c == ' ' || c == '\t' || c == ',') {
+      ++i;
+      continue;
+    }
+    if (c == '}') {
+      ++i;
+      if (open.empty()) break;
+      node = open.back();
+      open.pop_back();
+      continue;
+    }
+    if (c != '"') return;
+    const std::size_t key_end = string_end(i);
+    if (key_end == std::string_view::npos) return;
+    Node* const child = node->find(json.substr(i + 1, key_end - i - 1));
+    if (!child || child->learned == learned_) return;
+    child->learned = learned_;
+    for (i = key_end + 1; i < json.size() && (json[i] == ':' || json[i] == ' ' || json[i] == '\t'); ++i) {
+    }
+    if (i >= json.size() || json[i] == '[') return;
+    if (json[i] == '{') {
+      if (static_cast<int>(open.size()) + 2 > limits_.deepest) return;
+      open.push_back(node);
+      node = child;
+      ++i;
+      continue;
+    }
+    layout->append(json.substr(from, i - from), child->wanted ? std::max(field_of(*child), Layout::kNoField) : Layout::kNoField);
+    if (json[i] == '"') {
+      i = string_end(i);
+      if (i == std::string_view::npos) return;
+      ++i;
+    } else {
+      i = std::min(json.find_first_of(",} \t", i), json.size());
+    }
+    from = i;
+  }
+  if (i != json.size() || layout->slots.empty()) return;
+  layout->close(json.substr(from), !limits_.only.empty());
+  found_.resize(std::max(found_.size(), layout->slots.size()));
+  if (layouts_.size() < kMostLayouts) {
+    likely_ = layouts_.size();
+    layouts_.push_back(std::move(layout));
+  } else {
+    likely_ = learned_ % kMostLayouts;
+    layouts_[likely_] = std::move(layout);
+  }
+}
+
+// The skeleton of the message of each row; of few different messages each is looked at once.
+void Lane::mine() {
+  std::string text;
+  for (Field& field : fields) {
+    if (!field.message || !field.column.used) continue;
+    const Column& column = field.column;
+    field.skeletons.resize(rows(), 0);
+    std::size_t begin = 0;
+    for (std::size_t i = field.mined; i-- > 0 && column.form().kind == Kind::kTexts && !begin;) {
+      begin = i < column.ends.size() ? column.ends[i] : 0;
+    }
+    begin = begin ? begin - 1 : 0;
+    for (std::size_t row = field.mined; row < rows(); ++row) {
+      if (!column.has(row)) continue;
+      std::int32_t skeleton = -1;
+      if (column.form().kind == Kind::kCodes) {
+        const std::size_t code = column.codes[row] - 1;
+        if (code >= field.skeleton_of_code.size()) field.skeleton_of_code.resize(code + 1, kNotMined);
+        std::int32_t& known = field.skeleton_of_code[code];
+        if (known == kNotMined) {
+          known = templates.add(column.text_of_code(static_cast<std::int32_t>(code)));
+        } else {
+          templates.count(known);
+        }
+        skeleton = known;
+      } else if (column.form().kind == Kind::kTexts) {
+        const std::size_t end = column.ends[row] - 1;
+        skeleton = templates.add(std::string_view(column.bytes).substr(begin, end - begin));
+        begin = end;
+      } else {
+        text.clear();
+        column.append_text(row, text);
+        skeleton = templates.add(text);
+      }
+      field.skeletons[row] = static_cast<std::uint32_t>(skeleton + 1);
+    }
+    field.mined = rows();
+  }
+}
+
+void Lane::read_line(std::string_view line, const char* readable_end) {
+  std::string_view text = trimmed(line);
+  if (!text.empty() && text.front() == '{' && read_record(text, readable_end)) {
+    keep_record();
+    if (limits_.guesses) learn(text);
+    return;
+  }
+  if (text.empty()) return skip(kBlank, text);
+  // Rare from here on, so copies do not matter.
+  if (!simdjson::validate_utf8(text.data(), text.size())) {
+    repaired_.clear();
+    append_repaired_utf8(line, repaired_);
+    line = repaired_;
+    text = trimmed(line);
+    if (text.empty()) return skip(kBlank, text);
+  }
+  const std::size_t brace = text.find('{');
+  if (brace == std::string_view::npos) return hand_out(kNotJson, line);
+  const std::string_view prefix = trimmed_end(text.substr(0, brace));
+  // Text that ends in an object says more than the object: whoever reads text has it whole.
+  const bool is_text = limits_.hands_out && !is_wrapper(prefix);
+  if (!is_text && read_salvaged(text)) {
+    note_prefix(prefix);
+    keep_record();
+  } else if (brace > 0) {
+    hand_out(kBroken, line);
+  } else if (split_objects(text, pieces_)) {
+    read_pieces();
+  } else {
+    skip(kBroken, text);
+  }
+}
+
+bool Lane::read_salvaged(std::string_view text) {
+  salvaged_.clear();
+  append_salvaged(text, salvaged_);
+  return read_record(salvaged_, salvaged_.data() + salvaged_.size());
+}
+
+// Objects that share a line: each is a record or broken by itself.
+void Lane::read_pieces() {
+  for (std::size_t i = 0; i < pieces_.size(); ++i) {
+    line_ += i > 0;
+    if (read_salvaged(pieces_[i])) {
+      keep_record();
+    } else {
+      skip(kBroken, pieces_[i]);
+    }
+  }
+}
+
+// What stood before a record on its line is kept as fields; a field of the record comes first.
+void Lane::note_prefix(std::string_view text) {
+  if (text.empty()) return;
+  const auto note = [&](std::string_view name, std::string_view value) {
+    Node* node = child_of(*root_, name);
+    add_text(node, kNoTopKey, value);
+  };
+  Prefix prefix;
+  if (!split_prefix(text, prefix)) return note("prefix", text);
+  note("prefix.time", prefix.time);
+  if (!prefix.stream.empty()) note("prefix.stream", prefix.stream);
+}
+
+// To whoever reads text; skipped where nobody does.
+void Lane::hand_out(const char* reason, std::string_view line) {
+  if (!limits_.hands_out) return skip(reason, trimmed(line));
+  texts.emplace_back(trimmed_end(line));
+  text_numbers.push_back(static_cast<std::uint32_t>(line_));
+}
+
+bool Lane::read_record(std::string_view json, const char* readable_end) {
+  entries_.clear();
+  top_keys_ = 0;
+  repeated_ = false;
+  ++tries_;
+  numbers_.clear();
+  root_->hint = 0;
+  // simdjson reads a little past the end: copy where the memory there is not ours.
+  if (static_cast<std::size_t>(readable_end - json.data()) < json.size() + simdjson::SIMDJSON_PADDING) {
+    padded_.assign(json);
+    padded_.append(simdjson::SIMDJSON_PADDING, ' ');
+    json = std::string_view(padded_).substr(0, json.size());
+  }
+  ondemand::document document;
+  const simdjson::padded_string_view view(json, json.size() + simdjson::SIMDJSON_PADDING);
+  if (parser_->json.iterate(view).get(document)) return false;
+  ondemand::object object;
+  if (document.get_object().get(object)) return false;
+  return parser_->walk(*this, object, *root_, 1, 0) && document.at_end();
+}
+
+void Lane::keep_record() {
+  const std::size_t row = rows();
+  line_numbers.push_back(static_cast<std::uint32_t>(line_));
+  std::size_t number_from = 0;
+  for (const Entry& entry : entries_) {
+    std::string_view text = entry.text;
+    if (entry.number_end) {
+      text = std::string_view(numbers_).substr(number_from, entry.number_end - number_from);
+      number_from = entry.number_end;
+    }
+    if (repeated_ && entry.top < overruled_.size() && overruled_[entry.top]) continue;
+    Column& column = fields[static_cast<std::size_t>(entry.field)].column;
+    if (!column.has(row)) column.set_text(row, text);  // of equal nested keys the first
+  }
+}
+
+void Lane::skip(const char* reason, std::string_view line) {
+  Skipped& entry = skipped[reason];
+  if (entry.lines++ == 0) {
+    entry.sample = first_code_points(line, limits_.sample_chars);
+    entry.at = {chunks.back().number, line_};
+  }
+}
+
+Node* Lane::child_of(Node& node, std::string_view key) {
+  if (Node* known = node.find(key)) return known;
+  if (nodes_ >= kNodesPerField * limits_.most_fields) {
+    leave_out(node.name, key);
+    return nullptr;
+  }
+  ++nodes_;
+  Node* added = node.add(key);
+  added->wanted = is_wanted(added->name);
+  return added;
+}
+
+// Whether the field or one below it is asked for.
+bool Lane::is_wanted(std::string_view name) const {
+  if (limits_.only.empty()) return true;
+  for (const std::string_view asked : limits_.only) {
+    if (asked.starts_with(name) && (asked.size() == name.size() || asked[name.size()] == '.')) return true;
+  }
+  return false;
+}
+
+void Lane::leave_out(std::string_view name, std::string_view key) {
+  if (left_out.size() < kMostLeftOut) {
+    left_out.insert(std::hash<std::string_view>{}(name) * 31 + std::hash<std::string_view>{}(key));
+  }
+}
+
+std::int32_t Lane::field_of(Node& node) {
+  if (node.field != Node::kUnknown) return node.field;
+  if (!limits_.only.empty() && std::find(limits_.only.begin(), limits_.only.end(), node.name) == limits_.only.end()) {
+    return node.field = Node::kLeftOut;
+  }
+  const auto same = by_name_.find(node.name);  // {"a": {"b": 1}} and {"a.b": 1} are one field
+  if (same != by_name_.end()) return node.field = same->second;
+  if (fields.size() >= limits_.most_fields) {
+    leave_out(node.name, "");
+    return node.field = Node::kLeftOut;
+  }
+  node.field = static_cast<std::int32_t>(fields.size());
+  fields.push_back({node.name, Column(limits_.few_texts), limits_.mines && is_message(node.name)});
+  by_name_.emplace(node.name, node.field);
+  return node.field;
+}
+
+void Lane::add_text(Node* node, std::uint32_t top, std::string_view text) {
+  if (!node) return;
+  const std::int32_t field = field_of(*node);
+  if (field >= 0) entries_.push_back({field, top, 0, text});
+}
+
+bool Lane::add_number(Node* node, std::uint32_t top, std::string_view token) {
+  const std::size_t from = numbers_.size();
+  if (!append_number(token, numbers_)) return false;
+  const std::int32_t field = node ? field_of(*node) : Node::kLeftOut;
+  if (field < 0) {
+    numbers_.resize(from);
+  } else {
+    entries_.push_back({field, top, static_cast<std::uint32_t>(numbers_.size()), {}});
+  }
+  return true;
+}
+
+// Of a top-level key that stands twice in a record the last one counts.
+void Lane::note_top_key(Node& node, std::uint32_t top) {
+  if (node.seen == tries_) {
+    if (!repeated_) overruled_.clear();
+    repeated_ = true;
+    if (overruled_.size() <= node.top) overruled_.resize(node.top + 1);
+    overruled_[node.top] = true;
+  }
+  node.seen = tries_;
+  node.top = top;
+}
+
+}  // namespace locard

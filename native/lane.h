@@ -1,0 +1,140 @@
+// One thread's reading: newline-delimited JSON into columns; a line that is none costs only itself.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "column.h"
+#include "layout.h"
+#include "templates.h"
+
+namespace locard {
+
+struct Node;
+
+struct Limits {
+  std::size_t most_fields = 256;
+  int deepest = 4;  // levels of objects that become fields
+  std::size_t sample_chars = 200;
+  bool hands_out = false;  // lines that are not JSON: to be asked for, not skipped
+  bool mines = false;      // templates of the fields that hold messages
+  // The dotted fields that are asked for, all if there are none. What is not asked for is skipped,
+  // and not checked beyond what finding the end of its line needs.
+  std::vector<std::string> only = {};
+  std::size_t few_texts = Column::kFew;
+  bool guesses = true;  // lines are tried against the shapes of earlier ones
+};
+
+// Lines that were not read, for one reason, and the first of them.
+struct Skipped {
+  std::int64_t lines = 0;
+  std::string sample;
+  std::pair<std::uint64_t, std::int64_t> at;  // block and line of the sample
+};
+
+// What a lane has read of one block.
+struct Chunk {
+  std::uint64_t number;  // of the block
+  std::int64_t lines = 0;
+  std::size_t first_row, rows = 0;
+  std::size_t first_text, texts = 0;
+};
+
+class Lane {
+ public:
+  struct Field {
+    std::string name;  // dotted
+    Column column;
+    bool message = false;
+    // Of a message, by row: number of its skeleton + 1.
+    std::vector<std::uint32_t> skeletons = {};
+    std::vector<std::int32_t> skeleton_of_code = {};
+    std::size_t mined = 0;  // rows
+  };
+
+  explicit Lane(const Limits& limits);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // Reads a block of whole lines; the last one may lack its newline. An object that follows another
+  // on its line counts as a line of its own. `readable_end`: memory up to there may be read.
+  void read(std::string_view block, const char* readable_end, std::uint64_t number);
+
+  std::size_t rows() const { return line_numbers.size(); }
+
+  // What was read since the last `clear`; numbers of lines count from the start of their block.
+  std::vector<Chunk> chunks;
+  std::vector<std::uint32_t> line_numbers;
+  std::vector<Field> fields;
+  std::vector<std::uint32_t> text_numbers;  // of the lines that are handed out
+  std::vector<std::string> texts;
+  void clear();
+
+  Templates templates;  // their counts are of the rows since the last `clear`
+  std::map<std::string, Skipped> skipped;  // since the beginning, as the next two
+  std::unordered_set<std::uint64_t> left_out;
+  std::uint64_t guessed = 0;  // lines that had the shape of an earlier one
+
+ private:
+  struct Parser;
+  struct Entry {
+    std::int32_t field;
+    std::uint32_t top;  // number of the top-level key that it came from
+    std::uint32_t number_end;  // for numbers: where their text ends in numbers_, else 0
+    std::string_view text;
+  };
+
+  bool read_by_guess(const char*& at, const char* end);
+  void learn(std::string_view json);
+  void keep_pieces(const Layout& layout);
+  void read_line(std::string_view line, const char* readable_end);
+  void mine();
+  bool read_salvaged(std::string_view text);
+  void read_pieces();
+  void note_prefix(std::string_view text);
+  void hand_out(const char* reason, std::string_view text);
+  bool read_record(std::string_view json, const char* readable_end);
+  void keep_record();
+  void skip(const char* reason, std::string_view line);
+  Node* child_of(Node& node, std::string_view key);
+  std::int32_t field_of(Node& node);
+  bool is_wanted(std::string_view name) const;
+  void leave_out(std::string_view name, std::string_view key);
+  void add_text(Node* node, std::uint32_t top, std::string_view text);
+  bool add_number(Node* node, std::uint32_t top, std::string_view token);
+  void note_top_key(Node& node, std::uint32_t top);
+
+  const Limits limits_;
+  std::unique_ptr<Parser> parser_;
+  std::unique_ptr<Node> root_;
+  std::size_t nodes_ = 0;
+  std::unordered_map<std::string, std::int32_t> by_name_;
+  std::int64_t line_ = 0;  // of the block
+
+  std::vector<std::unique_ptr<Layout>> layouts_;
+  std::vector<Piece> found_;
+  std::size_t likely_ = 0;   // the layout of the last line
+  std::uint32_t misses_ = 0;  // in a row, for lines that could be learned
+  std::uint64_t learned_ = 0;
+  Match match_;
+
+  // Of the line at hand.
+  std::vector<Entry> entries_;
+  std::uint64_t tries_ = 0;  // records and what seemed to be one
+  std::uint32_t top_keys_ = 0;
+  bool repeated_ = false;
+  std::vector<bool> overruled_;  // by top-level key, where one stands twice
+  std::string numbers_;
+  std::string repaired_, salvaged_, padded_;
+  std::vector<std::string_view> pieces_;
+};
+
+}  // namespace locard

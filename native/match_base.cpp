@@ -1,0 +1,17 @@
+// For any processor of the architecture that this is compiled for.
+#include "match.h"
+
+namespace locard {
+
+#if defined(LOCARD_AVX2)
+Match match_avx2();
+#endif
+
+Match fastest_match() {
+#if defined(LOCARD_AVX2)
+  if (__builtin_cpu_supports("avx2")) return match_avx2();
+#endif
+  return match;
+}
+
+}  // namespace locard

@@ -1,0 +1,94 @@
+// Reads a log with several threads and brings what they find together: one set of fields, one
+// dictionary and one form for each of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "batch.h"
+#include "lane.h"
+
+namespace locard {
+
+class Scanner {
+ public:
+  struct Field {
+    std::string name;    // dotted
+    std::string column;  // c0, c1, …; that with its skeletons is called the same and `s`
+    bool message = false;
+    Form form{};
+    Dictionary dictionary{};
+  };
+  // Where a file was read to, and whether the block that begins there needs another look.
+  struct Stop {
+    std::int64_t offset;
+    bool odd = false;
+    int error = 0;  // of reading
+  };
+
+  Scanner(Limits limits, std::size_t threads);
+  Scanner(const Scanner&) = delete;
+  Scanner& operator=(const Scanner&) = delete;
+
+  // Reads a block of whole lines; the last one may lack its newline.
+  void read(std::string_view block);
+
+  // Reads whole lines of a file from `offset`, where one begins, to `end`, about `most` bytes of it, by
+  // all threads. Stops before a block that is odd: one with lines that are neither JSON nor indented,
+  // or that hold one of the `words` of wrapped lines; and before a line that is very long.
+  Stop scan(int file, std::int64_t offset, std::int64_t end, std::int64_t most, const std::vector<std::string>& words);
+
+  // How many values, and lines that are handed out, have come since the last `take`.
+  std::size_t pending() const;
+
+  // The records since the last `take`, with the columns of all fields so far.
+  std::shared_ptr<const Batch> take();
+  // The lines of the same time that are not JSON, where they are handed out: columns `_n` and `line`.
+  std::shared_ptr<const Batch> text() const { return text_; }
+
+  const Templates& templates() const { return templates_; }
+  // All of this is right after a `take`, but the counts, which always are.
+  const std::vector<Field>& fields() const { return fields_; }
+  std::map<std::string, Skipped> skipped() const;
+  std::int64_t lines() const { return lines_; }
+  std::int64_t records() const { return records_; }
+  std::size_t fields_left_out() const;
+  std::uint64_t guessed() const;
+
+ private:
+  struct Bridge {  // from a lane to the whole
+    std::vector<std::int32_t> fields;                 // -1: too many
+    std::vector<std::vector<std::uint16_t>> codes;    // by field and code of the lane
+    std::vector<std::int32_t> skeletons;
+  };
+
+  void meet(std::size_t lane);
+  void agree(std::size_t field);
+  bool takes_all(Form& form, std::size_t field);
+  Column* column_of(std::size_t lane, std::size_t field);
+  void number_lines();
+  void fill(BatchPart& part, std::size_t lane, std::size_t field, std::size_t out);
+  std::shared_ptr<Batch> hand_out();
+
+  const Limits limits_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<Bridge> bridges_;
+  std::vector<Field> fields_;
+  std::unordered_map<std::string, std::size_t> by_name_;
+  std::unordered_set<std::uint64_t> left_out_;
+  Templates templates_;
+  std::shared_ptr<const Batch> text_;
+  std::uint64_t blocks_ = 0;
+  std::int64_t lines_ = 0, records_ = 0;
+  std::unordered_map<std::uint64_t, std::int64_t> first_line_;  // by block, since the last take
+  std::int64_t taken_lines_ = 0;
+};
+
+}  // namespace locard
