@@ -1,5 +1,6 @@
 #include "column.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -83,6 +84,23 @@ bool Column::has(std::size_t row) const {
       return row < has_id.size() && has_id[row];
     default:
       return row < ends.size() && ends[row];
+  }
+}
+
+std::size_t Column::count() const {
+  std::size_t found = 0;
+  switch (form_.kind) {
+    case Kind::kCodes:
+      for (const std::uint32_t code : codes) found += code != 0;
+      return found;
+    case Kind::kTexts:
+      for (const std::uint32_t end : ends) found += end != 0;
+      return found;
+    default: {
+      const std::size_t rows = std::max({integers.size(), doubles.size(), ids.size()});
+      for (std::size_t row = 0; row < rows; ++row) found += has(row);
+      return found;
+    }
   }
 }
 

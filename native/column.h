@@ -43,6 +43,7 @@ class Column {
   void set_text(std::size_t row, std::string_view text);
 
   bool has(std::size_t row) const;
+  std::size_t count() const;  // of the rows that have a value
   const Form& form() const { return form_; }
   const Dictionary& dictionary() const { return dictionary_; }
   std::string_view text_of_code(std::int32_t code) const { return dictionary_.text(code); }

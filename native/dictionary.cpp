@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::size_t kFirstSlots = 64;
 
-// Drawn once a process: a log cannot be written so that all its values collide.
 const std::uint64_t kSeed = [] {
   std::random_device device;
   return (static_cast<std::uint64_t>(device()) << 32) ^ device();
@@ -21,7 +20,9 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
-std::uint32_t hash(std::string_view text) {
+}  // namespace
+
+std::uint64_t hash_of(std::string_view text) {
   const char* p = text.data();
   std::size_t left = text.size();
   std::uint64_t h = kSeed ^ (left * 0x9E3779B97F4A7C15ULL);
@@ -40,7 +41,13 @@ std::uint32_t hash(std::string_view text) {
     a = static_cast<std::uint8_t>(p[0]) | static_cast<std::uint64_t>(static_cast<std::uint8_t>(p[left / 2])) << 8 |
         static_cast<std::uint64_t>(static_cast<std::uint8_t>(p[left - 1])) << 16;
   }
-  h = mix(a ^ h, b ^ 0x9E3779B97F4A7C15ULL);
+  return mix(a ^ h, b ^ 0x9E3779B97F4A7C15ULL);
+}
+
+namespace {
+
+std::uint32_t hash(std::string_view text) {
+  const std::uint64_t h = hash_of(text);
   return static_cast<std::uint32_t>(h ^ (h >> 32));
 }
 

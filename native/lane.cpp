@@ -137,7 +137,7 @@ void Lane::read(std::string_view block, const char* readable_end, std::uint64_t 
   chunk.lines = line_;
   chunk.rows = rows() - chunk.first_row;
   chunk.texts = texts.size() - chunk.first_text;
-  if (limits_.mines) mine();
+  if (limits_.mines) look();
 }
 
 void Lane::clear() {
@@ -147,8 +147,8 @@ void Lane::clear() {
   texts.clear();
   for (Field& field : fields) {
     field.column.clear();
-    field.skeletons.clear();
-    field.mined = 0;
+    field.shapes.clear();
+    field.shaped = field.sketched = 0;
   }
 }
 
@@ -263,46 +263,6 @@ void Lane::learn(std::string_view json) {
   } else {
     likely_ = learned_ % kMostLayouts;
     layouts_[likely_] = std::move(layout);
-  }
-}
-
-// The skeleton of the message of each row; of few different messages each is looked at once.
-void Lane::mine() {
-  std::string text;
-  for (Field& field : fields) {
-    if (!field.message || !field.column.used) continue;
-    const Column& column = field.column;
-    field.skeletons.resize(rows(), 0);
-    std::size_t begin = 0;
-    for (std::size_t i = field.mined; i-- > 0 && column.form().kind == Kind::kTexts && !begin;) {
-      begin = i < column.ends.size() ? column.ends[i] : 0;
-    }
-    begin = begin ? begin - 1 : 0;
-    for (std::size_t row = field.mined; row < rows(); ++row) {
-      if (!column.has(row)) continue;
-      std::int32_t skeleton = -1;
-      if (column.form().kind == Kind::kCodes) {
-        const std::size_t code = column.codes[row] - 1;
-        if (code >= field.skeleton_of_code.size()) field.skeleton_of_code.resize(code + 1, kNotMined);
-        std::int32_t& known = field.skeleton_of_code[code];
-        if (known == kNotMined) {
-          known = templates.add(column.text_of_code(static_cast<std::int32_t>(code)));
-        } else {
-          templates.count(known);
-        }
-        skeleton = known;
-      } else if (column.form().kind == Kind::kTexts) {
-        const std::size_t end = column.ends[row] - 1;
-        skeleton = templates.add(std::string_view(column.bytes).substr(begin, end - begin));
-        begin = end;
-      } else {
-        text.clear();
-        column.append_text(row, text);
-        skeleton = templates.add(text);
-      }
-      field.skeletons[row] = static_cast<std::uint32_t>(skeleton + 1);
-    }
-    field.mined = rows();
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "column.h"
 #include "layout.h"
+#include "sketch.h"
 #include "templates.h"
 
 namespace locard {
@@ -53,10 +54,14 @@ class Lane {
     std::string name;  // dotted
     Column column;
     bool message = false;
-    // Of a message, by row: number of its skeleton + 1.
-    std::vector<std::uint32_t> skeletons = {};
-    std::vector<std::int32_t> skeleton_of_code = {};
-    std::size_t mined = 0;  // rows
+    bool path = false;  // its many texts are endpoints with ids in them
+    // Of a message its skeleton, of a path its endpoint: number + 1, by row.
+    std::vector<std::uint32_t> shapes = {};
+    std::vector<std::int32_t> shape_of_code = {};  // of a message
+    Dictionary endpoints{};                        // of a path
+    std::size_t shaped = 0;                        // rows
+    Sketch sketch{};                               // of what are no codes
+    std::size_t sketched = 0;                      // rows
   };
 
   explicit Lane(const Limits& limits);
@@ -69,6 +74,11 @@ class Lane {
   void read(std::string_view block, const char* readable_end, std::uint64_t number);
 
   std::size_t rows() const { return line_numbers.size(); }
+
+  // Finds the shapes of the texts of messages and paths, and sketches what are no codes: of the rows
+  // that have not been looked at yet. `read` does so for each block.
+  void look();
+  void look_at(Field& field);
 
   // What was read since the last `clear`; numbers of lines count from the start of their block.
   std::vector<Chunk> chunks;
@@ -96,7 +106,6 @@ class Lane {
   void learn(std::string_view json);
   void keep_pieces(const Layout& layout);
   void read_line(std::string_view line, const char* readable_end);
-  void mine();
   bool read_salvaged(std::string_view text);
   void read_pieces();
   void note_prefix(std::string_view text);

@@ -82,7 +82,7 @@ const char* kind_word(locard::Kind kind) {
   }
 }
 
-// Name, column, kind, how it is written, whether it has a column of skeletons, and the number of codes.
+// Name, column, kind, how it is written, what its column of shapes holds, and the number of codes.
 nb::list field_list(const locard::Scanner& self) {
   nb::list out;
   for (const auto& field : self.fields()) {
@@ -91,15 +91,19 @@ nb::list field_list(const locard::Scanner& self) {
     if (field.form.kind == locard::Kind::kTimes) written = field.form.time.words();
     if (field.form.kind == locard::Kind::kIds) written = field.form.dashed ? "dashed" : "plain";
     const std::size_t codes = field.form.kind == locard::Kind::kCodes ? field.dictionary.size() : 0;
-    out.append(nb::make_tuple(field.name, field.column, kind_word(field.form.kind), written, field.message, codes));
+    const char* const shapes = field.message ? "skeletons" : field.path ? "endpoints" : "";
+    out.append(nb::make_tuple(field.name, field.column, kind_word(field.form.kind), written, shapes, codes));
   }
   return out;
 }
 
-nb::list dictionary_of(const locard::Scanner& self, std::size_t field) {
-  nb::list out;
+const locard::Scanner::Field& field_at(const locard::Scanner& self, std::size_t field) {
   if (field >= self.fields().size()) throw nb::index_error("no such field");
-  const locard::Dictionary& dictionary = self.fields()[field].dictionary;
+  return self.fields()[field];
+}
+
+nb::list texts_of(const locard::Dictionary& dictionary) {
+  nb::list out;
   for (std::size_t i = 0; i < dictionary.size(); ++i) {
     const std::string_view text = dictionary.text(static_cast<std::int32_t>(i));
     out.append(nb::str(text.data(), text.size()));
@@ -163,7 +167,26 @@ NB_MODULE(_native, m) {
       .def("text", [](const locard::Scanner& self) { return PyBatch{self.text()}; })
       .def("templates", [](const locard::Scanner& self) { return template_list(self.templates()); })
       .def("template_groups", [](const locard::Scanner& self) { return template_groups(self.templates()); })
-      .def("dictionary", &dictionary_of, nb::arg("field"))
+      .def("dictionary", [](const locard::Scanner& self, std::size_t field) { return texts_of(field_at(self, field).dictionary); },
+           nb::arg("field"))
+      .def("endpoints", [](const locard::Scanner& self, std::size_t field) { return texts_of(field_at(self, field).endpoints); },
+           nb::arg("field"))
+      // How many values a field has, and number of the line and text of some of them.
+      .def(
+          "values",
+          [](const locard::Scanner& self, std::size_t field) {
+            const auto& found = field_at(self, field);
+            return std::pair(found.values, found.samples);
+          },
+          nb::arg("field"))
+      .def(
+          "sketch",
+          [](const locard::Scanner& self, std::size_t field) {
+            field_at(self, field);
+            const locard::Sketch sketch = self.sketch(field);
+            return std::pair(sketch.distinct(), sketch.frequent());
+          },
+          nb::arg("field"))
       .def_prop_ro("lines", &locard::Scanner::lines)
       .def_prop_ro("records", &locard::Scanner::records)
       .def_prop_ro("guessed", &locard::Scanner::guessed)

@@ -206,12 +206,10 @@ void Scanner::meet(std::size_t which) {
   bridge.skeletons.reserve(64);
 }
 
-Column* Scanner::column_of(std::size_t lane, std::size_t field) {
+Lane::Field* Scanner::field_of(std::size_t lane, std::size_t field) const {
   const auto& fields = bridges_[lane].fields;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i] == static_cast<std::int32_t>(field)) return &lanes_[lane]->fields[i].column;
-  }
-  return nullptr;
+  const auto at = std::find(fields.begin(), fields.end(), static_cast<std::int32_t>(field));
+  return at == fields.end() ? nullptr : &lanes_[lane]->fields[static_cast<std::size_t>(at - fields.begin())];
 }
 
 // Whether every text that is or was a code is a value of the form.
@@ -224,8 +222,8 @@ bool Scanner::takes_all(Form& form, std::size_t field) {
   };
   if (fields_[field].form.kind == Kind::kCodes && !all(fields_[field].dictionary)) return false;
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-    const Column* column = column_of(lane, field);
-    if (column && column->form().kind == Kind::kCodes && !all(column->dictionary())) return false;
+    const Lane::Field* found = field_of(lane, field);
+    if (found && found->column.form().kind == Kind::kCodes && !all(found->column.dictionary())) return false;
   }
   return true;
 }
@@ -236,10 +234,12 @@ void Scanner::agree(std::size_t number) {
   Form form = field.form;
   std::size_t codes = field.dictionary.size();
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-    const Column* column = column_of(lane, number);
-    if (!column) continue;
-    form = form.joined(column->form());
-    if (column->form().kind == Kind::kCodes) codes += column->dictionary().size();
+    const Lane::Field* found = field_of(lane, number);
+    if (!found) continue;
+    form = form.joined(found->column.form());
+    if (found->column.form().kind == Kind::kCodes) codes += found->column.dictionary().size();
+    // Earlier values of the field have no endpoints: whoever wants them has to make them himself.
+    field.path |= found->path && !field.taken;
   }
   if (form.kind == Kind::kCodes && codes > Column::kMost) {
     for (const Kind kind : {Kind::kIntegers, Kind::kDoubles, Kind::kTimes, Kind::kIds, Kind::kTexts}) {
@@ -253,8 +253,13 @@ void Scanner::agree(std::size_t number) {
   }
   field.form = form;
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-    if (Column* column = column_of(lane, number)) column->change(form, lanes_[lane]->rows());
+    Lane::Field* found = field_of(lane, number);
+    if (!found) continue;
+    found->column.change(form, lanes_[lane]->rows());
+    found->path = field.path;
+    if (found->column.used && limits_.mines) lanes_[lane]->look_at(*found);
   }
+  field.taken = true;
 }
 
 // Blocks count on from each other in the order in which they stand in the log.
@@ -278,7 +283,7 @@ std::shared_ptr<const Batch> Scanner::take() {
   auto batch = std::make_shared<Batch>();
   for (const Field& field : fields_) {
     batch->fields.push_back({field.column, field.form.kind});
-    if (field.message) batch->fields.push_back({field.column + "s", Kind::kCodes});
+    if (field.has_shapes()) batch->fields.push_back({field.column + "s", Kind::kCodes});
   }
   for (std::size_t which = 0; which < lanes_.size(); ++which) {
     Lane& lane = *lanes_[which];
@@ -294,8 +299,13 @@ std::shared_ptr<const Batch> Scanner::take() {
     std::size_t out = 0;
     for (std::size_t field = 0; field < fields_.size(); ++field) {
       fill(part, which, field, out);
-      out += fields_[field].message ? 2 : 1;
+      if (fields_[field].has_shapes()) fill_shapes(part.columns[out + 1], lane.rows(), which, field);
+      out += fields_[field].has_shapes() ? 2 : 1;
     }
+  }
+  // After the last lane: what every line is sampled by is the same for all.
+  for (std::size_t which = 0, part = 0; which < lanes_.size(); ++which) {
+    if (lanes_[which]->rows()) sample(batch->parts[part++], which);
   }
   text_ = hand_out();
   for (const auto& lane : lanes_) lane->clear();
@@ -307,17 +317,8 @@ void Scanner::fill(BatchPart& part, std::size_t which, std::size_t number, std::
   OutColumn& out = part.columns[at];
   Field& field = fields_[number];
   Bridge& bridge = bridges_[which];
-  std::size_t own = 0;
-  while (own < bridge.fields.size() && bridge.fields[own] != static_cast<std::int32_t>(number)) ++own;
-  Lane::Field* const found = own < bridge.fields.size() ? &lanes_[which]->fields[own] : nullptr;
-  if (field.message) {
-    auto& codes = part.columns[at + 1].codes;
-    codes.assign(rows, 0);
-    for (std::size_t i = 0; found && i < found->skeletons.size(); ++i) {
-      const std::uint32_t skeleton = found->skeletons[i];
-      if (skeleton) codes[i] = static_cast<std::uint16_t>(bridge.skeletons[skeleton - 1] + 1);
-    }
-  }
+  const Lane::Field* const found = field_of(which, number);
+  const std::size_t own = found ? static_cast<std::size_t>(found - lanes_[which]->fields.data()) : 0;
   static const Column none;
   const Column& column = found ? found->column : none;
   switch (field.form.kind) {
@@ -356,6 +357,59 @@ void Scanner::fill(BatchPart& part, std::size_t which, std::size_t number, std::
       out.bytes = column.bytes;
       break;
   }
+}
+
+void Scanner::sample(const BatchPart& part, std::size_t which) {
+  const std::int64_t before = every_;
+  while (taken_lines_ > every_ * kSampled) every_ *= 2;
+  for (Field& field : fields_) {
+    if (every_ > before) std::erase_if(field.samples, [&](const auto& item) { return item.first % every_ != 0; });
+  }
+  std::string text;
+  for (std::size_t number = 0; number < fields_.size(); ++number) {
+    const Lane::Field* const found = field_of(which, number);
+    if (!found || !found->column.used) continue;
+    fields_[number].values += static_cast<std::int64_t>(found->column.count());
+    for (std::size_t row = 0; row < part.numbers.size(); ++row) {
+      if (part.numbers[row] % every_ != 0 || !found->column.has(row)) continue;
+      text.clear();
+      found->column.append_text(row, text);
+      fields_[number].samples.emplace_back(part.numbers[row], first_code_points(text, limits_.sample_chars));
+    }
+  }
+}
+
+void Scanner::fill_shapes(OutColumn& out, std::size_t rows, std::size_t which, std::size_t number) {
+  Field& field = fields_[number];
+  Bridge& bridge = bridges_[which];
+  out.codes.assign(rows, 0);
+  const Lane::Field* const found = field_of(which, number);
+  if (!found) return;
+  if (field.message) {
+    for (std::size_t i = 0; i < found->shapes.size(); ++i) {
+      if (found->shapes[i]) out.codes[i] = static_cast<std::uint16_t>(bridge.skeletons[found->shapes[i] - 1] + 1);
+    }
+    return;
+  }
+  bridge.endpoints.resize(bridge.fields.size());
+  auto& map = bridge.endpoints[static_cast<std::size_t>(found - lanes_[which]->fields.data())];
+  if (map.empty()) map.push_back(0);
+  for (std::size_t code = map.size() - 1; code < found->endpoints.size(); ++code) {
+    const std::string_view text = found->endpoints.text(static_cast<std::int32_t>(code));
+    const bool full = field.endpoints.size() >= Column::kMost;
+    map.push_back(static_cast<std::uint16_t>((full ? field.endpoints.find(text) : field.endpoints.code(text)) + 1));
+  }
+  for (std::size_t i = 0; i < found->shapes.size(); ++i) out.codes[i] = map[found->shapes[i]];
+}
+
+Sketch Scanner::sketch(std::size_t field) const {
+  Sketch whole;
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (const Lane::Field* found = field_of(lane, field)) whole.take(found->sketch);
+  }
+  const Dictionary& before = fields_[field].dictionary;  // from when they were codes
+  for (std::size_t i = 0; i < before.size(); ++i) whole.add(hash_of(before.text(static_cast<std::int32_t>(i))));
+  return whole;
 }
 
 std::shared_ptr<Batch> Scanner::hand_out() {

@@ -21,11 +21,21 @@ class Scanner {
  public:
   struct Field {
     std::string name;    // dotted
-    std::string column;  // c0, c1, …; that with its skeletons is called the same and `s`
-    bool message = false;
+    std::string column;  // c0, c1, …; that with its shapes is called the same and `s`
+    bool message = false;  // its shapes are skeletons of templates
+    bool path = false;     // its shapes are endpoints
+    bool taken = false;    // some of its values have left
     Form form{};
     Dictionary dictionary{};
+    Dictionary endpoints{};
+    std::int64_t values = 0;
+    // Number of the line and text, cut, of records spread over the whole log: see `kSampled`.
+    std::vector<std::pair<std::int64_t, std::string>> samples{};
+    bool has_shapes() const { return message || path; }
   };
+  // The lines whose number is divisible by the smallest power of two that leaves at most so many.
+  static constexpr std::int64_t kSampled = 8192;
+
   // Where a file was read to, and whether the block that begins there needs another look.
   struct Stop {
     std::int64_t offset;
@@ -61,18 +71,23 @@ class Scanner {
   std::int64_t records() const { return records_; }
   std::size_t fields_left_out() const;
   std::uint64_t guessed() const;
+  // Of a field whose values are no codes.
+  Sketch sketch(std::size_t field) const;
 
  private:
   struct Bridge {  // from a lane to the whole
     std::vector<std::int32_t> fields;                 // -1: too many
     std::vector<std::vector<std::uint16_t>> codes;    // by field and code of the lane
     std::vector<std::int32_t> skeletons;
+    std::vector<std::vector<std::uint16_t>> endpoints;  // by field and code of the lane
   };
 
   void meet(std::size_t lane);
   void agree(std::size_t field);
   bool takes_all(Form& form, std::size_t field);
-  Column* column_of(std::size_t lane, std::size_t field);
+  Lane::Field* field_of(std::size_t lane, std::size_t field) const;
+  void sample(const BatchPart& part, std::size_t lane);
+  void fill_shapes(OutColumn& out, std::size_t rows, std::size_t lane, std::size_t field);
   void number_lines();
   void fill(BatchPart& part, std::size_t lane, std::size_t field, std::size_t out);
   std::shared_ptr<Batch> hand_out();
@@ -89,6 +104,7 @@ class Scanner {
   std::int64_t lines_ = 0, records_ = 0;
   std::unordered_map<std::uint64_t, std::int64_t> first_line_;  // by block, since the last take
   std::int64_t taken_lines_ = 0;
+  std::int64_t every_ = 1;  // line is sampled
 };
 
 }  // namespace locard

@@ -75,8 +75,18 @@ class Scanner:
     def templates(self) -> list[tuple[str, int, str]]: ...
     def template_groups(self) -> list[int]: ...
 
-    # The texts of a field that is kept as codes; code 1 is the first.
+    # The texts of a field that is kept as codes; code 1 is the first. The endpoints of one that has
+    # these as shapes.
     def dictionary(self, field: int) -> list[str]: ...
+    def endpoints(self, field: int) -> list[str]: ...
+
+    # How many values a field has, and the number of the line and the text, cut to `sample_chars`, of
+    # those on lines whose number is divisible by the smallest power of two that leaves 8192 lines.
+    def values(self, field: int) -> tuple[int, list[tuple[int, str]]]: ...
+
+    # Of a field that is no codes: about how many different values, and the frequent ones with about
+    # how many they are, most first.
+    def sketch(self, field: int) -> tuple[int, list[tuple[str, int]]]: ...
 
     # Lines so far, the skipped ones too.
     @property
@@ -94,10 +104,11 @@ class Scanner:
     @property
     def skipped(self) -> list[tuple[str, int, str]]: ...
 
-    # Dotted name, column, kind, how it is written (see `locard.logs.stored`), whether a column of
-    # skeletons is beside it, and the size of its dictionary; as of the last `take`.
+    # Dotted name, column, kind, how it is written (see `locard.logs.stored`), what its column of
+    # shapes holds ("skeletons", "endpoints" or nothing), and the size of its dictionary; as of the
+    # last `take`.
     @property
-    def fields(self) -> list[tuple[str, str, str, str, bool, int]]: ...
+    def fields(self) -> list[tuple[str, str, str, str, str, int]]: ...
 
     # How many fields there were beyond `most_fields`.
     @property

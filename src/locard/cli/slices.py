@@ -23,6 +23,7 @@ from locard.report.plain import safe
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
     from locard.logs.keep import Shelf
     from locard.logs.sheet import Sheet
@@ -43,11 +44,22 @@ def wants(args: argparse.Namespace) -> Wants:
     )
 
 
+def state_path(args: argparse.Namespace) -> Path | None:
+    """Where files may be written; None for a part of an investigation, which writes none."""
+    if os.sched_getscheduler(0) == os.SCHED_IDLE:
+        return None
+    from locard.ledger.state import StateDirectory  # noqa: PLC0415 - only who scans needs it
+
+    return StateDirectory.find(args.state).path
+
+
 def _asked(
     args: argparse.Namespace, name: str, shelf: Shelf | None
 ) -> contextlib.AbstractContextManager[Sheet]:
     budget_s, given = parse_duration(args.budget), parse_flags(args.field)
-    return asking.asked(name, budget_s, args.threads, shelf, wants=wants(args), given=given)
+    return asking.asked(
+        name, budget_s, args.threads, shelf, wants=wants(args), given=given, state=state_path(args)
+    )
 
 
 def run(args: argparse.Namespace, shelf: Shelf | None) -> int:

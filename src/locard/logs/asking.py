@@ -13,6 +13,7 @@ from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from locard.logs.jq import Stop
     from locard.logs.reading import Source, Wants
@@ -32,24 +33,28 @@ def scanned(
     given: Mapping[str, str] | None = None,
     *,
     first_look: Callable[[Table], None] | None = None,
+    state: Path | None = None,
 ) -> Iterator[Table]:
     """The table of a source that is read now; raises SourceUnreadableError, NotPermittedError.
 
-    For `first_look` see `loading.load`.
+    For `first_look` see `loading.load`; what does not fit into the memory goes below `state`.
     """
     from locard.logs.loading import load  # noqa: PLC0415 - kept scans need none of it
+    from locard.logs.spill import room  # noqa: PLC0415 - as above
 
-    source = open_source(name, wants)
-    try:
-        with _ended_by_interrupt(source):
-            table = load(source, budget_s * _READING_SHARE, threads, first_look=first_look)
-    finally:
-        source.close()
-    table.given.update(given or {})
-    try:
-        yield table
-    finally:
-        table.db.close()
+    with room(state) as spill:
+        source = open_source(name, wants)
+        try:
+            with _ended_by_interrupt(source):
+                time_s = budget_s * _READING_SHARE
+                table = load(source, time_s, threads, first_look=first_look, spill=spill)
+        finally:
+            source.close()
+        table.given.update(given or {})
+        try:
+            yield table
+        finally:
+            table.db.close()
 
 
 @contextlib.contextmanager
@@ -79,6 +84,7 @@ def asked(
     *,
     wants: Wants | None = None,
     given: Mapping[str, str] | None = None,
+    state: Path | None = None,
 ) -> Iterator[Sheet]:
     """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf."""
     identity = keep.Identity.of(name) if shelf and name != "-" else None
@@ -91,7 +97,7 @@ def asked(
         return
     from locard.logs.interpret import sheet_of  # noqa: PLC0415 - as above
 
-    with scanned(name, budget_s, threads, wants, given) as table:
+    with scanned(name, budget_s, threads, wants, given, state=state) as table:
         if not table.records:
             raise nothing_read(name, table)
         fresh = sheet_of(table, name)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from locard.logs.table import Table
-
 # A part of a path that is an id: a number, a UUID, hex of eight characters or more, letters with
 # three digits or more, a long mixed token. Numbers of four digits or more inside other parts
 # (app.1753775.js) are ids too; v1 and utf8 are not.
@@ -16,20 +11,17 @@ _IS_ID = """(
     OR (regexp_full_match(x, '[0-9a-fA-F]{8,}|[A-Za-z0-9_=-]{16,}') AND regexp_matches(x, '[0-9]')))
 """
 _BARE = r"""
-regexp_replace(regexp_replace(value, '^([A-Z]+ )?(https?://[^/]*)?', ''), '( HTTP/.*|[?#].*)$', '')
+regexp_replace(regexp_replace({value}, '^([A-Z]+ )?(https?://[^/]*)?', ''), '( HTTP/.*|[?#].*)$', '')
 """
 
 
-def generalise(table: Table, column: str) -> None:
-    """Make `endpoints`: each `value` of the column, and how it is `shown`.
+def endpoint_sql(value: str) -> str:
+    """SQL of the endpoint that a text is: method, host, query and fragment off, {id} for ids.
 
-    Method, host, query and fragment are taken off; the parts that are ids become {id}.
+    The native scanner does the same to fields with too many texts to look at here (endpoint.cpp).
     """
-    table.db.execute(f"""
-        CREATE OR REPLACE TABLE endpoints AS
-        SELECT value, array_to_string(list_transform(string_split({_BARE}, '/'), lambda x:
-                 CASE WHEN NOT regexp_matches(x, '[0-9]') THEN x
-                      WHEN {_IS_ID} THEN '{{id}}'
-                      ELSE regexp_replace(x, '[0-9]{{4,}}', '{{id}}', 'g') END), '/') AS shown
-        FROM (SELECT DISTINCT {column} AS value FROM raw WHERE {column} IS NOT NULL)
-        """)  # noqa: S608 - columns are ours
+    return f"""
+        array_to_string(list_transform(string_split({_BARE.format(value=value)}, '/'), lambda x:
+          CASE WHEN NOT regexp_matches(x, '[0-9]') THEN x
+               WHEN {_IS_ID} THEN '{{id}}'
+               ELSE regexp_replace(x, '[0-9]{{4,}}', '{{id}}', 'g') END), '/')"""

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.logs import endpoints, error_test
+from locard.logs import error_test
 from locard.logs.amounts import UNIT_MS, duration_sql
 from locard.logs.clock import epoch_sql
+from locard.logs.endpoints import endpoint_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,25 +64,23 @@ def build(
     time = _time(roles, table)
     columns = {f.name: f.column for f in fields}
     table.db.execute("DROP TABLE IF EXISTS cmp; DROP TABLE IF EXISTS ev")  # of an earlier answer
-    plain = {g: columns[n] for n, g in groups.items() if roles.role_of(n) != "endpoint"}
-    for group, column in plain.items():
-        _make_enum(table, group, "raw", column)
-    # No join in this query: straight from the table, each different text is cast once.
-    casts = {g: table.lifted(c, f"TRY_CAST({c} AS enum_{g})") for g, c in plain.items()}
+    # No join in this query: straight from the table, each different text is looked at once.
+    picks = {
+        g: _group(table, g, columns[n], endpoint=roles.role_of(n) == "endpoint")
+        for n, g in groups.items()
+    }
     table.db.execute(
         f"""
         CREATE OR REPLACE TABLE ev AS
         SELECT _n AS n, t_end - {"coalesce(dur, 0) / 1000" if begins else "0"} AS t, t_end,
                {_request(roles)} AS request, err, err AS bad, dur
-               {"".join(", " + g for g in plain)}
+               {"".join(", " + g for g in picks)}
         FROM (SELECT _n, {time} AS t_end, coalesce({error.sql}, false) AS err, {duration} AS dur,
                      {_there(roles.trace_id, table)} AS traced, {_there(roles.status, table)} AS has_status
-                     {"".join(f", {cast} AS {g}" for g, cast in casts.items())}
+                     {"".join(f", {sql} AS {g}" for g, sql in picks.items())}
               FROM raw_kept)""",  # noqa: S608 - columns are ours
         error.parameters,
     )
-    if roles.endpoint and roles.endpoint.name in groups:
-        _add_endpoint(table, groups[roles.endpoint.name], roles.endpoint.column)
     _keep_window(table, since_s)
     if roles.trace_id and roles.level and (roles.status or roles.duration):
         _errors_of_traces(table, roles.trace_id.column)
@@ -174,34 +173,35 @@ def _request(roles: Roles) -> str:
     return "(" + " OR ".join([*has, "(err AND NOT traced)"]) + ")"
 
 
-def _make_enum(table: Table, group: str, source: str, column: str) -> None:
-    """A type for the values of a group: a byte or two a record instead of the text."""
-    value, relation, there = column, source, f"{column} IS NOT NULL"
-    kept = table.kept(column)
-    if kept is not None and kept.kind == "codes":  # the few texts are looked up after the counting
-        value, relation, there = f"{column}_kept", "raw_kept", f"{column}_kept > 0"
-    counted = f"SELECT {value} AS v, count(*) AS n FROM {relation} WHERE {there} GROUP BY v"  # noqa: S608 - names are ours
-    if value != column and kept is not None:
-        counted = f"SELECT getvariable('{kept.dictionary}')[v] AS v, n FROM ({counted})"  # noqa: S608 - names are ours
+def _group(table: Table, group: str, column: str, *, endpoint: bool) -> str:
+    """SQL over `raw_kept` of a group's value, as a type of a byte or two instead of the text.
+
+    The most frequent values are in it, the rest is null.
+    """
+    cast = f"TRY_CAST({{}} AS enum_{group})"
+    kept, found = table.kept(column), table.endpoint(column) if endpoint else None
+    shown = endpoint_sql(column) if endpoint else column
+    if found is not None:
+        variable, codes = found
+        _make_enum(table, group, f"getvariable('{variable}')[code]", codes)
+        return table.looked_up(variable, codes, "endpoint", cast.format("endpoint"))
+    if kept is not None and kept.kind == "codes":
+        text = table.looked_up(kept.dictionary, "code", column, shown)
+        _make_enum(table, group, text, f"{column}_kept")
+        return table.lifted(column, cast.format(shown))
+    _make_enum(table, group, shown.replace(column, "code") if endpoint else "code", column)
+    return cast.format(shown)
+
+
+def _make_enum(table: Table, group: str, shown: str, codes: str) -> None:
+    """The type of a group; `shown` is SQL of the value that stands for a `code`."""
     table.db.execute(f"""
         CREATE OR REPLACE TYPE enum_{group} AS ENUM (
-          SELECT v FROM ({counted} ORDER BY n DESC, v LIMIT {_MOST_VALUES}) ORDER BY v)""")  # noqa: S608 - names are ours
-
-
-def _add_endpoint(table: Table, group: str, column: str) -> None:
-    """Put the generalised endpoint of each record into `ev`."""
-    endpoints.generalise(table, column)
-    _make_enum(table, group, "endpoints", "shown")
-    table.db.execute(f"""
-        CREATE OR REPLACE TABLE ends AS
-        SELECT _n, CAST(shown AS enum_{group}) AS {group}
-        FROM raw JOIN endpoints ON value = {column}
-        WHERE shown IN (SELECT unnest(enum_range(NULL::enum_{group}))::VARCHAR)""")  # noqa: S608
-    table.db.execute("DROP TABLE endpoints")
-    table.db.execute(
-        f"CREATE TABLE joined AS SELECT ev.*, {group} FROM ev LEFT JOIN ends ON n = _n"  # noqa: S608
-    )
-    table.db.execute("DROP TABLE ev; DROP TABLE ends; ALTER TABLE joined RENAME TO ev")
+          SELECT v FROM (
+            SELECT {shown} AS v, sum(n) AS many
+            FROM (SELECT {codes} AS code, count(*) AS n FROM raw_kept GROUP BY code)
+            WHERE code IS NOT NULL GROUP BY v HAVING v IS NOT NULL
+            ORDER BY many DESC, v LIMIT {_MOST_VALUES}) ORDER BY v)""")  # noqa: S608 - names are ours
 
 
 def _errors_of_traces(table: Table, trace: str) -> None:

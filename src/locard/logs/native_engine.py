@@ -15,6 +15,7 @@ from locard.logs.table import (
     MOST_FIELDS,
     SAMPLE_CHARS,
     TEXT_LINES,
+    Seen,
     Table,
     Tally,
 )
@@ -152,29 +153,31 @@ class NativeEngine:
 
     def _fit_columns(self) -> None:
         """Make the columns of `cells` what the scanner keeps now."""
-        table = self.table
-        for i, (name, column, kind, written, is_message, codes) in enumerate(self._scanner.fields):
+        for i, (name, column, kind, written, shapes, codes) in enumerate(self._scanner.fields):
             now = Stored(column, kind, written, codes)
-            before = table.stored.get(column)
-            if before == now:
-                continue
-            if before is None:
-                table.db.execute(f"ALTER TABLE cells ADD COLUMN {column} {now.sql_type}")
-                table.columns[name] = column
-                if is_message:
-                    table.db.execute(f"ALTER TABLE cells ADD COLUMN {column}s USMALLINT")
-                    table.messages.add(column)
-            elif before.kind != kind:
-                value = now.from_text(before.text)
-                table.db.execute(
-                    f"ALTER TABLE cells ALTER {column} TYPE {now.sql_type} USING {value}"
-                )
-            if kind == "codes":
-                texts = self._scanner.dictionary(i)
-                table.db.execute(
-                    f"SET VARIABLE {now.dictionary} = $texts::VARCHAR[]", {"texts": texts}
-                )
-            table.stored[column] = now
+            self._fit(i, name, now)
+            if shapes and column not in self.table.shapes:
+                self.table.db.execute(f"ALTER TABLE cells ADD COLUMN {column}s USMALLINT")
+                self.table.shapes[column] = shapes
+            if shapes == "endpoints":
+                self._set(f"endpoints_of_{column}", self._scanner.endpoints(i))
+
+    def _fit(self, number: int, name: str, now: Stored) -> None:
+        db, before = self.table.db, self.table.stored.get(now.column)
+        if before == now:
+            return
+        if before is None:
+            db.execute(f"ALTER TABLE cells ADD COLUMN {now.column} {now.sql_type}")
+            self.table.columns[name] = now.column
+        elif before.kind != now.kind:
+            value = now.from_text(before.text)
+            db.execute(f"ALTER TABLE cells ALTER {now.column} TYPE {now.sql_type} USING {value}")
+        if now.kind == "codes":
+            self._set(now.dictionary, self._scanner.dictionary(number))
+        self.table.stored[now.column] = now
+
+    def _set(self, variable: str, texts: list[str]) -> None:
+        self.table.db.execute(f"SET VARIABLE {variable} = $texts::VARCHAR[]", {"texts": texts})
 
     def _hand_out(self, text: Batch, on_text: OnText) -> None:
         """Give the lines that are not JSON to whoever reads text."""
@@ -209,4 +212,8 @@ class NativeEngine:
             tally.add(reason, lines, sample)
         self.table.skipped = tally.skipped()
         self.table.fields_left_out = self._scanner.fields_left_out
+        for i, (_, column, kind, *_, codes) in enumerate(self._scanner.fields):
+            count, samples = self._scanner.values(i)
+            distinct, frequent = self._scanner.sketch(i) if kind != "codes" else (codes, [])
+            self.table.seen[column] = Seen(count, distinct, samples, frequent)
         self.table.show()

@@ -8,8 +8,8 @@ line of its own.
 `raw` is a view over two tables: `cells`, which the native scanner fills with numbers, times and codes
 (see `stored`), and `texts`, where every field is text. What reads millions of values asks `number` and
 `lifted` for an expression that need not look at each text; those read the view `raw_kept`, where the
-values stand beside their texts as they are kept (`c5_kept`, and `c5s`: the number of a message's
-skeleton + 1).
+values stand beside their texts as they are kept (`c5_kept`), and the shapes of messages and paths
+(`c5s`: the number of the skeleton or endpoint + 1, the latter in the variable `endpoints_of_c5`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 MOST_FIELDS = 256
 DEEPEST = 4  # levels of objects that become fields
 SAMPLE_CHARS = 200
+MOST_SAMPLED = 8192  # lines; as the scanner has it
 CELLS = "t.main.cells"  # as other connections to the same database name it
 
 # Lines that are not JSON, as engines hand them out: a table `text_lines` (`_n` BIGINT as in `raw`,
@@ -57,6 +58,20 @@ class Tally:
         return tuple(Skipped(r, n, self.sample[r]) for r, n in most_first)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the scanner saw of a column: how many values, about how many different ones, some of them.
+
+    `samples` are those of lines whose number `sampled_every` divides, in any order; `frequent` has
+    the frequent values with about how many they are, where they were too many to count.
+    """
+
+    count: int
+    distinct: int
+    samples: list[tuple[int, str]]
+    frequent: list[tuple[str, int]]
+
+
 @dataclass(slots=True)
 class Table:
     """The relation `raw` in a private in-memory database. `columns` maps a field to its column.
@@ -68,7 +83,9 @@ class Table:
     engine: str
     columns: dict[str, str] = field(default_factory=dict)
     stored: dict[str, Stored] = field(default_factory=dict)
-    messages: set[str] = field(default_factory=set)  # columns with the skeletons of messages beside
+    # Columns of `cells` with the shapes of their texts beside: skeletons of messages, or endpoints.
+    shapes: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)  # by column of `cells`
     text_columns: set[str] = field(default_factory=set)  # of `texts`
     lines: int = 0
     records: int = 0
@@ -102,12 +119,20 @@ class Table:
         """The only row of one query."""
         return self.rows(sql, parameters)[0]
 
+    @property
+    def sampled_every(self) -> int:
+        """Which lines are looked at to tell what a field holds: those it divides, at most 8192."""
+        every = 1
+        while self.lines > every * MOST_SAMPLED:
+            every *= 2
+        return every
+
     def show(self) -> None:
         """Make the views anew: after columns have come or changed their kind."""
         self._lifted.clear()
         names = [*self.columns.values()]
         kept = [c for c in self.stored if c in names]
-        beside = [*(f"{c}_kept" for c in kept), *(f"{c}s" for c in sorted(self.messages))]
+        beside = [*(f"{c}_kept" for c in kept), *(f"{c}s" for c in sorted(self.shapes))]
         none = "NULL::VARCHAR"
         picks = [
             "_n",
@@ -150,6 +175,7 @@ class Table:
             else:
                 self.db.execute(f"ALTER TABLE cells ALTER {column} TYPE VARCHAR USING {known.text}")
             self.stored[column] = Stored(column)
+            self.seen.pop(column, None)
         return ("cells", "texts") if kept else ("texts",)
 
     def kept(self, column: str) -> Stored | None:
@@ -172,6 +198,26 @@ class Table:
             return None
         return replace(found, column=f"{column}_kept").number
 
+    def endpoint(self, column: str) -> tuple[str, str] | None:
+        """For a path whose endpoints were found while it was read: their variable, their codes' column."""
+        if self.shapes.get(column) != "endpoints" or self.has_texts:
+            return None
+        return f"endpoints_of_{column}", f"{column}s"
+
+    def looked_up(self, variable: str, codes: str, value: str, sql: str) -> str:
+        """SQL over `raw_kept` that gives `sql` of the text of a code, each text looked at once.
+
+        `value` is what the text is called in `sql`; the texts are a list in `variable`.
+        """
+        if (variable, sql) not in self._lifted:
+            name = f"lifted_{len(self._lifted)}"
+            self.db.execute(
+                f"SET VARIABLE {name} = (SELECT list({sql} ORDER BY i) FROM (SELECT unnest(l) AS {value}, "  # noqa: S608 - columns are ours
+                f"unnest(range(len(l))) AS i FROM (SELECT getvariable('{variable}') AS l)))"
+            )
+            self._lifted[variable, sql] = f"getvariable('{name}')"
+        return f"{self._lifted[variable, sql]}[{codes}]"
+
     def lifted(self, column: str, sql: str) -> str:
         """The same as `sql`, which reads the text column `column` and no other, over `raw_kept`.
 
@@ -180,14 +226,7 @@ class Table:
         found = self.kept(column)
         if found is None or found.kind != "codes":
             return sql
-        if (column, sql) not in self._lifted:
-            name = f"lifted_{len(self._lifted)}"
-            self.db.execute(
-                f"SET VARIABLE {name} = (SELECT list({sql} ORDER BY i) FROM (SELECT unnest(l) AS {column}, "  # noqa: S608 - columns are ours
-                f"unnest(range(len(l))) AS i FROM (SELECT getvariable('{found.dictionary}') AS l)))"
-            )
-            self._lifted[column, sql] = f"getvariable('{name}')[{column}_kept]"
-        return self._lifted[column, sql]
+        return self.looked_up(found.dictionary, f"{column}_kept", column, sql)
 
     def keep_newer_half(self) -> None:
         """Make room for questions: the older half of the records goes, and that is said."""

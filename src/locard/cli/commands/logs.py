@@ -166,7 +166,7 @@ def shelf(args: argparse.Namespace) -> Shelf | None:
 def _first_pass(args: argparse.Namespace) -> int:
     import duckdb  # noqa: PLC0415 - as above
 
-    from locard.cli.slices import wants  # noqa: PLC0415
+    from locard.cli.slices import state_path, wants  # noqa: PLC0415
     from locard.logs import asking, keep  # noqa: PLC0415
     from locard.logs.field_file import parse_flags  # noqa: PLC0415
     from locard.logs.interpret import sheet_of  # noqa: PLC0415
@@ -188,7 +188,9 @@ def _first_pass(args: argparse.Namespace) -> int:
     identity = keep.Identity.of(source) if place and source != "-" else None
     given = parse_flags(args.field)
     look = None if args.quiet else functools.partial(_first_look, args)
-    with asking.scanned(source, budget_s, args.threads, wanted, given, first_look=look) as table:
+    with asking.scanned(
+        source, budget_s, args.threads, wanted, given, first_look=look, state=state_path(args)
+    ) as table:
         summary = _judged(args, table, since_s)
         _show(args, summary)
         sys.stdout.flush()

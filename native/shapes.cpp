@@ -1,0 +1,108 @@
+// What a lane finds out about the texts of a block, once it is read.
+#include <algorithm>
+
+#include "endpoint.h"
+#include "lane.h"
+
+namespace locard {
+
+namespace {
+
+constexpr std::int32_t kUnknown = -2;
+constexpr double kMostlyPaths = 0.9;
+
+// Calls `found(row, text)` for the rows of a column from `from` on; `text` is valid until the next.
+template <typename Found>
+void each_text(const Column& column, std::size_t from, std::size_t rows, Found found) {
+  std::string text;
+  std::size_t begin = 0;
+  for (std::size_t i = std::min(from, column.ends.size()); i-- > 0 && !begin;) begin = column.ends[i];
+  begin = begin ? begin - 1 : 0;
+  for (std::size_t row = from; row < rows; ++row) {
+    if (!column.has(row)) continue;
+    if (column.form().kind == Kind::kTexts) {
+      const std::size_t end = column.ends[row] - 1;
+      found(row, std::string_view(column.bytes).substr(begin, end - begin));
+      begin = end;
+    } else {
+      text.clear();
+      column.append_text(row, text);
+      found(row, text);
+    }
+  }
+}
+
+bool are_paths(const Column& column, std::size_t from, std::size_t rows) {
+  std::size_t seen = 0, paths = 0;
+  each_text(column, from, std::min(rows, from + 200), [&](std::size_t, std::string_view text) {
+    ++seen;
+    paths += is_endpoint(text);
+  });
+  return seen > 0 && static_cast<double>(paths) >= kMostlyPaths * static_cast<double>(seen);
+}
+
+}  // namespace
+
+void Lane::look() {
+  for (Field& field : fields) {
+    if (field.column.used) look_at(field);
+  }
+}
+
+void Lane::look_at(Field& field) {
+  const Column& column = field.column;
+  const Kind kind = column.form().kind;
+  if (kind == Kind::kTexts && !field.message && !field.path && field.sketched == 0) {
+    field.path = are_paths(column, field.shaped, rows());
+  }
+  // Of few different texts each is looked at once.
+  if (field.message && kind == Kind::kCodes) {
+    field.shapes.resize(rows(), 0);
+    for (std::size_t row = field.shaped; row < std::min(rows(), column.codes.size()); ++row) {
+      if (!column.codes[row]) continue;
+      const std::size_t code = column.codes[row] - 1;
+      if (code >= field.shape_of_code.size()) field.shape_of_code.resize(code + 1, kUnknown);
+      std::int32_t& known = field.shape_of_code[code];
+      if (known == kUnknown) {
+        known = templates.add(column.text_of_code(static_cast<std::int32_t>(code)));
+      } else {
+        templates.count(known);
+      }
+      field.shapes[row] = static_cast<std::uint32_t>(known + 1);
+    }
+  } else if (field.message || field.path) {
+    std::string endpoint;
+    field.shapes.resize(rows(), 0);
+    each_text(column, field.shaped, rows(), [&](std::size_t row, std::string_view text) {
+      std::int32_t shape = -1;
+      if (field.message) {
+        shape = templates.add(text);
+      } else {
+        endpoint.clear();
+        append_endpoint(text, endpoint);
+        shape = field.endpoints.size() < Column::kMost ? field.endpoints.code(endpoint) : field.endpoints.find(endpoint);
+      }
+      field.shapes[row] = static_cast<std::uint32_t>(shape + 1);
+    });
+  }
+  field.shaped = rows();
+  if (kind == Kind::kCodes) return;
+  if (kind == Kind::kTexts) {
+    each_text(column, field.sketched, rows(), [&](std::size_t, std::string_view text) { field.sketch.add(hash_of(text), text); });
+  } else {
+    const auto bytes = [](const auto& value) { return std::string_view(reinterpret_cast<const char*>(&value), sizeof value); };
+    for (std::size_t row = field.sketched; row < rows(); ++row) {
+      if (!column.has(row)) continue;
+      if (kind == Kind::kDoubles) {
+        field.sketch.add(hash_of(bytes(column.doubles[row])));
+      } else if (kind == Kind::kIds) {
+        field.sketch.add(hash_of(bytes(column.ids[row])));
+      } else {
+        field.sketch.add(hash_of(bytes(column.integers[row])));
+      }
+    }
+  }
+  field.sketched = rows();
+}
+
+}  // namespace locard
