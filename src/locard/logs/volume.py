@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from locard.logs import series
 from locard.model.facts import MeasureShape, Onset, Silence
 from locard.stats import course
-from locard.stats.changes import merge_bins
 from locard.stats.rise import CONFIDENCE, LEAST_RATIO
 from locard.stats.silence import Pause, silence
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from locard.logs.roles import Roles
     from locard.logs.table import Table
 
-_MOST_BINS = 100  # for the shape: its cost grows with the square
 _MOST_SOURCES = 50
 _SOURCES = ("instance", "service")
 _NEWCOMER = 0.05  # of the record: who begins so near to where another stops has replaced it
@@ -112,35 +110,30 @@ def shape(
     """
     wide = series.width(span[1] - span[0], events.requests)
     bins = series.bins(table, span, wide, [])
-    whole = math.floor((span[1] - span[0]) / wide)
-    counts, factor = merge_bins(bins.total[:whole], _MOST_BINS)
-    counts = counts[: whole // factor]
-    width_s = wide * factor
-    values: list[float | None] = list(course.stabilised(counts))
+    counts: list[int | None] = list(bins.total[: math.floor((span[1] - span[0]) / wide)])
     for one in quiet:
         if not one.field:
-            low = math.floor((one.since.earliest - span[0]) / width_s)
-            high = math.inf if one.until is None else math.ceil((one.until - span[0]) / width_s)
-            values = [None if low <= i <= high else v for i, v in enumerate(values)]
-    found = course.describe(values, least_noise=1.0)
+            low = math.floor((one.since.earliest - span[0]) / wide)
+            high = math.inf if one.until is None else math.ceil((one.until - span[0]) / wide)
+            counts = [None if low <= i <= high else n for i, n in enumerate(counts)]
+    found = course.of_counts(counts)
     if found is None:
         return None
-    before, after = _rate(found.before, width_s), _rate(found.after, width_s)
-    peak = None if found.peak is None else _rate(found.peak, width_s)
-    period = None if found.period is None else found.period * width_s
-    reached = after if peak is None else peak
-    slight = max(before, reached) < LEAST_RATIO * min(before, reached)
+    reached = found.after if found.peak is None else found.peak
+    slight = max(found.before, reached) < LEAST_RATIO * min(found.before, reached)
+    before, after = round(found.before / wide, 4), round(found.after / wide, 4)
     if found.shape == "flat" or (slight and found.shape != "periodic"):
         return MeasureShape("volume", "flat", before=before, after=after)
     onset = None
     if found.earliest is not None and found.latest is not None:
-        earliest, latest = span[0] + found.earliest * width_s, span[0] + found.latest * width_s
+        earliest, latest = bins.edge(found.earliest), bins.edge(found.latest)
         onset = Onset(earliest, min(latest, span[1]), CONFIDENCE)
     return MeasureShape(
-        "volume", found.shape, onset, None, before, after, peak=peak, period_s=period
+        "volume",
+        found.shape,
+        onset,
+        before=before,
+        after=after,
+        peak=None if found.peak is None else round(found.peak / wide, 4),
+        period_s=None if found.period is None else found.period * wide,
     )
-
-
-def _rate(stabilised: float, width_s: float) -> float:
-    """Requests a second from a stabilised count."""
-    return round(max(0.0, (stabilised / 2) ** 2 - course.ANSCOMBE) / width_s, 4)

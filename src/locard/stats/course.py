@@ -1,7 +1,7 @@
 """How a measure went: flat, a step, a ramp, a spike or a rhythm; since when; from what to what.
 
 Lasting changes come from `segments`, which knows autocorrelation; what it leaves uncut is named by
-the Bayes factors of `shape`, if they are sure. For counts see `stabilised`.
+the Bayes factors of `shape`, if they are sure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ _CONFIDENCE = 0.95
 _FAR = 6.0  # standard deviations of a lone spike: one in a billion
 _RETURNED = 0.5  # of the jump: nearer to where it was than to where it went
 _MAD = 1.4826
-ANSCOMBE = 0.375
+_ANSCOMBE = 0.375
+_FEW = 5.0  # counts a bin: below, chance is not nearly normal
+MOST_BINS = 100  # the cost grows with the square
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +48,77 @@ class Course:
     more: tuple[int, ...] = ()  # further changes
 
 
-def stabilised(counts: Sequence[int]) -> list[float]:
-    """Counts such that chance makes them vary by 1 wherever they are (Anscombe 1948)."""
-    return [2 * math.sqrt(n + ANSCOMBE) for n in counts]
+def of_counts(counts: Sequence[int | None]) -> Course | None:
+    """The course of counts per bin, levels as counts per bin; None where there are too few.
+
+    Bins are added up until chance alone is nearly normal, then made to vary by 1 wherever they are
+    (Anscombe 1948). A bin that lies outside the record has to be left out, one without data None.
+    """
+    known = [n for n in counts if n is not None]
+    if not sum(known):
+        return None
+    factor = max(1, -(-len(counts) // MOST_BINS), math.ceil(_FEW * len(known) / sum(known)))
+    merged: list[float | None] = []
+    for i in range(0, len(counts) - factor + 1, factor):
+        part = [n for n in counts[i : i + factor] if n is not None]
+        merged.append(2 * math.sqrt(sum(part) + _ANSCOMBE) if len(part) == factor else None)
+    found = describe(merged, least_noise=1.0)
+    if found is None:
+        return None
+
+    def back(value: float | None) -> float | None:
+        return None if value is None else max(0.0, (value / 2) ** 2 - _ANSCOMBE) / factor
+
+    def edge(value: float | None) -> float | None:
+        return None if value is None else value * factor
+
+    return Course(
+        found.shape,
+        edge(found.earliest),
+        edge(found.latest),
+        back(found.before) or 0.0,
+        back(found.after) or 0.0,
+        back(found.peak),
+        edge(found.period),
+        tuple(c * factor for c in found.more),
+    )
 
 
 def describe(values: Sequence[float | None], least_noise: float = 0.0) -> Course | None:
     """The course of evenly spaced values; None where there are too few to have one.
 
-    `least_noise` is what chance alone gives, 1 for stabilised counts.
+    `least_noise` is the standard deviation that chance alone gives, if known.
     """
-    kind = shape.classify(values)
+    kind = shape.classify(values, least_noise)
     if kind is None:
         return None
     found = segment(values)
-    if found.cuts and not (kind.kind is shape.Kind.PERIODIC and kind.probability >= _SURE):
-        return _cut(values, found.cuts, sloped=found.sloped)
     level = _level(values)
+    wave = kind.kind is shape.Kind.PERIODIC and kind.probability >= _SURE
+    if found.cuts and not (wave and not found.period and _better(values, found.cuts, kind)):
+        return _cut(values, found.cuts, sloped=found.sloped, period=found.period)
+    if wave or found.period:
+        return Course("periodic", None, None, level, level, period=found.period or kind.period)
     if kind.probability < _SURE or kind.kind is shape.Kind.FLAT:
         return _spike(values, kind, least_noise) or Course("flat", None, None, level, level)
     if kind.kind is shape.Kind.STEP and kind.at is not None:
         return _cut(values, (kind.at,), sloped=False)
-    if kind.kind is shape.Kind.RAMP:
-        half = kind.change / 2
-        return Course("ramp", None, None, level - half, level + half)
-    return Course("periodic", None, None, level, level, period=kind.period)
+    half = kind.change / 2
+    return Course("ramp", None, None, level - half, level + half)
+
+
+def _better(values: Sequence[float | None], cuts: tuple[int, ...], wave: shape.Shape) -> bool:
+    """Whether a wave describes the values better than levels do (Schwarz's criterion)."""
+    squares, n = 0.0, 0
+    for a, b in pairwise([0, *cuts, len(values)]):
+        known = [v for v in values[a:b] if v is not None]
+        middle = fmean(known) if known else 0.0
+        squares += sum((v - middle) ** 2 for v in known)
+        n += len(known)
+    if not squares:
+        return False
+    cost = (2 * len(cuts) + 1 - 3) * math.log(n)
+    return n * math.log(wave.noise**2) < n * math.log(squares / n) + cost
 
 
 def _level(values: Sequence[float | None]) -> float:
@@ -78,7 +126,13 @@ def _level(values: Sequence[float | None]) -> float:
     return median(known) if known else math.nan
 
 
-def _cut(values: Sequence[float | None], cuts: tuple[int, ...], *, sloped: bool) -> Course:
+def _cut(
+    values: Sequence[float | None],
+    cuts: tuple[int, ...],
+    *,
+    sloped: bool,
+    period: float | None = None,
+) -> Course:
     edges = [0, *cuts, len(values)]
     levels = [_level(values[a:b]) for a, b in pairwise(edges)]
     first, last = levels[0], levels[-1]
@@ -86,10 +140,10 @@ def _cut(values: Sequence[float | None], cuts: tuple[int, ...], *, sloped: bool)
     low, high = _interval(values, edges[0], cuts[0], edges[2], sloped=sloped)
     more = cuts[1:]
     if len(levels) > 2 and abs(last - first) < _RETURNED * abs(peak - first):  # noqa: PLR2004
-        return Course("spike", low, high, first, last, peak=peak, more=more[1:])
+        return Course("spike", low, high, first, last, peak=peak, period=period, more=more[1:])
     if sloped and _gradual(values, cuts[0], edges[2]):
-        return Course("ramp", low, high, first, last, more=more)
-    return Course("step", low, high, first, last, more=more)
+        return Course("ramp", low, high, first, last, period=period, more=more)
+    return Course("step", low, high, first, last, period=period, more=more)
 
 
 def _gradual(values: Sequence[float | None], at: int, end: int) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from operator import add
 from typing import TYPE_CHECKING
 
 from locard.stats.changes import Stretch, dispersion, merge_bins, scan
-from locard.stats.intervals import difference_evidence
+from locard.stats.intervals import difference_evidence, log_likelihood
 from locard.stats.onset import Begin, locate
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ def describe(total: Sequence[int], bad: Sequence[int]) -> Rise | None:
     if not seen:
         return Rise("unknown", None, end, noise)
     begin = locate(total[:stop], bad[:stop], noise, CONFIDENCE)
+    if begin is not None and begin.ramp:
+        landing = _landing(total[:stop], bad[:stop], noise, begin)
+        if landing is not None:
+            begin = locate(total[:landing], bad[:landing], noise, CONFIDENCE)
     if begin is None:
         return None
     shape: ShapeName = "spike" if over else "ramp" if begin.ramp else "step"
@@ -120,6 +125,25 @@ def _parts(bins: int, main: Rise) -> Iterator[tuple[int, int]]:
 def _merged(total: Sequence[int], bad: Sequence[int]) -> tuple[list[int], list[int], int]:
     few, factor = merge_bins(total, SCAN_BINS)
     return few, merge_bins(bad, SCAN_BINS)[0], factor
+
+
+def _landing(total: Sequence[int], bad: Sequence[int], noise: float, ramp: Begin) -> int | None:
+    """Where the second of two steps begins, if two explain what looks like a ramp better."""
+    few, few_bad, factor = _merged(total, bad)
+    sum_n, sum_k = list(accumulate(few, initial=0)), list(accumulate(few_bad, initial=0))
+    last = len(few)
+
+    def value(start: int, end: int) -> float:
+        return log_likelihood(sum_k[end] - sum_k[start], sum_n[end] - sum_n[start])
+
+    heads, tails = [value(0, i) for i in range(last + 1)], [value(i, last) for i in range(last + 1)]
+    one = max(map(add, heads, tails))
+    two, second = max(
+        (heads[a] + value(a, b) + tails[b], b) for b in range(2, last) for a in range(1, b)
+    )
+    # One place and one level more than a ramp has one length more.
+    gain = (two - one) / noise - 0.5 * math.log(max(sum(few) / noise, 2.0))
+    return second * factor if gain > ramp.ramp_evidence else None
 
 
 def _differs(

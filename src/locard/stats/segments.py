@@ -38,7 +38,8 @@ _NEAR = 3  # neighbours on either side
 _FAR = 3.5  # robust standard deviations
 _MAD = 1.4826
 _MOST_RELATED = 0.99
-_CYCLES = 4
+_CYCLES = 4  # fewer turns are no rhythm yet
+_SHORTEST_PERIOD = 4  # values; shorter ones cannot be told from noise
 _TINY = 1e-12
 
 
@@ -207,7 +208,7 @@ def _without_rhythm(row: list[float]) -> tuple[int | None, list[float]]:
     n = len(row)
     best: tuple[float, int, list[float]] = (_POSITIVE, 0, [])
     sums = list(accumulate(row, initial=0.0))
-    for period in range(2, n // _CYCLES + 1):
+    for period in range(_SHORTEST_PERIOD, n // _CYCLES + 1):
         half = period // 2
         inner = range(half, n - half)
         rest = [row[i] - _running(sums, row, i, period) for i in inner]
@@ -220,6 +221,7 @@ def _without_rhythm(row: list[float]) -> tuple[int | None, list[float]]:
         residual = [v - means[(i + half) % period] for i, v in enumerate(rest)]
         independent = _independent([residual], period, left)
         gain = independent * math.log((total + _TINY) / (left + _TINY)) - period * math.log(n)
+        gain -= _PLACE * math.log(n // _CYCLES)  # so many periods were tried
         if gain > best[0]:
             best = (gain, period, means)
     _, period, means = best

@@ -83,8 +83,11 @@ class _Turns:
     sin: list[float]
 
 
-def classify(values: Sequence[float | None]) -> Shape | None:
-    """The shape of evenly spaced values, `None` for a gap; `None` when there are too few."""
+def classify(values: Sequence[float | None], least_noise: float = 0.0) -> Shape | None:
+    """The shape of evenly spaced values, `None` for a gap; `None` when there are too few.
+
+    `least_noise` is the standard deviation that the values have at least, where that is known.
+    """
     points = [(i, v) for i, v in enumerate(values) if v is not None and math.isfinite(v)]
     if len(points) < _FEWEST:
         return None
@@ -100,7 +103,7 @@ def classify(values: Sequence[float | None]) -> Shape | None:
         lambda w: _steps(xs, ys, w),
         lambda w: [_wave(t, ys, w) for t in turns],
     )
-    found = [_fitted(xs, ys, family, reach * _EXACT) for family in families]
+    found = [_fitted(xs, ys, family, max(least_noise, reach * _EXACT)) for family in families]
     best = max(found, key=lambda f: f.evidence)
     whole = sum(math.exp(f.evidence - best.evidence) for f in found)
     fit = best.fit
