@@ -172,8 +172,11 @@ def _date(
     rise = describe(total, bad)
     if rise is None:
         return Change((), means, "flat", None, None, span)
-    counts = {"errors": bins.counts[1], "latency": bad if len(changed) == 1 else bins.counts[2]}
-    found = (_shape(bins, span, counts[name], name) for name in changed)
+    if len(changed) == 1:
+        found = [_of_rise(bins, span, bad, changed[0], rise)]
+    else:
+        counts = {"errors": bins.counts[1], "latency": bins.counts[2]}
+        found = [_shape(bins, span, counts[name], name) for name in changed]
     shapes = tuple(one for one in found if one is not None)
     others = tuple(_onset(bins, span, one) for one in further(total, bad, rise))
     end = None if rise.end is None else bins.edge(rise.end)
@@ -201,10 +204,14 @@ def _onset(bins: Bins, span: tuple[float, float], rise: Rise) -> Onset:
 def _shape(
     bins: Bins, span: tuple[float, float], counts: list[int], name: Outcome
 ) -> MeasureShape | None:
-    """The shape of one outcome with its shares of requests before and after."""
     rise = describe(bins.total, counts)
-    if rise is None:
-        return None
+    return None if rise is None else _of_rise(bins, span, counts, name, rise)
+
+
+def _of_rise(
+    bins: Bins, span: tuple[float, float], counts: list[int], name: Outcome, rise: Rise
+) -> MeasureShape | None:
+    """The shape of one outcome with its shares of requests before and after."""
     start = 0 if rise.begin is None else math.ceil(rise.begin.latest)
     stop = len(counts) if rise.end is None else rise.end
     early = 0 if rise.begin is None else math.floor(rise.begin.earliest)

@@ -108,7 +108,8 @@ def shape(
 
     The last bin is in part after the end of the log, and a silence is told apart: neither counts.
     """
-    wide = series.width(span[1] - span[0], events.requests)
+    # Usual widths only: an odd one would beat with whatever runs by the hour or the minute.
+    wide = series.width(span[1] - span[0], events.requests, course.MOST_BINS)
     bins = series.bins(table, span, wide, [])
     counts: list[int | None] = list(bins.total[: math.floor((span[1] - span[0]) / wide)])
     for one in quiet:

@@ -204,6 +204,7 @@ class GoldenSignal:
     count: int  # events in `now`
     limit: float | None = None
     detail: str = ""  # bucket bounds, what a quantile rests on
+    p_value: float | None = None  # of so high a share now if it were still that of before
 
 
 @dataclass(frozen=True, slots=True)
