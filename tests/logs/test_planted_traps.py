@@ -170,6 +170,16 @@ def test_an_instance_that_stops_is_silent_and_one_that_was_replaced_is_not(summa
     assert summarise(renamed).silences == ()
 
 
+@SEEDS
+def test_workers_that_are_replaced_all_the_time_are_not_silent(summarise, seed):
+    lines = []
+    for line in planted.lines(seed, seconds=240):
+        record = json.loads(line)
+        turn = int((at(line) + 7 * record["worker"]) // 25)  # each lives for 25 s
+        lines.append(json.dumps({**record, "worker": record["worker"] * 100 + turn}))
+    assert summarise(lines).silences == ()
+
+
 def test_healthy_logs_are_flat_in_every_measure(summarise):
     """Errors and latency promise 1 in 200, silence 1 in 1000, the volume's cuts far less."""
     alarms = 0

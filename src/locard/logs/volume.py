@@ -73,6 +73,8 @@ def _of_values(
     begins = sorted(next(i for i, n in enumerate(c) if n) for c in counts.values())
     near = max(2, _NEWCOMER * bins)
     newcomers = [b for b in begins if b > near]
+    if len(newcomers) > len(counts) / 2:
+        return []  # they come and go all the time: that one is gone says nothing
     whole = [sum(c) for c in zip(*counts.values(), strict=True)]
     found = []
     for value, pause in sorted(_pauses(counts, whole), key=lambda p: p[1].start):
