@@ -128,10 +128,12 @@ def test_each_upstream_is_a_subject_of_its_own():
     slow = only(found, "latency", upstream="a", statistic="share_over")
     assert (slow.limit, slow.now, slow.count) == (0.1, 0.5, 40)
     assert slow.before == pytest.approx(10 / 1010)
+    assert slow.p_value < 1e-9
     p99 = only(found, "latency", upstream="a", statistic="p99")
     assert p99.detail == "before in the bucket 0 to 0.1 s, now in the bucket 0.1 to 1 s"
     assert only(found, "latency", upstream="b", statistic="mean").now == pytest.approx(0.02)
-    assert only(found, "latency", upstream="b", statistic="share_over").now == 0.0
+    still = only(found, "latency", upstream="b", statistic="share_over")
+    assert (still.now, still.p_value) == (0.0, 1.0)
 
 
 def test_series_that_appear_between_the_scrapes_count():

@@ -19,6 +19,7 @@ from locard.model.facts import (
     ThreadStates,
 )
 from locard.model.finding import Case
+from locard.stats.intervals import binomial_tail
 
 _LAYERS = {
     LogSummary: Layer.LOGS,
@@ -76,6 +77,7 @@ def calls(*latencies, kind="client"):
                 GoldenSignal(
                     "latency", "http_client_request_duration_seconds",
                     (*subject, ("statistic", word)), unit, then, later, count, limit,
+                    p_value=binomial_tail(round(later * count), count, then) if limit else None,
                 )
             )  # fmt: skip
     return MetricsSummary("http://127.0.0.1:1/metrics", 9, 90, 2.0, tuple(signals))

@@ -14,9 +14,9 @@ LOG = LogSummary(
 )  # fmt: skip
 
 
-def signal(statistic, before, now, limit=None):
+def signal(statistic, before, now, limit=None, p_value=None):
     subject = (("kind", "server"), ("statistic", statistic))
-    return GoldenSignal("latency", "http", subject, "s", before, now, 200, limit)
+    return GoldenSignal("latency", "http", subject, "s", before, now, 200, limit, p_value=p_value)
 
 
 def case(log, *signals):
@@ -35,11 +35,11 @@ def test_fires_when_the_logs_show_a_change():
 
 
 def test_fires_with_the_metrics_for_or_against_it():
-    rose = case(LOG, signal("mean", 0.02, 0.2), signal("share_over", 0.01, 0.5, 0.1))
+    rose = case(LOG, signal("mean", 0.02, 0.2), signal("share_over", 0.01, 0.5, 0.1, 1e-9))
     (finding,) = judge(rose)
     assert finding.evidence == ("e1", "e2")
     assert not finding.against
-    steady = case(LOG, signal("mean", 0.02, 0.021), signal("share_over", 0.01, 0.01, 0.1))
+    steady = case(LOG, signal("mean", 0.02, 0.021), signal("share_over", 0.01, 0.01, 0.1, 0.6))
     (finding,) = judge(steady)
     assert [s.layer for s in finding.against] == [Layer.METRICS]
 

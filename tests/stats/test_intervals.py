@@ -5,6 +5,7 @@ import math
 import pytest
 
 from locard.stats.intervals import (
+    binomial_tail,
     difference_evidence,
     excess_evidence,
     log_likelihood,
@@ -26,14 +27,24 @@ def test_wilson_without_data_excludes_nothing():
     assert wilson(0, 0) == (0.0, 1.0)
 
 
-def binomial_tail(hits, total, p):
+def exact_tail(hits, total, p):
     return sum(math.comb(total, k) * p**k * (1 - p) ** (total - k) for k in range(hits, total + 1))
+
+
+@pytest.mark.parametrize(("hits", "total", "p"), [(1, 40, 0.02), (20, 40, 0.2), (40, 40, 0.9)])
+def test_the_tail_is_exact(hits, total, p):
+    assert binomial_tail(hits, total, p) == pytest.approx(exact_tail(hits, total, p), rel=1e-9)
+
+
+def test_the_tail_at_its_ends():
+    assert binomial_tail(0, 10, 0.1) == binomial_tail(3, 10, 1.0) == 1.0
+    assert binomial_tail(1, 10, 0.0) == binomial_tail(11, 10, 0.5) == 0.0
 
 
 @pytest.mark.parametrize("hits", [1, 3, 8, 20])
 @pytest.mark.parametrize("p", [0.001, 0.02, 0.2])
 def test_the_bound_is_never_below_the_exact_tail(hits, p):
-    assert tail_bound(excess_evidence(hits, 40, p)) >= binomial_tail(hits, 40, p) - 1e-12
+    assert tail_bound(excess_evidence(hits, 40, p)) >= exact_tail(hits, 40, p) - 1e-12
 
 
 def test_no_excess_is_no_evidence():

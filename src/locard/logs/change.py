@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.logs import series
-from locard.model.facts import Onset, Outcome, ShapeName
-from locard.stats.changes import Stretch, dispersion, merge_bins, scan
+from locard.model.facts import MeasureShape, Onset, Outcome, ShapeName
+from locard.stats.changes import Stretch, merge_bins
 from locard.stats.intervals import difference_evidence
 from locard.stats.onset import locate
+from locard.stats.rise import CONFIDENCE, SCAN_BINS, Rise, describe, further, significant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from locard.logs.events import Events
     from locard.logs.series import Bins
     from locard.logs.table import Table
 
 _QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
-_SCAN_BINS = 200
 _SCANS = 1 + len(_QUANTILES)
-_ALPHA = 0.005  # for all scans of one log together
-# The smaller a change, the more evidence it needs: noise that wanders for minutes looks like a small
-# one. Twice the share needs 16 nats, 1.4 times 33. Below 1.2 times it is nobody's business.
-_WEIGHT = 11.0  # evidence times the log of the ratio
-_LEAST_RATIO = 1.2
 _SLOWER = 1.5  # of the durations: below, nobody needs to be woken up
 _SLOW_BASELINE = (0.9, 0.95, 0.99, 0.999)
 _SLOW_MOST_BEFORE = 0.05
-_SAME = 7.0  # nats: below, two stretches are not told apart
-_CONFIDENCE = 0.95
-_FEWEST_BURSTS = 3
-_REGULAR = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +40,26 @@ class Change:
     before: tuple[float, float] | None
     after: tuple[float, float]
     end: float | None = None
+    shapes: tuple[MeasureShape, ...] = ()  # of what changed
+    further: tuple[Onset, ...] = ()
 
 
 def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
     """Find the change, mark the slow and the bad requests in `ev`, and date it."""
     wide = series.width(span[1] - span[0], events.requests)
-    errors = _errors(series.bins(table, span, wide, ["err"]))
+    counted = series.bins(table, span, wide, ["err"])
+    errors = significant(counted.total, counted.counts[0], _SCANS)
     slow = _latency(table, span, wide) if events.has_duration else None
+    apart: MeasureShape | None = None
     if errors and slow and not _overlap(errors, slow[0]):
+        # Two incidents: the plainer one is looked into, the other is named with its onset.
         if errors.evidence >= slow[0].evidence:
+            limit, _ = _slow_limit(table, slow[1], slow[0])
+            late = series.bins(table, span, wide, [f"coalesce(dur > {limit!r}, false)"])
+            apart = _shape(late, span, late.counts[0], "latency")
             slow = None
         else:
+            apart = _shape(counted, span, counted.counts[0], "errors")
             errors = None
     changed: tuple[Outcome, ...] = ()
     if errors:
@@ -78,26 +75,8 @@ def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
         table.db.execute(f"UPDATE ev SET bad = ({condition})")  # noqa: S608 - built above
     if not changed:
         return Change((), means, "flat", None, None, span)
-    return _date(table, span, wide, changed, means)
-
-
-def _errors(bins: Bins) -> Stretch | None:
-    return _scan(bins, bins.counts[0])
-
-
-def _merged(bins: Bins, counts: list[int]) -> tuple[list[int], list[int], int]:
-    total, factor = merge_bins(bins.total, _SCAN_BINS)
-    return total, merge_bins(counts, _SCAN_BINS)[0], factor
-
-
-def _scan(bins: Bins, counts: list[int]) -> Stretch | None:
-    total, bad, _ = _merged(bins, counts)
-    found = scan(total, bad, tests=_SCANS)
-    if found is None or found.p_value > _ALPHA:
-        return None
-    ratio = found.share_in / max(found.share_out, 1e-9)
-    enough = ratio >= _LEAST_RATIO and found.evidence * math.log(ratio) >= _WEIGHT
-    return found if enough else None
+    found = _date(table, span, wide, changed, means)
+    return found if apart is None else _with(found, apart)
 
 
 def _overlap(one: Stretch, two: Stretch) -> bool:
@@ -119,7 +98,7 @@ def _latency(table: Table, span: tuple[float, float], wide: float) -> tuple[Stre
     timed = series.Bins(bins.start, bins.width_s, bins.counts[0], bins.counts[1:])
     best: Stretch | None = None
     for counts in timed.counts:
-        found = _scan(timed, counts)
+        found = significant(timed.total, counts, _SCANS)
         if found is None or (best is not None and found.evidence <= best.evidence):
             continue
         if _slowdown(table, timed, found) >= _SLOWER:
@@ -129,7 +108,7 @@ def _latency(table: Table, span: tuple[float, float], wide: float) -> tuple[Stre
 
 def _times(bins: Bins, stretch: Stretch) -> tuple[float, float]:
     """The time that a stretch of merged bins covers."""
-    factor = merge_bins(bins.total, _SCAN_BINS)[1]
+    factor = merge_bins(bins.total, SCAN_BINS)[1]
     return bins.edge(stretch.start * factor), bins.edge(stretch.end * factor)
 
 
@@ -188,56 +167,72 @@ def _date(
     table: Table, span: tuple[float, float], wide: float, changed: tuple[Outcome, ...], means: str
 ) -> Change:
     """Onset and shape from the final definition of bad."""
-    bins = series.bins(table, span, wide, ["bad"])
-    total, bad, factor = _merged(bins, bins.counts[0])
-    stretch = scan(total, bad)
-    if stretch is None:
+    bins = series.bins(table, span, wide, ["bad", "err", "bad AND NOT err"])
+    total, bad = bins.total, bins.counts[0]
+    rise = describe(total, bad)
+    if rise is None:
         return Change((), means, "flat", None, None, span)
-    noise = dispersion(total, bad, (stretch.start, stretch.end))
-    seen = _differs(total, bad, (0, stretch.start), stretch, noise)
-    over = _differs(total, bad, (stretch.end, stretch.bins), stretch, noise) and not _still_bad(
-        total, bad, stretch
-    )
-    end_bin = min(stretch.end * factor, len(bins.total)) if over else len(bins.total)
-    end = bins.edge(end_bin) if over else None
+    if len(changed) == 1:
+        found = [_of_rise(bins, span, bad, changed[0], rise)]
+    else:
+        counts = {"errors": bins.counts[1], "latency": bins.counts[2]}
+        found = [_shape(bins, span, counts[name], name) for name in changed]
+    shapes = tuple(one for one in found if one is not None)
+    others = tuple(_onset(bins, span, one) for one in further(total, bad, rise))
+    end = None if rise.end is None else bins.edge(rise.end)
     stop = span[1] if end is None else end
-    if not seen:
-        onset = Onset(span[0], span[0], _CONFIDENCE, baseline_seen=False)
-        shape: ShapeName = "unknown"
+    onset = _onset(bins, span, rise)
+    if rise.begin is None:
         before = (end, span[1]) if end is not None else None
-        return Change(changed, means, shape, onset, before, (span[0], stop), end)
-    found = locate(bins.total[:end_bin], bins.counts[0][:end_bin], noise, _CONFIDENCE)
-    if found is None:
-        return Change((), means, "flat", None, None, span)
-    earliest, latest = bins.edge(found.earliest), bins.edge(found.latest)
-    if not found.ramp and wide > series.width(0.0, 1 << 40):
-        earliest, latest = _refine(table, (span[0], stop), (earliest, latest), noise)
-    shape = "spike" if over else "ramp" if found.ramp else "step"
-    if over and _periodic(total, bad, stretch):
-        shape = "periodic"
-    onset = Onset(max(earliest, span[0]), min(latest, stop), _CONFIDENCE)
-    return Change(
-        changed, means, shape, onset, (span[0], onset.earliest), (onset.latest, stop), end
+        return Change(changed, means, rise.shape, onset, before, (span[0], stop), end, shapes)
+    if not rise.begin.ramp and wide > series.width(0.0, 1 << 40):
+        near = _refine(table, (span[0], stop), (onset.earliest, onset.latest), rise.noise)
+        onset = Onset(max(near[0], span[0]), min(near[1], stop), CONFIDENCE)
+    before = (span[0], onset.earliest)
+    after = (onset.latest, stop)
+    return Change(changed, means, rise.shape, onset, before, after, end, shapes, others)
+
+
+def _onset(bins: Bins, span: tuple[float, float], rise: Rise) -> Onset:
+    if rise.begin is None:
+        return Onset(span[0], span[0], CONFIDENCE, baseline_seen=False)
+    stop = span[1] if rise.end is None else min(span[1], bins.edge(rise.end))
+    earliest, latest = bins.edge(rise.begin.earliest), bins.edge(rise.begin.latest)
+    return Onset(max(earliest, span[0]), min(latest, stop), CONFIDENCE)
+
+
+def _shape(
+    bins: Bins, span: tuple[float, float], counts: list[int], name: Outcome
+) -> MeasureShape | None:
+    rise = describe(bins.total, counts)
+    return None if rise is None else _of_rise(bins, span, counts, name, rise)
+
+
+def _of_rise(
+    bins: Bins, span: tuple[float, float], counts: list[int], name: Outcome, rise: Rise
+) -> MeasureShape | None:
+    """The shape of one outcome with its shares of requests before and after."""
+    start = 0 if rise.begin is None else math.ceil(rise.begin.latest)
+    stop = len(counts) if rise.end is None else rise.end
+    early = 0 if rise.begin is None else math.floor(rise.begin.earliest)
+    return MeasureShape(
+        name,
+        rise.shape,
+        _onset(bins, span, rise),
+        None if rise.end is None else bins.edge(rise.end),
+        _share(counts[:early], bins.total[:early]),
+        _share(counts[start:stop], bins.total[start:stop]),
     )
 
 
-def _differs(
-    total: Sequence[int], bad: Sequence[int], part: tuple[int, int], stretch: Stretch, noise: float
-) -> bool:
-    """Whether the bins of `part` have data enough to say that they are not like the stretch."""
-    n, k = sum(total[part[0] : part[1]]), sum(bad[part[0] : part[1]])
-    n_in = sum(total[stretch.start : stretch.end])
-    k_in = sum(bad[stretch.start : stretch.end])
-    return difference_evidence(k, n, k_in, n_in) / noise > _SAME
+def _with(found: Change, apart: MeasureShape) -> Change:
+    further = (*found.further, apart.onset) if apart.onset else found.further
+    return replace(found, shapes=(*found.shapes, apart), further=further)
 
 
-def _still_bad(total: Sequence[int], bad: Sequence[int], stretch: Stretch) -> bool:
-    """Whether what follows the stretch is better, but nearer to it than to the baseline."""
-    n, k = sum(total[stretch.end :]), sum(bad[stretch.end :])
-    n0, k0 = sum(total[: stretch.start]), sum(bad[: stretch.start])
-    if not n or not n0:
-        return False
-    return k / n > (stretch.share_in + k0 / n0) / 2
+def _share(hits: list[int], of: list[int]) -> float | None:
+    whole = sum(of)
+    return sum(hits) / whole if whole else None
 
 
 def _refine(
@@ -260,22 +255,9 @@ def _refine(
         [high, span[1]],
     )
     # What lies outside goes in as one bin at each end.
-    found = locate([n0, *fine.total, n1], [k0, *fine.counts[0], k1], noise, _CONFIDENCE)
+    found = locate([n0, *fine.total, n1], [k0, *fine.counts[0], k1], noise, CONFIDENCE)
     if found is None or found.ramp:
         return near
     earliest = fine.edge(max(found.earliest - 1, 0))
     latest = fine.edge(min(found.latest - 1, len(fine.total)))
     return (earliest, latest) if earliest < latest else near
-
-
-def _periodic(total: Sequence[int], bad: Sequence[int], stretch: Stretch) -> bool:
-    """Whether the bad bins come in bursts at regular distances."""
-    level = (stretch.share_in + stretch.share_out) / 2
-    hot = [n > 0 and k > level * n for n, k in zip(total, bad, strict=True)]
-    begins = [i for i, h in enumerate(hot) if h and (i == 0 or not hot[i - 1])]
-    if len(begins) < _FEWEST_BURSTS + 1:
-        return False
-    gaps = [b - a for a, b in pairwise(begins)]
-    mean = sum(gaps) / len(gaps)
-    spread = (sum((g - mean) ** 2 for g in gaps) / len(gaps)) ** 0.5
-    return bool(spread < _REGULAR * mean)

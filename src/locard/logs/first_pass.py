@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.logs import change as changes
-from locard.logs import contrast, error_test, events, series, two_clocks
+from locard.logs import contrast, error_test, events, series, two_clocks, volume
 from locard.logs.field_file import given_for
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
 from locard.model.errors import SourceUnreadableError
-from locard.model.facts import LogSummary, MessageCount
+from locard.model.facts import LogSummary, MeasureShape, MessageCount, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,8 @@ def judge(
     found = events.build(table, roles, fields, since_s, said)
     span = series.window(table, found) if found.requests else None
     change = changes.judge(table, found, span) if span else _no_time(found)
+    quiet = volume.silences(table, found, roles) if span else ()
+    traffic = volume.shape(table, found, span, quiet) if span else None
     totals = contrast.mark(table, found, change) if span else contrast.mark_all(table, found)
     counts = contrast.groups(table, found)
     latency = _latency(table)
@@ -81,6 +83,9 @@ def judge(
         gaps=_gaps(table, roles, found, change),
         engine=table.engine,
         partial=bool(table.partial),
+        shapes=_shapes(traffic, change, found) if span else (),
+        further_onsets=change.further,
+        silences=quiet,
         # Last: it takes requests out of the comparison as it explains them.
         correlates=contrast.correlates(table, found, totals) if change.onset else (),
     )
@@ -114,6 +119,16 @@ def _latency(table: Table) -> tuple[float | None, ...]:
         "quantile_cont(dur, 0.5) FILTER (later), quantile_cont(dur, 0.99) FILTER (later) FROM cmp"
     )
     return tuple(None if v is None else round(v, 3) for v in row)
+
+
+def _shapes(
+    traffic: MeasureShape | None, change: Change, found: Events
+) -> tuple[MeasureShape, ...]:
+    """Volume, errors and latency; what was looked at and did not change is flat."""
+    known = {one.measure: one for one in change.shapes}
+    measures: tuple[Outcome, ...] = ("errors", "latency") if found.has_duration else ("errors",)
+    rest = (known.get(m) or MeasureShape(m, "flat") for m in measures)
+    return (*((traffic,) if traffic else ()), *rest)
 
 
 def _messages(table: Table, column: str, change: Change) -> tuple[MessageCount, ...]:

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 from locard.metrics import conventions
 from locard.metrics.text_format import Exposition, Histogram, Labels, Series, histograms
 from locard.model.facts import GoldenSignal
+from locard.stats.intervals import binomial_tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 QUANTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
 RARE = 0.05  # a call is slow that takes longer than all but this share of the calls before
+# What had hardly happened before has an unknown rate, but for "rare".
+LEAST_SHARE = 0.005
 MAX_SUBJECTS = 50
 MAX_GAUGES = 40
 _IN_USE = frozenset(
@@ -137,17 +140,26 @@ def _distribution(
     )
     bound = _slow_bound(then)
     if then is not None and bound is not None:
+        before, over = then.over(bound), now.over(bound) if now else None
         yield GoldenSignal(
             signal="latency",
             metric=base,
             subject=(*subject, ("statistic", "share_over")),
             unit="1",
-            before=then.over(bound),
-            now=now.over(bound) if now else None,
+            before=before,
+            now=over,
             count=count,
             limit=bound * scale,
+            p_value=_risen(over, count, before),
             detail=f"share of calls over {bound * scale:g} s, {int(then.total)} events before",
         )
+
+
+def _risen(now: float | None, count: int, before: float | None) -> float | None:
+    """How likely so high a share is by chance; None where there is nothing to compare."""
+    if now is None or before is None or not count:
+        return None
+    return binomial_tail(round(now * count), count, max(before, LEAST_SHARE))
 
 
 def _slow_bound(then: Histogram | None) -> float | None:
@@ -216,14 +228,17 @@ def _traffic_and_errors(first: Scrape, second: Scrape | None) -> Iterator[Golden
             detail=f"{int(calls.before)} before",
         )
         if calls.status:
+            was = calls.before_bad / calls.before if calls.before > 0 else None
+            share = calls.now_bad / calls.now if calls.now > 0 else None
             yield GoldenSignal(
                 signal="errors",
                 metric=base,
                 subject=subject,
                 unit="1",
-                before=calls.before_bad / calls.before if calls.before > 0 else None,
-                now=calls.now_bad / calls.now if calls.now > 0 else None,
+                before=was,
+                now=share,
                 count=count,
+                p_value=_risen(share, count, was),
                 detail=f"{int(calls.now_bad)} of {count} now, "
                 f"{int(calls.before_bad)} of {int(calls.before)} before",
             )

@@ -28,6 +28,40 @@ class Onset:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureShape:
+    """How one measure went over the record.
+
+    `before` and `after` are levels: requests a second of volume, the share of bad requests of errors
+    and latency. `peak` is the extreme of a spike, `period_s` belongs to a rhythm. No onset: flat,
+    or the whole record is a ramp or a rhythm.
+    """
+
+    measure: Literal["volume", "errors", "latency"]
+    shape: ShapeName
+    onset: Onset | None = None
+    end: float | None = None
+    before: float | None = None
+    after: float | None = None
+    peak: float | None = None
+    period_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What wrote steadily and stopped: one value of a field, or (field "") all requests.
+
+    `since` holds the last line before it, `until` is when it wrote again, None if it did not.
+    """
+
+    field: str
+    value: str
+    since: Onset
+    until: float | None
+    per_s: float  # lines a second before
+    p_value: float  # corrected for the number of sources and places
+
+
+@dataclass(frozen=True, slots=True)
 class RatePoint:
     """One bucket of the time series: [start, start + width_s)."""
 
@@ -149,6 +183,9 @@ class LogSummary:
     gaps: tuple[str, ...]  # what this log cannot answer
     engine: str  # native or duckdb
     partial: bool = False
+    shapes: tuple[MeasureShape, ...] = ()
+    further_onsets: tuple[Onset, ...] = ()  # of other rises than the one at `onset`
+    silences: tuple[Silence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +204,7 @@ class GoldenSignal:
     count: int  # events in `now`
     limit: float | None = None
     detail: str = ""  # bucket bounds, what a quantile rests on
+    p_value: float | None = None  # of so high a share now if it were still that of before
 
 
 @dataclass(frozen=True, slots=True)

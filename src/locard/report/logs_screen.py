@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
-    from locard.model.facts import AffectedValue, BlastRadius, LogSummary
+    from locard.model.facts import AffectedValue, BlastRadius, LogSummary, MeasureShape
 
 COLUMNS = 78
 _SHOWN = 4
@@ -74,12 +74,46 @@ def _lines(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         if log.before_p99_ms is not None and log.after_p99_ms is not None:
             early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
             yield f"  p99     {early} before, {late} after"
+    yield from _courses(log, tz)
+    if log.onset is not None:
         yield from _radius(log)
     yield from _messages(log)
     for gap in log.gaps:
         yield f"  cannot tell: {gap}"
     yield ""
     yield from _key_finding(log)
+
+
+def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+    """What else went on: other onsets, the shape of each measure that has one, silences."""
+    for onset in log.further_onsets:
+        yield f"  also    {words.interval(onset, tz)} ({100 * onset.confidence:.0f} %) another onset"
+    shaped = [s for s in log.shapes if s.shape not in {"flat", "unknown"}]
+    if len(shaped) > 1 and log.changed:
+        yield f"  shapes  {', '.join(f'{s.measure} {s.shape}' for s in shaped)}"
+    for shape in shaped:
+        if shape.measure == "volume":
+            yield f"  volume  {_volume(shape, tz)}"
+    for one in log.silences:
+        what = f"{one.field[:32]}={one.value[:32]}" if one.field else "all requests"
+        until = "" if one.until is None else f" until {words.clock(one.until, tz)}"
+        when = words.clock(one.since.latest, tz)
+        yield f"  silent  {what} from {when}{until} ({one.per_s:.3g} lines/s before)"
+
+
+def _volume(shape: MeasureShape, tz: tzinfo | None) -> str:
+    if shape.shape == "periodic":
+        return f"a rhythm of {_period(shape.period_s or 0.0)}"
+    to = shape.after if shape.peak is None else shape.peak
+    said = f"{shape.shape}, from {shape.before or 0.0:.3g} to {to or 0.0:.3g} requests/s"
+    return said if shape.onset is None else f"{said}, {words.interval(shape.onset, tz)}"
+
+
+def _period(seconds: float) -> str:
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
 
 
 def _share(part: int, whole: int) -> str:
@@ -124,7 +158,15 @@ def _messages(log: LogSummary) -> Iterator[str]:
 
 def _key_finding(log: LogSummary) -> Iterator[str]:
     if not log.changed:
-        yield "Nothing changed in this log: no onset of errors or latency was found."
+        silent = [s for s in log.silences if s.until is None]
+        if silent:
+            names = ", ".join(f"{s.field[:32]}={s.value[:32]}" for s in silent[:_SHOWN] if s.field)
+            yield f"{names or 'All requests'} fell silent while the log went on."
+            yield "No onset of errors or latency was found."
+        elif any(s.shape in {"step", "ramp", "spike"} for s in log.shapes):
+            yield "The traffic changed; no onset of errors or latency was found."
+        else:
+            yield "Nothing changed in this log: no onset of errors or latency was found."
         return
     if not log.correlates:
         yield f"{' and '.join(log.changed).capitalize()} changed; nothing sets the bad requests"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,10 +108,6 @@ def _rise(
     mean, over = signals.get("mean"), signals.get("share_over")
     known = dict(subject)
     count = max((s.count for s in signals.values()), default=0)
-    p_value = None
-    if over is not None and over.before is not None and over.now is not None and count:
-        # A bound that no call had passed before: its true rate is unknown but for "rare".
-        p_value = binomial_tail(round(over.now * count), count, max(over.before, 0.005))
     return Rise(
         evidence=evidence.id,
         metric=metric,
@@ -124,22 +119,8 @@ def _rise(
         before_over=over.before if over else None,
         now_over=over.now if over else None,
         count=count,
-        p_value=p_value,
+        p_value=over.p_value if over else None,
     )
-
-
-def binomial_tail(hits: int, n: int, p: float) -> float:
-    """P(X >= hits) for n trials of probability p."""
-    if hits <= 0:
-        return 1.0
-    if p >= 1:
-        return 1.0
-    log_p, log_q = math.log(p), math.log1p(-p)
-    total = 0.0
-    for k in range(hits, n + 1):
-        ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-        total += math.exp(ways + k * log_p + (n - k) * log_q)
-    return min(1.0, total)
 
 
 def short(file: str) -> str:

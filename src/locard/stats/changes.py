@@ -26,6 +26,7 @@ _FEWEST_BLOCKS = 6
 # Stretches overlap, so far fewer than bins^2 / 2 of them are independent. Four to a bin keeps the
 # p-value above what simulated records without a change give (tests/stats/test_changes.py).
 _INDEPENDENT = 4
+_AS_PLAIN = 0.5  # of the evidence; with less, hills of wandering noise would pass for events
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ def slow_noise(total: Sequence[int], bad: Sequence[int], edges: Sequence[int]) -
     """As `dispersion`, but for noise that wanders slowly: blocks against the mean of their part.
 
     A busy machine makes latency wander for many bins at a time; such a hill is no incident. A
-    gradual change counts as noise here too, so this guards detection and is not for dating it.
+    gradual change counts as noise here too, so this guards detection and is not for dating it. As
+    there, the largest quarter is left out: one more event is no noise.
     """
     cuts = [0, *edges, len(total)]
     parts = [(total[i:j], bad[i:j]) for i, j in pairwise(cuts) if j > i]
@@ -108,7 +110,9 @@ def slow_noise(total: Sequence[int], bad: Sequence[int], edges: Sequence[int]) -
             free += max(0, len(found) - 1)
         if free < _FEWEST_BLOCKS:
             return worst
-        worst = max(worst, sum(squares) / free)
+        kept = sorted(squares)[: int(len(squares) * (1 - _TRIM))]
+        scale = len(squares) / free / len(kept)
+        worst = max(worst, sum(kept) * scale / _TRIMMED_MEAN)
         size *= 2
 
 
@@ -138,13 +142,34 @@ def scan(total: Sequence[int], bad: Sequence[int], tests: int = 1) -> Stretch | 
     few hundred bins first. `tests` is how many such scans the caller makes.
     """
     bins = len(total)
+    most = _most_raised(total, bad)
+    if most is None:
+        return None
+    best, start, end = most
+    n, k = sum(total[start:end]), sum(bad[start:end])
+    edges = tuple(sorted({start, end, *_another(total, bad, most)}))
+    evidence = best / max(dispersion(total, bad, edges), slow_noise(total, bad, edges))
+    return Stretch(
+        start=start,
+        end=end,
+        bins=bins,
+        share_in=k / n,
+        share_out=(sum(bad) - k) / (sum(total) - n),
+        evidence=evidence,
+        p_value=tail_bound(evidence, _INDEPENDENT * bins * tests),
+    )
+
+
+def _most_raised(total: Sequence[int], bad: Sequence[int]) -> tuple[float, int, int] | None:
+    """Evidence in nats (for independent requests), start and end of the best stretch."""
+    bins = len(total)
     all_n, all_k = sum(total), sum(bad)
     if bins < 2 or all_k in {0, all_n}:  # noqa: PLR2004 - a change needs two sides
         return None
     sum_n = list(accumulate(total, initial=0))
     sum_k = list(accumulate(bad, initial=0))
     flat = log_likelihood(all_k, all_n)
-    best, best_at = 0.0, None
+    best: tuple[float, int, int] | None = None
     for start in range(bins):
         if not bad[start]:
             continue  # a stretch that begins with a clean bin is never the best one
@@ -157,20 +182,19 @@ def scan(total: Sequence[int], bad: Sequence[int], tests: int = 1) -> Stretch | 
             if not rest_n or k * rest_n <= rest_k * n:
                 continue
             value = log_likelihood(k, n) + log_likelihood(rest_k, rest_n) - flat
-            if value > best:
-                best, best_at = value, (start, end)
-    if best_at is None:
-        return None
-    start, end = best_at
-    n, k = sum_n[end] - sum_n[start], sum_k[end] - sum_k[start]
-    edges = (start, end)
-    evidence = best / max(dispersion(total, bad, edges), slow_noise(total, bad, edges))
-    return Stretch(
-        start=start,
-        end=end,
-        bins=bins,
-        share_in=k / n,
-        share_out=(all_k - k) / (all_n - n),
-        evidence=evidence,
-        p_value=tail_bound(evidence, _INDEPENDENT * bins * tests),
-    )
+            if value > (best[0] if best else 0.0):
+                best = value, start, end
+    return best
+
+
+def _another(
+    total: Sequence[int], bad: Sequence[int], most: tuple[float, int, int]
+) -> tuple[int, ...]:
+    """The edges of a second event nearly as plain as the best one: it is not noise either."""
+    value, start, end = most
+    found = []
+    for low, high in ((0, start), (end, len(total))):
+        other = _most_raised(total[low:high], bad[low:high])
+        if other is not None and other[0] >= _AS_PLAIN * value:
+            found.append((other[0], low + other[1], low + other[2]))
+    return max(found)[1:] if found else ()

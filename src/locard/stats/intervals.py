@@ -45,6 +45,21 @@ def excess_evidence(hits: int, total: int, expected_share: float) -> float:
     return xlogy(hits, share / expected) + xlogy(total - hits, (1 - share) / (1 - expected))
 
 
+def binomial_tail(hits: int, total: int, share: float) -> float:
+    """P(X >= hits) for `total` trials of probability `share`, exact."""
+    if hits <= 0 or share >= 1:
+        return 1.0
+    if share <= 0 or hits > total:
+        return 0.0
+    log_p, log_q = math.log(share), math.log1p(-share)
+    whole = math.lgamma(total + 1)
+    tail = 0.0
+    for k in range(hits, total + 1):
+        ways = whole - math.lgamma(k + 1) - math.lgamma(total - k + 1)
+        tail += math.exp(ways + k * log_p + (total - k) * log_q)
+    return min(1.0, tail)
+
+
 def difference_evidence(hits_a: int, total_a: int, hits_b: int, total_b: int) -> float:
     """How surprising two different shares are if there is one share, in nats (either way)."""
     both = log_likelihood(hits_a + hits_b, total_a + total_b)
