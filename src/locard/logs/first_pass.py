@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locard.logs import blast_radius, contrast, error_test, events, series, two_clocks
 from locard.logs import change as changes
-from locard.logs import contrast, error_test, events, series, two_clocks
+from locard.logs.correlates import correlates
 from locard.logs.field_file import given_for
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
@@ -48,7 +49,8 @@ def judge(
     span = series.window(table, found) if found.requests else None
     change = changes.judge(table, found, span) if span else _no_time(found)
     totals = contrast.mark(table, found, change) if span else contrast.mark_all(table, found)
-    counts = contrast.groups(table, found)
+    shared = correlates(table, found, totals) if change.onset else ()
+    counts = blast_radius.groups(table, found, shared)
     latency = _latency(table)
     messages = _messages(table, roles.message.column, change) if roles.message else ()
     trace_ids = _trace_ids(table, roles.trace_id.column) if roles.trace_id and change.onset else ()
@@ -75,14 +77,13 @@ def judge(
         after_p50_ms=latency[2],
         after_p99_ms=latency[3],
         groups=counts,
-        blast_radius=contrast.blast_radius(counts, totals) if change.onset else (),
+        blast_radius=blast_radius.blast_radius(counts, totals) if change.onset else (),
+        correlates=shared,
         messages=messages,
         trace_ids=trace_ids,
         gaps=_gaps(table, roles, found, change),
         engine=table.engine,
         partial=bool(table.partial),
-        # Last: it takes requests out of the comparison as it explains them.
-        correlates=contrast.correlates(table, found, totals) if change.onset else (),
     )
 
 
