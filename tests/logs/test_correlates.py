@@ -31,7 +31,7 @@ def find():
     def run(fields, rate, requests=REQUESTS, before=0.5):
         listed = ", ".join(f"{sql} AS {name}" for name, sql in fields.items())
         db.execute(f"""
-            CREATE OR REPLACE TABLE cmp AS
+            CREATE OR REPLACE TABLE compared AS
             SELECT i AS n, {draw(0)} < {USUAL} + CASE WHEN later THEN {rate} ELSE 0 END AS bad, *
             FROM (SELECT i, i >= {before * requests} AS later, {listed} FROM range({requests}) r(i))""")
         table = Table(db, "test")

@@ -33,7 +33,7 @@ def groups(
         GroupCount(
             field, value, c.before_total, c.before_bad, c.after_total, c.after_bad
         )
-        for field, value, c in by_value(table, "cmp", columns, most=_MOST_VALUES)
+        for field, value, c in by_value(table, "compared", columns, most=_MOST_VALUES)
     )  # fmt: skip
 
 

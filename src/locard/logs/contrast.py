@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from locard.logs.change import Change
-    from locard.logs.events import Events
     from locard.logs.table import Table
 
 # Before and after, all and the bad ones: in the order of `Counts`.
@@ -23,32 +22,34 @@ COUNTS = (
 _FIELDS_A_SCAN = 16
 
 
-def mark(table: Table, events: Events, change: Change) -> Counts:
-    """Make `cmp`: the requests to compare, with `later` telling after from before."""
-    groups = "".join(f", {g}" for g in events.groups.values())
-    before = change.before or (0.0, 0.0)
+def mark(table: Table, change: Change) -> Counts:
+    """Make `compared`: the requests to compare, with `later` telling after from before.
+
+    A view, not a table: hundreds of group fields are not copied.
+    """
+    start, end = change.after
+    later = f"(t >= {start!r} AND t <= {end!r})"
+    which = later
+    if change.before is not None:
+        which += " OR (t >= {!r} AND t < {!r})".format(*change.before)
     table.db.execute(
-        f"CREATE OR REPLACE TABLE cmp AS SELECT n, bad, dur{groups}, "  # noqa: S608
-        "(t >= ? AND t <= ?) AS later FROM ev "
-        "WHERE request AND ((t >= ? AND t < ?) OR (t >= ? AND t <= ?))",
-        [*change.after, *before, *change.after],
+        f"CREATE OR REPLACE VIEW compared AS SELECT *, {later} AS later "  # noqa: S608 - numbers
+        f"FROM ev WHERE request AND ({which})"
     )
     return counts(table)
 
 
-def mark_all(table: Table, events: Events) -> Counts:
-    """`cmp` where the log has no usable time: everything is "after"."""
-    groups = "".join(f", {g}" for g in events.groups.values())
+def mark_all(table: Table) -> Counts:
+    """`compared` where the log has no usable time: everything is "after"."""
     table.db.execute(
-        f"CREATE OR REPLACE TABLE cmp AS SELECT n, bad, dur{groups}, "  # noqa: S608
-        "true AS later FROM ev WHERE request"
+        "CREATE OR REPLACE VIEW compared AS SELECT *, true AS later FROM ev WHERE request"
     )
     return counts(table)
 
 
 def counts(table: Table, where: str = "true") -> Counts:
-    """The counts of the requests in `cmp` that meet a condition (SQL)."""
-    return Counts(*table.one(f"SELECT {', '.join(COUNTS)} FROM cmp WHERE {where}"))  # noqa: S608 - ours
+    """The counts of the requests in `compared` that meet a condition (SQL)."""
+    return Counts(*table.one(f"SELECT {', '.join(COUNTS)} FROM compared WHERE {where}"))  # noqa: S608 - ours
 
 
 def by_value(
@@ -56,7 +57,7 @@ def by_value(
 ) -> Iterator[tuple[str, str, Counts]]:
     """Field, value and counts of the `most` most frequent values of each field.
 
-    `source` is a table like `cmp`, `fewest_bad` how many bad requests after the onset a value must
+    `source` is a table like `compared`, `fewest_bad` how many bad requests after the onset a value must
     have. Several fields share a scan.
     """
     fields = list(columns)

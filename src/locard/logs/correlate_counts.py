@@ -35,7 +35,7 @@ _KINDS = ("NOT later AND NOT bad", "NOT later AND bad", "later AND NOT bad", "la
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The requests that are searched: `cmp`, or a part of each kind where that is too much."""
+    """The requests that are searched: `compared`, or a part of each kind where that is too much."""
 
     table: Table
     columns: Mapping[str, str]
@@ -61,20 +61,20 @@ def without(columns: Mapping[str, str], explained: Iterable[Values]) -> str:
 
 
 def sample(table: Table, columns: Mapping[str, str], whole: Counts, where: str) -> Sample:
-    """The requests of `cmp` that meet a condition (SQL); `whole` are their counts."""
+    """The requests of `compared` that meet a condition (SQL); `whole` are their counts."""
     kinds = _kinds(whole)
     parts = (1.0,) * len(kinds)
     if sum(kinds) * len(columns) > _LITTLE:
         parts = tuple(min(1.0, ceil(_PRIME * _ENOUGH / max(1, k)) / _PRIME) for k in kinds)
     if where == "true" and min(parts) == 1:
-        return Sample(table, columns, "cmp", parts, whole)
+        return Sample(table, columns, "compared", parts, whole)
     picked = " OR ".join(
         f"({kind} AND (n % {_PRIME}) * {_SPREAD} % {_PRIME} < {part * _PRIME:.0f})"
         for kind, part in zip(_KINDS, parts, strict=True)
     )
     listed = ", ".join(columns.values())
     table.db.execute(
-        f"CREATE OR REPLACE TABLE sampled AS SELECT later, bad, {listed} FROM cmp "  # noqa: S608
+        f"CREATE OR REPLACE TABLE sampled AS SELECT later, bad, {listed} FROM compared "  # noqa: S608
         f"WHERE ({picked}) AND {where}"
     )
     return Sample(table, columns, "sampled", parts, whole)

@@ -48,7 +48,7 @@ def judge(
     found = events.build(table, roles, fields, since_s, said)
     span = series.window(table, found) if found.requests else None
     change = changes.judge(table, found, span) if span else _no_time(found)
-    totals = contrast.mark(table, found, change) if span else contrast.mark_all(table, found)
+    totals = contrast.mark(table, change) if span else contrast.mark_all(table)
     shared = correlates(table, found, totals) if change.onset else ()
     counts = blast_radius.groups(table, found, shared)
     latency = _latency(table)
@@ -112,7 +112,7 @@ def _latency(table: Table) -> tuple[float | None, ...]:
     row = table.one(
         "SELECT quantile_cont(dur, 0.5) FILTER (NOT later), "
         "quantile_cont(dur, 0.99) FILTER (NOT later), "
-        "quantile_cont(dur, 0.5) FILTER (later), quantile_cont(dur, 0.99) FILTER (later) FROM cmp"
+        "quantile_cont(dur, 0.5) FILTER (later), quantile_cont(dur, 0.99) FILTER (later) FROM compared"
     )
     return tuple(None if v is None else round(v, 3) for v in row)
 
@@ -135,7 +135,7 @@ def _messages(table: Table, column: str, change: Change) -> tuple[MessageCount, 
 
 def _trace_ids(table: Table, column: str) -> tuple[str, ...]:
     rows = table.rows(
-        f"SELECT {column} FROM cmp JOIN raw ON n = _n "  # noqa: S608 - the column is ours
+        f"SELECT {column} FROM compared JOIN raw ON n = _n "  # noqa: S608 - the column is ours
         f"WHERE later AND bad AND {column} IS NOT NULL GROUP BY 1 ORDER BY min(n) LIMIT {_TRACE_IDS}"
     )
     return tuple(trace for (trace,) in rows)
