@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locard.logs import blast_radius, contrast, error_test, events, series, two_clocks, volume
 from locard.logs import change as changes
-from locard.logs import contrast, error_test, events, series, two_clocks, volume
+from locard.logs.correlates import correlates
 from locard.logs.field_file import given_for
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
@@ -49,8 +50,9 @@ def judge(
     change = changes.judge(table, found, span) if span else _no_time(found)
     quiet = volume.silences(table, found, roles) if span else ()
     traffic = volume.shape(table, found, span, quiet) if span else None
-    totals = contrast.mark(table, found, change) if span else contrast.mark_all(table, found)
-    counts = contrast.groups(table, found)
+    totals = contrast.mark(table, change) if span else contrast.mark_all(table)
+    shared = correlates(table, found, totals) if change.onset else ()
+    counts = blast_radius.groups(table, found, shared)
     latency = _latency(table)
     messages = _messages(table, roles.message.column, change) if roles.message else ()
     trace_ids = _trace_ids(table, roles.trace_id.column) if roles.trace_id and change.onset else ()
@@ -77,7 +79,8 @@ def judge(
         after_p50_ms=latency[2],
         after_p99_ms=latency[3],
         groups=counts,
-        blast_radius=contrast.blast_radius(counts, totals) if change.onset else (),
+        blast_radius=blast_radius.blast_radius(counts, totals) if change.onset else (),
+        correlates=shared,
         messages=messages,
         trace_ids=trace_ids,
         gaps=_gaps(table, roles, found, change),
@@ -86,8 +89,6 @@ def judge(
         shapes=_shapes(traffic, change, found) if span else (),
         further_onsets=change.further,
         silences=quiet,
-        # Last: it takes requests out of the comparison as it explains them.
-        correlates=contrast.correlates(table, found, totals) if change.onset else (),
     )
 
 
@@ -116,7 +117,7 @@ def _latency(table: Table) -> tuple[float | None, ...]:
     row = table.one(
         "SELECT quantile_cont(dur, 0.5) FILTER (NOT later), "
         "quantile_cont(dur, 0.99) FILTER (NOT later), "
-        "quantile_cont(dur, 0.5) FILTER (later), quantile_cont(dur, 0.99) FILTER (later) FROM cmp"
+        "quantile_cont(dur, 0.5) FILTER (later), quantile_cont(dur, 0.99) FILTER (later) FROM compared"
     )
     return tuple(None if v is None else round(v, 3) for v in row)
 
@@ -149,7 +150,7 @@ def _messages(table: Table, column: str, change: Change) -> tuple[MessageCount, 
 
 def _trace_ids(table: Table, column: str) -> tuple[str, ...]:
     rows = table.rows(
-        f"SELECT {column} FROM cmp JOIN raw ON n = _n "  # noqa: S608 - the column is ours
+        f"SELECT {column} FROM compared JOIN raw ON n = _n "  # noqa: S608 - the column is ours
         f"WHERE later AND bad AND {column} IS NOT NULL GROUP BY 1 ORDER BY min(n) LIMIT {_TRACE_IDS}"
     )
     return tuple(trace for (trace,) in rows)

@@ -102,7 +102,11 @@ class Correlate:
 
 @dataclass(frozen=True, slots=True)
 class AffectedValue:
-    """One value of a field in the blast radius; bad-request rates, 95 % interval of the later."""
+    """One value of a field in the blast radius: rates of bad requests, each with its 95 % interval.
+
+    `low` and `high` belong to `after_rate`, `requests` are those after the onset; the earlier rate
+    and its interval are None where nothing was seen before.
+    """
 
     value: str
     before_rate: float | None
@@ -110,6 +114,8 @@ class AffectedValue:
     low: float
     high: float
     requests: int
+    before_low: float | None = None
+    before_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

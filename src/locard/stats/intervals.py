@@ -60,7 +60,7 @@ def binomial_tail(hits: int, total: int, share: float) -> float:
     return min(1.0, tail)
 
 
-def difference_evidence(hits_a: int, total_a: int, hits_b: int, total_b: int) -> float:
+def difference_evidence(hits_a: float, total_a: float, hits_b: float, total_b: float) -> float:
     """How surprising two different shares are if there is one share, in nats (either way)."""
     both = log_likelihood(hits_a + hits_b, total_a + total_b)
     return max(0.0, log_likelihood(hits_a, total_a) + log_likelihood(hits_b, total_b) - both)
