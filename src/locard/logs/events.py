@@ -1,7 +1,7 @@
 """The table of events: every record with its time, its outcome, its duration and its groups.
 
 `ev` has the columns `n` (line), `t` (Unix time in seconds at which the request began), `request`
-(whether the record counts as one), `err`, `bad`, `dur` (ms), and a column a group field (`g0`,
+(whether the record counts as one), `err`, `bad`, `dur` (ms), `tm` (the template of what it says), and a column a group field (`g0`,
 `g1`, …). Texts that only few records are asked for stay in `raw`: join by `n`.
 """
 
@@ -14,6 +14,7 @@ from locard.logs import error_test
 from locard.logs.amounts import UNIT_MS, duration_sql
 from locard.logs.clock import epoch_sql
 from locard.logs.endpoints import endpoint_sql
+from locard.logs.table import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 MOST_GROUPS = 24
 _MOST_VALUES = 2000
 _MOST_NUMBERS = 32
+_MOST_TEMPLATES = 8192
+_TEMPLATE_CHARS = 200
+_ALL_DIFFERENT = 0.95  # ids among records; sketches are off by a few percent
 
 # Fields that tell the outcome again: they would "explain" every error and say nothing.
 _RESTATES = {"error", "err", "exception", "exc", "excinfo", "exctext", "stack", "stacktrace",
@@ -69,6 +73,8 @@ def build(
         g: _group(table, g, columns[n], endpoint=roles.role_of(n) == "endpoint")
         for n, g in groups.items()
     }
+    table.message = roles.message.column if roles.message else ""
+    picks["tm"] = _template(table)
     table.db.execute(
         f"""
         CREATE OR REPLACE TABLE ev AS
@@ -82,6 +88,8 @@ def build(
         error.parameters,
     )
     _keep_window(table, since_s)
+    if roles.trace_id and (roles.status or roles.duration):
+        _count_once(table, roles.trace_id)
     if roles.trace_id and roles.level and (roles.status or roles.duration):
         _errors_of_traces(table, roles.trace_id.column)
     requests, first, last = table.one(
@@ -193,7 +201,21 @@ def _group(table: Table, group: str, column: str, *, endpoint: bool) -> str:
     return cast.format(shown)
 
 
-def _make_enum(table: Table, group: str, shown: str, codes: str) -> None:
+def _template(table: Table) -> str:
+    """SQL over `raw_kept` of the template of a record's message, as a type."""
+    if not table.message:
+        return "CAST(NULL AS VARCHAR)"
+    if table.shapes.get(table.message) == "skeletons" and not table.has_texts:
+        codes = f"{table.message}s"
+        _make_enum(table, "tm", f"getvariable('{TEMPLATES}')[code]", codes, _MOST_TEMPLATES)
+        return table.looked_up(TEMPLATES, codes, "template", "TRY_CAST(template AS enum_tm)")
+    text = f"left({table.message}, {_TEMPLATE_CHARS})"
+    masked = f"regexp_replace({text}, '0x[0-9a-fA-F]+|[0-9]+', '#', 'g')"
+    _make_enum(table, "tm", "code", masked, _MOST_TEMPLATES)
+    return f"TRY_CAST({masked} AS enum_tm)"
+
+
+def _make_enum(table: Table, group: str, shown: str, codes: str, most: int = _MOST_VALUES) -> None:
     """The type of a group; `shown` is SQL of the value that stands for a `code`."""
     table.db.execute(f"""
         CREATE OR REPLACE TYPE enum_{group} AS ENUM (
@@ -201,7 +223,30 @@ def _make_enum(table: Table, group: str, shown: str, codes: str) -> None:
             SELECT {shown} AS v, sum(n) AS many
             FROM (SELECT {codes} AS code, count(*) AS n FROM raw_kept GROUP BY code)
             WHERE code IS NOT NULL GROUP BY v HAVING v IS NOT NULL
-            ORDER BY many DESC, v LIMIT {_MOST_VALUES}) ORDER BY v)""")  # noqa: S608 - names are ours
+            ORDER BY many DESC, v LIMIT {most}) ORDER BY v)""")  # noqa: S608 - names are ours
+
+
+def _count_once(table: Table, trace: FieldProfile) -> None:
+    """Of several request lines with one id only the longest counts, as an error if one of them is.
+
+    Retries that each have an id of their own are requests of their own. Not worth a look where about
+    every record with an id has its own.
+    """
+    if trace.distinct > _ALL_DIFFERENT * trace.count:
+        return
+    table.db.execute(f"""
+        CREATE OR REPLACE TEMP TABLE several AS
+        SELECT t, arg_max(n, coalesce(dur, 0)) AS keep, bool_or(err) AS err FROM (
+          SELECT n, dur, err, hash({trace.column}) AS t FROM ev JOIN raw ON n = _n
+          WHERE request AND {trace.column} IS NOT NULL)
+        GROUP BY t HAVING count(*) > 1;
+        CREATE OR REPLACE TEMP TABLE twice AS
+        SELECT n, n = keep AS keeps, s.err FROM several s JOIN (
+          SELECT n, hash({trace.column}) AS t FROM ev JOIN raw ON n = _n
+          WHERE request AND {trace.column} IS NOT NULL) USING (t);
+        UPDATE ev SET request = twice.keeps, err = twice.err, bad = twice.err
+        FROM twice WHERE ev.n = twice.n;
+        DROP TABLE several; DROP TABLE twice""")  # noqa: S608 - columns are ours
 
 
 def _errors_of_traces(table: Table, trace: str) -> None:

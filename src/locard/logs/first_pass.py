@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.logs import blast_radius, contrast, error_test, events, series, two_clocks, volume
+from locard.logs import (
+    blast_radius,
+    contrast,
+    coverage,
+    error_test,
+    events,
+    examples,
+    exceptions,
+    messages,
+    series,
+    two_clocks,
+    volume,
+)
 from locard.logs import change as changes
 from locard.logs.correlates import correlates
 from locard.logs.field_file import given_for
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
 from locard.model.errors import SourceUnreadableError
-from locard.model.facts import LogSummary, MeasureShape, MessageCount, Outcome
+from locard.model.facts import LogSummary, MeasureShape, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +32,9 @@ if TYPE_CHECKING:
     from locard.logs.change import Change
     from locard.logs.events import Events
     from locard.logs.table import Table
+    from locard.model.facts import Coverage
 
-_MOST_MESSAGES = 8
 _TRACE_IDS = 5
-_TEMPLATE_CHARS = 200
 
 
 def judge(
@@ -54,7 +65,7 @@ def judge(
     shared = correlates(table, found, totals) if change.onset else ()
     counts = blast_radius.groups(table, found, shared)
     latency = _latency(table)
-    messages = _messages(table, roles.message.column, change) if roles.message else ()
+    covers = coverage.of(table, roles, fields, found)
     trace_ids = _trace_ids(table, roles.trace_id.column) if roles.trace_id and change.onset else ()
     return LogSummary(
         source=name,
@@ -81,14 +92,21 @@ def judge(
         groups=counts,
         blast_radius=blast_radius.blast_radius(counts, totals) if change.onset else (),
         correlates=shared,
-        messages=messages,
+        messages=messages.bad_ones(table, change),
         trace_ids=trace_ids,
-        gaps=_gaps(table, roles, found, change),
+        gaps=_gaps(table, roles, found, change, covers),
         engine=table.engine,
         partial=bool(table.partial),
         shapes=_shapes(traffic, change, found) if span else (),
         further_onsets=change.further,
         silences=quiet,
+        coverage=covers,
+        templates=messages.changes(table, change),
+        numbers=messages.numbers(table, change),
+        exceptions=exceptions.count(table, change),
+        examples=examples.traces(table, roles.trace_id.column)
+        if roles.trace_id and change.onset
+        else (),
     )
 
 
@@ -132,22 +150,6 @@ def _shapes(
     return (*((traffic,) if traffic else ()), *rest)
 
 
-def _messages(table: Table, column: str, change: Change) -> tuple[MessageCount, ...]:
-    """Templates of error lines and bad requests, those that are most frequent since the onset."""
-    start = change.onset.earliest if change.onset else 0.0
-    rows = table.rows(
-        f"""SELECT regexp_replace(msg, '0x[0-9a-fA-F]+|[0-9]+', '#', 'g') AS template,
-                   count(*) FILTER (NOT since), count(*) FILTER (since) AS now, arg_min(msg, n)
-            FROM (SELECT n, left({column}, {_TEMPLATE_CHARS}) AS msg,
-                         coalesce(t >= $start, true) AS since
-                  FROM ev JOIN raw ON n = _n
-                  WHERE {column} IS NOT NULL AND (err OR (request AND bad)))
-            GROUP BY template ORDER BY now DESC, template LIMIT {_MOST_MESSAGES}""",  # noqa: S608
-        {"start": start},
-    )
-    return tuple(MessageCount(*row) for row in rows)
-
-
 def _trace_ids(table: Table, column: str) -> tuple[str, ...]:
     rows = table.rows(
         f"SELECT {column} FROM compared JOIN raw ON n = _n "  # noqa: S608 - the column is ours
@@ -167,9 +169,13 @@ def _time_gaps(table: Table, roles: Roles) -> Iterator[str]:
         yield clocks
 
 
-def _gaps(table: Table, roles: Roles, found: Events, change: Change) -> tuple[str, ...]:
+def _gaps(
+    table: Table, roles: Roles, found: Events, change: Change, covers: Coverage
+) -> tuple[str, ...]:
     """What this log cannot answer, as input for the retro."""
     gaps = [*_time_gaps(table, roles)]
+    if covers.kind != "whole":
+        gaps.append(f"rates: the log is {covers.kind.replace('-', ' ')} ({covers.why})")
     if roles.status is None and roles.level is None:
         gaps.append("neither a status nor a level: errors cannot be told from the rest")
     if roles.duration is None:

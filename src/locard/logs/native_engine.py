@@ -14,6 +14,7 @@ from locard.logs.table import (
     DEEPEST,
     MOST_FIELDS,
     SAMPLE_CHARS,
+    TEMPLATES,
     TEXT_LINES,
     Seen,
     Table,
@@ -216,4 +217,7 @@ class NativeEngine:
             count, samples = self._scanner.values(i)
             distinct, frequent = self._scanner.sketch(i) if kind != "codes" else (codes, [])
             self.table.seen[column] = Seen(count, distinct, samples, frequent)
+        if "skeletons" in self.table.shapes.values():
+            found = [text for text, *_ in self._scanner.templates()]
+            self._set(TEMPLATES, [found[i] for i in self._scanner.template_groups()])
         self.table.show()

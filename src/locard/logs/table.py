@@ -38,6 +38,7 @@ CELLS = "t.main.cells"  # as other connections to the same database name it
 # `line` VARCHAR with its leading white space) that is there while the callback runs, and no longer.
 # Where nobody asks for them they are counted as skipped.
 TEXT_LINES = "text_lines"
+TEMPLATES = "templates"  # variable: the template of each skeleton
 
 
 @dataclass(slots=True)
@@ -87,6 +88,7 @@ class Table:
     shapes: dict[str, str] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)  # by column of `cells`
     text_columns: set[str] = field(default_factory=set)  # of `texts`
+    message: str = ""  # SQL over `raw` of what a record says, once roles are known
     lines: int = 0
     records: int = 0
     skipped: tuple[Skipped, ...] = ()
@@ -99,7 +101,8 @@ class Table:
 
     def __post_init__(self) -> None:
         """Make the relations, empty."""
-        self.db.execute("CREATE TABLE cells (_n BIGINT); CREATE TABLE texts (_n BIGINT)")
+        for name in ("cells", "texts"):
+            self.db.execute(f"CREATE OR REPLACE TABLE {name} (_n BIGINT)")
         self.show()
 
     @property

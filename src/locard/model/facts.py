@@ -11,6 +11,7 @@ from typing import Literal
 
 ShapeName = Literal["step", "ramp", "spike", "periodic", "flat", "unknown"]
 Outcome = Literal["errors", "latency"]
+TemplateChangeKind = Literal["new", "vanished", "grown", "shrunk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,56 @@ class MessageCount:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateChange:
+    """A message template whose share of all lines changed at the onset, with its lines on both sides."""
+
+    kind: TemplateChangeKind
+    template: str
+    before: int
+    after: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberChange:
+    """A number inside a template that changed at the onset: its medians before and after."""
+
+    template: str
+    place: int  # the how manieth number of the message, from 1
+    before: float
+    after: float
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionCount:
+    """Exceptions of one type from one frame, before and since the onset."""
+
+    type: str
+    frame: str  # empty where no stack trace came with it
+    before: int
+    after: int
+    line: int  # of the first of them in the log
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleTrace:
+    """A bad request to look at, and why this one."""
+
+    why: Literal["typical", "slowest", "first"]
+    trace_id: str
+    duration_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which requests a log holds; `why` says how that was told. Other than whole claims no rate."""
+
+    kind: Literal["whole", "errors-only", "sampled", "rate-limited"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogSummary:
     """The first pass over one log: shape, onset, blast radius, correlates; no hypothesis."""
 
@@ -192,6 +243,11 @@ class LogSummary:
     shapes: tuple[MeasureShape, ...] = ()
     further_onsets: tuple[Onset, ...] = ()  # of other rises than the one at `onset`
     silences: tuple[Silence, ...] = ()
+    coverage: Coverage = Coverage("whole", "")
+    templates: tuple[TemplateChange, ...] = ()
+    numbers: tuple[NumberChange, ...] = ()
+    exceptions: tuple[ExceptionCount, ...] = ()
+    examples: tuple[ExampleTrace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
