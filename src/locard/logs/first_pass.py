@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.logs import blast_radius, contrast, error_test, events, series, two_clocks, volume
+from locard.logs import (
+    attempts,
+    blast_radius,
+    bystanders,
+    change_lines,
+    contrast,
+    error_test,
+    events,
+    series,
+    two_clocks,
+    volume,
+)
 from locard.logs import change as changes
 from locard.logs.correlates import correlates
 from locard.logs.field_file import given_for
@@ -20,6 +31,7 @@ if TYPE_CHECKING:
     from locard.logs.change import Change
     from locard.logs.events import Events
     from locard.logs.table import Table
+    from locard.model.facts import ChangeLine
 
 _MOST_MESSAGES = 8
 _TRACE_IDS = 5
@@ -88,8 +100,18 @@ def judge(
         partial=bool(table.partial),
         shapes=_shapes(traffic, change, found) if span else (),
         further_onsets=change.further,
-        silences=quiet,
+        silences=bystanders.counted(table, found, roles, quiet),
+        changes=_changes(table, roles, found, change),
+        attempts=attempts.count(table, roles.trace_id.column, change)
+        if roles.trace_id and change.onset
+        else None,
     )
+
+
+def _changes(table: Table, roles: Roles, found: Events, change: Change) -> tuple[ChangeLine, ...]:
+    if roles.message is None or change.onset is None:
+        return ()
+    return change_lines.near(table, found, roles.message.column, change.onset)
 
 
 def _nothing_to_read(name: str, table: Table) -> SourceUnreadableError:

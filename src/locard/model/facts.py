@@ -11,6 +11,7 @@ from typing import Literal
 
 ShapeName = Literal["step", "ramp", "spike", "periodic", "flat", "unknown"]
 Outcome = Literal["errors", "latency"]
+ChangeKind = Literal["config", "deploy", "restart"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class MeasureShape:
 class Silence:
     """What wrote steadily and stopped: one value of a field, or (field "") all requests.
 
-    `since` holds the last line before it, `until` is when it wrote again, None if it did not.
+    `since` holds the last line before it, `until` is when it wrote again, None if it did not. The
+    counts are of requests, in the silence and in as much time before it, where a source fell silent.
     """
 
     field: str
@@ -59,6 +61,10 @@ class Silence:
     until: float | None
     per_s: float  # lines a second before
     p_value: float  # corrected for the number of sources and places
+    own_before: int = 0
+    others_before: int = 0
+    others_during: int = 0
+    last_words: str = ""  # the message of its last line
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +163,32 @@ class MessageCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """Lines near the onset that say that something was changed; those that differ in numbers are one."""
+
+    kind: ChangeKind
+    text: str
+    first: float
+    last: float
+    near: int  # lines near the onset
+    elsewhere: int  # lines that begin like it in the rest of the log
+    near_s: float  # how long "near the onset" is
+    rest_s: float  # and the rest of the log
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Request lines and different trace ids, before and after the onset (of a sample of both)."""
+
+    before_s: float
+    before_lines: int
+    before_traces: int
+    after_s: float
+    after_lines: int
+    after_traces: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogSummary:
     """The first pass over one log: shape, onset, blast radius, correlates; no hypothesis."""
 
@@ -191,6 +223,8 @@ class LogSummary:
     partial: bool = False
     shapes: tuple[MeasureShape, ...] = ()
     further_onsets: tuple[Onset, ...] = ()  # of other rises than the one at `onset`
+    changes: tuple[ChangeLine, ...] = ()
+    attempts: Attempts | None = None
     silences: tuple[Silence, ...] = ()
 
 
