@@ -4,6 +4,8 @@
     python bench/lab.py --scenarios upstream-slow --variants fault --seeds 7,8,9
     python bench/lab.py -o json > score.json         every run with its truth and its score
 
+Scenarios that the log alone gives away are asked with `locard logs`, all others with `locard
+investigate`; --ask takes one of them for all.
 Prints for each scenario: top-1 (runs in which the first contributing factor is the truth), false
 alarms (near-miss and healthy runs with a mechanism of severity warning or more), whether the true
 onset lies inside the interval found and how wide that is, the seconds to the first and to the
@@ -22,13 +24,16 @@ from typing import TYPE_CHECKING, Any
 from locard import catalogue
 from locard.lab import investigation, score
 from locard.lab.errors import LabError
-from locard.lab.play import Casting, play
+from locard.lab.play import Casting, draw, play
 from locard.lab.processes import hide
 from locard.lab.scene import Variant
 from locard.lab.stage import require_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from locard.lab.investigation import Investigated
+    from locard.lab.stage import Stage
 
 
 def main() -> int:
@@ -41,9 +46,7 @@ def main() -> int:
     for casting in _castings(args):
         began = time.monotonic()
         try:
-            played = play(
-                casting, lambda stage: investigation.as_json(stage, echo=False), lambda _: None
-            )
+            played = play(casting, _asking(casting, args.ask), lambda _: None)
         except LabError as error:
             failed += 1
             print(f"{_name(casting)}: not played: {error}", file=sys.stderr, flush=True)
@@ -56,6 +59,13 @@ def main() -> int:
     else:
         print(table(done))
     return 1 if failed else 0
+
+
+def _asking(casting: Casting, ask: str | None) -> Callable[[Stage], Investigated]:
+    ask = ask or ("logs" if draw(casting).truth.in_log else "investigate")
+    if ask == "logs":
+        return investigation.logs_as_json
+    return lambda stage: investigation.as_json(stage, echo=False)
 
 
 def table(runs: Iterable[dict[str, Any]]) -> str:
@@ -158,6 +168,7 @@ def _arguments() -> argparse.Namespace:
         metavar="NAME,…",
         help=", ".join(Variant),
     )
+    parser.add_argument("--ask", choices=("investigate", "logs"), help="ask this for all")
     parser.add_argument("--scale", type=float, default=1.0, help="stretch or shorten the phases")
     parser.add_argument("-o", dest="output", choices=("text", "json"), default="text")
     args = parser.parse_args()

@@ -12,8 +12,9 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 }
 
 wanted=()
-# A compiler for the native module; jq, which tests compare answers with.
-for tool in g++ jq; do
+# A compiler for the native module; jq, which tests compare answers with; openssl, whose certificates
+# the lab's upstreams serve.
+for tool in g++ jq openssl; do
   command -v "$tool" >/dev/null || wanted+=("$tool")
 done
 "$python" -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from locard.lab.play import Casting, draw
 from locard.lab.scene import Scene, Variant
 from locard.lab.stage import Stage
 
-HEALTHY_S, DEGRADED_S = 5.0, 9.0
+HEALTHY_S, DEGRADED_S = 8.0, 9.0
 
 NAMES = [e.name for e in catalogue.entries("scenario")]
 AT_ONCE = 4  # their loads are light, and the suite is to be quick
@@ -46,6 +47,13 @@ class Watched:
     dumps: list[list[str]] = field(default_factory=list)  # rounds of one dump per worker
     receiving_from: set[str] = field(default_factory=set)
     requests: tuple[records.Request, ...] = ()
+    answer: dict = field(default_factory=dict)  # of `locard logs` on the log alone
+
+    @property
+    def rules(self):
+        """What `locard logs` finds, what tells most first, but for "it got worse"."""
+        found = [f["rule"] for f in self.answer["findings"]]
+        return [rule for rule in found if rule != "service-degraded"]
 
     def before(self, where=lambda _: True):
         return records.seen(self.requests, self.began, self.onset, where)
@@ -66,10 +74,16 @@ def near_misses():
     return _play(Variant.NEAR_MISS)
 
 
-def _play(variant):
+@pytest.fixture(scope="session")
+def healthy():
+    """The service of every scenario that the log alone gives away, where nothing happens."""
+    return _play(Variant.HEALTHY, [n for n in NAMES if draw(Casting(n, SEED)).truth.in_log])
+
+
+def _play(variant, names=NAMES):
     seen = {}
-    for start in range(0, len(NAMES), AT_ONCE):
-        seen |= _play_together(NAMES[start : start + AT_ONCE], variant)
+    for start in range(0, len(names), AT_ONCE):
+        seen |= _play_together(names[start : start + AT_ONCE], variant)
     return seen
 
 
@@ -93,7 +107,7 @@ def _play_together(names, variant):
                 action.apply(stage)
         next(iter(stages.values())).wait(DEGRADED_S - 4)
         until = time.time() + 4
-        while time.time() < until:
+        while time.time() < until and variant is not Variant.HEALTHY:
             for name, stage in stages.items():
                 _sample(seen[name], stage)
         for name, stage in stages.items():
@@ -101,7 +115,19 @@ def _play_together(names, variant):
             seen[name].ended = time.time()
             stage.stop_traffic()
             seen[name].requests = records.read(stage.records)
+        for name, stage in stages.items():
+            seen[name].answer = _ask(stage.log)
     return seen
+
+
+def _ask(log):
+    argv = [sys.executable, "-m", "locard", "logs", log, "--no-keep", "-o", "json"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 1}, done.stderr
+    answer = json.loads(done.stdout)
+    alarming = any(f["severity"] != "info" for f in answer["findings"])
+    assert done.returncode == int(alarming or bool(answer["log_summary"]["changed"]))
+    return answer
 
 
 def _sample(watched, stage):

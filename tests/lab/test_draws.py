@@ -33,6 +33,7 @@ def test_the_truth_is_about_values_that_occur(name):
             "upstream": {u.name for u in scene.service.upstreams},
             "region": set(scene.load.shares("x-region")),
             "user_segment": set(scene.load.shares("x-user-segment")),
+            "instance": set(scene.service.instances),
         }
         assert scene.truth.rules
         assert all(value in occurring[field] for field, value in scene.truth.values)

@@ -79,6 +79,28 @@ def test_no_answer(document):
     assert marks.answered == bool(document)
 
 
+def test_the_document_of_a_log_alone_is_scored_alike():
+    pairs = [list(pair) for pair in truth().values]
+    whole = answer(["upstream-slow"], values=pairs, title=f"{truth().mentions[0]} is slow")
+    moved = ("onset", "blast_radius", "correlates")
+    document = {"kind": "logs", "log_summary": {key: whole.pop(key) for key in moved}, **whole}
+    del document["timings"]
+    marks = score(played(document))
+    assert (marks.right, marks.onset_hit, marks.values_hit) == (True, True, 1)
+    assert marks.verdict_s == 10
+
+
+def test_who_is_hit_comes_after_every_mechanism():
+    document = answer(["x"])
+    hit = {"rule": "upstream-slow", "role": "scope", "severity": "warning", "values": [["a", "b"]]}
+    document["findings"].append(hit)
+    assert score(played(document)).rank == 2
+    document["contributing_factors"] = []
+    assert score(played(document)).rank == 1
+    document["findings"] = [{**hit, "values": []}]
+    assert score(played(document)).rank is None
+
+
 @pytest.mark.parametrize("variant", [Variant.HEALTHY, Variant.NEAR_MISS])
 def test_false_alarms_are_mechanisms_of_warning_and_worse(variant):
     assert score(played(answer(["upstream-slow"]), variant)).false_alarms == ("upstream-slow",)

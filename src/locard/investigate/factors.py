@@ -9,6 +9,7 @@ from locard.model.finding import Confidence, ContributingFactor, Finding, Role, 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_ROLE = {Role.MECHANISM: 0, Role.SCOPE: 1, Role.CONTEXT: 2}
 _CONFIDENCE = {Confidence.STRONG: 0, Confidence.MODERATE: 1, Confidence.WEAK: 2}
 _SEVERITY = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -44,3 +45,16 @@ def ranked(findings: Iterable[Finding]) -> tuple[ContributingFactor, ...]:
         )
         for rank, finding in enumerate(mechanisms, 1)
     )
+
+
+def by_weight(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """All findings, what tells most first: mechanisms as ranked, then who is hit, then background.
+
+    What names nobody (it got worse, for the service as a whole) comes after all that does.
+    """
+
+    def order(finding: Finding) -> tuple[bool, int, tuple[int, int, float, int, str]]:
+        vague = finding.role is not Role.MECHANISM and not finding.values
+        return vague, _ROLE[finding.role], _order(finding)
+
+    return tuple(sorted(findings, key=order))

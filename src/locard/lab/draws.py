@@ -106,7 +106,19 @@ class Draws:
             store_write_ms=round(own.between(15, 30), 1),
             log_route=own.pick((True, False)),
             not_found_share=round(own.between(0.002, 0.01), 4),
+            log_changes=own.pick((True, False)),
         )
+
+    def instances(self, low: int = 3, high: int = 4) -> tuple[str, ...]:
+        """Names of instances as an orchestrator gives them: one deployment, random endings."""
+        own = self.topic("instances")
+        build = own.code(9)
+        count = low + own.number() % (high - low + 1)
+        return tuple(f"payment-service-{build}-{own.code(5)}" for _ in range(count))
+
+    def code(self, length: int) -> str:
+        """Random letters and digits that spell no word."""
+        return "".join(self.pick("bcdfghjklmnpqrstvwxz2456789") for _ in range(length))
 
     def load(self) -> Load:
         """Traffic: its rate and the mix of regions, segments and clients."""

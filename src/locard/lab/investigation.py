@@ -1,4 +1,4 @@
-"""Runs `locard investigate` on a stage as a user would, and takes its answer as data."""
+"""Runs `locard investigate` or `locard logs` on a stage as a user would; the answer as data."""
 
 from __future__ import annotations
 
@@ -50,7 +50,15 @@ def command(stage: Stage, *extra: str) -> tuple[str, ...]:
 
 def as_json(stage: Stage, *extra: str, echo: bool = True) -> Investigated:
     """Ask for JSON; progress goes on to our standard error if `echo`."""
-    argv = command(stage, "-o", "json", *extra)
+    return _answered(command(stage, "-o", "json", *extra), echo=echo)
+
+
+def logs_as_json(stage: Stage) -> Investigated:
+    """Ask the log alone."""
+    return _answered(("locard", "logs", str(stage.log), "--no-keep", "-o", "json"), echo=False)
+
+
+def _answered(argv: tuple[str, ...], *, echo: bool) -> Investigated:
     # A file, not a pipe: while progress is read, nobody would empty a pipe.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as answer:
         done = _run(argv, answer, echo=echo)

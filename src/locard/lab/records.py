@@ -23,6 +23,7 @@ class Request:
     path: str
     upstream: str
     headers: dict[str, str]
+    attempts: int = 1
 
     @property
     def latency_ms(self) -> float:
@@ -54,7 +55,8 @@ def read(path: Path) -> tuple[Request, ...]:
         data = json.loads(line)
         times = (data.pop("due"), data.pop("started"), data.pop("done"))
         status, path_, via = data.pop("status"), data.pop("path"), data.pop("via")
-        requests.append(Request(*times, status, path_, via, data))
+        attempts = data.pop("attempts")
+        requests.append(Request(*times, status, path_, via, data, attempts))
     return tuple(requests)
 
 

@@ -32,6 +32,7 @@ class Upstream:
     median_ms: float
     spread: float
     failures: float
+    tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class Service:
     """One deployment of payment-service. `store_write_ms` is what the store agent always takes.
 
     `flags` are the shares of requests for which each feature flag is on before the onset.
-    `blocking_sockets` says whether calls to upstreams wait in recv or in poll.
+    `blocking_sockets` says whether calls to upstreams wait in recv or in poll. `instances` are
+    the names of several instances of it, each with its own workers, behind one balancer and with
+    their lines in one log; none: there is one, whose workers are named by host and pid.
+    `log_changes` says whether a reload of the configuration logs which values changed.
     """
 
     workers: int
@@ -63,6 +67,8 @@ class Service:
     store_write_ms: float
     log_route: bool
     not_found_share: float
+    log_changes: bool = True
+    instances: tuple[str, ...] = ()
 
     def upstream_share(self, name: str) -> float:
         """The share of all requests that go to this upstream."""
@@ -75,11 +81,16 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Open-loop traffic: Poisson arrivals and the shares of what requests carry, by header."""
+    """Open-loop traffic: Poisson arrivals and the shares of what requests carry, by header.
+
+    A request that fails is sent again, up to `retries` times, each time after about `retry_ms`.
+    """
 
     rate_per_s: float
     headers: tuple[tuple[str, Shares], ...]
     patience_s: float = 10.0
+    retries: int = 0
+    retry_ms: float = 100.0
 
     def shares(self, header: str) -> dict[str, float]:
         """The values of one header and their shares."""
@@ -90,10 +101,19 @@ class Stage(Protocol):
     """What an action may do to the running service."""
 
     def tell(self, process: str, message: dict[str, Any]) -> None:
-        """Change settings of an upstream (by name) or of the store agent (`store`)."""
+        """Change settings of an upstream (by name), of the store agent (`store`) or `traffic`."""
 
     def set_flag(self, name: str, share: float) -> None:
         """Turn a feature flag on for a share of the requests."""
+
+    def configure(self, setting: str, value: object) -> None:
+        """Change one setting (dotted) in the service's configuration file, which it reloads."""
+
+    def certify(self, upstream: str, valid_s: float) -> None:
+        """Give a TLS upstream a new certificate that ends so many seconds from now (or before)."""
+
+    def fill_log(self, instance: str) -> None:
+        """Let no process of this instance write any further into the log."""
 
 
 class Action(Protocol):
@@ -105,7 +125,7 @@ class Action(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """Send new settings to an upstream or to the store agent, over its standard input."""
+    """Send new settings to an upstream, the store agent or the traffic, over standard input."""
 
     process: str
     message: dict[str, Any]
@@ -128,16 +148,53 @@ class SetFlag:
 
 
 @dataclass(frozen=True, slots=True)
+class Configure:
+    """Change one setting in the configuration file of the service, which reloads it."""
+
+    setting: str
+    value: object
+
+    def apply(self, stage: Stage) -> None:
+        """Make the change now."""
+        stage.configure(self.setting, self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Certify:
+    """Give a TLS upstream a new certificate; one with `valid_s` below 0 has expired."""
+
+    upstream: str
+    valid_s: float
+
+    def apply(self, stage: Stage) -> None:
+        """Make the change now."""
+        stage.certify(self.upstream, self.valid_s)
+
+
+@dataclass(frozen=True, slots=True)
+class FillLog:
+    """One instance can write no further into the log (its quota is used up), and goes on serving."""
+
+    instance: str
+
+    def apply(self, stage: Stage) -> None:
+        """Make the change now."""
+        stage.fill_log(self.instance)
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
     """What a right investigation finds. `rules` are ids of which any one is right as the first.
 
     `values` are the field=value pairs that are hit (none: everyone). `mentions` are words that
     the first contributing factor or its evidence should name, such as the place in the code.
+    `in_log` says that `locard logs` alone has to find it.
     """
 
     rules: tuple[str, ...]
     values: tuple[tuple[str, str], ...] = ()
     mentions: tuple[str, ...] = ()
+    in_log: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ class Score:
     """How right an investigation was. None where the question does not arise.
 
     `right` is the whole verdict in one word: the right rule first, or no alarm where none is due.
-    `rank` is the place of the right rule among the contributing factors. `onset_off_s` is how far
-    the true onset lies outside the interval. `false_alarms` are the rules of mechanisms that were
-    reported as warning or worse where nothing is wrong.
+    `rank` is the place of the right rule among the contributing factors, those that name who is hit
+    coming after all mechanisms. `onset_off_s` is how far the true onset lies outside the interval.
+    `false_alarms` are the rules of mechanisms, and the rule that would be right of the fault, that
+    were reported as warning or worse where nothing of the kind is wrong.
     """
 
     right: bool
@@ -43,11 +44,12 @@ class Score:
 
 def score(played: Played) -> Score:
     """The score of one run."""
-    document, truth = played.investigated.document, played.scene.truth
-    timings = document.get("timings") or {}
+    document, truth = _answers(played.investigated.document), played.scene.truth
     answered = "contributing_factors" in document
+    took_s = round(played.answered - played.asked, 2)
+    timings = document.get("timings") or {"verdict_s": took_s if answered else None}
     if played.casting.variant is not Variant.FAULT or played.onset is None:
-        alarms = _alarms(document)
+        alarms = _alarms(document, truth)
         return Score(
             right=answered and not alarms,
             answered=answered,
@@ -113,22 +115,32 @@ def demo_document(played: Played) -> dict[str, Any]:
     }
 
 
-def _alarms(document: dict[str, Any]) -> tuple[str, ...]:
+def _answers(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of `locard logs` with its answers where an investigation has them."""
+    return {**document.get("log_summary", {}), **document}
+
+
+def _alarms(document: dict[str, Any], truth: Truth) -> tuple[str, ...]:
     return tuple(
         finding["rule"]
         for finding in document.get("findings", [])
-        if finding.get("role") == "mechanism" and finding.get("severity") in _ALARMING
+        if (finding.get("role") == "mechanism" or finding["rule"] in truth.rules)
+        and finding.get("severity") in _ALARMING
     )
 
 
 def _rank(document: dict[str, Any], truth: Truth) -> int | None:
-    factors = document.get("contributing_factors", [])
-    return next((k for k, f in enumerate(factors, 1) if f.get("rule") in truth.rules), None)
+    factors = [f["rule"] for f in document.get("contributing_factors", [])]
+    findings = document.get("findings", [])
+    for role in ("scope", "context"):  # of these only what says whom or what it is about
+        factors += [f["rule"] for f in findings if f.get("role") == role and f.get("values")]
+    return next((k for k, rule in enumerate(factors, 1) if rule in truth.rules), None)
 
 
 def _onset(document: dict[str, Any], true: float) -> tuple[float | None, float | None]:
     """How far outside the interval the true onset is, and how wide the interval is; seconds."""
-    onset = document.get("onset")
+    quiet = (s["since"] for s in document.get("silences", []) if s["field"])
+    onset = document.get("onset") or next(quiet, None)
     if not onset:
         return None, None
     earliest, latest = onset["earliest"], onset["latest"]

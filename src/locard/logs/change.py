@@ -50,6 +50,8 @@ def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
     counted = series.bins(table, span, wide, ["err"])
     errors = significant(counted.total, counted.counts[0], _SCANS)
     slow = _latency(table, span, wide) if events.has_duration else None
+    if errors and slow and errors.baseline_seen and not slow[0].baseline_seen:
+        slow = None  # it got faster as the errors came: those fail sooner than the rest is done
     apart: MeasureShape | None = None
     if errors and slow and not _overlap(errors, slow[0]):
         # Two incidents: the plainer one is looked into, the other is named with its onset.

@@ -1,7 +1,7 @@
 """The table of events: every record with its time, its outcome, its duration and its groups.
 
-`ev` has the columns `n` (line), `t` (Unix time in seconds at which the request began), `request`
-(whether the record counts as one), `err`, `bad`, `dur` (ms), `tm` (the template of what it says), and a column a group field (`g0`,
+`ev` has the columns `n` (line), `t` (Unix time in seconds at which the request began), `line` (whether the record is of a request),
+`request` (whether it counts as one: of several with one id only one does), `err`, `bad`, `dur` (ms), `tm` (the template of what it says), and a column a group field (`g0`,
 `g1`, …). Texts that only few records are asked for stay in `raw`: join by `n`.
 """
 
@@ -79,7 +79,7 @@ def build(
         f"""
         CREATE OR REPLACE TABLE ev AS
         SELECT _n AS n, t_end - {"coalesce(dur, 0) / 1000" if begins else "0"} AS t, t_end,
-               {_request(roles)} AS request, err, err AS bad, dur
+               {_request(roles)} AS request, {_request(roles)} AS line, err, err AS bad, dur
                {"".join(", " + g for g in picks)}
         FROM (SELECT _n, {time} AS t_end, coalesce({error.sql}, false) AS err, {duration} AS dur,
                      {_there(roles.trace_id, table)} AS traced, {_there(roles.status, table)} AS has_status

@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.logs import (
+    attempts,
     blast_radius,
+    bystanders,
+    change_lines,
     contrast,
     coverage,
     error_test,
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
     from locard.logs.change import Change
     from locard.logs.events import Events
     from locard.logs.table import Table
-    from locard.model.facts import Coverage
+    from locard.model.facts import ChangeLine, Coverage
 
 _TRACE_IDS = 5
 
@@ -99,7 +102,6 @@ def judge(
         partial=bool(table.partial),
         shapes=_shapes(traffic, change, found) if span else (),
         further_onsets=change.further,
-        silences=quiet,
         coverage=covers,
         templates=messages.changes(table, change),
         numbers=messages.numbers(table, change),
@@ -107,7 +109,18 @@ def judge(
         examples=examples.traces(table, roles.trace_id.column)
         if roles.trace_id and change.onset
         else (),
+        silences=bystanders.counted(table, found, roles, quiet),
+        changes=_changes(table, roles, found, change),
+        attempts=attempts.count(table, roles.trace_id.column, change)
+        if roles.trace_id and change.onset
+        else None,
     )
+
+
+def _changes(table: Table, roles: Roles, found: Events, change: Change) -> tuple[ChangeLine, ...]:
+    if roles.message is None or change.onset is None:
+        return ()
+    return change_lines.near(table, found, roles.message.column, change.onset)
 
 
 def _nothing_to_read(name: str, table: Table) -> SourceUnreadableError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 from locard.logs import series
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_SOURCES = 50
 _SOURCES = ("instance", "service")
+_PARTS = re.compile(r"logger|component", re.IGNORECASE)  # of a program: they have their phases
 _NEWCOMER = 0.05  # of the record: who begins so near to where another stops has replaced it
 
 
@@ -34,7 +36,13 @@ def silences(table: Table, events: Events, roles: Roles) -> tuple[Silence, ...]:
     wide = series.width(last - first, events.requests)
     bins = max(1, math.ceil((last - first) / wide))
     found = list(_of_all(table, first, wide, bins))
-    fields = [r.field for r in roles.found if r.role in _SOURCES and r.field in events.groups]
+    if roles.status is None and roles.duration is None:
+        return tuple(found)  # what else a program says comes in phases, and not as users do
+    fields = [
+        r.field
+        for r in roles.found
+        if r.role in _SOURCES and r.field in events.groups and not _PARTS.search(r.field)
+    ]
     for field in fields:
         found += _of_values(table, (first, wide, bins), field, events.groups[field])
     return tuple(found)

@@ -12,6 +12,7 @@ from typing import Literal
 ShapeName = Literal["step", "ramp", "spike", "periodic", "flat", "unknown"]
 Outcome = Literal["errors", "latency"]
 TemplateChangeKind = Literal["new", "vanished", "grown", "shrunk"]
+ChangeKind = Literal["config", "deploy", "restart"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class MeasureShape:
 class Silence:
     """What wrote steadily and stopped: one value of a field, or (field "") all requests.
 
-    `since` holds the last line before it, `until` is when it wrote again, None if it did not.
+    `since` holds the last line before it, `until` is when it wrote again, None if it did not. The
+    counts are of requests, in the silence and in as much time before it, where a source fell silent.
     """
 
     field: str
@@ -60,6 +62,10 @@ class Silence:
     until: float | None
     per_s: float  # lines a second before
     p_value: float  # corrected for the number of sources and places
+    own_before: int = 0
+    others_before: int = 0
+    others_during: int = 0
+    last_words: str = ""  # the message of its last line
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,32 @@ class MessageCount:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """Lines near the onset that say that something was changed; those that differ in numbers are one."""
+
+    kind: ChangeKind
+    text: str
+    first: float
+    last: float
+    near: int  # lines near the onset
+    elsewhere: int  # lines that begin like it in the rest of the log
+    near_s: float  # how long "near the onset" is
+    rest_s: float  # and the rest of the log
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Request lines and different trace ids, before and after the onset (of a sample of both)."""
+
+    before_s: float
+    before_lines: int
+    before_traces: int
+    after_s: float
+    after_lines: int
+    after_traces: int
+
+
+@dataclass(frozen=True, slots=True)
 class TemplateChange:
     """A message template whose share of all lines changed at the onset, with its lines on both sides."""
 
@@ -242,6 +274,8 @@ class LogSummary:
     partial: bool = False
     shapes: tuple[MeasureShape, ...] = ()
     further_onsets: tuple[Onset, ...] = ()  # of other rises than the one at `onset`
+    changes: tuple[ChangeLine, ...] = ()
+    attempts: Attempts | None = None
     silences: tuple[Silence, ...] = ()
     coverage: Coverage = Coverage("whole", "")
     templates: tuple[TemplateChange, ...] = ()

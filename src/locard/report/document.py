@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.model.codec import encode
@@ -10,7 +11,10 @@ from locard.model.codec import encode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from locard.investigate.logs_alone import Concluded
     from locard.investigate.plan import Planned
+    from locard.model.facts import LogSummary
+    from locard.model.finding import Finding
     from locard.model.investigation import Investigation
 
 SCHEMA = "locard/1"
@@ -22,8 +26,7 @@ def investigation_document(found: Investigation, exit_code: int) -> dict[str, An
     logs = [summary for _, summary in found.logs()]
     first = next((s for s in logs if s.changed), logs[0] if logs else None)
     answers = encode(first) if first is not None else {}
-    for finding, source in zip(document["findings"], found.findings, strict=True):
-        finding["confidence"] = source.confidence.value
+    document["findings"] = _findings(found.findings)
     return {
         "schema": SCHEMA,
         "kind": "investigation",
@@ -34,6 +37,25 @@ def investigation_document(found: Investigation, exit_code: int) -> dict[str, An
         "correlates": answers.get("correlates", []),
         **document,
     }
+
+
+def logs_document(summary: LogSummary, concluded: Concluded) -> dict[str, Any]:
+    """The first pass over a log, and what the rules find in it alone, what tells most first.
+
+    The evidence that the findings cite stands without its facts: they are the summary.
+    """
+    return {
+        "schema": SCHEMA,
+        "kind": "logs",
+        "log_summary": encode(summary),
+        "findings": _findings(concluded.findings),
+        "contributing_factors": [encode(f) for f in concluded.contributing_factors],
+        "evidence": [encode(replace(e, facts=())) for e in concluded.evidence],
+    }
+
+
+def _findings(found: Iterable[Finding]) -> list[dict[str, Any]]:
+    return [{**encode(f), "confidence": f.confidence.value} for f in found]
 
 
 def plan_document(planned: Iterable[Planned]) -> dict[str, Any]:

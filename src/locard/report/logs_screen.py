@@ -7,30 +7,42 @@ import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locard.model.finding import Role
 from locard.model.headline import milliseconds
 from locard.report import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
     from locard.model.facts import AffectedValue, BlastRadius, LogSummary, MeasureShape
+    from locard.model.finding import Finding
 
 COLUMNS = 78
 _SHOWN = 4
 
 
-def screen(log: LogSummary, tz: tzinfo | None = None) -> Iterator[str]:
+def screen(
+    log: LogSummary, findings: Sequence[Finding] = (), tz: tzinfo | None = None
+) -> Iterator[str]:
     """The first pass as lines of at most 80 columns, the key finding and the next command last.
 
-    Only the command may be longer: folded, it could not be pasted.
+    `findings` are those of the rules, what tells most first. Only a command may be longer: folded,
+    it could not be pasted.
     """
-    for line in _lines(log, tz):
+    telling = [f for f in findings if f.values or f.role is Role.MECHANISM]
+    for line in _lines(log, telling, tz):
         yield from _folded(line)
+    trace = ""
     if log.changed and log.trace_ids and log.source != "-":
         # Both are untrusted: quoted, so that pasting the line runs nothing else.
+        trace = f"locard logs {shlex.quote(log.source)} --trace {shlex.quote(log.trace_ids[0])}"
         yield "one such request:"
-        yield f"  locard logs {shlex.quote(log.source)} --trace {shlex.quote(log.trace_ids[0])}"
+        yield f"  {trace}"
+    commands = [c for f in telling[:1] for c in f.next_commands if c != trace]
+    if commands:
+        yield "next:"
+        yield f"  {commands[0]}"
 
 
 def _folded(line: str) -> list[str]:
@@ -48,7 +60,7 @@ def _folded(line: str) -> list[str]:
     )
 
 
-def _lines(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+def _lines(log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None) -> Iterator[str]:
     head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
     room = COLUMNS - len(head)
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
@@ -78,10 +90,12 @@ def _lines(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     if log.onset is not None:
         yield from _radius(log)
     yield from _messages(log)
+    yield from _changes(log, tz)
     for gap in log.gaps:
         yield f"  cannot tell: {gap}"
     yield ""
-    yield from _key_finding(log)
+    yield from _what_sets_apart(log, findings)
+    yield from _findings(findings)
 
 
 def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
@@ -156,7 +170,31 @@ def _messages(log: LogSummary) -> Iterator[str]:
             yield f"    {item.before:>6,} {item.after:>7,}  {item.template[:56]}"
 
 
-def _key_finding(log: LogSummary) -> Iterator[str]:
+def _findings(findings: Sequence[Finding]) -> Iterator[str]:
+    """The rules' findings, the one that tells most last and with what speaks for and against it."""
+    for finding in reversed(findings):
+        yield ""
+        yield _title(finding)
+    for finding in findings[:1]:
+        for side, supports in (("for", finding.supports), ("against", finding.against)):
+            for support in supports:
+                yield f"    {side:<12} {support.says}"
+
+
+def _title(finding: Finding) -> str:
+    return f"{finding.title} ({finding.rule}, {finding.confidence} evidence)"
+
+
+def _changes(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+    if log.changes:
+        yield ""
+        yield "  near the onset"
+    for item in log.changes[:_SHOWN]:
+        count = f" ({item.near} lines)" if item.near > 1 else ""
+        yield f"    {words.clock(item.first, tz):<12} {item.text}{count}"
+
+
+def _what_sets_apart(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
     if not log.changed:
         silent = [s for s in log.silences if s.until is None]
         if silent:
@@ -171,7 +209,10 @@ def _key_finding(log: LogSummary) -> Iterator[str]:
     if not log.correlates:
         yield f"{' and '.join(log.changed).capitalize()} changed; nothing sets the bad requests"
         yield "apart: it is everyone."
+    said = [f.values for f in findings]
     for item in log.correlates:
+        if item.values in said:  # with the finding, below
+            continue
         pairs = " and ".join(f"{f}={v}" for f, v in item.values)
         yield f"{pairs}"
         yield (

@@ -10,8 +10,9 @@ from typing import Any, Literal, Union
 
 from locard.investigate.plan import Planned
 from locard.model.codec import field_types
+from locard.model.evidence import Evidence
 from locard.model.facts import LogSummary
-from locard.model.finding import Confidence
+from locard.model.finding import Confidence, ContributingFactor, Finding
 from locard.model.investigation import Investigation
 from locard.report.document import SCHEMA
 
@@ -38,7 +39,13 @@ def schema() -> dict[str, Any]:
     defs["Finding"]["properties"]["confidence"] = _of(Confidence, defs)
     defs["investigation"] = investigation
     defs["plan"] = _document("plan", commands=_of(tuple[Planned, ...], defs))
-    defs["logs"] = _document("logs", log_summary=_of(LogSummary, defs))
+    defs["logs"] = _document(
+        "logs",
+        log_summary=_of(LogSummary, defs),
+        findings=_of(tuple[Finding, ...], defs),
+        contributing_factors=_of(tuple[ContributingFactor, ...], defs),
+        evidence=_of(tuple[Evidence, ...], defs),
+    )
     defs["slice"] = _document(
         "slice",
         source={"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},

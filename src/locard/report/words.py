@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.investigate.factors import by_weight
 from locard.model.evidence import Layer
 from locard.model.finding import Role, Severity
 from locard.model.headline import milliseconds, share
@@ -276,7 +277,7 @@ def _verdict(found: Investigation) -> Said:
         first = found.contributing_factors[0]
         cites = tuple(dict.fromkeys(s.evidence for s in first.evidence_for))
         return Said(f"{first.title} ({first.rule}, {first.confidence} evidence)", cites)
-    scope = [f for f in found.findings if f.role is Role.SCOPE]
+    scope = [f for f in by_weight(found.findings) if f.role is Role.SCOPE]
     if scope:
         return Said(
             f"{scope[0].title}. No mechanism was found in the layers that were read.",

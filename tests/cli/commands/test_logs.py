@@ -12,9 +12,11 @@ import subprocess
 import sys
 import threading
 
+import jsonschema
 import pytest
 
 from locard.cli.commands import logs
+from locard.report.schema import schema
 from locard.transport import footprint
 
 
@@ -39,6 +41,12 @@ def test_json_is_versioned_and_exits_1_on_a_change(locard, log):
     body = json.loads(done.stdout)
     assert body["schema"] == "locard/1"
     assert body["log_summary"]["correlates"][0]["values"] == [["segment", "plus"]]
+    first = body["findings"][0]
+    assert (first["rule"], first["values"]) == ("one-segment-affected", [["segment", "plus"]])
+    assert first["confidence"] == "moderate"
+    assert {s["evidence"] for s in first["supports"]} == {e["id"] for e in body["evidence"]}
+    assert body["evidence"][0]["facts"] == [], "they are the summary"
+    jsonschema.validate(body, schema())
 
 
 def test_one_screen_at_80_columns_the_key_finding_last(locard, log):
@@ -47,13 +55,39 @@ def test_one_screen_at_80_columns_the_key_finding_last(locard, log):
     assert len(lines) <= 40
     assert all(len(line) <= 80 for line in lines[:-1])  # the last is a command, whole
     assert "12:01:0" in done.stdout
-    assert "segment=plus" in lines[-4]
+    title = next(n for n, line in enumerate(lines) if line.startswith("Only segment=plus"))
+    assert lines[title].endswith("(one-segment-affected, moderate evidence)")
+    assert all(line.startswith("    ") for line in lines[title + 1 : -2])
     assert lines[-2] == "one such request:"
     command = shlex.split(lines[-1])
     assert command[:3] == ["locard", "logs", str(log)]
     shown = locard(*command[1:])
     assert shown.returncode == 0
     assert command[-1] in shown.stdout
+
+
+def test_the_rules_are_asked_and_the_next_command_shows_what_they_mean(locard, tmp_path):
+    path = tmp_path / "service.log"
+    records = [
+        {"time": 1763812800 + i / 10, "status": 503 if i > 600 and i % 3 else 200, "msg": "done"}
+        for i in range(900)
+    ]
+    hostile = "config reloaded: limit 9 -> 0\x1b[2J'; rm -rf /"
+    records.insert(601, {"time": 1763812860.05, "level": "info", "msg": hostile})
+    path.write_text("\n".join(map(json.dumps, records)) + "\n")
+    done = locard("logs", path, "--tz", "UTC")
+    assert done.returncode == 1
+    assert "\x1b" not in done.stdout
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("    12:01:00     config reloaded: limit 9 -> 0") for line in lines)
+    text = " ".join(done.stdout.split())
+    assert "It got worse as the configuration changed" in text
+    assert "(bad-config-value, moderate evidence)" in text
+    assert lines[-2] == "next:"
+    command = shlex.split(lines[-1])
+    shown = locard(*command[1:])
+    assert shown.returncode == 0, shown.stderr
+    assert "config reloaded" in shown.stdout
 
 
 def test_an_error_is_what_the_user_says(locard, tmp_path):

@@ -31,6 +31,7 @@ from locard.model.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     import argparse
 
+    from locard.investigate.logs_alone import Concluded
     from locard.logs.keep import Shelf
     from locard.logs.table import Table
     from locard.model.facts import LogSummary
@@ -105,7 +106,7 @@ def _count(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit 0 where nothing changed, 1 where something did, 4 where the log was read in part.
+    """Exit 0 where nothing was found, 1 where something was, 4 where the log was read in part.
 
     Slices exit 0 or 4.
     """
@@ -167,6 +168,7 @@ def _first_pass(args: argparse.Namespace) -> int:
     import duckdb  # noqa: PLC0415 - as above
 
     from locard.cli.slices import state_path, wants  # noqa: PLC0415
+    from locard.investigate import logs_alone  # noqa: PLC0415
     from locard.logs import asking, keep  # noqa: PLC0415
     from locard.logs.field_file import parse_flags  # noqa: PLC0415
     from locard.logs.interpret import sheet_of  # noqa: PLC0415
@@ -192,7 +194,8 @@ def _first_pass(args: argparse.Namespace) -> int:
         source, budget_s, args.threads, wanted, given, first_look=look, state=state_path(args)
     ) as table:
         summary = _judged(args, table, since_s)
-        _show(args, summary)
+        concluded = logs_alone.conclude(summary)
+        _show(args, summary, concluded)
         sys.stdout.flush()
         if place and identity:
             # The screen is out; without a copy the next question reads the log again.
@@ -200,7 +203,8 @@ def _first_pass(args: argparse.Namespace) -> int:
                 place.keep(identity, sheet_of(table, source), args.threads)
     if summary.partial:
         return ExitCode.PARTIAL
-    return ExitCode.FINDINGS if summary.changed else ExitCode.NOTHING_FOUND
+    found = summary.changed or concluded.alarming
+    return ExitCode.FINDINGS if found else ExitCode.NOTHING_FOUND
 
 
 def _first_look(args: argparse.Namespace, table: Table) -> None:
@@ -242,14 +246,12 @@ def _judged(args: argparse.Namespace, table: Table, since_s: float | None) -> Lo
     raise too_large(source) from last
 
 
-def _show(args: argparse.Namespace, summary: LogSummary) -> None:
-    from locard.model.codec import encode  # noqa: PLC0415 - as above
+def _show(args: argparse.Namespace, summary: LogSummary, concluded: Concluded) -> None:
     from locard.report import document, logs_screen  # noqa: PLC0415
     from locard.report.plain import safe  # noqa: PLC0415
 
     if args.output == "json":
-        body = {"schema": document.SCHEMA, "kind": "logs", "log_summary": encode(summary)}
-        sys.stdout.write(document.dumps(body) + "\n")
+        sys.stdout.write(document.dumps(document.logs_document(summary, concluded)) + "\n")
         return
-    for line in logs_screen.screen(summary, args.tz):
+    for line in logs_screen.screen(summary, concluded.findings, args.tz):
         sys.stdout.write(safe(line) + "\n")

@@ -1,9 +1,10 @@
 """Open-loop traffic: every request starts when it is due, whatever became of those before it.
 
-The first line of standard input is the plan (JSON); the end of standard input ends the
-arrivals, and the process once every request has its answer.
+The first line of standard input is the plan (JSON), each later line replaces parts of it; the end
+of standard input ends the arrivals, and the process once every request has its answer.
+A request that fails is sent again as often as the plan says, under the same trace id.
 One JSON line per request goes to the records file: when it was due, started and done (Unix time,
-seconds), its status (0: no answer) and what it was.
+seconds), how often it was sent, its last status (0: no answer) and what it was.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import random
 import sys
 import threading
 import time
+from http import HTTPStatus
 from itertools import accumulate
 from pathlib import Path
 from typing import IO, Any
@@ -47,10 +49,15 @@ class Traffic:
         """Start requests until standard input ends, then wait for those that are under way."""
         arrivals = asyncio.create_task(self._arrive())
         loop = asyncio.get_running_loop()
-        threading.Thread(target=_at_end_of_input, args=(loop, arrivals), daemon=True).start()
+        threading.Thread(target=self._listen, args=(loop, arrivals), daemon=True).start()
         await asyncio.wait([arrivals])
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _listen(self, loop: asyncio.AbstractEventLoop, arrivals: asyncio.Task[None]) -> None:
+        for line in sys.stdin:
+            self._plan.update(json.loads(line))
+        loop.call_soon_threadsafe(arrivals.cancel)
 
     async def _arrive(self) -> None:
         due = time.time()
@@ -70,15 +77,17 @@ class Traffic:
 
     async def _request(self, due: float, method: str, path: str, headers: dict[str, str]) -> None:
         started = time.time()
-        try:
-            async with asyncio.timeout(self._plan["patience_s"]):
-                status, via = await self._exchange(method, path, headers)
-        except (OSError, TimeoutError, ValueError, IndexError):
-            status, via = 0, ""
+        trace, attempts = os.urandom(16).hex(), 1
+        status, via = await self._attempt(method, path, headers, trace)
+        while _failed(status) and attempts <= self._plan["retries"]:
+            await asyncio.sleep(self._plan["retry_ms"] / 1000 * random.uniform(0.5, 1.5))  # noqa: S311
+            status, via = await self._attempt(method, path, headers, trace)
+            attempts += 1
         record = {
             "due": round(due, 4),
             "started": round(started, 4),
             "done": round(time.time(), 4),
+            "attempts": attempts,
             "status": status,
             "method": method,
             "path": path,
@@ -87,14 +96,25 @@ class Traffic:
         }
         self._records.write(json.dumps(record) + "\n")
 
-    async def _exchange(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
-        reader, writer = await asyncio.open_connection(self._plan["host"], self._plan["port"])
+    async def _attempt(
+        self, method: str, path: str, headers: dict[str, str], trace: str
+    ) -> tuple[int, str]:
         try:
-            trace = f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+            async with asyncio.timeout(self._plan["patience_s"]):
+                return await self._exchange(method, path, headers, trace)
+        except (OSError, TimeoutError, ValueError, IndexError):
+            return 0, ""
+
+    async def _exchange(
+        self, method: str, path: str, headers: dict[str, str], trace: str
+    ) -> tuple[int, str]:
+        host, port = random.choice(self._plan["addresses"])  # noqa: S311 - a balancer
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
             lines = [
                 f"{method} {path} HTTP/1.1",
-                f"host: {self._plan['host']}",
-                f"traceparent: {trace}",
+                f"host: {host}",
+                f"traceparent: 00-{trace}-{os.urandom(8).hex()}-01",
                 "connection: close",
                 "content-length: 0",
                 *(f"{name}: {value}" for name, value in headers.items()),
@@ -108,9 +128,8 @@ class Traffic:
         return int(head[0].split()[1]), via
 
 
-def _at_end_of_input(loop: asyncio.AbstractEventLoop, arrivals: asyncio.Task[None]) -> None:
-    sys.stdin.read()
-    loop.call_soon_threadsafe(arrivals.cancel)
+def _failed(status: int) -> bool:
+    return status == 0 or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from . import telemetry
-from .config import Config, Provider, Route, load
+from .config import Config, Provider, Route, Watch, differences, load
 from .flags import Flags
 from .idempotency import IdempotencyKeys
 from .providers import ProviderClient, ProviderFailed, ProviderTimeout
@@ -62,12 +62,13 @@ class PaymentService:
         telemetry.start()
         self._config = config
         self._flags = Flags(config.flags_file)
-        self._providers = ProviderClient(config.timeout_s, blocking=config.blocking_sockets)
+        self._providers = _client(config)
         self._keys = IdempotencyKeys(config.store_socket)
         self._rates = RateTable(config.store_socket)
         self._receipts = ReceiptJournal(config.store_socket)
-        self._instance = f"{socket.gethostname()}-{os.getpid()}"
+        self._instance = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         self._routes = [(_pattern(r.template), r) for r in config.routes]
+        self._watch = Watch(config, self._reload)
 
     def answer(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -77,6 +78,8 @@ class PaymentService:
         exchange = _Exchange(environ)
         if environ["PATH_INFO"] == "/healthz":
             return _reply(exchange, start_response, {"status": "ok", "pid": os.getpid()})
+        if environ["PATH_INFO"] == "/readyz":
+            return _reply(exchange, start_response, self._reached())
         telemetry.ACTIVE.inc()
         route = self._route(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         try:
@@ -88,6 +91,28 @@ class PaymentService:
             telemetry.observe_request(environ["REQUEST_METHOD"], template, exchange.status, seconds)
             self._log(exchange, template, seconds)
         return _reply(exchange, start_response, exchange.body)
+
+    def _reached(self) -> dict[str, str]:
+        """Whether each provider answers; leaves this thread with open connections to them."""
+        found = {}
+        for name, provider in self._config.providers.items():
+            try:
+                self._providers.call(provider, "/", {})
+                found[name] = "ok"
+            except (ProviderTimeout, ProviderFailed) as error:
+                found[name] = str(error)
+        return found
+
+    def _reload(self, old: Config, new: Config) -> None:
+        """Go on with new settings; requests that are under way end with the old ones."""
+        self._config, self._providers = new, _client(new)
+        self._routes = [(_pattern(r.template), r) for r in new.routes]
+        what = f": {', '.join(differences(old, new))}" if new.log_changes else ""
+        telemetry.log(
+            logging.INFO,
+            f"configuration reloaded from service.json{what}",
+            instance=self._instance,
+        )
 
     def _route(self, method: str, path: str) -> Route | None:
         for pattern, route in self._routes:
@@ -114,16 +139,18 @@ class PaymentService:
 
     def _settle(self, exchange: _Exchange, route: Route) -> None:
         names, weights = zip(*route.providers, strict=True)
-        provider = self._config.providers[random.choices(names, weights)[0]]  # noqa: S311
+        config = self._config
+        provider = config.providers[random.choices(names, weights)[0]]  # noqa: S311
         exchange.provider = provider
         environ = exchange.environ
         headers = {name: environ[key] for key, name in _FORWARDED.items() if key in environ}
+        headers["x-client-id"] = self._instance
         try:
             answer = self._providers.call(provider, environ["PATH_INFO"], headers)
         except ProviderTimeout:
             exchange.status = HTTPStatus.GATEWAY_TIMEOUT
             exchange.message = (
-                f"{provider.name} timed out after {self._config.timeout_s:.1f} s "
+                f"{provider.name} timed out after {config.timeout_s} s "
                 f"({provider.host}:{provider.port})"
             )
         except ProviderFailed as error:
@@ -153,6 +180,12 @@ class PaymentService:
         elif exchange.status >= HTTPStatus.BAD_REQUEST:
             level = logging.WARNING
         telemetry.log(level, exchange.message, **fields)
+
+
+def _client(config: Config) -> ProviderClient:
+    return ProviderClient(
+        config.timeout_s, blocking=config.blocking_sockets, ca_file=config.ca_file
+    )
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -37,11 +37,11 @@ def when_ready(server: Any) -> None:
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     _exporter, _ = start_http_server(0, "127.0.0.1", registry)
     host, port = server.LISTENERS[0].sock.getsockname()[:2]
-    published = _STATE / "address.json.new"
+    published = _STATE / f"address-{os.getpid()}.new"
     published.write_text(
         json.dumps({"http": [host, port], "metrics": [host, _exporter.server_port]})
     )
-    published.rename(_STATE / "address.json")
+    published.rename(published.with_suffix(".json"))
 
 
 def post_fork(server: Any, worker: Any) -> None:

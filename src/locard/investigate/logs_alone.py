@@ -1,0 +1,42 @@
+"""What the rules find where a log is all there is: `locard logs` without an investigation."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locard.investigate import factors
+from locard.investigate.conclude import judge
+from locard.model.evidence import Evidence, Layer, Scope, Status
+from locard.model.finding import Case, Severity
+
+if TYPE_CHECKING:
+    from locard.model.facts import LogSummary
+    from locard.model.finding import ContributingFactor, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """The findings, those that matter most first, and the evidence that they cite.
+
+    The evidence holds the summary of the log and no command: locard has read the log itself.
+    """
+
+    evidence: tuple[Evidence, ...]
+    findings: tuple[Finding, ...]
+    contributing_factors: tuple[ContributingFactor, ...]
+
+    @property
+    def alarming(self) -> bool:
+        """Whether anything is worth a look."""
+        return any(f.severity is not Severity.INFO for f in self.findings)
+
+
+def conclude(summary: LogSummary) -> Concluded:
+    """Every rule of the catalogue, over this one fact."""
+    status = Status.PARTIAL if summary.partial else Status.OK
+    scope = Scope(note=summary.source)
+    evidence = Evidence("e1", "first-pass", Layer.LOGS, status, scope, (), (summary,))
+    findings = judge(Case(summary.source, time.time(), (evidence,)))
+    return Concluded((evidence,), factors.by_weight(findings), factors.ranked(findings))

@@ -1,0 +1,105 @@
+"""What the rules about one group share: the correlate that singles it out, and who is spared."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from locard.model.evidence import Layer
+from locard.model.facts import LogSummary
+from locard.model.finding import Finding, Role, Severity, Support
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from locard.model.evidence import Evidence
+    from locard.model.facts import BlastRadius, Correlate
+    from locard.model.finding import Case
+
+    Pairs = tuple[tuple[str, str], ...]
+
+P_VALUE = 0.01
+LEAST_SHARE = 0.2  # of the excess; below, the group is not the story
+
+
+def fields(summary: LogSummary, roles: set[str], named: Callable[[str], object]) -> set[str]:
+    """The fields of the correlates with one of the roles; without any role, by their names."""
+    known = {r.field: r.role for r in summary.roles}
+    every = {f for c in summary.correlates for f, _ in c.values}
+    return {f for f in every if known.get(f) in roles or (f not in known and named(f))}
+
+
+def singled_out(
+    case: Case, rule: str, roles: set[str], named: Callable[[str], object]
+) -> Iterator[Finding]:
+    """For each log one finding for the group of these fields that explains most of the excess."""
+    for evidence, summary in case.facts(LogSummary):
+        if not summary.changed:
+            continue
+        wanted = fields(summary, roles, named)
+        fitting = [
+            (correlate, pairs)
+            for correlate in summary.correlates
+            if correlate.p_value <= P_VALUE and correlate.share_of_excess >= LEAST_SHARE
+            for pairs in [tuple(p for p in correlate.values if p[0] in wanted)]
+            if pairs
+        ]
+        if fitting:
+            best = max(fitting, key=lambda c: c[0].share_of_excess)
+            yield _finding(rule, evidence, summary, *best)
+
+
+def correlate_words(summary: LogSummary, correlate: Correlate) -> str:
+    """What the log says of a correlate, in numbers."""
+    return (
+        f"{correlate.support} of {summary.after_bad} bad requests since the onset have "
+        f"{' and '.join(f'{f}={v}' for f, v in correlate.values)}: "
+        f"{correlate.share_of_excess:.0%} of the excess, {correlate.lift:.1f} times the usual rate"
+    )
+
+
+def trace_command(summary: LogSummary) -> tuple[str, ...]:
+    """The lines of one bad request, where there is one to show."""
+    if not summary.trace_ids or summary.source == "-":
+        return ()
+    trace, source = shlex.quote(summary.trace_ids[0]), shlex.quote(summary.source)
+    return (f"locard logs {source} --trace {trace}",)
+
+
+def _finding(
+    rule: str, evidence: Evidence, summary: LogSummary, correlate: Correlate, pairs: Pairs
+) -> Finding:
+    group = " and ".join(f"{field}={value}" for field, value in pairs)
+    others = [p for p in correlate.values if p not in pairs]
+    through = f" (with {' and '.join(f'{f}={v}' for f, v in others)})" if others else ""
+    supports = [Support(evidence.id, Layer.LOGS, correlate_words(summary, correlate))]
+    against = []
+    radii = {r.field: r for r in summary.blast_radius}
+    for field, value in pairs:
+        spared = _spared(radii.get(field), value)
+        if spared:
+            supports.append(Support(evidence.id, Layer.LOGS, f"confirmed unaffected: {spared}"))
+        else:
+            text = f"no other value of {field} is confirmed unaffected"
+            against.append(Support(evidence.id, Layer.LOGS, text))
+    return Finding(
+        rule=rule,
+        layer=Layer.LOGS,
+        role=Role.SCOPE,
+        severity=Severity.WARNING,
+        title=f"Only {group} is affected{through}",
+        detail="; ".join(s.says for s in supports),
+        supports=tuple(supports),
+        against=tuple(against),
+        explains=correlate.share_of_excess,
+        values=correlate.values,
+        next_commands=trace_command(summary),
+    )
+
+
+def _spared(radius: BlastRadius | None, value: str) -> str:
+    """The other values that are confirmed unaffected, the biggest first."""
+    if radius is None:
+        return ""
+    spared = sorted((v for v in radius.unaffected if v.value != value), key=lambda v: -v.requests)
+    return ", ".join(f"{radius.field}={v.value} ({v.requests} requests)" for v in spared[:3])
