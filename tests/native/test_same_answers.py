@@ -179,6 +179,8 @@ def test_the_summaries_are_the_same(tmp_path, seed):
     one = planted.summarise(str(path), engine="native")
     two = planted.summarise(str(path), engine="duckdb")
     assert one.changed == ("errors",)
-    for name in one.__dataclass_fields__:
-        if name != "engine":
-            assert getattr(one, name) == getattr(two, name), name
+    # The native scanner mines templates, DuckDB alone masks numbers.
+    for name in one.__dataclass_fields__.keys() - {"engine", "messages", "templates", "numbers"}:
+        assert getattr(one, name) == getattr(two, name), name
+    counts = [[(m.before, m.after) for m in found.messages] for found in (one, two)]
+    assert counts[0] == counts[1]

@@ -44,6 +44,21 @@ class Change:
     further: tuple[Onset, ...] = ()
 
 
+def of_volume(
+    traffic: MeasureShape | None, events: Events, span: tuple[float, float]
+) -> Change | None:
+    """The change of a log that holds errors only: more lines are more errors."""
+    if traffic is None or traffic.onset is None:
+        return None
+    reached = traffic.after if traffic.peak is None else traffic.peak
+    if (reached or 0.0) <= (traffic.before or 0.0):
+        return None
+    before = (span[0], traffic.onset.earliest)
+    after = (traffic.onset.latest, span[1])
+    means = events.error_means
+    return Change(("errors",), means, traffic.shape, traffic.onset, before, after)
+
+
 def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
     """Find the change, mark the slow and the bad requests in `ev`, and date it."""
     wide = series.width(span[1] - span[0], events.requests)

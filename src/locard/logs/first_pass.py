@@ -64,11 +64,13 @@ def judge(
     change = changes.judge(table, found, span) if span else _no_time(found)
     quiet = volume.silences(table, found, roles) if span else ()
     traffic = volume.shape(table, found, span, quiet) if span else None
+    covers = coverage.of(table, roles, fields, found)
+    if span and covers.kind == "errors-only" and not change.changed:
+        change = changes.of_volume(traffic, found, span) or change
     totals = contrast.mark(table, change) if span else contrast.mark_all(table)
     shared = correlates(table, found, totals) if change.onset else ()
     counts = blast_radius.groups(table, found, shared)
     latency = _latency(table)
-    covers = coverage.of(table, roles, fields, found)
     trace_ids = _trace_ids(table, roles.trace_id.column) if roles.trace_id and change.onset else ()
     return LogSummary(
         source=name,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Role
 from locard.model.headline import milliseconds
-from locard.report import words
+from locard.report import logs_said, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,13 +32,12 @@ def screen(
     telling = [f for f in findings if f.values or f.role is Role.MECHANISM]
     for line in _lines(log, telling, tz):
         yield from _folded(line)
-    trace = ""
-    if log.changed and log.trace_ids and log.source != "-":
-        # Both are untrusted: quoted, so that pasting the line runs nothing else.
-        trace = f"locard logs {shlex.quote(log.source)} --trace {shlex.quote(log.trace_ids[0])}"
-        yield "one such request:"
-        yield f"  {trace}"
-    commands = [c for f in telling[:1] for c in f.next_commands if c != trace]
+    traces = []
+    for why, command in logs_said.requests(log):
+        yield f"{why}:"
+        yield f"  {command}"
+        traces.append(command)
+    commands = [c for f in telling[:1] for c in f.next_commands if c not in traces]
     if commands:
         yield "next:"
         yield f"  {commands[0]}"
@@ -61,16 +59,7 @@ def _folded(line: str) -> list[str]:
 
 
 def _lines(log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None) -> Iterator[str]:
-    head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
-    room = COLUMNS - len(head)
-    yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
-    if log.first is not None and log.last is not None:
-        yield f"  {words.day(log.first, tz)} to {words.clock(log.last, tz, zone=True)}"
-    yield f"  error: {log.error_means}"
-    if log.bad_means != log.error_means:
-        yield f"  bad:   {log.bad_means}"
-    for item in log.skipped:
-        yield f"  skipped {item.lines:,} lines: {item.reason}, such as {item.sample[:40]!r}"
+    yield from _head(log, tz)
     if log.series:
         points = log.series
         kind = "errors"
@@ -81,21 +70,41 @@ def _lines(log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None) -> I
         yield f"  {kind:<7} {words.sparkline(points, 64, log.onset)}"
     if log.onset is not None:
         yield f"  onset   {words.interval(log.onset, tz)} (95 %), {log.shape}"
-        early = _share(log.before_bad, log.before_total)
-        yield f"  rate    {early} bad before, {_share(log.after_bad, log.after_total)} after"
-        if log.before_p99_ms is not None and log.after_p99_ms is not None:
-            early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
-            yield f"  p99     {early} before, {late} after"
+        yield from _rates(log)
     yield from _courses(log, tz)
     if log.onset is not None:
         yield from _radius(log)
-    yield from _messages(log)
-    yield from _changes(log, tz)
+    yield from logs_said.said(log, tz)
     for gap in log.gaps:
         yield f"  cannot tell: {gap}"
     yield ""
     yield from _what_sets_apart(log, findings)
     yield from _findings(findings)
+
+
+def _head(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+    head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
+    room = COLUMNS - len(head)
+    yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
+    if log.first is not None and log.last is not None:
+        yield f"  {words.day(log.first, tz)} to {words.clock(log.last, tz, zone=True)}"
+    yield f"  error: {log.error_means}"
+    if log.bad_means != log.error_means:
+        yield f"  bad:   {log.bad_means}"
+    for item in log.skipped:
+        yield f"  skipped {item.lines:,} lines: {item.reason}, such as {item.sample[:40]!r}"
+
+
+def _rates(log: LogSummary) -> Iterator[str]:
+    if log.coverage.kind == "whole":
+        early = _share(log.before_bad, log.before_total)
+        yield f"  rate    {early} bad before, {_share(log.after_bad, log.after_total)} after"
+    else:
+        counts = f"{log.before_bad:,} lines before, {log.after_bad:,} after"
+        yield f"  bad     {counts}; rates are unknown"
+    if log.before_p99_ms is not None and log.after_p99_ms is not None:
+        early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
+        yield f"  p99     {early} before, {late} after"
 
 
 def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
@@ -147,27 +156,18 @@ def _radius(log: LogSummary) -> Iterator[str]:
             yield ""
             yield f"  {title}"
         for radius, values in rows:
-            yield f"    {_row(radius, values, side)}"
+            yield f"    {_row(radius, values, rates=side == 'affected' and log.coverage.kind == 'whole')}"
     if everyone:
         yield f"  every value is affected: {', '.join(everyone)}"
 
 
-def _row(radius: BlastRadius, values: tuple[AffectedValue, ...], side: str) -> str:
+def _row(radius: BlastRadius, values: tuple[AffectedValue, ...], *, rates: bool) -> str:
     shown = [
-        f"{v.value[:32]} {100 * v.after_rate:.2g} %" if side == "affected" else v.value[:32]
+        f"{v.value[:32]} {100 * v.after_rate:.2g} %" if rates else v.value[:32]
         for v in values[:_SHOWN]
     ]
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     return f"{radius.field:<12} {', '.join(shown)}{more}"
-
-
-def _messages(log: LogSummary) -> Iterator[str]:
-    grown = [m for m in log.messages if m.after][:3]
-    if grown and log.onset is not None:
-        yield ""
-        yield "  messages of bad requests (before, after)"
-        for item in grown:
-            yield f"    {item.before:>6,} {item.after:>7,}  {item.template[:56]}"
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
@@ -183,15 +183,6 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _title(finding: Finding) -> str:
     return f"{finding.title} ({finding.rule}, {finding.confidence} evidence)"
-
-
-def _changes(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
-    if log.changes:
-        yield ""
-        yield "  near the onset"
-    for item in log.changes[:_SHOWN]:
-        count = f" ({item.near} lines)" if item.near > 1 else ""
-        yield f"    {words.clock(item.first, tz):<12} {item.text}{count}"
 
 
 def _what_sets_apart(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
