@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.logs import error_test
-from locard.logs.amounts import UNIT_MS, duration_sql
-from locard.logs.clock import epoch_sql
 from locard.logs.endpoints import endpoint_sql
+from locard.logs.interpret import time_sql, took_sql
 from locard.logs.table import TEMPLATES
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def build(
     groups = {f.name: f"g{i}" for i, f in enumerate(may_group)}
     duration = _duration(roles, table)
     begins = bool(roles.time and roles.duration and not roles.time_format.marks_start)
-    time = _time(roles, table)
+    time = time_sql(roles, table)
     columns = {f.name: f.column for f in fields}
     table.db.execute("DROP TABLE IF EXISTS cmp; DROP TABLE IF EXISTS ev")  # of an earlier answer
     # No join in this query: straight from the table, each different text is looked at once.
@@ -144,25 +143,10 @@ def _there(item: FieldProfile | None, table: Table) -> str:
     return f"{item.column}_kept > 0" if kept.kind == "codes" else f"{item.column}_kept IS NOT NULL"
 
 
-def _time(roles: Roles, table: Table) -> str:
-    if roles.time is None:
-        return "CAST(NULL AS DOUBLE)"
-    column, written = roles.time.column, roles.time_format
-    number = table.number(column)
-    if number is not None:
-        return number if written.kind == "iso" else f"{number} * {written.scale!r}"
-    return table.lifted(column, epoch_sql(column, written))
-
-
 def _duration(roles: Roles, table: Table) -> str:
     if roles.duration is None:
         return "CAST(NULL AS DOUBLE)"
-    column, unit = roles.duration.column, roles.duration_unit
-    number = table.number(column)
-    if number is not None and unit != "written":
-        value = f"{number} * {UNIT_MS[unit]!r}"
-    else:
-        value = table.lifted(column, duration_sql(column, unit))
+    value = took_sql(roles, table)
     return f"CASE WHEN isfinite({value}) AND {value} >= 0 THEN {value} END"
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from locard.logs.amounts import duration_sql
+from locard.logs.amounts import UNIT_MS, duration_sql
 from locard.logs.clock import epoch_sql
 from locard.logs.field_file import given_for
 from locard.logs.profile import profile
@@ -31,7 +31,7 @@ def sheet_of(table: Table, source: str, stop: Stop | None = None) -> Sheet:
     """The sheet of a table that an engine has filled."""
     return Sheet(
         db=table.db,
-        relation="raw",
+        relation="raw_kept",
         source=source,
         meaning=meaning_of(table),
         lines=table.lines,
@@ -40,6 +40,7 @@ def sheet_of(table: Table, source: str, stop: Stop | None = None) -> Sheet:
         partial=table.partial,
         engine=table.engine,
         stop=stop,
+        stored={} if table.has_texts else table.stored,
     )
 
 
@@ -51,7 +52,7 @@ def meaning_of(table: Table) -> Meaning:
         columns=dict(table.columns),
         roles={r.role: r.field for r in reversed(roles.found)},
         role_of={r.field: r.role for r in roles.found},
-        expressions=_expressions(roles),
+        expressions=_expressions(roles, table),
         duration_unit=roles.duration_unit,
         numbers=_numbers(table, fields),
         truths=frozenset(f.name for f in fields if _only(f, {"true", "false"})),
@@ -61,23 +62,45 @@ def meaning_of(table: Table) -> Meaning:
         return found
     # The latest but for a few: one broken clock must not say when the log ends.
     (last,) = table.one(
-        f"SELECT quantile_disc(t, 0.999) FROM (SELECT {time} AS t FROM raw) WHERE isfinite(t)"  # noqa: S608 - columns are ours
+        f"SELECT quantile_disc(t, 0.999) FROM (SELECT {time} AS t FROM raw_kept) WHERE isfinite(t)"  # noqa: S608 - columns are ours
     )
     return replace(found, last=last)
 
 
-def _expressions(roles: Roles) -> dict[str, str]:
-    """The SQL of each role that has one, as `Meaning` says."""
+def _expressions(roles: Roles, table: Table) -> dict[str, str]:
+    """The SQL over `raw_kept` of each role that has one, as `Meaning` says."""
     found = {
         name: item.column
         for name in ("level", "status", "trace_id", "endpoint", "message")
         if (item := getattr(roles, name)) is not None
     }
     if roles.time:
-        found["time"] = epoch_sql(roles.time.column, roles.time_format)
+        found["time"] = time_sql(roles, table)
     if roles.duration:
-        found["duration"] = duration_sql(roles.duration.column, roles.duration_unit)
+        found["duration"] = took_sql(roles, table)
     return found
+
+
+def time_sql(roles: Roles, table: Table) -> str:
+    """The time of a record, where there is one, over `raw_kept`: Unix time in seconds."""
+    if roles.time is None:
+        return "CAST(NULL AS DOUBLE)"
+    column, written = roles.time.column, roles.time_format
+    number = table.number(column)
+    if number is not None:
+        return number if written.kind == "iso" else f"{number} * {written.scale!r}"
+    return table.lifted(column, epoch_sql(column, written))
+
+
+def took_sql(roles: Roles, table: Table) -> str:
+    """The duration of a record, where there is one, over `raw_kept`: ms."""
+    if roles.duration is None:
+        return "CAST(NULL AS DOUBLE)"
+    column, unit = roles.duration.column, roles.duration_unit
+    number = table.number(column)
+    if number is not None and unit != "written":
+        return f"{number} * {UNIT_MS[unit]!r}"
+    return table.lifted(column, duration_sql(column, unit))
 
 
 def _only(item: FieldProfile, words: set[str]) -> bool:
@@ -94,8 +117,14 @@ def _numbers(table: Table, fields: Sequence[FieldProfile]) -> frozenset[str]:
     ]
     if not likely:
         return frozenset()
-    picks = ", ".join(f"count(TRY_CAST({f.column} AS DOUBLE))" for f in likely)
-    counts = table.one(f"SELECT {picks} FROM raw")  # noqa: S608 - columns are ours
+    kept = {f.name: table.kept(f.column) for f in likely}
+    sure = {n for n, k in kept.items() if k is not None and k.kind in {"integers", "doubles"}}
+    rest = [f for f in likely if f.name not in sure]
+    if not rest:
+        return frozenset(sure)
+    tests = [table.lifted(f.column, f"TRY_CAST({f.column} AS DOUBLE) IS NOT NULL") for f in rest]
+    picks = ", ".join(f"count_if({test})" for test in tests)
+    counts = table.one(f"SELECT {picks} FROM raw_kept")  # noqa: S608 - columns are ours
     return frozenset(
-        f.name for f, numbers in zip(likely, counts, strict=True) if numbers >= _MOST * f.count
+        sure | {f.name for f, n in zip(rest, counts, strict=True) if n >= _MOST * f.count}
     )

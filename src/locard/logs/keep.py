@@ -12,22 +12,24 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locard import __version__
 from locard.logs.sheet import Sheet
 from locard.logs.sql_text import literal
+from locard.logs.stored import Stored
 from locard.logs.where.meaning import NUMBER_COLUMNS, Meaning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import duckdb
 
     from locard.logs.jq import Stop
 
-FORMAT = 2  # raise when what is kept, or what a reader makes of a log, changes
+FORMAT = 3  # raise when what is kept, or what a reader makes of a log, changes
 CAP_BYTES = 2 << 30
 EXPIRES_S = 24 * 3600.0
 _END_BYTES = 64 << 10
@@ -118,7 +120,9 @@ class Shelf:
                 return None
             if found["bytes"] != sum(part.stat().st_size for part in parts):
                 return None
-            return _sheet(found, _open(parts, threads), source)
+            values = {c: Stored(c, *kept) for c, kept in found["stored"].items()}
+            columns = found["columns"].values()
+            return _sheet(found, _open(parts, threads, columns, values), source, values)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
         except Exception as error:
@@ -162,7 +166,9 @@ class Shelf:
         """Write the records in parts that fit into the memory; their bytes, None over the cap."""
         from locard.logs.export import to_parquet  # noqa: PLC0415 - only who writes needs it
 
-        picks = ", ".join(["_n", *_number_columns(sheet.meaning), *sheet.meaning.columns.values()])
+        values = _values(sheet)
+        columns = (f"{c}_kept" if c in values else c for c in sheet.meaning.columns.values())
+        picks = ", ".join(["_n", *_number_columns(sheet.meaning), *columns])
         size = 0
         for number in range(_parts(last)):
             begin = number * _PART_LINES
@@ -237,7 +243,14 @@ def _number_columns(meaning: Meaning) -> list[str]:
     return [f"{found[role]} AS {name}" for role, name in NUMBER_COLUMNS.items() if role in found]
 
 
-def _open(parts: list[Path], threads: int) -> duckdb.DuckDBPyConnection:
+def _values(sheet: Sheet) -> dict[str, Stored]:
+    """The columns whose values are kept as they are: that is smaller than their texts, and quicker."""
+    return {c: s for c, s in sheet.stored.items() if s.is_value}
+
+
+def _open(
+    parts: list[Path], threads: int, columns: Iterable[str], values: Mapping[str, Stored]
+) -> duckdb.DuckDBPyConnection:
     """A private database that can read these files and nothing else."""
     import duckdb  # noqa: PLC0415 - see table.connect
 
@@ -254,7 +267,11 @@ def _open(parts: list[Path], threads: int) -> duckdb.DuckDBPyConnection:
     db.execute(f"SET allowed_paths = {files}")
     db.execute("SET enable_external_access = false")
     db.execute("SET lock_configuration = true")
-    db.execute(f"CREATE VIEW raw AS FROM read_parquet({files})")
+    texts = (
+        f"{replace(values[c], column=f'{c}_kept').text} AS {c}" for c in columns if c in values
+    )
+    picks = ", ".join(["*", *texts])
+    db.execute(f"CREATE VIEW raw AS SELECT {picks} FROM read_parquet({files})")  # noqa: S608 - columns are ours
     return db
 
 
@@ -277,10 +294,16 @@ def _described(identity: Identity, sheet: Sheet, size: int, last: int) -> dict[s
         "skipped": sheet.skipped,
         "engine": sheet.engine,
         "stop": sheet.stop,
+        "stored": {c: (s.kind, s.written) for c, s in _values(sheet).items()},
     }
 
 
-def _sheet(found: dict[str, Any], db: duckdb.DuckDBPyConnection, source: str) -> Sheet:
+def _sheet(
+    found: dict[str, Any],
+    db: duckdb.DuckDBPyConnection,
+    source: str,
+    stored: Mapping[str, Stored],
+) -> Sheet:
     expressions = dict(found["expressions"])
     expressions |= {role: name for role, name in NUMBER_COLUMNS.items() if role in expressions}
     meaning = Meaning(
@@ -304,6 +327,7 @@ def _sheet(found: dict[str, Any], db: duckdb.DuckDBPyConnection, source: str) ->
         engine=found["engine"],
         kept=True,
         stop=_stop(found["stop"]),
+        stored=stored,
     )
 
 

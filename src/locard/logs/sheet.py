@@ -5,13 +5,16 @@ A question over a kept scan has a fifth of a second in all: this module imports 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import duckdb
 
     from locard.logs.jq import Stop
+    from locard.logs.stored import Stored
     from locard.logs.where.meaning import Meaning
 
 
@@ -34,3 +37,5 @@ class Sheet:
     engine: str = ""
     kept: bool = False
     stop: Stop | None = None
+    # Columns whose values are no texts, with what they are; those stand beside them as `NAME_kept`.
+    stored: Mapping[str, Stored] = field(default_factory=dict)

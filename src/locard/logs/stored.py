@@ -77,6 +77,11 @@ class Stored:
         return f"{text} || '{zone}'" if zone else text
 
     @property
+    def is_value(self) -> bool:
+        """Whether something other than text is kept that needs no dictionary."""
+        return self.kind in {"integers", "doubles", "times", "ids"}
+
+    @property
     def number(self) -> str | None:
         """SQL of the value as a DOUBLE, of a time as Unix time in s; None where each text has to be read."""
         if self.kind in {"integers", "doubles"}:
