@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <map>
 #include <unordered_map>
 
@@ -12,8 +13,6 @@ namespace locard {
 namespace {
 
 constexpr std::size_t kMostSkeletons = 8192;
-constexpr std::size_t kMostTokens = 64;    // the rest of a longer message says no more
-constexpr std::size_t kLongest = 1024;     // bytes of a message that are looked at
 constexpr std::size_t kExample = 200;      // code points
 constexpr char kVariable = '*';            // a token of its own; text cannot be mistaken for it
 constexpr char kEnd = '\x1F';              // after each token
@@ -25,18 +24,22 @@ constexpr std::size_t kManyAfterUser = 3;  // names come after it, seldom verbs
 constexpr std::size_t kManyAfterKey = 2;   // key=word
 constexpr std::size_t kManyFirstWords = 8;
 
-bool is_delimiter(char c) {
-  static const std::array<bool, 256> table = [] {
-    std::array<bool, 256> made{};
-    for (const char d : kDelimiters) made[static_cast<unsigned char>(d)] = true;
-    return made;
-  }();
-  return table[static_cast<unsigned char>(c)];
-}
+// What a character is, so that one look at each tells what its word is.
+enum : std::uint8_t { kBlank = 1, kDelimiter = 2, kDigit = 4, kSlash = 8, kHex = 16 };
 
-bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
+constexpr std::array<std::uint8_t, 256> kClasses = [] {
+  std::array<std::uint8_t, 256> made{};
+  for (std::size_t c = 0; c <= ' '; ++c) made[c] = kBlank;
+  for (const char d : kDelimiters) made[static_cast<unsigned char>(d)] = kDelimiter;
+  for (std::size_t c = '0'; c <= '9'; ++c) made[c] = kDigit | kHex;
+  for (std::size_t c = 'a'; c <= 'f'; ++c) made[c] = made[c - 'a' + 'A'] = kHex;
+  made['/'] = made['\\'] = kSlash;
+  return made;
+}();
+
+std::uint8_t class_of(char c) { return kClasses[static_cast<unsigned char>(c)]; }
+bool is_delimiter(char c) { return class_of(c) & kDelimiter; }
+bool is_blank(char c) { return class_of(c) & kBlank; }
 
 template <std::size_t N>
 bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) {
@@ -59,19 +62,31 @@ bool is_unit(std::string_view word) {
   return word.size() <= 7 && is_one_of(word, kWords);
 }
 
-// Numbers, identifiers, addresses, paths.
-bool is_variable(std::string_view word) {
-  if (word[0] == '/') return true;
-  int slashes = 0;
-  for (const char c : word) {
-    if (is_digit(c)) return true;
-    slashes += c == '/' || c == '\\';
-  }
-  return slashes > 1 || is_date(word);
-}
+// A word and what its characters are: `seen` has the classes of any, `all` those of every one.
+struct Word {
+  std::string_view text;
+  std::uint8_t seen, all;
+  std::size_t slashes;
 
-bool is_hex_word(std::string_view word) {
-  return word.size() <= 8 && std::all_of(word.begin(), word.end(), is_hex);
+  // A number, an identifier, an address, a path.
+  bool is_variable() const {
+    return seen & kDigit || text[0] == '/' || slashes > 1 || (seen < kHex + kSlash && is_date(text));
+  }
+  bool is_hex() const { return all & kHex && text.size() <= 8; }
+};
+
+Word word_at(std::string_view message, std::size_t from) {
+  Word word{{}, 0, 0xFF, 0};
+  std::size_t i = from;
+  for (; i < message.size(); ++i) {
+    const std::uint8_t c = class_of(message[i]);
+    if (c & (kBlank | kDelimiter)) break;
+    word.seen |= c;
+    word.all &= c;
+    word.slashes += (c & kSlash) != 0;
+  }
+  word.text = message.substr(from, i - from);
+  return word;
 }
 
 char opening(char closing) {
@@ -236,26 +251,29 @@ class Merger {
 
 // The token so many places from the end if it is a single character, else 0.
 char Templates::last(std::size_t back) const {
-  if (begins_.size() < back) return 0;
-  const std::size_t begin = begins_[begins_.size() - back];
-  const std::size_t end = back == 1 ? masked_.size() : begins_[begins_.size() - back + 1];
+  if (tokens_ < back) return 0;
+  const std::size_t begin = begins_[tokens_ - back];
+  const std::size_t end = back == 1 ? used_ : begins_[tokens_ - back + 1];
   return end - begin == 2 ? masked_[begin] : 0;
 }
 
 void Templates::drop(std::size_t tokens) {
-  masked_.resize(begins_[begins_.size() - tokens]);
-  begins_.resize(begins_.size() - tokens);
+  tokens_ -= tokens;
+  used_ = begins_[tokens_];
 }
 
 void Templates::put(std::string_view token) {
-  begins_.push_back(static_cast<std::uint32_t>(masked_.size()));
-  masked_.append(token).push_back(kEnd);
+  begins_[tokens_++] = used_;
+  std::memcpy(masked_.data() + used_, token.data(), token.size());
+  used_ += static_cast<std::uint32_t>(token.size());
+  masked_[used_++] = kEnd;
 }
 
 // Lists of variables are one, however long.
 void Templates::put_variable() {
-  if (last(1) == kVariable) return;
-  if (last(2) == kVariable && std::string_view(",:;|").find(last(1)) != std::string_view::npos && last(1)) return drop(1);
+  const char before = last(1);
+  if (before == kVariable) return;
+  if ((before == ',' || before == ':' || before == ';' || before == '|') && last(2) == kVariable) return drop(1);
   put("*");
 }
 
@@ -267,11 +285,12 @@ void Templates::put_delimiter(char c) {
   put(std::string_view(&c, 1));
 }
 
+// The message, cut before, as its tokens with an end mark after each.
 void Templates::mask(std::string_view message) {
-  masked_.clear();
-  begins_.clear();
+  used_ = 0;
+  tokens_ = 0;
   std::size_t i = 0;
-  while (i < message.size() && begins_.size() < kMostTokens) {
+  while (i < message.size() && tokens_ < kMostTokens) {
     if (is_blank(message[i])) {
       ++i;
       continue;
@@ -280,16 +299,20 @@ void Templates::mask(std::string_view message) {
       put_delimiter(message[i++]);
       continue;
     }
-    const std::size_t from = i;
-    while (i < message.size() && !is_blank(message[i]) && !is_delimiter(message[i])) ++i;
-    std::string_view word = message.substr(from, i - from);
-    while (word.size() > 1 && word.back() == '.') word.remove_suffix(1);
-    if (is_variable(word) || (last(1) == ':' && last(2) == kVariable && is_hex_word(word))) {
+    Word word = word_at(message, i);
+    i += word.text.size();
+    while (word.text.size() > 1 && word.text.back() == '.') {
+      word.text.remove_suffix(1);
+      word.all = kHex;  // of the rest: a look that few need
+      for (const char c : word.text) word.all &= class_of(c);
+    }
+    const char only = word.text.size() == 1 ? word.text[0] : '\0';
+    if (word.is_variable() || (word.is_hex() && last(1) == ':' && last(2) == kVariable)) {
       put_variable();
-    } else if ((last(1) == kVariable && is_unit(word)) || (word.size() == 1 && (word[0] == '-' || word[0] == '+' || word[0] == '*'))) {
+    } else if (only == '-' || only == '+' || only == '*' || (last(1) == kVariable && is_unit(word.text))) {
       continue;
     } else {
-      put(word);
+      put(word.text);
     }
   }
 }
@@ -304,10 +327,11 @@ std::int32_t Templates::add(std::string_view message, std::int64_t count) {
     message = message.substr(0, end);
   }
   mask(message);
+  const std::string_view masked(masked_.data(), used_);
   const std::size_t before = skeletons_.size();
   if (before >= kMostSkeletons) {
     // Known ones are still counted, so that the frequent ones stay right.
-    const std::int32_t known = skeletons_.find(masked_);
+    const std::int32_t known = skeletons_.find(masked);
     if (known < 0) {
       left_out_ += count;
     } else {
@@ -315,7 +339,7 @@ std::int32_t Templates::add(std::string_view message, std::int64_t count) {
     }
     return known;
   }
-  const std::int32_t code = skeletons_.code(masked_);
+  const std::int32_t code = skeletons_.code(masked);
   if (skeletons_.size() > before) {
     counts_.push_back(0);
     examples_.emplace_back(first_code_points(message, kExample));

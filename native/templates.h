@@ -1,6 +1,7 @@
 // Message templates, mined while the messages stream by: "took <*> ms", how often, one example.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -46,13 +47,18 @@ class Templates {
   char last(std::size_t back) const;
   void drop(std::size_t tokens);
 
+  static constexpr std::size_t kMostTokens = 64;  // the rest of a longer message says no more
+  static constexpr std::size_t kLongest = 1024;   // bytes of a message that are looked at
+
   Dictionary skeletons_;
   std::vector<std::int64_t> counts_;
   std::vector<std::string> examples_;
   std::int64_t left_out_ = 0;
   // Of the message at hand: its tokens, each with an end mark, and where they begin.
-  std::string masked_;
-  std::vector<std::uint32_t> begins_;
+  std::array<char, 2 * kLongest + 2> masked_;
+  std::array<std::uint32_t, kMostTokens + 1> begins_;
+  std::uint32_t used_ = 0;
+  std::size_t tokens_ = 0;
 };
 
 }  // namespace locard
