@@ -140,6 +140,15 @@ def test_errors_first_and_latency_later_are_two_onsets(summarise, seed):
 
 
 @SEEDS
+def test_slow_failures_give_errors_and_latency_the_same_onset(summarise, seed):
+    incident = planted.Incident(150, error_rate=0.3, slower=12)
+    summary = summarise(planted.lines(seed, seconds=240, incident=incident))
+    for measure in ("errors", "latency"):
+        assert shape_of(summary, measure).shape == "step"
+        assert holds(shape_of(summary, measure).onset, 150)
+
+
+@SEEDS
 def test_a_daily_rhythm_is_no_change_and_hides_none(summarise, seed):
     def daytime(t):
         return 0.5 + 0.45 * math.sin(2 * math.pi * t / DAY)

@@ -78,21 +78,19 @@ def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
         else:
             apart = _shape(counted, span, counted.counts[0], "errors")
             errors = None
-    changed: tuple[Outcome, ...] = ()
-    if errors:
-        changed += ("errors",)
-    means, condition = events.error_means, "err"
+    conditions: dict[Outcome, str] = {"errors": "err"} if errors else {}
+    means = events.error_means
     if slow:
-        changed += ("latency",)
         stretch, merged = slow
         limit, ratio = _slow_limit(table, merged, stretch)
         slow_means = f"slower than {limit:.4g} ms ({ratio:.1%} were before)"
         means = f"{means}, or {slow_means}" if errors else slow_means
-        condition = f"{'err OR ' if errors else ''}coalesce(dur > {limit!r}, false)"
-        table.db.execute(f"UPDATE ev SET bad = ({condition})")  # noqa: S608 - built above
-    if not changed:
+        conditions["latency"] = f"coalesce(dur > {limit!r}, false)"
+        either = " OR ".join(conditions.values())
+        table.db.execute(f"UPDATE ev SET bad = ({either})")  # noqa: S608 - built above
+    if not conditions:
         return Change((), means, "flat", None, None, span)
-    found = _date(table, span, wide, changed, means)
+    found = _date(table, span, wide, conditions, means)
     return found if apart is None else _with(found, apart)
 
 
@@ -181,10 +179,15 @@ def _slow_limit(table: Table, bins: Bins, stretch: Stretch) -> tuple[float, floa
 
 
 def _date(
-    table: Table, span: tuple[float, float], wide: float, changed: tuple[Outcome, ...], means: str
+    table: Table,
+    span: tuple[float, float],
+    wide: float,
+    conditions: dict[Outcome, str],
+    means: str,
 ) -> Change:
-    """Onset and shape from the final definition of bad."""
-    bins = series.bins(table, span, wide, ["bad", "err", "bad AND NOT err"])
+    """Onset and shape from the final definition of bad, and of each outcome by its condition."""
+    changed = tuple(conditions)
+    bins = series.bins(table, span, wide, ["bad", *conditions.values()])
     total, bad = bins.total, bins.counts[0]
     rise = describe(total, bad)
     if rise is None:
@@ -192,8 +195,8 @@ def _date(
     if len(changed) == 1:
         found = [_of_rise(bins, span, bad, changed[0], rise)]
     else:
-        counts = {"errors": bins.counts[1], "latency": bins.counts[2]}
-        found = [_shape(bins, span, counts[name], name) for name in changed]
+        each = zip(changed, bins.counts[1:], strict=True)
+        found = [_shape(bins, span, counts, name) for name, counts in each]
     shapes = tuple(one for one in found if one is not None)
     others = tuple(_onset(bins, span, one) for one in further(total, bad, rise))
     end = None if rise.end is None else bins.edge(rise.end)

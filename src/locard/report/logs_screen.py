@@ -117,11 +117,13 @@ def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     for shape in shaped:
         if shape.measure == "volume":
             yield f"  volume  {_volume(shape, tz)}"
-    for one in log.silences:
+    for one in log.silences[:_SHOWN]:
         what = f"{one.field[:32]}={one.value[:32]}" if one.field else "all requests"
         until = "" if one.until is None else f" until {words.clock(one.until, tz)}"
         when = words.clock(one.since.latest, tz)
         yield f"  silent  {what} from {when}{until} ({one.per_s:.3g} lines/s before)"
+    if len(log.silences) > _SHOWN:
+        yield f"          and {len(log.silences) - _SHOWN} more"
 
 
 def _volume(shape: MeasureShape, tz: tzinfo | None) -> str:

@@ -121,6 +121,21 @@ def test_nothing_hostile_reaches_the_terminal(locard, log):
     assert "skipped 1 lines" in shown
 
 
+def test_an_instance_that_fell_silent_is_a_finding(locard, tmp_path):
+    path = tmp_path / "service.log"
+    records = [
+        {"time": 1763812800 + i / 10, "status": 200, "pod": f"pay-{i % 3}"}
+        for i in range(3000)
+        if i < 1500 or i % 3
+    ]
+    path.write_text("\n".join(map(json.dumps, records)) + "\n")
+    done = locard("logs", path, "--tz", "UTC")
+    assert done.returncode == 1
+    assert "silent  pod=pay-0 from 12:02:30" in done.stdout
+    assert "pod=pay-0 fell silent while the log went on." in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines()[:-1])  # a command, whole
+
+
 def test_nothing_changed_exits_0(locard, tmp_path):
     path = tmp_path / "log"
     path.write_text("".join(f'{{"time":{1763812800 + i},"status":200}}\n' for i in range(300)))
