@@ -26,20 +26,19 @@ def value(field: int, values: int) -> str:
 @pytest.fixture
 def find():
     """The correlates among requests whose fields and rate of errors are given as SQL."""
-    db = connect(1)
+    table = Table(connect(1), "test")
 
     def run(fields, rate, requests=REQUESTS, before=0.5):
         listed = ", ".join(f"{sql} AS {name}" for name, sql in fields.items())
-        db.execute(f"""
+        table.db.execute(f"""
             CREATE OR REPLACE TABLE compared AS
             SELECT i AS n, {draw(0)} < {USUAL} + CASE WHEN later THEN {rate} ELSE 0 END AS bad, *
             FROM (SELECT i, i >= {before * requests} AS later, {listed} FROM range({requests}) r(i))""")
-        table = Table(db, "test")
         events = Events({f: f for f in fields}, requests, 0.0, 1.0, False, "", False)
         return correlates(table, events, counts(table))
 
     yield run
-    db.close()
+    table.db.close()
 
 
 FIELDS = {

@@ -99,7 +99,7 @@ class _Search:
         return values
 
     def _says_as_much(self, shorter: Values, values: Values) -> bool:
-        if self.worth[shorter] >= self.worth[values]:
+        if not self._known(shorter, values):
             return True
         rest = self._cells[shorter] - self._cells[values]
         return self._contrast.excess(rest) > 0 and self._rest(shorter, values) > STRONG
@@ -108,8 +108,15 @@ class _Search:
         excess = self._contrast.excess
         return (
             excess(self._cells[longer]) > excess(self._cells[values]) / 2
+            and self._known(values, longer)
             and self._rest(values, longer) < 0
         )
+
+    def _known(self, values: Values, longer: Values) -> bool:
+        """Whether so many are kept out that none of them being bad would say something."""
+        kept = self._cells[longer]
+        left = self._cells[values].after_total - kept.after_total
+        return left * kept.after_rate > STRONG
 
     def _rest(self, values: Values, longer: Values) -> float:
         """Log odds that those of `values` whom `longer` keeps out are affected too."""
