@@ -29,10 +29,14 @@ _ALIKE = 0.5  # of the excess rate of those that are affected most
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One set of pairs, or several that are affected alike; `worth` in excess bad requests."""
+    """One set of pairs, or several that are affected alike; `worth` in excess bad requests.
+
+    Not `settled`: where a search started that ended at another set.
+    """
 
     sets: tuple[Values, ...]
     worth: float
+    settled: bool = True
 
 
 def explanations(cells: Mapping[Values, Counts]) -> list[Explanation]:
@@ -51,7 +55,9 @@ def explanations(cells: Mapping[Values, Counts]) -> list[Explanation]:
         first = not found or together.worth > more * found[0].worth
         found.insert(0 if first else 1, together)
     found.extend(
-        Explanation((values,), search.worth[values]) for values in starts if values not in settled
+        Explanation((values,), search.worth[values], settled=False)
+        for values in starts
+        if values not in settled
     )
     return found
 
