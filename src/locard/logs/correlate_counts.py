@@ -9,7 +9,6 @@ three are counted over the combinations.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -132,25 +131,27 @@ def cells(sample: Sample, frequent: list[tuple[Pair, Counts]]) -> dict[Values, C
     _combine(sample, pairs)
     found: dict[Values, Counts] = {(): sample.whole}
     contrast = Contrast(sample.whole)
-    names = ("a", "b", "c")
-    for size in (1, 2, 3):
-        joins = " ".join(f"JOIN bits {name} USING (m)" for name in names[:size])
-        rising = [f"{x}.i < {y}.i" for x, y in pairwise(names[:size])]
-        if size == len(names):
-            beam = sorted(
-                (values for values in found if len(values) == size - 1),
-                key=lambda values: -contrast.worth(found[values]),
-            )[:_BEAM]
-            rising.append(_around(beam, pairs))
-        picks = ", ".join(f"{name}.i" for name in names[:size])
-        rows = sample.table.rows(
+
+    def add(picks: str, joined: str) -> None:
+        for *numbers, n0, k0, n1, k1 in sample.table.rows(
             f"""SELECT {picks}, sum(n0)::BIGINT, sum(k0)::BIGINT, sum(n1)::BIGINT, sum(k1)::BIGINT
-                FROM masks {joins} WHERE {" AND ".join(rising) or "true"}
-                GROUP BY {picks} HAVING sum(k1) > 0 ORDER BY {picks}"""  # noqa: S608 - numbers
+                FROM masks {joined} GROUP BY {picks} HAVING sum(k1) > 0 ORDER BY {picks}"""  # noqa: S608
+        ):
+            values = tuple(pairs[i] for i in sorted(numbers))
+            found[values] = _scaled(Counts(n0, k0, n1, k1), sample.parts)
+
+    add("a.i", "JOIN bits a USING (m)")
+    add("a.i, b.i", "JOIN bits a USING (m) JOIN bits b ON masks.m = b.m AND a.i < b.i")
+    twos = [values for values in found if len(values) == 2]  # noqa: PLR2004
+    twos.sort(key=lambda values: -contrast.worth(found[values]))
+    if twos:
+        numbers = [tuple(pairs.index(pair) for pair in values) for values in twos[:_BEAM]]
+        beam = ", ".join(f"({i}, {j}, {1 << i | 1 << j})" for i, j in numbers)
+        add(
+            "a.i, a.j, c.i",
+            f"JOIN (VALUES {beam}) a(i, j, two) ON m & two = two "
+            "JOIN bits c ON masks.m = c.m AND c.i <> a.i AND c.i <> a.j",
         )
-        for row in rows:
-            values = tuple(pairs[i] for i in row[:size])
-            found[values] = _scaled(Counts(*row[size:]), sample.parts)
     sample.table.db.execute("DROP TABLE bits; DROP TABLE masks")
     return found
 
@@ -170,12 +171,3 @@ def _combine(sample: Sample, pairs: list[Pair]) -> None:
     sample.table.db.execute(f"""
         CREATE OR REPLACE TABLE bits AS
         SELECT m, i FROM masks, range({len(pairs)}) numbers(i) WHERE (m >> i) & 1 = 1""")  # noqa: S608
-
-
-def _around(sets: list[Values], pairs: list[Pair]) -> str:
-    """The SQL condition for three bits to hold both of one of the sets."""
-    number = {pair: i for i, pair in enumerate(pairs)}
-    masks = [sum(1 << number[pair] for pair in values) for values in sets]
-    tests = [f"(m & {mask} = {mask} AND ((1 << a.i) | (1 << b.i) | (1 << c.i)) & {mask} = {mask})"
-             for mask in masks]  # fmt: skip
-    return f"({' OR '.join(tests) or 'false'})"

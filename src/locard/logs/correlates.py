@@ -58,6 +58,8 @@ def _best(
     frequent = correlate_counts.frequent_pairs(sample, least)
     cells = correlate_counts.cells(sample, frequent)
     for explanation in explanations(cells):
+        if not explanation.settled:
+            break
         judged = []
         for values in explanation.sets:
             inside = cells[values]

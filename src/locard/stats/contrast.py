@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import lgamma
 
-from locard.stats.intervals import difference_evidence
+from locard.stats.intervals import difference_evidence, excess_evidence
 
 Pair = tuple[str, str]  # field and value
 Values = tuple[Pair, ...]
@@ -116,14 +116,20 @@ class Contrast:
             return sideways
         # Few errors outside are stray ones, and no drift: of next to nothing they would be much.
         spread = self.excess(outside) >= _STRAY * self.excess(self.whole)
-        expected = min(1.0, self.base_rate(part) * (self.drift(part) if spread else 1.0))
-        if part.after_rate <= expected:
-            return 0.0
-        known = part.before_total + _BORROWED
-        return min(
-            sideways,
-            difference_evidence(part.after_bad, part.after_total, known * expected, known),
-        )
+        return min(sideways, self._rise(part, self.drift(part) if spread else 1.0))
+
+    def _rise(self, part: Counts, drift: float) -> float:
+        """How surprising the later count is if the rate only rose by `drift`, in nats.
+
+        Of all bad requests, before and after, a known share would be later ones (the conditional
+        test of two Poisson rates), however few they are.
+        """
+        bad, total = part.before_bad + _BORROWED * self.usual_rate, part.before_total + _BORROWED
+        if part.before_bad + part.before_total * self.usual_rate < 1:
+            # Its own past says nothing: that of all stands for it.
+            bad, total = self.whole.before_bad, self.whole.before_total
+        weight = part.after_total * drift
+        return excess_evidence(part.after_bad, part.after_bad + bad, weight / (weight + total))
 
     def affected(self, part: Counts, typical_rate: float, drift: float = 1.0) -> float:
         """Log of the odds that `part` is affected, rather than as it was (natural logarithm).

@@ -29,10 +29,14 @@ _ALIKE = 0.5  # of the excess rate of those that are affected most
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One set of pairs, or several that are affected alike; `worth` in excess bad requests."""
+    """One set of pairs, or several that are affected alike; `worth` in excess bad requests.
+
+    Not `settled`: where a search started that ended at another set.
+    """
 
     sets: tuple[Values, ...]
     worth: float
+    settled: bool = True
 
 
 def explanations(cells: Mapping[Values, Counts]) -> list[Explanation]:
@@ -51,7 +55,9 @@ def explanations(cells: Mapping[Values, Counts]) -> list[Explanation]:
         first = not found or together.worth > more * found[0].worth
         found.insert(0 if first else 1, together)
     found.extend(
-        Explanation((values,), search.worth[values]) for values in starts if values not in settled
+        Explanation((values,), search.worth[values], settled=False)
+        for values in starts
+        if values not in settled
     )
     return found
 
@@ -99,7 +105,7 @@ class _Search:
         return values
 
     def _says_as_much(self, shorter: Values, values: Values) -> bool:
-        if self.worth[shorter] >= self.worth[values]:
+        if not self._known(shorter, values):
             return True
         rest = self._cells[shorter] - self._cells[values]
         return self._contrast.excess(rest) > 0 and self._rest(shorter, values) > STRONG
@@ -108,8 +114,15 @@ class _Search:
         excess = self._contrast.excess
         return (
             excess(self._cells[longer]) > excess(self._cells[values]) / 2
+            and self._known(values, longer)
             and self._rest(values, longer) < 0
         )
+
+    def _known(self, values: Values, longer: Values) -> bool:
+        """Whether so many are kept out that none of them being bad would say something."""
+        kept = self._cells[longer]
+        left = self._cells[values].after_total - kept.after_total
+        return left * kept.after_rate > STRONG
 
     def _rest(self, values: Values, longer: Values) -> float:
         """Log odds that those of `values` whom `longer` keeps out are affected too."""

@@ -30,7 +30,7 @@ def log_likelihood(hits: float, total: float) -> float:
     return xlogy(hits, hits / total) + xlogy(total - hits, (total - hits) / total)
 
 
-def excess_evidence(hits: int, total: int, expected_share: float) -> float:
+def excess_evidence(hits: float, total: float, expected_share: float) -> float:
     """How surprising it is to see that many hits or more, in nats.
 
     `exp(-value)` bounds the binomial tail from above (Chernoff), so it is a safe p-value at any
