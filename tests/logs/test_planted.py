@@ -71,7 +71,9 @@ def test_errors_of_everyone_have_no_correlates(summarise):
     assert early <= 90 <= late
     assert summary.correlates == ()
     assert radius(summary, "region")["unaffected"] == []
-    assert summary.messages[0].template == "payment # failed: upstream timeout"
+    # DuckDB masks numbers, the native scanner mines templates.
+    templates = {"payment # failed: upstream timeout", "payment <*> failed: upstream timeout"}
+    assert summary.messages[0].template in templates
 
 
 def test_errors_and_latency_together(summarise):

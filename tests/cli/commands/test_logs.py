@@ -58,7 +58,7 @@ def test_one_screen_at_80_columns_the_key_finding_last(locard, log):
     title = next(n for n, line in enumerate(lines) if line.startswith("Only segment=plus"))
     assert lines[title].endswith("(one-segment-affected, moderate evidence)")
     assert all(line.startswith("    ") for line in lines[title + 1 : -2])
-    assert lines[-2] == "one such request:"
+    assert lines[-2].endswith("such request:")
     command = shlex.split(lines[-1])
     assert command[:3] == ["locard", "logs", str(log)]
     shown = locard(*command[1:])
