@@ -100,12 +100,11 @@ def _overlap(one: Stretch, two: Stretch) -> bool:
 
 def _latency(table: Table, span: tuple[float, float], wide: float) -> tuple[Stretch, Bins] | None:
     """The stretch in which requests got slower, by any of several limits."""
-    picks = ", ".join(f"quantile_cont(dur, {q})" for q in _QUANTILES)
-    limits = table.one(
-        f"SELECT {picks} FROM ev WHERE request AND t >= ? AND t <= ?",  # noqa: S608 - numbers
+    (limits,) = table.one(
+        f"SELECT quantile_cont(dur, {list(_QUANTILES)}) FROM ev WHERE request AND t >= ? AND t <= ?",  # noqa: S608 - numbers
         list(span),
     )
-    if limits[0] is None:
+    if limits is None:
         return None
     # Only requests with a duration count: the others could not have been slow.
     conditions = ["dur IS NOT NULL", *(f"dur > {limit!r}" for limit in limits)]
@@ -147,26 +146,24 @@ def _slowdown(table: Table, bins: Bins, stretch: Stretch) -> float:
 def _slow_limit(table: Table, bins: Bins, stretch: Stretch) -> tuple[float, float]:
     """The limit (ms) above which few were before and most of the new slow ones are now."""
     start, end = _times(bins, stretch)
-    outside = "request AND dur IS NOT NULL AND NOT (t >= $s AND t < $e)"
-    if stretch.baseline_seen:
-        outside += " AND t < $s"
+    outside = "NOT (t >= $s AND t < $e)" + (" AND t < $s" if stretch.baseline_seen else "")
     times = {"s": start, "e": end}
-    picks = ", ".join(f"quantile_cont(dur, {q})" for q in _SLOW_BASELINE)
-    quantiles = table.one(f"SELECT {picks} FROM ev WHERE {outside}", times)  # noqa: S608 - numbers
-    known = [q for q in quantiles if q is not None]
-    candidates = sorted({q * m for q in known for m in (1.0, 1.5, 2.0, 3.0)})
+    timed = "FROM ev WHERE request AND dur IS NOT NULL"
+    (quantiles,) = table.one(
+        f"SELECT quantile_cont(dur, {list(_SLOW_BASELINE)}) {timed} AND {outside}", times
+    )
+    candidates = sorted({q * m for q in quantiles or () for m in (1.0, 1.5, 2.0, 3.0)})
     # A round limit reads better, and costs nothing.
     candidates = sorted({float(f"{c:.2g}") for c in candidates if c > 0}) or [0.0]
-    inside = "t >= $s AND t < $e"
-    picks = "".join(
-        f", count(*) FILTER (dur > {c!r} AND {outside}), count(*) FILTER (dur > {c!r} AND {inside})"
-        for c in candidates
-    )
-    counts = table.one(
-        f"SELECT count(*) FILTER ({outside}), count(*) FILTER ({inside}){picks} "  # noqa: S608 - numbers
-        "FROM ev WHERE request AND dur IS NOT NULL",
+    picks = "".join(f", count_if(dur > {c!r})" for c in candidates)
+    sides = dict.fromkeys((True, False), (0,) * (1 + len(candidates)))
+    for inside, *many in table.rows(
+        f"SELECT t >= $s AND t < $e AS inside, count(*){picks} {timed} "
+        f"AND (t >= $s AND t < $e OR {outside}) GROUP BY inside",
         times,
-    )
+    ):
+        sides[inside] = tuple(many)
+    counts = [n for both in zip(sides[False], sides[True], strict=True) for n in both]
     before, now = counts[:2]
     best, best_limit, best_share = -1.0, candidates[-1], 0.0
     for i, limit in enumerate(candidates):

@@ -147,12 +147,11 @@ def _no_time(found: Events) -> Change:
 
 
 def _latency(table: Table) -> tuple[float | None, ...]:
-    row = table.one(
-        "SELECT quantile_cont(dur, 0.5) FILTER (NOT later), "
-        "quantile_cont(dur, 0.99) FILTER (NOT later), "
-        "quantile_cont(dur, 0.5) FILTER (later), quantile_cont(dur, 0.99) FILTER (later) FROM compared"
+    found = dict(
+        table.rows("SELECT later, quantile_cont(dur, [0.5, 0.99]) FROM compared GROUP BY later")
     )
-    return tuple(None if v is None else round(v, 3) for v in row)
+    both = [*(found.get(False) or (None, None)), *(found.get(True) or (None, None))]
+    return tuple(None if v is None else round(v, 3) for v in both)
 
 
 def _shapes(
