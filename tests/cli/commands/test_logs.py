@@ -57,8 +57,10 @@ def test_one_screen_at_80_columns_the_key_finding_last(locard, log):
     assert "12:01:0" in done.stdout
     title = next(n for n, line in enumerate(lines) if line.startswith("Only segment=plus"))
     assert lines[title].endswith("(one-segment-affected, moderate evidence)")
-    assert all(line.startswith("    ") for line in lines[title + 1 : -2])
-    assert lines[-2] == "one such request:"
+    rest = lines[title + 1 :]
+    said = next(n for n, line in enumerate(rest) if line.endswith("such request:"))
+    assert all(line.startswith("    ") for line in rest[:said])
+    assert all(line.startswith("  locard logs ") for line in rest[said + 1 :: 2])
     command = shlex.split(lines[-1])
     assert command[:3] == ["locard", "logs", str(log)]
     shown = locard(*command[1:])
