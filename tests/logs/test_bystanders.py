@@ -33,6 +33,13 @@ def test_the_others_go_on_as_before(silences):
     assert found.last_words.startswith(("request done", "payment"))
 
 
+def test_a_log_that_begins_before_the_first_of_them(silences):
+    rows = [r for r in records() if r["worker"] != 3001 or at(r) < 120]
+    started = {"time": planted.START - 30, "level": "info", "msg": "started"}
+    (found,) = silences([started, *rows])
+    assert found.value == "3001"
+
+
 def test_the_others_take_over(silences):
     rows = records()
     for row in rows:

@@ -80,7 +80,7 @@ def _of_values(
         return []
     begins = sorted(next(i for i, n in enumerate(c) if n) for c in counts.values())
     near = max(2, _NEWCOMER * bins)
-    newcomers = [b for b in begins if b > near]
+    newcomers = [b for b in begins if b > begins[0] + near]  # the log may begin before them all
     if len(newcomers) > len(counts) / 2:
         return []  # they come and go all the time: that one is gone says nothing
     whole = [sum(c) for c in zip(*counts.values(), strict=True)]

@@ -77,8 +77,8 @@ def _lines(log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None) -> I
     yield from logs_said.said(log, tz)
     for gap in log.gaps:
         yield f"  cannot tell: {gap}"
-    yield ""
-    yield from _what_sets_apart(log, findings)
+    apart = list(_what_sets_apart(log, findings))
+    yield from ("", *apart) if apart else ()
     yield from _findings(findings)
 
 

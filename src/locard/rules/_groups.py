@@ -59,10 +59,11 @@ def correlate_words(summary: LogSummary, correlate: Correlate) -> str:
 
 
 def trace_command(summary: LogSummary) -> tuple[str, ...]:
-    """The lines of one bad request, where there is one to show."""
-    if not summary.trace_ids or summary.source == "-":
+    """The lines of one bad request, where there is one to show: the example that the screen shows."""
+    traces = (*(e.trace_id for e in summary.examples), *summary.trace_ids)
+    if not traces or summary.source == "-":
         return ()
-    trace, source = shlex.quote(summary.trace_ids[0]), shlex.quote(summary.source)
+    trace, source = shlex.quote(traces[0]), shlex.quote(summary.source)
     return (f"locard logs {source} --trace {trace}",)
 
 

@@ -45,7 +45,7 @@ def judge(case: Case) -> Iterator[Finding]:
         if not supports:
             continue
         rate = log.after_bad / log.after_total if log.after_total else 0.0
-        bad = f"{share(log.after_bad, log.after_total)} of the attempts are bad since the onset"
+        bad = f"{share(log.after_bad, log.after_total)} of the requests are bad since the onset"
         supports.append(f"{bad}, {share(log.before_bad, log.before_total)} before")
         yield Finding(
             rule="retry-storm",

@@ -57,8 +57,10 @@ def test_one_screen_at_80_columns_the_key_finding_last(locard, log):
     assert "12:01:0" in done.stdout
     title = next(n for n, line in enumerate(lines) if line.startswith("Only segment=plus"))
     assert lines[title].endswith("(one-segment-affected, moderate evidence)")
-    assert all(line.startswith("    ") for line in lines[title + 1 : -2])
-    assert lines[-2].endswith("such request:")
+    rest = lines[title + 1 :]
+    said = next(n for n, line in enumerate(rest) if line.endswith("such request:"))
+    assert all(line.startswith("    ") for line in rest[:said])
+    assert all(line.startswith("  locard logs ") for line in rest[said + 1 :: 2])
     command = shlex.split(lines[-1])
     assert command[:3] == ["locard", "logs", str(log)]
     shown = locard(*command[1:])
@@ -119,21 +121,6 @@ def test_nothing_hostile_reaches_the_terminal(locard, log):
     assert "\x1b" not in shown
     assert "\u202e" not in shown
     assert "skipped 1 lines" in shown
-
-
-def test_an_instance_that_fell_silent_is_a_finding(locard, tmp_path):
-    path = tmp_path / "service.log"
-    records = [
-        {"time": 1763812800 + i / 10, "status": 200, "pod": f"pay-{i % 3}"}
-        for i in range(3000)
-        if i < 1500 or i % 3
-    ]
-    path.write_text("\n".join(map(json.dumps, records)) + "\n")
-    done = locard("logs", path, "--tz", "UTC")
-    assert done.returncode == 1
-    assert "silent  pod=pay-0 from 12:02:30" in done.stdout
-    assert "pod=pay-0 fell silent while the log went on." in done.stdout
-    assert all(len(line) <= 80 for line in done.stdout.splitlines()[:-1])  # a command, whole
 
 
 def test_nothing_changed_exits_0(locard, tmp_path):
