@@ -82,3 +82,12 @@ def test_lines_of_one_request_count_once(tmp_path):
     assert two.records == 2 * one.records
     assert two.before_total + two.after_total == one.before_total + one.after_total
     assert two.after_bad == one.after_bad
+
+
+def test_a_retry_that_succeeds_makes_no_error(tmp_path):
+    rows = records(incident=None)
+    failed = [{**r, "time": r["time"] - 0.5, "status": 503, "level": "error"} for r in rows[::4]]
+    retried = sorted([*rows, *failed], key=lambda r: r["time"])
+    one, two = summarise(tmp_path, rows), summarise(tmp_path, retried)
+    errors = [sum(p.errors for p in found.series) for found in (one, two)]
+    assert abs(errors[1] - errors[0]) <= 2

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from locard.logs.roles import Roles
     from locard.logs.table import Table
 
-MOST_GROUPS = 24
+MOST_GROUPS = 500
 _MOST_VALUES = 2000
 _MOST_NUMBERS = 32
 _MOST_TEMPLATES = 8192
@@ -223,26 +223,27 @@ def _make_enum(
 
 
 def _count_once(table: Table, trace: FieldProfile) -> None:
-    """Of several request lines with one id only the longest counts, as an error if one of them is.
+    """Of several request lines with one id only one counts: attempts, or what each service says.
 
-    Retries that each have an id of their own are requests of their own. Not worth a look where about
-    every record with an id has its own.
+    How it ended is what the last of them says; a retry that succeeds is no error. If it failed, the
+    first that says so counts, as it is nearest to the cause, else the longest. Not worth a look where
+    about every record with an id has its own.
     """
     if trace.distinct > _ALL_DIFFERENT * trace.count:
         return
+    lines = f"""SELECT n, t_end, dur, err, hash({trace.column}) AS id FROM ev JOIN raw ON n = _n
+                WHERE request AND {trace.column} IS NOT NULL"""  # noqa: S608 - columns are ours
     table.db.execute(f"""
         CREATE OR REPLACE TEMP TABLE several AS
-        SELECT t, arg_max(n, coalesce(dur, 0)) AS keep, bool_or(err) AS err FROM (
-          SELECT n, dur, err, hash({trace.column}) AS t FROM ev JOIN raw ON n = _n
-          WHERE request AND {trace.column} IS NOT NULL)
-        GROUP BY t HAVING count(*) > 1;
+        SELECT id, bad, CASE WHEN bad THEN first_bad ELSE longest END AS keep FROM (
+          SELECT id, arg_max(err, (t_end, n)) AS bad, min(n) FILTER (err) AS first_bad,
+                 arg_max(n, coalesce(dur, 0)) AS longest
+          FROM ({lines}) GROUP BY id HAVING count(*) > 1);
         CREATE OR REPLACE TEMP TABLE twice AS
-        SELECT n, n = keep AS keeps, s.err FROM several s JOIN (
-          SELECT n, hash({trace.column}) AS t FROM ev JOIN raw ON n = _n
-          WHERE request AND {trace.column} IS NOT NULL) USING (t);
-        UPDATE ev SET request = twice.keeps, err = twice.err, bad = twice.err
+        SELECT n, n = keep AS keeps, several.bad FROM several JOIN ({lines}) USING (id);
+        UPDATE ev SET request = keeps, err = twice.bad, bad = twice.bad
         FROM twice WHERE ev.n = twice.n;
-        DROP TABLE several; DROP TABLE twice""")  # noqa: S608 - columns are ours
+        DROP TABLE several; DROP TABLE twice""")  # noqa: S608 - as above
 
 
 def _errors_of_traces(table: Table, trace: str) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     OnText = Callable[[], None]
 
-MOST_FIELDS = 256
+MOST_FIELDS = 1024
 DEEPEST = 4  # levels of objects that become fields
 SAMPLE_CHARS = 200
 MOST_SAMPLED = 8192  # lines; as the scanner has it

@@ -26,6 +26,8 @@ _FEWEST_BLOCKS = 6
 # Stretches overlap, so far fewer than bins^2 / 2 of them are independent. Four to a bin keeps the
 # p-value above what simulated records without a change give (tests/stats/test_changes.py).
 _INDEPENDENT = 4
+_GAP = 0.2  # of the evidence, for a quiet time within an event: there may be several
+_QUIET = 0.1  # of the way from the share outside to the one inside
 _AS_PLAIN = 0.5  # of the evidence; with less, hills of wandering noise would pass for events
 
 
@@ -40,6 +42,12 @@ class Stretch:
     share_out: float
     evidence: float  # nats, after division by the dispersion
     p_value: float  # corrected for all stretches tried
+    edges: tuple[int, ...] = ()  # its own and those of other events, in order
+
+    @property
+    def next_edge(self) -> int:
+        """Where the next event begins, or the record ends."""
+        return next((edge for edge in self.edges if edge > self.end), self.bins)
 
     @property
     def lasts(self) -> bool:
@@ -145,19 +153,91 @@ def scan(total: Sequence[int], bad: Sequence[int], tests: int = 1) -> Stretch | 
     most = _most_raised(total, bad)
     if most is None:
         return None
-    best, start, end = most
+    apart, edges = _events(total, bad, most)
+    best, start, end = apart
     n, k = sum(total[start:end]), sum(bad[start:end])
-    edges = tuple(sorted({start, end, *_another(total, bad, most)}))
+    # What belongs to another event is neither inside nor outside of this one.
+    rest = [(i, j) for i, j in pairwise((0, *edges, bins)) if not _is_hot(total, bad, apart, i, j)]
+    rest_n = sum(sum(total[i:j]) for i, j in rest)
+    rest_k = sum(sum(bad[i:j]) for i, j in rest)
     evidence = best / max(dispersion(total, bad, edges), slow_noise(total, bad, edges))
     return Stretch(
         start=start,
         end=end,
         bins=bins,
         share_in=k / n,
-        share_out=(sum(bad) - k) / (sum(total) - n),
+        share_out=rest_k / rest_n if rest_n else (sum(bad) - k) / (sum(total) - n),
         evidence=evidence,
         p_value=tail_bound(evidence, _INDEPENDENT * bins * tests),
+        edges=edges,
     )
+
+
+_Found = tuple[float, int, int]  # evidence in nats, start, end
+
+
+def _is_hot(total: Sequence[int], bad: Sequence[int], event: _Found, start: int, end: int) -> bool:
+    """Whether the share of a part is nearer to that of the event than to that of all."""
+    n, k = sum(total[start:end]), sum(bad[start:end])
+    n_in, k_in = sum(total[event[1] : event[2]]), sum(bad[event[1] : event[2]])
+    return bool(n) and k / n > (k_in / n_in + sum(bad) / sum(total)) / 2
+
+
+def _events(
+    total: Sequence[int], bad: Sequence[int], most: _Found
+) -> tuple[_Found, tuple[int, ...]]:
+    """The first event of the most raised stretch, and the edges of all that are as plain.
+
+    The best stretch may hold several events with quiet times between them: those are no noise.
+    """
+    found = [_against(total, bad, most, event[1:]) for event in _apart(total, bad, most)]
+    edges = {*_another(total, bad, most), *(edge for _, *ends in found for edge in ends)}
+    plainest = max(value for value, *_ in found)
+    first = next(event for event in found if event[0] >= _AS_PLAIN * plainest)
+    return first, tuple(sorted(edges))
+
+
+def _apart(total: Sequence[int], bad: Sequence[int], event: _Found) -> Iterator[_Found]:
+    """The events that a stretch is made of, in the order of time."""
+    gap = _gap(total, bad, event)
+    if gap is None:
+        yield event
+        return
+    _, start, end = event
+    for part in ((start, gap[0]), (gap[1], end)):
+        yield from _apart(total, bad, _against(total, bad, event, part))
+
+
+def _gap(total: Sequence[int], bad: Sequence[int], event: _Found) -> tuple[int, int] | None:
+    """A quiet time inside of an event that plainly tells two of them apart."""
+    value, start, end = event
+    good = [n - k for n, k in zip(total[start:end], bad[start:end], strict=True)]
+    found = _most_raised(total[start:end], good)
+    if found is None or found[0] < _GAP * value:
+        return None
+    low, high = start + found[1], start + found[2]
+    if low == start or high == end:
+        return None
+    # A hill of noise has its dales as well; a quiet time is as good as what lies outside.
+    n, k = sum(total[low:high]), sum(bad[low:high])
+    rest_n, rest_k = sum(total) - sum(total[start:end]), sum(bad) - sum(bad[start:end])
+    outside, inside = (
+        rest_k / rest_n if rest_n else 0.0,
+        sum(bad[start:end]) / sum(total[start:end]),
+    )
+    return (low, high) if k / n <= outside + _QUIET * (inside - outside) else None
+
+
+def _against(
+    total: Sequence[int], bad: Sequence[int], event: _Found, part: tuple[int, int]
+) -> _Found:
+    """A part of an event against what lies outside of the whole event."""
+    _, start, end = event
+    n, k = sum(total[part[0] : part[1]]), sum(bad[part[0] : part[1]])
+    rest_n = sum(total) - sum(total[start:end])
+    rest_k = sum(bad) - sum(bad[start:end])
+    flat = log_likelihood(k + rest_k, n + rest_n)
+    return log_likelihood(k, n) + log_likelihood(rest_k, rest_n) - flat, *part
 
 
 def _most_raised(total: Sequence[int], bad: Sequence[int]) -> tuple[float, int, int] | None:

@@ -60,11 +60,11 @@ def describe(total: Sequence[int], bad: Sequence[int]) -> Rise | None:
     stretch = scan(few, few_bad)
     if stretch is None:
         return None
-    noise = dispersion(few, few_bad, (stretch.start, stretch.end))
+    noise = dispersion(few, few_bad, stretch.edges)
     seen = _differs(few, few_bad, (0, stretch.start), stretch, noise)
-    over = _differs(few, few_bad, (stretch.end, stretch.bins), stretch, noise) and not _still_bad(
-        few, few_bad, stretch
-    )
+    over = _differs(
+        few, few_bad, (stretch.end, stretch.next_edge), stretch, noise
+    ) and not _still_bad(few, few_bad, stretch)
     stop = min(stretch.end * factor, len(total)) if over else len(total)
     end = stop if over else None
     if not seen:
@@ -89,8 +89,10 @@ def further(total: Sequence[int], bad: Sequence[int], main: Rise) -> list[Rise]:
     """
     if main.begin is None or main.shape == "periodic":
         return []
-    found = []
-    for low, high in _parts(len(total), main):
+    found: list[Rise] = []
+    parts = list(_parts(len(total), main))
+    while parts:
+        low, high = parts.pop()
         part, part_bad = total[low:high], bad[low:high]
         stretch = significant(part, part_bad, tests=3)
         if stretch is None or not stretch.baseline_seen:
@@ -107,7 +109,9 @@ def further(total: Sequence[int], bad: Sequence[int], main: Rise) -> list[Rise]:
         )
         end = one.end + low if one.end is not None else high if high < len(total) else None
         found.append(Rise(one.shape, begin, end, one.noise))
-    return found
+        if one.end is not None and high - (end or high) > _FEWEST_BINS:
+            parts.append((one.end + low + 1, high))  # there may be more behind it
+    return sorted(found, key=lambda rise: rise.begin.best if rise.begin else 0.0)
 
 
 def _parts(bins: int, main: Rise) -> Iterator[tuple[int, int]]:
@@ -158,7 +162,7 @@ def _differs(
 
 def _still_bad(total: Sequence[int], bad: Sequence[int], stretch: Stretch) -> bool:
     """Whether what follows the stretch is better, but nearer to it than to the baseline."""
-    n, k = sum(total[stretch.end :]), sum(bad[stretch.end :])
+    n, k = (sum(x[stretch.end : stretch.next_edge]) for x in (total, bad))
     n0, k0 = sum(total[: stretch.start]), sum(bad[: stretch.start])
     if not n or not n0:
         return False
