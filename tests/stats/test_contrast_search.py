@@ -97,5 +97,16 @@ def test_no_cells_no_explanation():
     assert explanations({(): Counts(100, 1, 100, 50)}) == []
 
 
+def test_where_a_search_started_comes_last():
+    def rate(leaf):
+        if leaf["region"] != "eu":
+            return USUAL
+        return 0.4 if leaf["pod"] == "a" else 0.05
+
+    settled = [e.settled for e in explanations(cells(rate))]
+    assert settled == sorted(settled, reverse=True)
+    assert False in settled
+
+
 def test_sets_are_counted_by_their_size():
     assert [possible_sets(4, size) for size in (1, 2, 3)] == [4, 10, 14]
