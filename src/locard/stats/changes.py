@@ -9,6 +9,7 @@ its p-value is corrected for every stretch that was tried.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
@@ -211,21 +212,26 @@ def _apart(total: Sequence[int], bad: Sequence[int], event: _Found) -> Iterator[
 def _gap(total: Sequence[int], bad: Sequence[int], event: _Found) -> tuple[int, int] | None:
     """A quiet time inside of an event that plainly tells two of them apart."""
     value, start, end = event
-    good = [n - k for n, k in zip(total[start:end], bad[start:end], strict=True)]
-    found = _most_raised(total[start:end], good)
-    if found is None or found[0] < _GAP * value:
+    rest_n, rest_k = sum(total) - sum(total[start:end]), sum(bad) - sum(bad[start:end])
+    outside = (rest_k + 0.5) / (rest_n + 1.0)
+    inside = sum(bad[start:end]) / sum(total[start:end])
+    if not outside < inside < 1:
         return None
-    low, high = start + found[1], start + found[2]
-    if low == start or high == end:
+    # The run of bins that is most like the outside and least like the event (Kadane's algorithm).
+    bad_weight, good_weight = math.log(outside / inside), math.log((1 - outside) / (1 - inside))
+    best, low, high = 0.0, 0, 0
+    running, begin = 0.0, start
+    for i in range(start, end):
+        running += bad[i] * bad_weight + (total[i] - bad[i]) * good_weight
+        if running <= 0:
+            running, begin = 0.0, i + 1
+        elif running > best:
+            best, low, high = running, begin, i + 1
+    if best < _GAP * value or low == start or high == end:
         return None
     # A hill of noise has its dales as well; a quiet time is as good as what lies outside.
-    n, k = sum(total[low:high]), sum(bad[low:high])
-    rest_n, rest_k = sum(total) - sum(total[start:end]), sum(bad) - sum(bad[start:end])
-    outside, inside = (
-        rest_k / rest_n if rest_n else 0.0,
-        sum(bad[start:end]) / sum(total[start:end]),
-    )
-    return (low, high) if k / n <= outside + _QUIET * (inside - outside) else None
+    share = sum(bad[low:high]) / sum(total[low:high])
+    return (low, high) if share <= outside + _QUIET * (inside - outside) else None
 
 
 def _against(
