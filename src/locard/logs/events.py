@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from locard.logs import error_test
 from locard.logs.endpoints import endpoint_sql
+from locard.logs.group_fields import MOST_VALUES, GroupField, chosen
 from locard.logs.interpret import time_sql, took_sql
+from locard.logs.sql_text import literal
 from locard.logs.table import TEMPLATES
 
 if TYPE_CHECKING:
@@ -23,20 +25,10 @@ if TYPE_CHECKING:
     from locard.logs.roles import Roles
     from locard.logs.table import Table
 
-MOST_GROUPS = 500
-_MOST_VALUES = 2000
-_MOST_NUMBERS = 32
 _MOST_TEMPLATES = 8192
 _ENOUGH = 100_000
 _TEMPLATE_CHARS = 200
 _ALL_DIFFERENT = 0.95  # ids among records; sketches are off by a few percent
-
-# Fields that tell the outcome again: they would "explain" every error and say nothing.
-_RESTATES = {"error", "err", "exception", "exc", "excinfo", "exctext", "stack", "stacktrace",
-             "traceback", "outcome", "result", "success", "ok", "failed", "reason", "statustext",
-             "statusmessage", "errorcode", "errortype", "errorkind", "errorclass", "severity",
-             "level", "levelname", "status", "statuscode"}  # fmt: skip
-_RESTATES_PARTS = {"error", "exception", "err", "exc"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +53,14 @@ def build(
 ) -> Events:
     """Make `ev` from `raw`; `errors` says what an error is where it shall not be found."""
     error = errors or error_test.found(roles, fields, table)
-    may_group = [f for f in group_fields(fields, roles) if f.name not in error.fields]
-    groups = {f.name: f"g{i}" for i, f in enumerate(may_group)}
+    grouped = chosen(table, fields, roles, error)
+    groups = {f.name: f"g{i}" for i, f in enumerate(grouped)}
     duration = _duration(roles, table)
     begins = bool(roles.time and roles.duration and not roles.time_format.marks_start)
     time = time_sql(roles, table)
-    columns = {f.name: f.column for f in fields}
-    table.db.execute("DROP TABLE IF EXISTS cmp; DROP TABLE IF EXISTS ev")  # of an earlier answer
+    table.db.execute("DROP TABLE IF EXISTS ev")  # of an earlier answer
     # No join in this query: straight from the table, each different text is looked at once.
-    picks = {
-        g: _group(table, g, columns[n], endpoint=roles.role_of(n) == "endpoint")
-        for n, g in groups.items()
-    }
+    picks = {groups[field.name]: _group(table, groups[field.name], field) for field in grouped}
     table.message = roles.message.column if roles.message else ""
     picks["tm"] = _template(table)
     table.db.execute(
@@ -104,34 +92,6 @@ def build(
         error_means=error.means,
         begins=begins,
     )
-
-
-def group_fields(fields: Sequence[FieldProfile], roles: Roles) -> list[FieldProfile]:
-    """Fields whose values may say who is hit: bounded, and not the outcome told again."""
-    chosen = []
-    for item in fields:
-        role = roles.role_of(item.name)
-        if role in {"time", "duration", "trace_id", "message", "status", "level"}:
-            continue
-        if role == "endpoint" or (not _restates(item.name) and not _unbounded(item)):
-            chosen.append(item)
-    named = [f for f in chosen if roles.role_of(f.name)]
-    others = sorted((f for f in chosen if f not in named), key=lambda f: (-f.count, f.distinct))
-    return (named + others)[:MOST_GROUPS]
-
-
-def _restates(name: str) -> bool:
-    parts = [p for p in name.lower().replace("-", "_").split(".") if p]
-    plain = parts[-1].replace("_", "") if parts else ""
-    words = {w for p in parts for w in p.split("_")}
-    return plain in _RESTATES or bool(words & _RESTATES_PARTS)
-
-
-def _unbounded(item: FieldProfile) -> bool:
-    if item.distinct > _MOST_VALUES or item.distinct > max(10, 0.2 * item.count):
-        return True
-    numbers = sum(v.replace(".", "", 1).lstrip("-").isdigit() for v in item.values)
-    return item.distinct > _MOST_NUMBERS and numbers > len(item.values) / 2
 
 
 def _there(item: FieldProfile | None, table: Table) -> str:
@@ -166,12 +126,17 @@ def _request(roles: Roles) -> str:
     return "(" + " OR ".join([*has, "(err AND NOT traced)"]) + ")"
 
 
-def _group(table: Table, group: str, column: str, *, endpoint: bool) -> str:
+def _group(table: Table, group: str, field: GroupField) -> str:
     """SQL over `raw_kept` of a group's value, as a type of a byte or two instead of the text.
 
     The most frequent values are in it, the rest is null.
     """
     cast = f"TRY_CAST({{}} AS enum_{group})"
+    column, endpoint = field.column, field.endpoint
+    if field.values:
+        listed = ", ".join(map(literal, field.values))
+        table.db.execute(f"CREATE OR REPLACE TYPE enum_{group} AS ENUM ({listed})")
+        return cast.format(column)
     kept, found = table.kept(column), table.endpoint(column) if endpoint else None
     shown = endpoint_sql(column) if endpoint else column
     if found is not None:
@@ -180,7 +145,7 @@ def _group(table: Table, group: str, column: str, *, endpoint: bool) -> str:
         return table.looked_up(variable, codes, "endpoint", cast.format("endpoint"))
     if kept is not None and kept.kind == "codes":
         text = table.looked_up(kept.dictionary, "code", column, shown)
-        few = text.removesuffix("[code]") if kept.codes <= _MOST_VALUES else ""
+        few = text.removesuffix("[code]") if kept.codes <= MOST_VALUES else ""
         _make_enum(table, group, text, f"{column}_kept", few=few)
         return table.lifted(column, cast.format(shown))
     _make_enum(table, group, shown.replace(column, "code") if endpoint else "code", column)
@@ -202,7 +167,7 @@ def _template(table: Table) -> str:
 
 
 def _make_enum(
-    table: Table, group: str, shown: str, codes: str, *, most: int = _MOST_VALUES, few: str = ""
+    table: Table, group: str, shown: str, codes: str, *, most: int = MOST_VALUES, few: str = ""
 ) -> None:
     """The type of a group; `shown` is SQL of the value that stands for a `code`.
 

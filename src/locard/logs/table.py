@@ -233,7 +233,7 @@ class Table:
 
     def keep_newer_half(self) -> None:
         """Make room for questions: the older half of the records goes, and that is said."""
-        self.db.execute("DROP TABLE IF EXISTS ev; DROP TABLE IF EXISTS cmp")
+        self.db.execute("DROP TABLE IF EXISTS ev")
         (middle,) = self.one("SELECT (min(_n) + max(_n)) / 2 FROM raw")
         for name in ("cells", "texts"):
             self.db.execute(f"DELETE FROM {name} WHERE _n < ?", [middle])  # noqa: S608 - our names
