@@ -2,8 +2,7 @@
 
 Two questions to the same file (bench/gen_logs.py; one line in 200 is no JSON): errors by upstream,
 and what a first pass needs (requests, errors, p50 and p99 a minute, requests and errors by every
-value of every categorical field; locard discovers the fields and mines the message templates
-besides). Whole processes, alternating; medians of wall time and CPU, the largest RSS. The answers are
+value of every categorical field; all fields are discovered and kept, for the questions that follow). Whole processes, alternating; medians of wall time and CPU, the largest RSS. The answers are
 compared. Each with one thread and, where it has them, with all cores. Polars takes as many as it
 wants, and is left out where it cannot be imported; BENCH_PYTHON may name an interpreter that has it.
 """
@@ -73,23 +72,23 @@ def by_sql(db: object, source: str, column: dict[str, str], question: str) -> ob
 
 def ours(path: str, question: str) -> object:
     """The native scanner into DuckDB."""
-    from locard.logs import loading, native_engine, reading, table  # noqa: PLC0415 - a contender's process loads that contender and no other
+    from locard.logs import memory, native_engine, reading, table  # noqa: PLC0415 - a contender's process loads that contender and no other
 
-    if question == "errors":
-        db = table.connect(THREADS)
+    with tempfile.TemporaryDirectory() as folder:
+        db = table.connect(THREADS, memory.SPILLING_MB, folder)
         loaded = table.Table(db, "native")
-        engine = native_engine.NativeEngine(loaded, only=("level", "upstream"))
+        only = ("level", "upstream") if question == "errors" else ()
+        engine = native_engine.NativeEngine(loaded, only=only, mines=False)
         source = reading.open_source(path)
         while place := source.unread():
-            reached, odd = engine.scan(source.fd, *place)
+            reached, _ = engine.scan(source.fd, *place)
             source.skip(reached - place[0])
-            if odd or reached == place[0]:
+            if reached == place[0]:
                 break
         engine.finish()
-        return by_sql(db, "raw", loaded.columns, question)
-    with tempfile.TemporaryDirectory() as folder:
-        source = reading.open_source(path)
-        return first_pass(loading.load(source, 1e6, THREADS, spill=folder))
+        if question == "errors":
+            return by_sql(db, "raw", loaded.columns, question)
+        return first_pass(loaded)
 
 
 def first_pass(loaded: Table) -> object:
@@ -99,7 +98,7 @@ def first_pass(loaded: Table) -> object:
     cats = ", ".join(f"{column[c]}_kept AS {c}" for c in CATEGORICAL)
     loaded.db.execute(
         f"CREATE TEMP TABLE few AS SELECT {cats}, {bad} AS bad, {loaded.number(column['duration_ms'])} AS took, "
-        f"CAST({loaded.number(column['time'])} AS BIGINT) // 60 AS minute FROM raw_kept"
+        f"CAST(floor({loaded.number(column['time'])} / 60) AS BIGINT) AS minute FROM raw_kept"
     )
     minutes = loaded.rows(
         "SELECT n, bad, round(p[1], 3), round(p[2], 3) FROM (SELECT minute, count(*) AS n, count_if(bad) AS bad, "

@@ -365,13 +365,17 @@ void Scanner::sample(const BatchPart& part, std::size_t which) {
   for (Field& field : fields_) {
     if (every_ > before) std::erase_if(field.samples, [&](const auto& item) { return item.first % every_ != 0; });
   }
+  std::vector<std::size_t> rows;
+  for (std::size_t row = 0; row < part.numbers.size(); ++row) {
+    if (part.numbers[row] % every_ == 0) rows.push_back(row);
+  }
   std::string text;
   for (std::size_t number = 0; number < fields_.size(); ++number) {
     const Lane::Field* const found = field_of(which, number);
     if (!found || !found->column.used) continue;
     fields_[number].values += static_cast<std::int64_t>(found->column.count());
-    for (std::size_t row = 0; row < part.numbers.size(); ++row) {
-      if (part.numbers[row] % every_ != 0 || !found->column.has(row)) continue;
+    for (const std::size_t row : rows) {
+      if (!found->column.has(row)) continue;
       text.clear();
       found->column.append_text(row, text);
       fields_[number].samples.emplace_back(part.numbers[row], first_code_points(text, limits_.sample_chars));

@@ -92,18 +92,25 @@ class NativeEngine:
     name = "native"
 
     def __init__(
-        self, table: Table, on_text: OnText | None = None, only: Sequence[str] = ()
+        self,
+        table: Table,
+        on_text: OnText | None = None,
+        only: Sequence[str] = (),
+        *,
+        mines: bool = True,
     ) -> None:
         """The module has to be there: see `available`. For `on_text` see `table.TEXT_LINES`.
 
         `only` names the fields that are wanted, where it is not all of them: much faster, and what
-        is not wanted is not checked either.
+        is not wanted is not checked either. Without `mines` there are neither templates nor endpoints,
+        nor sketches of fields with many values.
         """
         from locard._native import Scanner  # noqa: PLC0415 - it need not be there
 
         self.table = table
         self._inserts = _Inserts(table)
         self._on_text = on_text
+        self._mines = mines and not only
         self._bytes = 0  # since the last batch
         (threads,) = table.one("SELECT current_setting('threads')")
         self._scanner: Scanner = Scanner(
@@ -111,7 +118,7 @@ class NativeEngine:
             deepest=DEEPEST,
             sample_chars=SAMPLE_CHARS,
             hands_out=on_text is not None,
-            mines=not only,
+            mines=self._mines,
             only=list(only),
             threads=threads,
         )
@@ -216,7 +223,8 @@ class NativeEngine:
         for i, (_, column, kind, *_, codes) in enumerate(self._scanner.fields):
             count, samples = self._scanner.values(i)
             distinct, frequent = self._scanner.sketch(i) if kind != "codes" else (codes, [])
-            self.table.seen[column] = Seen(count, distinct, samples, frequent)
+            if self._mines or kind == "codes":
+                self.table.seen[column] = Seen(count, distinct, samples, frequent)
         if "skeletons" in self.table.shapes.values():
             found = [text for text, *_ in self._scanner.templates()]
             self._set(TEMPLATES, [found[i] for i in self._scanner.template_groups()])
