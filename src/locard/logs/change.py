@@ -101,7 +101,8 @@ def _overlap(one: Stretch, two: Stretch) -> bool:
 def _latency(table: Table, span: tuple[float, float], wide: float) -> tuple[Stretch, Bins] | None:
     """The stretch in which requests got slower, by any of several limits."""
     (limits,) = table.one(
-        f"SELECT quantile_cont(dur, {list(_QUANTILES)}) FROM ev WHERE request AND t >= ? AND t <= ?",  # noqa: S608 - numbers
+        f"SELECT quantile_cont(dur, {list(_QUANTILES)}) FROM ev "  # noqa: S608 - numbers
+        f"WHERE request AND t >= ? AND t <= ? AND {table.thinned}",
         list(span),
     )
     if limits is None:
@@ -137,7 +138,8 @@ def _slowdown(table: Table, bins: Bins, stretch: Stretch) -> float:
     start, end = _times(bins, stretch)
     now, usual = table.one(
         f"SELECT quantile_cont(dur, {level!r}) FILTER (t >= $s AND t < $e), "  # noqa: S608 - a number
-        f"quantile_cont(dur, {level!r}) FILTER (NOT (t >= $s AND t < $e)) FROM ev WHERE request",
+        f"quantile_cont(dur, {level!r}) FILTER (NOT (t >= $s AND t < $e)) FROM ev "
+        f"WHERE request AND {table.thinned}",
         {"s": start, "e": end},
     )
     return now / usual if usual and now is not None else math.inf

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from locard.logs.table import Table
 
 _MOST_TEMPLATES = 8192
-_ENOUGH = 100_000
 _TEMPLATE_CHARS = 200
 _ALL_DIFFERENT = 0.95  # ids among records; sketches are off by a few percent
 
@@ -222,8 +221,9 @@ def _errors_of_traces(table: Table, trace: str) -> None:
 
 def _keep_window(table: Table, since_s: float | None) -> None:
     """Drop records whose clock is far from all others, and those before the asked window."""
-    every = max(1, table.records // _ENOUGH)  # of the lines tells where most of the times are
-    (ends,) = table.one(f"SELECT quantile_cont(t_end, [0.01, 0.99]) FROM ev WHERE n % {every} = 0")  # noqa: S608 - a number
+    (ends,) = table.one(
+        f"SELECT quantile_cont(t_end, [0.01, 0.99]) FROM ev WHERE {table.thinned}"  # noqa: S608 - a number
+    )
     (last,) = table.one("SELECT max(t_end) FROM ev")
     if ends is None or last is None:
         return

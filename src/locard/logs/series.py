@@ -53,7 +53,9 @@ def window(table: Table, events: Events) -> tuple[float, float] | None:
     last = events.last
     if events.begins:
         span = events.last - events.first
-        (late,) = table.one("SELECT quantile_cont(dur, 0.995) FROM ev WHERE request")
+        (late,) = table.one(
+            f"SELECT quantile_cont(dur, 0.995) FROM ev WHERE request AND {table.thinned}"  # noqa: S608 - a number
+        )
         last -= min((late or 0.0) / 1000, _END_SHARE * span)
     return events.first, last
 

@@ -32,6 +32,7 @@ MOST_FIELDS = 1024
 DEEPEST = 4  # levels of objects that become fields
 SAMPLE_CHARS = 200
 MOST_SAMPLED = 8192  # lines; as the scanner has it
+ENOUGH = 200_000  # records for a quantile that only sets a limit
 CELLS = "t.main.cells"  # as other connections to the same database name it
 
 # Lines that are not JSON, as engines hand them out: a table `text_lines` (`_n` BIGINT as in `raw`,
@@ -129,6 +130,12 @@ class Table:
         while self.lines > every * MOST_SAMPLED:
             every *= 2
         return every
+
+    @property
+    def thinned(self) -> str:
+        """SQL over `ev` for enough of its records to tell where durations and times mostly lie."""
+        every = self.records // ENOUGH
+        return f"n % {every} = 0" if every > 1 else "true"
 
     def show(self) -> None:
         """Make the views anew: after columns have come or changed their kind."""
