@@ -48,12 +48,19 @@ class TextFormat:
     A form without a year or a date takes them from the day on which the log is read. `names` gives
     groups another field name (dots cannot stand in a group's name, and two groups may be the two
     ways of writing one field). `levels` translates what the group `level` holds.
+
+    The rest is for speed alone. Each of `pieces` holds the patterns of what double quotes cut a line
+    into, in usual lines, at most four groups each: what they read must be what `pattern` reads.
+    `plain_pairs` says that all of a line is pairs with one blank between them, and that no value has
+    a backslash or the character U+0001.
     """
 
     pattern: str
     time: str = "iso"
     names: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, str] = field(default_factory=dict)
+    pieces: tuple[tuple[str, ...], ...] = ()
+    plain_pairs: bool = False
     rank: int = 50  # of two formats that fit a line the one with the lower rank reads it
 
     @property
