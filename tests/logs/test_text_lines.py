@@ -110,6 +110,7 @@ def mutated(line, draw):
         "2025-11-22 12:00:00,250 - shop.pay - ERROR - card declined",
         "Nov  2 12:00:00 web-1 payment[412]: card declined",
         "2025-11-22 12:00:00 | worker 3 | ERROR | card declined",
+        f"2025-11-22 12:00:00 {'x' * 60} ERROR card declined",
     ],
 )
 def test_the_usual_format_is_read_as_any_other(usual, monkeypatch):

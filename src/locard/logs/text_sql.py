@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.logs.line_format import MOST_BEFORE
 from locard.logs.sql_text import literal
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def by_pattern(form: TextFormat, lines: str, *, may_not_fit: bool = False) -> Re
     """Rows (n, line) of which each fits the format; or, with `may_not_fit`, those that surely do."""
     source, groups = f"(SELECT n, {_extract('line', form.pattern)} AS v FROM {lines})", form.groups  # noqa: S608 - our own words
     if may_not_fit:
-        found = _barrier(_extract("line", form.pattern))
-        source = f"(FROM (SELECT n, {found} AS v FROM {lines}) WHERE {_filled('v', groups)})"  # noqa: S608 - our own words
+        found = _barrier(_extract("line", form.unbounded or form.pattern))
+        near = f"length(v.before) <= {MOST_BEFORE}" if form.unbounded else "true"
+        source = f"(FROM (SELECT n, {found} AS v FROM {lines}) WHERE {near} AND ({_filled('v', groups)}))"  # noqa: S608 - our own words
     pairs = ""
     if "pairs" in groups:
         keys, texts = (f"regexp_extract_all(v.pairs, {literal(_PAIR)}, {k})" for k in (1, 2))
