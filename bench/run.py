@@ -21,6 +21,7 @@ BENCHES = {
     "lab": ("lab.py", "--seeds", "3"),
     "logs": ("logs.py", "1000", "5"),
     "templates": ("templates.py",),
+    "text_formats": ("text_formats.py",),
     "slice": ("slice.py",),
     "accuracy": ("accuracy.py",),
 }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # A batch costs DuckDB a statement, and memory as long as it waits.
 _MOST_VALUES = 4_000_000
 _MOST_BYTES = 64 << 20  # of the log; long texts in few values
-_MOST_TEXT_BYTES = 16 << 20  # where lines are handed out: reading text takes several times its size
+_MOST_TEXT_BYTES = 32 << 20  # where lines are handed out: reading text takes a few times its size
 
 
 def available() -> bool:

@@ -30,8 +30,11 @@ class SideTable:
         """Make it, empty."""
         self.table.db.execute(f"CREATE TABLE {self.name} (_n BIGINT)")
 
-    def insert(self, values: Mapping[str, str], number: str, source: str) -> None:
-        """Append the rows of the SQL text `source`; `values` are SQL expressions by field."""
+    def insert(self, values: Mapping[str, str], number: str, source: str) -> int:
+        """Append the rows of the SQL text `source`; `values` are SQL expressions by field.
+
+        Returns how many rows there were.
+        """
         picks = "".join(
             f", {sql} AS {column}"
             for name, sql in values.items()
@@ -41,6 +44,7 @@ class SideTable:
             f"INSERT INTO {self.name} BY NAME SELECT {number} AS _n{picks} FROM {source}"  # noqa: S608 - ours
         )
         self.rows += added
+        return int(added)
 
     def _column(self, name: str) -> str | None:
         if name not in self.columns:
@@ -75,8 +79,8 @@ class SideTable:
 
     def fill_raw(self) -> None:
         """Its fields fill those that the records of the same lines lack."""
-        if self.rows and self.columns:
-            targets = [(add_field(self.table, n), c) for n, c in self._kept()]
+        # Where the table has all the fields that it may have, none may be left to bring.
+        if self.rows and (targets := [(add_field(self.table, n), c) for n, c in self._kept()]):
             sets = ", ".join(f"{raw} = coalesce(raw.{raw}, s.{c})" for raw, c in targets)
             for part in self.table.writable([raw for raw, _ in targets]):
                 self.table.db.execute(

@@ -7,19 +7,19 @@ format can read is counted, with a sample.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import time
-from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.logs.line_format import SYSLOG_LEVELS, TextFormat, text_formats
+from locard.logs.text_sql import Read, any_of, bare, by_pattern, by_pieces, by_plain_pairs
 from locard.logs.side_table import SideTable, add_field
 from locard.logs.sql_text import literal
 from locard.logs.table import MOST_FIELDS, SAMPLE_CHARS
 from locard.model.facts import Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from locard.logs.table import Table
 
 UNKNOWN = "in no known format"
@@ -43,6 +43,17 @@ _BEGINS = (
     r"thread '.*' panicked at .*"
 )
 _TRACE_FIRST = 40  # the rank before which stack traces are looked for
+_TRIED_TOGETHER = 8  # patterns
+_LOOKED_AT = 1024  # lines, to find out what the usual format is
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """The format that most lines were in so far, by its number, and in how many pieces (see there)."""
+
+    which: int
+    pieces: tuple[str, ...]
+    lines: int
 
 
 class TextLines:
@@ -52,70 +63,103 @@ class TextLines:
         """`now` (Unix time) gives lines without a year or a date theirs."""
         self.table = table
         self.now = time.time() if now is None else now
-        self.by_format: Counter[str] = Counter()
         self._unknown = 0
-        self._sample = ""
+        self._usual: _Usual | None = None
         self._records = SideTable(table, "spoken")
         self._heads = SideTable(table, "heads")
         table.db.execute("CREATE TABLE unread (n BIGINT, line VARCHAR, strong BOOLEAN)")
 
-    def add_text(self, numbers: Sequence[int], lines: Sequence[str]) -> None:
-        """Lines with their numbers in the source."""
-        self.add_query(
-            "SELECT unnest($n::BIGINT[]) AS n, unnest($l::VARCHAR[]) AS line",
-            {"n": list(numbers), "l": list(lines)},
-        )
-
-    def add_query(self, sql: str, parameters: dict[str, object] | None = None) -> int:
-        """The rows (n, line) of a query; returns how many there were. Blank ones are left out."""
-        self._sort(sql, parameters)
-        counts = self.table.rows("SELECT f, count(*) FROM sorted GROUP BY f")
-        formats = text_formats()
-        for which, lines in counts:
-            if which is not None and which >= 0:
-                name, form = formats[which]
-                self.by_format[name] += lines
-                self._extract(self._records, form, which)
-        self._keep_unread(sum(n for f, n in counts if f is None or f < 0))
-        return sum(n for _, n in counts)
+    def add_query(self, sql: str) -> None:
+        """The rows (n, line) of a query; no two have the same n. Blank lines are left out."""
+        if self._usual is None:
+            self._sort(f"FROM ({sql}) LIMIT {_LOOKED_AT}")
+            self._usual = self._most_frequent()
+        done, rest = self._read_usual(sql)
+        if not rest:
+            return
+        self._sort(rest)
+        self._insert_sorted(self._records)
+        self._keep_unread()
+        found = self._most_frequent()
+        if found is not None and found.lines > done:
+            self._usual = found
 
     def add_heads(self, sql: str) -> set[int]:
         """What stands before a JSON object on its line: its fields fill those of the record.
 
         Returns the numbers of the lines whose head a format could read.
         """
-        self._sort(sql, None)
-        formats = text_formats()
-        for (which,) in self.table.rows("SELECT DISTINCT f FROM sorted WHERE f >= 0"):
-            self._extract(self._heads, formats[which][1], which)
+        self._sort(sql)
+        self._insert_sorted(self._heads)
         return {n for (n,) in self.table.rows("SELECT n FROM sorted WHERE f >= 0")}
 
-    def _sort(self, sql: str, parameters: dict[str, object] | None) -> None:
+    def _read_usual(self, sql: str) -> tuple[int, str]:
+        """Read the lines that are in the usual format, without a look at all others.
+
+        Returns how many they were, and the query of the lines that are left, if there are any.
+        """
+        usual = self._usual
+        if usual is None:
+            return 0, sql
+        form = text_formats()[usual.which][1]
+        lines = f"(SELECT n, {bare('line')} AS line FROM ({sql}))"  # noqa: S608 - our own words
+        before = _patterns_before(usual.which)
+        if before:  # what a format of a lower rank reads is not for this one
+            lines = f"(FROM {lines} WHERE NOT regexp_full_match(line, {literal(any_of(before))}))"  # noqa: S608 - as above
+        if usual.pieces:
+            read = by_pieces(usual.pieces, lines)
+        elif form.plain_pairs:
+            read = by_plain_pairs(form.pattern, lines)
+        else:
+            read = by_pattern(form, lines, may_not_fit=True)
+        done = self._insert(self._records, form, read)
+        (many,) = self.table.one(f"SELECT count(*) FROM ({sql})")  # noqa: S608 - as above
+        if done == many:
+            return done, ""
+        read_already = f"""(SELECT _n AS n FROM {self._records.name}
+                            WHERE _n >= (SELECT min(n) FROM ({sql})))"""  # noqa: S608 - as above
+        return done, f"SELECT n, line FROM ({sql}) ANTI JOIN {read_already} USING (n)"  # noqa: S608 - as above
+
+    def _most_frequent(self) -> _Usual | None:
+        """The format that most lines of `sorted` are in."""
+        found = self.table.rows(
+            "SELECT f, count(*) FROM sorted WHERE f >= 0 GROUP BY f ORDER BY 2 DESC, 1 LIMIT 1"
+        )
+        if not found:
+            return None
+        which, lines = found[0]
+        shapes = {len(pieces): pieces for pieces in text_formats()[which][1].pieces}
+        (pieces,) = self.table.one(
+            f"""SELECT mode(len(string_split(line, '"')))
+                FROM (SELECT line FROM sorted WHERE f = {which} LIMIT {_LOOKED_AT})"""  # noqa: S608 - numbers
+        )
+        return _Usual(which, shapes.get(pieces, ()), lines)
+
+    def _sort(self, sql: str) -> None:
         """Make `sorted`: each line with the number of its format, -1 for a trace, else null."""
-        cases = []
-        trace = f"WHEN regexp_full_match(line, {literal(_TRACE + '|' + _BEGINS)}) THEN -1"
-        for i, (_, form) in enumerate(text_formats()):
-            if form.rank >= _TRACE_FIRST and trace:
-                cases.append(trace)
-                trace = ""
-            cases.append(f"WHEN regexp_full_match(line, {literal(form.pattern)}) THEN {i}")
         self.table.db.execute(
             f"""CREATE OR REPLACE TEMP TABLE sorted AS
-            SELECT n, line, CASE {" ".join(cases)} END AS f
-            FROM (SELECT n, trim(line, E' \\t\\r\\f\\x0b' || chr(65279)) AS line FROM ({sql}))
-            WHERE line <> ''""",  # noqa: S608 - our own words
-            parameters,
+            SELECT n, line, {_which_format()} AS f
+            FROM (SELECT n, {bare("line")} AS line FROM ({sql})) WHERE line <> ''"""  # noqa: S608 - our own words
         )
 
-    def _extract(self, into: SideTable, form: TextFormat, which: int) -> None:
-        groups = form.groups
-        names = "[" + ", ".join(map(literal, groups)) + "]"
-        source = f"""(SELECT n, line, regexp_extract(line, {literal(f"^(?:{form.pattern})$")}, {names}) AS v
-                      FROM sorted WHERE f = {which})"""  # noqa: S608 - our own words
+    def _insert_sorted(self, into: SideTable) -> None:
+        """Read the lines of `sorted`, each by its format."""
+        for (which,) in self.table.rows("SELECT DISTINCT f FROM sorted WHERE f >= 0"):
+            form = text_formats()[which][1]
+            lines = f"(SELECT n, line FROM sorted WHERE f = {which})"  # noqa: S608 - a number
+            if form.plain_pairs:
+                read = by_plain_pairs(form.pattern, lines)
+            else:
+                read = by_pattern(form, lines)
+            self._insert(into, form, read)
+
+    def _insert(self, into: SideTable, form: TextFormat, read: Read) -> int:
+        """Bring what was read from lines of a format into a table; returns how many they were."""
         values: dict[str, str] = {}
-        for group in groups:
+        for group, text in read.groups.items():
             name = form.names.get(group, group)
-            value = f"nullif(nullif(v.{group}, ''), '-')"
+            value = f"nullif(nullif({text}, ''), '-')"
             if group == "pairs":
                 continue
             if group == "pri":
@@ -127,20 +171,16 @@ class TextLines:
             if group == "quoted":
                 value = f"replace({value}, '\\\"', '\"')"
             values[name] = f"coalesce({values[name]}, {value})" if name in values else value
-        if "pairs" in groups:
-            source, pairs = self._pairs(source)
-            for key, value in pairs.items():
+        source = read.source
+        if read.pairs:
+            source = "paired"
+            self.table.db.execute(f"CREATE OR REPLACE TEMP TABLE paired AS {read.pairs}")
+            for key, value in self._pairs(plain=form.plain_pairs).items():
                 values[key] = f"coalesce({values[key]}, {value})" if key in values else value
-        into.insert(values, "n", source)
+        return into.insert(values, "n", source)
 
-    def _pairs(self, source: str) -> tuple[str, dict[str, str]]:
-        """The key=value pairs of the group `pairs`, each key a field."""
-        pair = r'([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"\]]*)'
-        self.table.db.execute(
-            f"""CREATE OR REPLACE TEMP TABLE paired AS
-            SELECT *, regexp_extract_all(v.pairs, {literal(pair)}, 1) AS keys,
-                   regexp_extract_all(v.pairs, {literal(pair)}, 2) AS texts FROM {source}"""  # noqa: S608
-        )
+    def _pairs(self, *, plain: bool) -> dict[str, str]:
+        """The keys in `paired`, and for each of them SQL of its value."""
         found = self.table.rows(
             "SELECT k FROM (SELECT unnest(keys) AS k FROM paired) GROUP BY k ORDER BY count(*) DESC, k"
         )
@@ -149,17 +189,20 @@ class TextLines:
         out = {}
         for (key,) in found[:MOST_FIELDS]:
             text = f"texts[list_position(keys, {literal(key)})]"
-            plain = f"CASE WHEN json_valid({text}) THEN json_extract_string({text}, '$') ELSE trim({text}, '\"') END"
-            out[key] = f"nullif(CASE WHEN {text}[1] = '\"' THEN {plain} ELSE {text} END, '')"
-        return "paired", out
+            quoted = f"trim({text}, '\"')"
+            if not plain:
+                quoted = f"CASE WHEN json_valid({text}) THEN json_extract_string({text}, '$') ELSE {quoted} END"
+            out[key] = f"nullif(CASE WHEN {text}[1] = '\"' THEN {quoted} ELSE {text} END, '')"
+        return out
 
     def _time(self, value: str, form: str) -> str:
         """ISO text, with a Z where the zone was known."""
         if form == "iso":
             return f"replace({value}, ',', '.')"
         day = dt.datetime.fromtimestamp(self.now, dt.UTC)
-        text, full = f"regexp_replace(replace({value}, ',', '.'), ' +', ' ', 'g')", form
-        full = full.replace("%S.%f", "%S.%f")
+        text, full = f"replace({value}, ',', '.')", form
+        if " %d" in form:  # days of one figure have two blanks before them
+            text = f"replace({text}, '  ', ' ')"
         step = ""
         if "%Y" not in form:
             without_day = "%d" not in form
@@ -175,7 +218,8 @@ class TextLines:
         zone = "Z" if "%z" in form else ""
         return f"strftime({moment}, '%Y-%m-%dT%H:%M:%S.%f{zone}')"
 
-    def _keep_unread(self, lines: int) -> None:
+    def _keep_unread(self) -> None:
+        (lines,) = self.table.one("SELECT count(*) FROM sorted WHERE f IS NULL OR f < 0")
         if not lines:
             return
         self._unknown += lines
@@ -270,3 +314,28 @@ def _level(value: str, form: TextFormat) -> str:
 def _level_of_priority(value: str) -> str:
     words = "[" + ", ".join(map(literal, SYSLOG_LEVELS)) + "]"
     return f"{words}[(TRY_CAST({value} AS INTEGER) % 8) + 1]"
+
+
+@functools.cache
+def _patterns_before(which: int) -> tuple[str, ...]:
+    """The patterns that are tried before a format."""
+    formats = text_formats()
+    traces = (_TRACE, _BEGINS) if formats[which][1].rank >= _TRACE_FIRST else ()
+    return (*(form.pattern for _, form in formats[:which]), *traces)
+
+
+@functools.cache
+def _which_format() -> str:
+    """SQL of the number of the first format that fits `line`, -1 for a trace.
+
+    RE2 finds out whether one of some patterns fits about as quickly as whether one does.
+    """
+    tries = [(form.pattern, i, form.rank) for i, (_, form) in enumerate(text_formats())]
+    at = sum(rank < _TRACE_FIRST for *_, rank in tries)
+    tries.insert(at, (f"{_TRACE}|{_BEGINS}", -1, _TRACE_FIRST))
+    cases = []
+    for some in (tries[i : i + _TRIED_TOGETHER] for i in range(0, len(tries), _TRIED_TOGETHER)):
+        each = " ".join(f"WHEN regexp_full_match(line, {literal(p)}) THEN {i}" for p, i, _ in some)
+        together = literal(any_of(p for p, *_ in some))
+        cases.append(f"WHEN regexp_full_match(line, {together}) THEN CASE {each} END")
+    return f"CASE {' '.join(cases)} END"

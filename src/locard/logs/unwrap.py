@@ -15,6 +15,7 @@ from locard.logs.line_format import Wrapper, expanders, wrappers
 from locard.logs.side_table import SideTable
 from locard.logs.sql_text import literal
 from locard.logs.table import TEXT_LINES
+from locard.logs.text_sql import any_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +57,13 @@ class Unwrapper:
 
     def read_text(self) -> None:
         """Give the lines that an engine hands out to the text formats, without their wrappers."""
+        any_wrapper = any_of(w.pattern for _, w in wrappers() if w.pattern)
+        (wrapped,) = self.table.one(
+            f"SELECT count(*) FROM {TEXT_LINES} WHERE regexp_full_match(line, {literal(any_wrapper)})"  # noqa: S608
+        )
+        if not wrapped:
+            self.text.add_query(f"SELECT _n AS n, line FROM {TEXT_LINES}")  # noqa: S608
+            return
         self.table.db.execute(
             f"CREATE OR REPLACE TEMP TABLE opened AS SELECT _n AS i, line AS rest FROM {TEXT_LINES}"  # noqa: S608
         )

@@ -14,21 +14,33 @@ _VHOST = r"(?P<vhost>[\w.*-]+(?::\d+)?) "
 _PAIRS = r"(?: (?P<pairs>[\w.]+=.*))?"
 
 
+_CLIENT = r"(?P<remote_addr>[\w.:-]+) \S+ (?P<user>\S+) "
+_TIME = r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
+_REQUEST = r"(?P<method>[A-Z]{3,16}) (?P<path>\S+)(?: (?P<protocol>HTTP/[\d.]+))?"
+_REPLY = r" (?P<status>\d{3}) (?P<bytes>\d+|-)"
+_TOOK = r"(?: (?P<request_time_s>\d+\.\d+)| (?P<duration_us>\d+))?"
+
+_COMMON = (_CLIENT + _TIME, _REQUEST, _REPLY)
+_COMBINED = (*_COMMON[:2], _REPLY + " ", "(?P<referer>.*)", " ", "(?P<user_agent>.*)")
+_PIECES = ((*_COMMON[:2], _REPLY + _TOOK), (*_COMBINED, _TOOK), (*_COMBINED, " ", ".*", _TOOK))
+
+
 def _pattern(before: str, after: str) -> str:
     return (
-        before + r"(?P<remote_addr>[\w.:-]+) \S+ (?P<user>\S+) "
-        r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
-        r'"(?:(?P<method>[A-Z]{3,16}) (?P<path>\S+)(?: (?P<protocol>HTTP/[\d.]+))?'
-        r'|(?P<request>(?:[^"\\]|\\.)*))" (?P<status>\d{3}) (?P<bytes>\d+|-)'
-        r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)"(?: "[^"]*")?)?'
-        r"(?: (?P<request_time_s>\d+\.\d+)| (?P<duration_us>\d+))?" + after
-    )
+        before + _CLIENT + _TIME + r'"(?:' + _REQUEST + r'|(?P<request>(?:[^"\\]|\\.)*))"' + _REPLY
+        + r'(?: "(?P<referer>(?:[^"\\]|\\.)*)" "(?P<user_agent>(?:[^"\\]|\\.)*)"(?: "[^"]*")?)?'
+        + _TOOK + after
+    )  # fmt: skip
 
 
 # The usual form apart, as it is read twice as fast without what is seldom there.
 TEXT = tuple(
-    TextFormat(_pattern(before, after), time="%d/%b/%Y:%H:%M:%S %z", rank=rank)
-    for rank, before, after in ((9, "", ""), (10, "", _PAIRS), (11, _VHOST, _PAIRS))
+    TextFormat(_pattern(before, after), time="%d/%b/%Y:%H:%M:%S %z", pieces=pieces, rank=rank)
+    for rank, before, after, pieces in (
+        (9, "", "", _PIECES),
+        (10, "", _PAIRS, ()),
+        (11, _VHOST, _PAIRS, ()),
+    )
 )
 
 SAMPLES = (

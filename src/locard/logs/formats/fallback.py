@@ -10,22 +10,26 @@ from __future__ import annotations
 from locard.logs.line_format import ISO, LEVELS, LineSample, TextFormat
 
 _UPPER = rf"(?:(?:[^{{}}]{{0,60}}?[\s\[(<|=:]|)(?P<level>{LEVELS})[\]\s):>|,;]+)?"
+_UNBOUNDED = _UPPER.replace("(?:[^{}]{0,60}?", "(?P<before>[^{}]*?")
+_AFTER = r"[\])>|,;: -]"
+
+# Where the time stands, and its form.
+_TIMED = (
+    (rf"[\[(<|*# ]{{0,3}}(?P<time>{ISO}){_AFTER}*", "iso"),
+    (rf"[\[(]?(?P<time>\d{{4}}/\d\d/\d\d[ T]\d\d:\d\d:\d\d){_AFTER}*", "%Y/%m/%d %H:%M:%S"),
+    (rf"[\[(]?(?P<time>1\d{{9}}(?:\.\d{{1,9}}|\d{{3}}|\d{{6}}|\d{{9}})?){_AFTER}+", "iso"),
+    (rf"[\[(]?(?P<time>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d){_AFTER}+", "%b %d %H:%M:%S"),
+)
 
 TEXT = (
-    TextFormat(rf"[\[(<|*# ]{{0,3}}(?P<time>{ISO})[\])>|,;: -]*{_UPPER}(?P<message>.*)", rank=80),
-    TextFormat(
-        rf"[\[(]?(?P<time>\d{{4}}/\d\d/\d\d[ T]\d\d:\d\d:\d\d)[\])>|,;: -]*{_UPPER}(?P<message>.*)",
-        time="%Y/%m/%d %H:%M:%S",
-        rank=80,
-    ),
-    TextFormat(
-        rf"[\[(]?(?P<time>1\d{{9}}(?:\.\d{{1,9}}|\d{{3}}|\d{{6}}|\d{{9}})?)[\])>|,;: -]+{_UPPER}(?P<message>.*)",
-        rank=80,
-    ),
-    TextFormat(
-        rf"[\[(]?(?P<time>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d)[\])>|,;: -]+{_UPPER}(?P<message>.*)",
-        time="%b %d %H:%M:%S",
-        rank=80,
+    *(
+        TextFormat(
+            head + _UPPER + "(?P<message>.*)",
+            time=form,
+            unbounded=head + _UNBOUNDED + "(?P<message>.*)",
+            rank=80,
+        )
+        for head, form in _TIMED
     ),
     TextFormat(rf"[\[(<|*]{{0,2}}(?P<level>{LEVELS})[\]):>|, -]+(?P<message>.*)", rank=90),
     TextFormat(rf"\[(?P<level>(?i:{LEVELS}))\] *(?P<message>.*)", rank=90),

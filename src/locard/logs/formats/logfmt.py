@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from locard.logs.line_format import LineSample, TextFormat
 
+_KEY = r"[A-Za-z_@][\w.@/-]*"
+_PLAIN = _KEY + r'=(?:"[^"\\\x01]*"|[^\s"\\\x01]*)'
+
 TEXT = (
+    # The usual form apart, as it is read three times as fast.
+    TextFormat(rf"(?P<pairs>{_PLAIN}(?: {_PLAIN})+)", plain_pairs=True, rank=20),
     TextFormat(
         r'(?P<pairs>[A-Za-z_@][\w.@/-]*=(?:"(?:[^"\\]|\\.)*"|[^\s"]*)'
         r'(?:\s+[A-Za-z_@][\w.@/-]*(?:=(?:"(?:[^"\\]|\\.)*"|[^\s"]*))?)+)',
@@ -26,7 +31,7 @@ SAMPLES = (
         {"time": 1763812801.0, "level": "warning", "message": 'say "no"', "duration_ms": 1500.0},
     ),
     LineSample(
-        "time=2025-11-22T12:00:02Z level=info msg=ready status=200 duration=250µs cached",
-        {"level": "info", "message": "ready", "duration_ms": 0.25},
+        "time=2025-11-22T12:00:02Z level=info msg=ready status=200 duration=250µs ids=[1,2] cached",
+        {"level": "info", "message": "ready", "duration_ms": 0.25, "ids": "[1,2]"},
     ),
 )  # fmt: skip
