@@ -8,6 +8,12 @@
 
 namespace locard {
 
+namespace {
+
+bool is_large(std::int64_t value) { return std::abs(static_cast<double>(value)) >= kMostDouble; }
+
+}  // namespace
+
 Form Form::joined(const Form& other) const {
   Form out = *this;
   if (kind == Kind::kCodes) return other;
@@ -16,12 +22,13 @@ Form Form::joined(const Form& other) const {
   texts.kind = Kind::kTexts;
   const auto is_number = [](Kind k) { return k == Kind::kIntegers || k == Kind::kDoubles; };
   if (kind == other.kind) {
+    out.large |= other.large;
     out.bare |= other.bare;
     out.point |= other.point;
     out.dashed |= other.dashed;
     out.plain |= other.plain;
     if (kind == Kind::kTimes && !out.time.merge(other.time)) return texts;
-  } else if (is_number(kind) && is_number(other.kind)) {
+  } else if (is_number(kind) && is_number(other.kind) && !large && !other.large) {
     out.kind = Kind::kDoubles;
     out.bare |= other.bare || kind == Kind::kIntegers || other.kind == Kind::kIntegers;
     out.point |= other.point;
@@ -35,7 +42,9 @@ bool Form::takes(std::string_view text) {
   std::int64_t integer = 0;
   switch (kind) {
     case Kind::kIntegers:
-      return parse_integer(text, integer);
+      if (!parse_integer(text, integer)) return false;
+      large |= is_large(integer);
+      return true;
     case Kind::kDoubles: {
       double value = 0;
       bool whole = false, pointed = false;
@@ -109,6 +118,7 @@ void Column::set_integer(std::size_t row, std::int64_t value, std::string_view t
   if (form_.kind == Kind::kCodes) {
     set_code(row, text);
   } else if (form_.kind == Kind::kIntegers) {
+    form_.large |= is_large(value);
     place(integers, row, kNone, value);
   } else {
     put(row, text);
@@ -144,11 +154,12 @@ void Column::set_code(std::size_t row, std::string_view text) {
     last_ = static_cast<std::uint32_t>(dictionary_.code(text)) + 1;
   }
   place(codes, row, std::uint32_t{0}, last_);
+  if (dictionary_.byte_count() > kMostBytes) return settle(row + 1);
   const std::size_t size = dictionary_.size();
   if (size >= few_ && size >= 2 * looked_) {
     looked_ = size;
     // Most of them different: looking for equal ones costs more than it saves.
-    if (2 * size > values_ || size >= kMost || dictionary_.byte_count() > (std::size_t{64} << 20)) settle(row + 1);
+    if (2 * size > values_ || size >= kMost) settle(row + 1);
   }
 }
 
@@ -156,8 +167,9 @@ void Column::put(std::size_t row, std::string_view text) {
   std::int64_t integer = 0;
   switch (form_.kind) {
     case Kind::kIntegers:
-      if (parse_integer(text, integer)) return place(integers, row, kNone, integer);
-      break;
+      if (!parse_integer(text, integer)) break;
+      form_.large |= is_large(integer);
+      return place(integers, row, kNone, integer);
     case Kind::kDoubles: {
       double value = 0;
       bool whole = false, pointed = false;
@@ -189,7 +201,7 @@ void Column::put(std::size_t row, std::string_view text) {
   if (form_.kind != Kind::kTexts) {
     // A number among dates: from here on they are texts. A whole number among integers is a double.
     Form wider = form_;
-    if (form_.kind == Kind::kIntegers) {
+    if (form_.kind == Kind::kIntegers && !form_.large) {
       wider.kind = Kind::kDoubles;
       wider.bare = true;
       if (wider.takes(text)) {

@@ -16,6 +16,7 @@ namespace locard {
 struct Form {
   Kind kind = Kind::kCodes;
   TimeForm time;        // of kTimes
+  bool large = false;   // kIntegers: some that kDoubles would not give back
   bool bare = false;    // kDoubles: whole numbers without a point
   bool point = false;   // kDoubles: whole numbers with one
   bool dashed = false;  // kIds
@@ -33,6 +34,7 @@ class Column {
  public:
   static constexpr std::size_t kFew = 1024;      // different texts, among which equal ones are found at once
   static constexpr std::size_t kMost = 1 << 15;  // codes
+  static constexpr std::size_t kMostBytes = 64 << 20;  // of texts that have codes
 
   explicit Column(std::size_t few = kFew) : few_(few) {}
 

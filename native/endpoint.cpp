@@ -83,9 +83,9 @@ bool is_endpoint(std::string_view text) {
 
 void append_endpoint(std::string_view text, std::string& out) {
   text = without_host(text);
-  const std::size_t query = std::min(text.find_first_of("?#"), text.find(" HTTP/"));
-  // The pattern's dot ends at a line end, and so does what it takes off.
-  if (query != std::string_view::npos && text.find('\n', query) == std::string_view::npos) text = text.substr(0, query);
+  // The pattern's dot ends at a line end: what it takes off stands in the last line.
+  const std::size_t last_line = text.rfind('\n') + 1;
+  text = text.substr(0, std::min(text.find_first_of("?#", last_line), text.find(" HTTP/", last_line)));
   for (;;) {
     const std::size_t slash = text.find('/');
     append_part(text.substr(0, slash), out);

@@ -160,7 +160,7 @@ bool TimeForm::merge(const TimeForm& other) {
     return true;
   }
   if (middle != other.middle || zone != other.zone || (point && other.point && point != other.point)) return false;
-  varies |= point && other.point && (other.varies || digits != other.digits);
+  varies |= other.varies || (point && other.point && digits != other.digits);
   if (!point) point = other.point;
   digits = digits > other.digits ? digits : other.digits;
   ends_in_zero |= other.ends_in_zero;

@@ -26,12 +26,6 @@ constexpr std::uint32_t kNoTopKey = 0xFFFFFFFF;  // of what stands outside the o
 constexpr std::size_t kNodesPerField = 16;
 constexpr std::size_t kMostLeftOut = 100'000;
 
-constexpr std::size_t kMostLayouts = 24;
-constexpr std::size_t kMostTries = 6;  // a line that fits none of them costs as many tries
-constexpr std::uint32_t kLearnEvery = 64;  // lines without a layout, once there are many
-constexpr std::size_t kLongestLayout = 64 << 10;
-constexpr std::int32_t kNotMined = -2;
-
 // Fields that hold what a person wrote, in the words of the usual loggers.
 bool is_message(std::string_view name) {
   for (const std::string_view known : {"message", "msg", "event", "@m", "log", "text", "body", "MESSAGE"}) {
@@ -149,120 +143,6 @@ void Lane::clear() {
     field.column.clear();
     field.shapes.clear();
     field.shaped = field.sketched = 0;
-  }
-}
-
-// Tries the line at `at` against the layouts, that of the last line first; `at` is then behind it.
-bool Lane::read_by_guess(const char*& at, const char* end) {
-  const std::size_t count = layouts_.size();
-  for (std::size_t i = 0; i < std::min(count, kMostTries); ++i) {
-    const std::size_t which = (likely_ + i) % count;
-    const Layout& layout = *layouts_[which];
-    const char* line_end = nullptr;
-    if (!match_(layout, at, end, found_.data(), &line_end)) continue;
-    likely_ = which;
-    ++guessed;
-    keep_pieces(layout);
-    at = line_end + 1;
-    return true;
-  }
-  return false;
-}
-
-void Lane::keep_pieces(const Layout& layout) {
-  const std::size_t row = rows();
-  line_numbers.push_back(static_cast<std::uint32_t>(line_));
-  for (std::size_t i = 0; i < layout.slots.size(); ++i) {
-    const std::int32_t field = layout.slots[i].field;
-    if (field < 0) continue;
-    const Piece& piece = found_[i];
-    Column& column = fields[static_cast<std::size_t>(field)].column;
-    switch (piece.type) {
-      case Piece::kString:
-        column.set_text(row, {piece.begin, piece.size});
-        break;
-      case Piece::kInteger:
-        column.set_integer(row, piece.integer, {piece.begin, piece.size});
-        break;
-      case Piece::kDecimal:
-        column.set_decimal(row, piece.decimal, {piece.begin, piece.size});
-        break;
-      case Piece::kTrue:
-        column.set_text(row, "true");
-        break;
-      case Piece::kFalse:
-        column.set_text(row, "false");
-        break;
-      case Piece::kNull:
-        break;
-    }
-  }
-}
-
-// Makes a layout of a line that was read: an object of scalars and of such objects, no key twice.
-// What is learned is only a guess about other lines, so whatever is unusual is left alone.
-void Lane::learn(std::string_view json) {
-  if (repeated_ || json.size() > kLongestLayout) return;
-  if (layouts_.size() >= kMostLayouts && ++misses_ % kLearnEvery) return;
-  ++learned_;
-  auto layout = std::make_unique<Layout>();
-  std::vector<Node*> open;
-  Node* node = root_.get();
-  std::size_t from = 0, i = 1;  // from: behind the last value
-  const auto string_end = [&](std::size_t at) {
-    for (++at; at < json.size() && json[at] != '"'; ++at) {
-      if (json[at] == '\\') return std::string_view::npos;
-    }
-    return at;
-  };
-  while (i < json.size()) {
-    const char c = json[i];
-    if (c == ' ' || c == '\t' || c == ',') {
-      ++i;
-      continue;
-    }
-    if (c == '}') {
-      ++i;
-      if (open.empty()) break;
-      node = open.back();
-      open.pop_back();
-      continue;
-    }
-    if (c != '"') return;
-    const std::size_t key_end = string_end(i);
-    if (key_end == std::string_view::npos) return;
-    Node* const child = node->find(json.substr(i + 1, key_end - i - 1));
-    if (!child || child->learned == learned_) return;
-    child->learned = learned_;
-    for (i = key_end + 1; i < json.size() && (json[i] == ':' || json[i] == ' ' || json[i] == '\t'); ++i) {
-    }
-    if (i >= json.size() || json[i] == '[') return;
-    if (json[i] == '{') {
-      if (static_cast<int>(open.size()) + 2 > limits_.deepest) return;
-      open.push_back(node);
-      node = child;
-      ++i;
-      continue;
-    }
-    layout->append(json.substr(from, i - from), child->wanted ? std::max(field_of(*child), Layout::kNoField) : Layout::kNoField);
-    if (json[i] == '"') {
-      i = string_end(i);
-      if (i == std::string_view::npos) return;
-      ++i;
-    } else {
-      i = std::min(json.find_first_of(",} \t", i), json.size());
-    }
-    from = i;
-  }
-  if (i != json.size() || layout->slots.empty()) return;
-  layout->close(json.substr(from), !limits_.only.empty());
-  found_.resize(std::max(found_.size(), layout->slots.size()));
-  if (layouts_.size() < kMostLayouts) {
-    likely_ = layouts_.size();
-    layouts_.push_back(std::move(layout));
-  } else {
-    likely_ = learned_ % kMostLayouts;
-    layouts_[likely_] = std::move(layout);
   }
 }
 
@@ -385,7 +265,7 @@ void Lane::skip(const char* reason, std::string_view line) {
 Node* Lane::child_of(Node& node, std::string_view key) {
   if (Node* known = node.find(key)) return known;
   if (nodes_ >= kNodesPerField * limits_.most_fields) {
-    leave_out(node.name, key);
+    leave_out(node.root ? key : node.name + "." + std::string(key));
     return nullptr;
   }
   ++nodes_;
@@ -403,10 +283,8 @@ bool Lane::is_wanted(std::string_view name) const {
   return false;
 }
 
-void Lane::leave_out(std::string_view name, std::string_view key) {
-  if (left_out.size() < kMostLeftOut) {
-    left_out.insert(std::hash<std::string_view>{}(name) * 31 + std::hash<std::string_view>{}(key));
-  }
+void Lane::leave_out(std::string_view name) {
+  if (left_out.size() < kMostLeftOut) left_out.insert(std::hash<std::string_view>{}(name));
 }
 
 std::int32_t Lane::field_of(Node& node) {
@@ -415,13 +293,16 @@ std::int32_t Lane::field_of(Node& node) {
     return node.field = Node::kLeftOut;
   }
   const auto same = by_name_.find(node.name);  // {"a": {"b": 1}} and {"a.b": 1} are one field
-  if (same != by_name_.end()) return node.field = same->second;
+  if (same != by_name_.end()) {
+    node.shares = true;
+    return node.field = same->second;
+  }
   if (fields.size() >= limits_.most_fields) {
-    leave_out(node.name, "");
+    leave_out(node.name);
     return node.field = Node::kLeftOut;
   }
   node.field = static_cast<std::int32_t>(fields.size());
-  fields.push_back({node.name, Column(limits_.few_texts), limits_.mines && is_message(node.name)});
+  fields.push_back({node.name, chunks.back().number, Column(limits_.few_texts), limits_.mines && is_message(node.name)});
   by_name_.emplace(node.name, node.field);
   return node.field;
 }

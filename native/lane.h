@@ -52,6 +52,7 @@ class Lane {
  public:
   struct Field {
     std::string name;  // dotted
+    std::uint64_t first;  // the block that has it first
     Column column;
     bool message = false;
     bool path = false;  // its many texts are endpoints with ids in them
@@ -89,6 +90,7 @@ class Lane {
   void clear();
 
   Templates templates;  // their counts are of the rows since the last `clear`
+  std::vector<std::uint64_t> first_blocks;  // of their skeletons
   std::map<std::string, Skipped> skipped;  // since the beginning, as the next two
   std::unordered_set<std::uint64_t> left_out;
   std::uint64_t guessed = 0;  // lines that had the shape of an earlier one
@@ -116,7 +118,7 @@ class Lane {
   Node* child_of(Node& node, std::string_view key);
   std::int32_t field_of(Node& node);
   bool is_wanted(std::string_view name) const;
-  void leave_out(std::string_view name, std::string_view key);
+  void leave_out(std::string_view name);
   void add_text(Node* node, std::uint32_t top, std::string_view text);
   bool add_number(Node* node, std::uint32_t top, std::string_view token);
   void note_top_key(Node& node, std::uint32_t top);

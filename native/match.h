@@ -78,6 +78,11 @@ inline bool same(const char* a, const char* b, std::size_t size) {
   return (Bytes(a).equal(Bytes(b)) & wanted) == wanted;
 }
 
+// Whether so many bytes are left: a long literal may equal the text up to its very end.
+inline bool has_room(const char* p, const char* text_end, std::size_t size) {
+  return text_end - p >= static_cast<std::ptrdiff_t>(size);
+}
+
 constexpr double kPowers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8, 1e9,
                               1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
 
@@ -157,7 +162,7 @@ inline const char* find_key(const char* p, const char* text_end, const char* lit
     while (found) {
       const int at = __builtin_ctz(found);
       if (stop && at > __builtin_ctz(stop)) return nullptr;
-      if (same(p + at - 1, literal, size)) return p + at - 1;
+      if (has_room(p + at - 1, text_end, size) && same(p + at - 1, literal, size)) return p + at - 1;
       found &= found - 1;
     }
     if (stop) return nullptr;
@@ -192,7 +197,7 @@ bool match(const Layout& layout, const char* p, const char* text_end, Piece* pie
       if (!p) return false;
       continue;
     }
-    if (p >= text_end || !same(p, text + slot.at, slot.size)) return false;
+    if (!has_room(p, text_end, slot.size) || !same(p, text + slot.at, slot.size)) return false;
     p = value(p + slot.size, text_end, pieces[i]);
     if (!p) return false;
   }
@@ -203,7 +208,7 @@ bool match(const Layout& layout, const char* p, const char* text_end, Piece* pie
     if (end[-1] == '\r') --end;
     return end[-1] == '}';
   }
-  if (p >= text_end || !same(p, text + layout.after_at, layout.after_size)) return false;
+  if (!has_room(p, text_end, layout.after_size) || !same(p, text + layout.after_at, layout.after_size)) return false;
   p += layout.after_size;
   if (*p == '\r') ++p;
   *line_end = p;

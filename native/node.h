@@ -17,7 +17,8 @@ struct Node {
   std::string name;  // dotted
   bool root = true;
   std::int32_t field = kUnknown;
-  bool wanted = true;  // it or something below it
+  bool wanted = true;   // it or something below it
+  bool shares = false;  // its field with another node, which was there before
   std::uint64_t seen = 0;  // the last try that had this key at the top
   std::uint64_t learned = 0;  // the last layout that was learned with it
   std::uint32_t top = 0;   // and its number there

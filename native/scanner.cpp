@@ -6,7 +6,9 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <functional>
+#include <system_error>
 #include <thread>
 
 #include "text.h"
@@ -110,6 +112,31 @@ class Blocks {
   bool ended_ = false;
 };
 
+// Runs `work(0)` to `work(count - 1)` in a thread each, or in as many as there can be. What one of
+// them throws is thrown once all have ended.
+template <typename Work>
+void run(std::size_t count, Work work) {
+  std::vector<std::exception_ptr> thrown(count);
+  const auto guarded = [&](std::size_t which) {
+    try {
+      work(which);
+    } catch (...) {
+      thrown[which] = std::current_exception();
+    }
+  };
+  std::vector<std::thread> threads;
+  threads.reserve(count);
+  try {
+    for (std::size_t i = 1; i < count; ++i) threads.emplace_back(guarded, i);
+  } catch (const std::system_error&) {  // no more of them
+  }
+  guarded(0);
+  for (std::thread& thread : threads) thread.join();
+  for (const std::exception_ptr& error : thrown) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
 void set_bit(std::vector<std::uint8_t>& bits, std::size_t i) { bits[i / 8] |= static_cast<std::uint8_t>(1U << (i % 8)); }
 
 // Validity from a test of each row; left empty where all are there.
@@ -164,18 +191,17 @@ Scanner::Stop Scanner::scan(int file, std::int64_t offset, std::int64_t end, std
   };
   std::vector<std::size_t> before;
   for (const auto& lane : lanes_) before.push_back(lane->chunks.size());
-  std::vector<std::thread> threads;
-  const auto wanted = std::min<std::int64_t>(std::min(end - offset, most) / static_cast<std::int64_t>(kBlock), static_cast<std::int64_t>(lanes_.size()) - 1);
-  for (std::int64_t i = 1; i <= wanted; ++i) threads.emplace_back(work, static_cast<std::size_t>(i));
-  work(0);
-  for (std::thread& thread : threads) thread.join();
+  const std::int64_t size = std::min(end - offset, most) / static_cast<std::int64_t>(kBlock);
+  run(std::min(lanes_.size(), static_cast<std::size_t>(std::max<std::int64_t>(size, 0)) + 1), work);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     for (std::size_t c = before[i]; c < lanes_[i]->chunks.size(); ++c) {
       lines_ += lanes_[i]->chunks[c].lines;
       records_ += static_cast<std::int64_t>(lanes_[i]->chunks[c].rows);
     }
   }
-  return blocks.stop();
+  Stop stop = blocks.stop();
+  if (stop.offset > offset) stop.error = 0;  // the next call finds it again; what was read is not lost
+  return stop;
 }
 
 std::size_t Scanner::pending() const {
@@ -184,26 +210,54 @@ std::size_t Scanner::pending() const {
   return sum;
 }
 
-// The fields that a lane has found are those of all, as far as there is room.
-void Scanner::meet(std::size_t which) {
-  Bridge& bridge = bridges_[which];
-  const Lane& lane = *lanes_[which];
-  for (std::size_t i = bridge.fields.size(); i < lane.fields.size(); ++i) {
-    const std::string& name = lane.fields[i].name;
-    auto known = by_name_.find(name);
-    if (known == by_name_.end()) {
-      if (fields_.size() >= limits_.most_fields) {
-        left_out_.insert(std::hash<std::string>{}(name));
-        bridge.fields.push_back(-1);
-        continue;
-      }
-      known = by_name_.emplace(name, fields_.size()).first;
-      fields_.push_back({name, "c" + std::to_string(fields_.size()), lane.fields[i].message});
-    }
-    bridge.fields.push_back(static_cast<std::int32_t>(known->second));
+namespace {
+
+// Something that a lane has met for the first time.
+struct New {
+  std::uint64_t block;
+  std::size_t number;  // in its lane
+  std::size_t lane;
+  auto operator<=>(const New&) const = default;
+};
+
+}  // namespace
+
+// The fields that a lane has found are those of all, as far as there is room. In the order in which
+// the log has them, whichever lane was faster.
+void Scanner::meet_fields() {
+  std::vector<New> found;
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    const auto& fields = lanes_[lane]->fields;
+    for (std::size_t i = bridges_[lane].fields.size(); i < fields.size(); ++i) found.push_back({fields[i].first, i, lane});
+    bridges_[lane].codes.resize(fields.size());
+    bridges_[lane].endpoints.resize(fields.size());
   }
-  bridge.codes.resize(lane.fields.size());
-  bridge.skeletons.reserve(64);
+  std::sort(found.begin(), found.end());
+  for (const New& item : found) {
+    const Lane::Field& field = lanes_[item.lane]->fields[item.number];
+    auto known = by_name_.find(field.name);
+    if (known == by_name_.end() && fields_.size() < limits_.most_fields) {
+      known = by_name_.emplace(field.name, fields_.size()).first;
+      fields_.push_back({field.name, std::string("c").append(std::to_string(fields_.size())), field.message});
+    }
+    const bool is_kept = known != by_name_.end();
+    if (!is_kept) left_out_.insert(std::hash<std::string_view>{}(field.name));
+    bridges_[item.lane].fields.push_back(is_kept ? static_cast<std::int32_t>(known->second) : -1);
+  }
+}
+
+// The same for the skeletons of their messages.
+void Scanner::meet_skeletons() {
+  std::vector<New> found;
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    const auto& blocks = lanes_[lane]->first_blocks;
+    for (std::size_t i = bridges_[lane].skeletons.size(); i < blocks.size(); ++i) found.push_back({blocks[i], i, lane});
+  }
+  std::sort(found.begin(), found.end());
+  for (const New& item : found) {
+    bridges_[item.lane].skeletons.push_back(templates_.meet(lanes_[item.lane]->templates, item.number));
+  }
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) templates_.take(lanes_[lane]->templates, bridges_[lane].skeletons);
 }
 
 Lane::Field* Scanner::field_of(std::size_t lane, std::size_t field) const {
@@ -232,16 +286,19 @@ bool Scanner::takes_all(Form& form, std::size_t field) {
 void Scanner::agree(std::size_t number) {
   Field& field = fields_[number];
   Form form = field.form;
-  std::size_t codes = field.dictionary.size();
+  std::size_t codes = field.dictionary.size(), bytes = field.dictionary.byte_count();
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
     const Lane::Field* found = field_of(lane, number);
     if (!found) continue;
     form = form.joined(found->column.form());
-    if (found->column.form().kind == Kind::kCodes) codes += found->column.dictionary().size();
+    if (found->column.form().kind == Kind::kCodes) {
+      codes += found->column.dictionary().size();
+      bytes += found->column.dictionary().byte_count();
+    }
     // Earlier values of the field have no endpoints: whoever wants them has to make them himself.
     field.path |= found->path && !field.taken;
   }
-  if (form.kind == Kind::kCodes && codes > Column::kMost) {
+  if (form.kind == Kind::kCodes && (codes > Column::kMost || bytes > Column::kMostBytes)) {
     for (const Kind kind : {Kind::kIntegers, Kind::kDoubles, Kind::kTimes, Kind::kIds, Kind::kTexts}) {
       form = Form{};
       form.kind = kind;
@@ -278,8 +335,9 @@ void Scanner::number_lines() {
 
 std::shared_ptr<const Batch> Scanner::take() {
   number_lines();
-  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) meet(lane);
+  meet_fields();
   for (std::size_t field = 0; field < fields_.size(); ++field) agree(field);
+  meet_skeletons();
   auto batch = std::make_shared<Batch>();
   for (const Field& field : fields_) {
     batch->fields.push_back({field.column, field.form.kind});
@@ -287,7 +345,6 @@ std::shared_ptr<const Batch> Scanner::take() {
   }
   for (std::size_t which = 0; which < lanes_.size(); ++which) {
     Lane& lane = *lanes_[which];
-    if (limits_.mines) templates_.take(lane.templates, bridges_[which].skeletons);
     if (!lane.rows()) continue;
     BatchPart& part = batch->parts.emplace_back();
     part.numbers.reserve(lane.rows());
@@ -395,12 +452,11 @@ void Scanner::fill_shapes(OutColumn& out, std::size_t rows, std::size_t which, s
     }
     return;
   }
-  bridge.endpoints.resize(bridge.fields.size());
   auto& map = bridge.endpoints[static_cast<std::size_t>(found - lanes_[which]->fields.data())];
   if (map.empty()) map.push_back(0);
   for (std::size_t code = map.size() - 1; code < found->endpoints.size(); ++code) {
     const std::string_view text = found->endpoints.text(static_cast<std::int32_t>(code));
-    const bool full = field.endpoints.size() >= Column::kMost;
+    const bool full = field.endpoints.size() >= Column::kMost || field.endpoints.byte_count() > Column::kMostBytes;
     map.push_back(static_cast<std::uint16_t>((full ? field.endpoints.find(text) : field.endpoints.code(text)) + 1));
   }
   for (std::size_t i = 0; i < found->shapes.size(); ++i) out.codes[i] = map[found->shapes[i]];

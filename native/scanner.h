@@ -82,7 +82,8 @@ class Scanner {
     std::vector<std::vector<std::uint16_t>> endpoints;  // by field and code of the lane
   };
 
-  void meet(std::size_t lane);
+  void meet_fields();
+  void meet_skeletons();
   void agree(std::size_t field);
   bool takes_all(Form& form, std::size_t field);
   Lane::Field* field_of(std::size_t lane, std::size_t field) const;

@@ -47,6 +47,7 @@ void Lane::look() {
   for (Field& field : fields) {
     if (field.column.used) look_at(field);
   }
+  first_blocks.resize(templates.size(), chunks.back().number);
 }
 
 void Lane::look_at(Field& field) {
@@ -80,12 +81,13 @@ void Lane::look_at(Field& field) {
       } else {
         endpoint.clear();
         append_endpoint(text, endpoint);
-        shape = field.endpoints.size() < Column::kMost ? field.endpoints.code(endpoint) : field.endpoints.find(endpoint);
+        const bool full = field.endpoints.size() >= Column::kMost || field.endpoints.byte_count() > Column::kMostBytes;
+        shape = full ? field.endpoints.find(endpoint) : field.endpoints.code(endpoint);
       }
       field.shapes[row] = static_cast<std::uint32_t>(shape + 1);
     });
   }
-  field.shaped = rows();
+  if (field.message || field.path) field.shaped = rows();
   if (kind == Kind::kCodes) return;
   if (kind == Kind::kTexts) {
     each_text(column, field.sketched, rows(), [&](std::size_t, std::string_view text) { field.sketch.add(hash_of(text), text); });

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
+
+#include "text.h"
 
 namespace locard {
 
@@ -14,26 +17,36 @@ void Sketch::add(std::uint64_t hash) {
 
 void Sketch::add(std::uint64_t hash, std::string_view text) {
   add(hash);
-  if (++seen_ % kOneIn == 0) keep(text, 1);
+  if (++seen_ % kOneIn == 0) keep(text);
 }
 
-void Sketch::keep(std::string_view text, std::int64_t count) {
+void Sketch::keep(std::string_view text) {
   thread_local std::string key;
-  key.assign(text.substr(0, 256));
+  key.assign(first_code_points(text, 200));
   const auto known = kept_.find(key);
   if (known != kept_.end()) {
-    known->second += count;
+    ++known->second;
   } else if (kept_.size() < kKept) {
-    kept_.emplace(key, count);
+    kept_.emplace(key, 1);
   } else {
-    for (auto& item : kept_) item.second -= count;
-    std::erase_if(kept_, [](const auto& item) { return item.second <= 0; });
+    drop(1);
   }
+}
+
+void Sketch::drop(std::int64_t count) {
+  for (auto& item : kept_) item.second -= count;
+  std::erase_if(kept_, [](const auto& item) { return item.second <= 0; });
 }
 
 void Sketch::take(const Sketch& other) {
   for (std::size_t i = 0; i < registers_.size(); ++i) registers_[i] = std::max(registers_[i], other.registers_[i]);
-  for (const auto& [text, count] : other.kept_) keep(text, count);
+  // As Agarwal et al. (Mergeable Summaries, 2012): what is too much is taken off all of them alike.
+  for (const auto& [text, count] : other.kept_) kept_[text] += count;
+  if (kept_.size() <= kKept) return;
+  std::vector<std::int64_t> counts;
+  for (const auto& item : kept_) counts.push_back(item.second);
+  std::nth_element(counts.begin(), counts.begin() + kKept, counts.end(), std::greater<>());
+  drop(counts[kKept]);
 }
 
 std::int64_t Sketch::distinct() const {

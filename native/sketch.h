@@ -28,7 +28,8 @@ class Sketch {
   static constexpr std::size_t kKept = 64;
   static constexpr std::uint64_t kOneIn = 16;
 
-  void keep(std::string_view text, std::int64_t count);
+  void keep(std::string_view text);
+  void drop(std::int64_t count);
 
   std::array<std::uint8_t, std::size_t{1} << kBits> registers_{};
   std::unordered_map<std::string, std::int64_t> kept_;

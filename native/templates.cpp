@@ -348,17 +348,18 @@ std::int32_t Templates::add(std::string_view message, std::int64_t count) {
   return code;
 }
 
-void Templates::take(Templates& other, std::vector<std::int32_t>& numbers) {
-  for (std::size_t i = numbers.size(); i < other.counts_.size(); ++i) {
-    const std::string_view text = other.skeletons_.text(static_cast<std::int32_t>(i));
-    const bool full = skeletons_.size() >= kMostSkeletons;
-    const std::int32_t number = full ? skeletons_.find(text) : skeletons_.code(text);
-    if (number == static_cast<std::int32_t>(counts_.size())) {
-      counts_.push_back(0);
-      examples_.push_back(other.examples_[i]);
-    }
-    numbers.push_back(number);
+std::int32_t Templates::meet(const Templates& other, std::size_t skeleton) {
+  const std::string_view text = other.skeletons_.text(static_cast<std::int32_t>(skeleton));
+  const bool full = skeletons_.size() >= kMostSkeletons;
+  const std::int32_t number = full ? skeletons_.find(text) : skeletons_.code(text);
+  if (number == static_cast<std::int32_t>(counts_.size())) {
+    counts_.push_back(0);
+    examples_.push_back(other.examples_[skeleton]);
   }
+  return number;
+}
+
+void Templates::take(Templates& other, const std::vector<std::int32_t>& numbers) {
   for (std::size_t i = 0; i < other.counts_.size(); ++i) {
     (numbers[i] < 0 ? left_out_ : counts_[static_cast<std::size_t>(numbers[i])]) += other.counts_[i];
     other.counts_[i] = 0;

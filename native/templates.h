@@ -29,9 +29,14 @@ class Templates {
   // One more message of a known skeleton; -1 is one of too many.
   void count(std::int32_t skeleton) { skeleton < 0 ? ++left_out_ : ++counts_[static_cast<std::size_t>(skeleton)]; }
 
-  // Takes the counts of another one over; `numbers` receives the number here of each skeleton there,
-  // -1 where there are too many.
-  void take(Templates& other, std::vector<std::int32_t>& numbers);
+  // The number here of a skeleton of another one, -1 where there are too many.
+  std::int32_t meet(const Templates& other, std::size_t skeleton);
+
+  // Takes the counts of another one over, which begins anew; `numbers` has the number here of each
+  // skeleton there.
+  void take(Templates& other, const std::vector<std::int32_t>& numbers);
+
+  std::size_t size() const { return counts_.size(); }  // skeletons
 
   // The templates, the most frequent first. `group` receives the index for each skeleton.
   std::vector<Template> found(std::vector<std::int32_t>* group = nullptr) const;
