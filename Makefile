@@ -35,7 +35,7 @@ bench: $(STAMP)  ## measure and write bench/RESULTS.md (long)
 	$(BIN)/python bench/run.py
 
 bench-accuracy: $(STAMP)  ## score public data with known truth, into bench/RESULTS.md
-	$(BIN)/python bench/run.py accuracy
+	$(BIN)/python bench/run.py templates accuracy
 
 fuzz: $(STAMP)  ## fuzz the native reader with sanitizers (long)
 	native/fuzz/run.sh

@@ -123,7 +123,9 @@ def test_the_usual_format_is_read_as_any_other(usual, monkeypatch):
     assert (quick.lines, quick.records, quick.skipped) == (slow.lines, slow.records, slow.skipped)
     for name in {*quick.columns, *slow.columns}:
         values = [
-            t.rows(f"SELECT _n, {t.columns[name]} FROM raw WHERE {t.columns[name]} IS NOT NULL ORDER BY _n")
+            t.rows(
+                f"SELECT _n, {t.columns[name]} FROM raw WHERE {t.columns[name]} IS NOT NULL ORDER BY _n"
+            )
             if name in t.columns
             else []
             for t in (quick, slow)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.logs.line_format import SYSLOG_LEVELS, TextFormat, text_formats
-from locard.logs.text_sql import Read, any_of, bare, by_pattern, by_pieces, by_plain_pairs
 from locard.logs.side_table import SideTable, add_field
 from locard.logs.sql_text import literal
 from locard.logs.table import MOST_FIELDS, SAMPLE_CHARS
+from locard.logs.text_sql import Read, any_of, bare, by_pattern, by_pieces, by_plain_pairs
 from locard.model.facts import Skipped
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class TextLines:
         lines = f"(SELECT n, {bare('line')} AS line FROM ({sql}))"  # noqa: S608 - our own words
         before = _patterns_before(usual.which)
         if before:  # what a format of a lower rank reads is not for this one
-            lines = f"(FROM {lines} WHERE NOT regexp_full_match(line, {literal(any_of(before))}))"  # noqa: S608 - as above
+            lines = f"(FROM {lines} WHERE NOT regexp_full_match(line, {literal(any_of(before))}))"
         if usual.pieces:
             read = by_pieces(usual.pieces, lines)
         elif form.plain_pairs:

@@ -77,7 +77,9 @@ def by_pieces(pieces: tuple[str, ...], lines: str) -> Read:
             empty = f"v.p[{i}] = '' OR " if re.fullmatch(piece, "") else ""
             fits.append(f"({empty}{_filled(f'v.e{i}', names)})")
             groups.update({name: f"v.e{i}.{name}" for name in names})
-    cut = f"""(SELECT n, string_split(line, '"') AS p FROM {lines} WHERE NOT contains(line, '\\'))"""  # noqa: S608 - our own words
+    cut = (
+        f"""(SELECT n, string_split(line, '"') AS p FROM {lines} WHERE NOT contains(line, '\\'))"""  # noqa: S608 - our own words
+    )
     found = _barrier(f"struct_pack({', '.join(parts)})")
     source = f"(FROM (SELECT n, {found} AS v FROM {cut}) WHERE {' AND '.join(fits)})"  # noqa: S608 - our own words
     return Read(source, groups)
