@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TOO_LONG = "longer than 16 MiB"
 _SHARE_IF_COPIED = 0.7
-_FIRST_LOOK_S = 0.5
+_FIRST_LOOK_S = 0.3
 _WRAPPED_BYTES = 8 << 20
 _LOOK_EVERY = 16 << 20  # bytes, at how full the memory is
 _MEMORY_SHARE = 0.5  # of the limit, for the records; the rest is for the questions
@@ -43,7 +43,7 @@ class Engine(Protocol):
 
 
 class _FirstLook:
-    """Shows the table once, when a source that goes on has been read for half a second."""
+    """Shows the table once, when a source that goes on has been read for a moment."""
 
     def __init__(self, table: Table, reader: Engine, show: Callable[[Table], None]) -> None:
         self._table, self._reader, self._show = table, reader, show
@@ -72,7 +72,7 @@ def load(
     What does not fit into the memory goes into the folder `spill`; without one it is left out.
 
     `engine` is native or duckdb; None takes the native one where it is there. `first_look` is shown
-    the table of a pipe that goes on, half a second after its beginning.
+    the table of a pipe that goes on, a third of a second after its beginning.
     """
     import duckdb  # noqa: PLC0415 - see table.connect
 
