@@ -17,7 +17,6 @@ namespace locard {
 
 namespace {
 
-constexpr std::size_t kBlock = 1 << 20;  // fits into the processor's cache
 constexpr std::size_t kLongestLine = 8 << 20;  // longer ones are left to whoever counts them
 constexpr std::size_t kLooks = 64, kFewLooks = 4;  // lines at one place of a block
 constexpr std::size_t kLookedBytes = 1 << 16;
@@ -62,14 +61,14 @@ bool is_odd(std::string_view block, const std::vector<std::string>& words, bool 
 // The next blocks of a file, for whichever thread asks. Reading is a small part of the work.
 class Blocks {
  public:
-  Blocks(int file, std::int64_t offset, std::int64_t end, std::int64_t until, const std::vector<std::string>& words)
-      : file_(file), end_(end), until_(until), words_(words), stop_{offset} {}
+  Blocks(int file, std::int64_t offset, std::int64_t end, std::int64_t until, std::size_t size, const std::vector<std::string>& words)
+      : file_(file), end_(end), until_(until), size_(size), words_(words), stop_{offset} {}
 
   // Whole lines into `buffer`, padded; false at the end. `count` goes up by one for each block.
   bool next(std::vector<char>& buffer, std::size_t& size, std::uint64_t& count, std::uint64_t& number) {
     const std::lock_guard locked(mutex_);
     if (ended_ || stop_.offset >= until_) return false;
-    for (std::size_t want = kBlock;; want *= 2) {
+    for (std::size_t want = size_;; want *= 2) {
       want = static_cast<std::size_t>(std::min<std::int64_t>(static_cast<std::int64_t>(want), end_ - stop_.offset));
       if (buffer.size() < want + kReadsBeyond) buffer.resize(want + kReadsBeyond);
       size = fill(buffer.data(), want);
@@ -106,6 +105,7 @@ class Blocks {
 
   int file_;
   std::int64_t end_, until_;
+  std::size_t size_;
   const std::vector<std::string>& words_;
   std::mutex mutex_;
   Scanner::Stop stop_;
@@ -179,7 +179,7 @@ void Scanner::read(std::string_view block) {
 
 Scanner::Stop Scanner::scan(int file, std::int64_t offset, std::int64_t end, std::int64_t most,
                             const std::vector<std::string>& words) {
-  Blocks blocks(file, offset, end, std::min(end, offset + most), words);
+  Blocks blocks(file, offset, end, std::min(end, offset + most), limits_.block, words);
   const auto work = [&](std::size_t which) {
     Lane& lane = *lanes_[which];
     std::vector<char> buffer;
@@ -191,7 +191,7 @@ Scanner::Stop Scanner::scan(int file, std::int64_t offset, std::int64_t end, std
   };
   std::vector<std::size_t> before;
   for (const auto& lane : lanes_) before.push_back(lane->chunks.size());
-  const std::int64_t size = std::min(end - offset, most) / static_cast<std::int64_t>(kBlock);
+  const std::int64_t size = std::min(end - offset, most) / static_cast<std::int64_t>(limits_.block);
   run(std::min(lanes_.size(), static_cast<std::size_t>(std::max<std::int64_t>(size, 0)) + 1), work);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     for (std::size_t c = before[i]; c < lanes_[i]->chunks.size(); ++c) {

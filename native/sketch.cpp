@@ -17,7 +17,8 @@ void Sketch::add(std::uint64_t hash) {
 
 void Sketch::add(std::uint64_t hash, std::string_view text) {
   add(hash);
-  if (++seen_ % kOneIn == 0) keep(text);
+  // Spread by the golden ratio: a log may repeat itself every so many lines.
+  if (++seen_ * 0x9E3779B97F4A7C15ULL < UINT64_MAX / kOneIn) keep(text);
 }
 
 void Sketch::keep(std::string_view text) {
