@@ -139,4 +139,11 @@ def test_frequent_values_are_texts_whatever_their_length():
     seen = loaded.seen[loaded.columns["a"]]
     assert seen.frequent[0][0] == "é" * 200
     assert abs(seen.frequent[0][1] - 10_000) < 1000
-    assert abs(seen.distinct - 10_001) < 500
+    assert abs(seen.distinct - 10_001) < 5 * 0.0163 * 10_001
+
+
+@pytest.mark.parametrize("count", [3000, 8000, 11_000, 15_000, 25_000, 100_000])
+def test_different_values_are_counted_well(count):
+    loaded = engine("\n".join(f'{{"a":"w{i}"}}' for i in range(count)).encode())
+    # Five standard errors.
+    assert abs(loaded.seen[loaded.columns["a"]].distinct - count) < 5 * 0.0163 * count
