@@ -468,7 +468,13 @@ Sketch Scanner::sketch(std::size_t field) const {
     if (const Lane::Field* found = field_of(lane, field)) whole.take(found->sketch);
   }
   const Dictionary& before = fields_[field].dictionary;  // from when they were codes
-  for (std::size_t i = 0; i < before.size(); ++i) whole.add(hash_of(before.text(static_cast<std::int32_t>(i))));
+  Column value;
+  value.change(fields_[field].form, 0);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    value.set_text(0, before.text(static_cast<std::int32_t>(i)));
+    whole.add(value.hash(0));
+    value.clear();
+  }
   return whole;
 }
 

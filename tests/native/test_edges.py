@@ -120,9 +120,14 @@ def test_more_fields_than_there_is_room_for():
 def test_more_codes_than_two_bytes_hold(monkeypatch):
     """Each batch has few different texts, all of them together do not."""
     monkeypatch.setattr(native_engine, "_MOST_VALUES", 1)
-    blocks = [b"\n".join(b'{"a":"w%d"}' % (at + i % 900) for i in range(3000)) for at in range(0, 80_000, 900)]
+    blocks = [
+        b"\n".join(b'{"a":"w%d"}' % (at + i % 900) for i in range(3000))
+        for at in range(0, 80_000, 900)
+    ]
     loaded = engine(*blocks)
-    assert values(loaded, "a") == [f"w{at + i % 900}" for at in range(0, 80_000, 900) for i in range(3000)]
+    assert values(loaded, "a") == [
+        f"w{at + i % 900}" for at in range(0, 80_000, 900) for i in range(3000)
+    ]
 
 
 def test_long_texts_are_few_and_no_codes():
@@ -134,7 +139,9 @@ def test_long_texts_are_few_and_no_codes():
 
 def test_frequent_values_are_texts_whatever_their_length():
     text = "é" * 300  # cut between two characters
-    lines = [json.dumps({"a": text if i % 2 else f"w{i}"}, ensure_ascii=False) for i in range(20_000)]
+    lines = [
+        json.dumps({"a": text if i % 2 else f"w{i}"}, ensure_ascii=False) for i in range(20_000)
+    ]
     loaded = engine("\n".join(lines).encode())
     seen = loaded.seen[loaded.columns["a"]]
     assert seen.frequent[0][0] == "é" * 200
@@ -147,3 +154,15 @@ def test_different_values_are_counted_well(count):
     loaded = engine("\n".join(f'{{"a":"w{i}"}}' for i in range(count)).encode())
     # Five standard errors.
     assert abs(loaded.seen[loaded.columns["a"]].distinct - count) < 5 * 0.0163 * count
+
+
+@pytest.mark.parametrize(
+    "make", ["{}", '"w{}"', '"2026-03-01T12:00:00.{:06d}Z"', '"{:032x}"', "{}.5"]
+)
+def test_different_values_count_once_whatever_they_were_kept_as(monkeypatch, make):
+    monkeypatch.setattr(native_engine, "_MOST_VALUES", 1)
+    few = "\n".join('{"a":' + make.format(i % 800) + "}" for i in range(2000))
+    all_of_them = "\n".join('{"a":' + make.format(i) + "}" for i in range(8000))
+    loaded = engine(few.encode(), all_of_them.encode())
+    assert loaded.stored[loaded.columns["a"]].kind != "codes"
+    assert abs(loaded.seen[loaded.columns["a"]].distinct - 8000) < 5 * 0.0163 * 8000

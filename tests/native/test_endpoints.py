@@ -23,7 +23,7 @@ PATHS = [
     "GET /orders/1 HTTP/1.1", "POST  /a/1", "get /1", "GET", "GET ", "G T /1", "http://h", "http://h:80/1/x",
     "https://h/1", "PUT https://u@h/12?q", "HTTPS://h/1", "http:///1", "http://h\n/1", "ftp://h/1", "/1/2/3",
     "/orders/{id}/1", "/%7B1%7D", "/a b1234c", "/12 34", "/0", "/00012x", "/x1234y5678z", "", "*", "1234",
-    "/:1234", "/A1B2C3D4E5F6G7H8", "/a\0" "1234", "/id123456789012", "/" + "a" * 5000 + "1", "/" + "1" * 5000,
+    "/:1234", "/A1B2C3D4E5F6G7H8", "/a\0001234", "/id123456789012", "/" + "a" * 5000 + "1", "/" + "1" * 5000,
 ]  # fmt: skip
 PARTS = [
     "orders", "v1", "123", "1", "deadbeef", "DEADBEEF01", "user-4711", "abc_999", "a.1234.js", "é", "x" * 16,
@@ -33,7 +33,9 @@ PARTS = [
 
 
 def path(rng):
-    text = "".join(rng.choice(["/", "/", "/", ""]) + rng.choice(PARTS) for _ in range(rng.randrange(8)))
+    text = "".join(
+        rng.choice(["/", "/", "/", ""]) + rng.choice(PARTS) for _ in range(rng.randrange(8))
+    )
     if rng.random() < 0.3:
         at = rng.randrange(len(text) + 1)
         text = text[:at] + rng.choice("aF9/-_= ?#\n.é") + text[at:]

@@ -49,9 +49,7 @@ def read(path, monkeypatch, *, threads=1, batches=False, **limits):
 def texts(loaded):
     """By field the texts in the order of the lines."""
     names = list(loaded.columns)
-    rows = loaded.rows(
-        f"SELECT {', '.join(loaded.columns[n] for n in names)} FROM raw ORDER BY _n"
-    )
+    rows = loaded.rows(f"SELECT {', '.join(loaded.columns[n] for n in names)} FROM raw ORDER BY _n")
     return dict(zip(names, zip(*rows, strict=True), strict=True))
 
 
@@ -182,8 +180,8 @@ def test_texts_survive_every_change_of_form(changing, monkeypatch, way):
     path, expected = changing
     found = texts(read(path, monkeypatch, **WAYS[way]))
     for name in KINDS:
-        for line, (text, value) in enumerate(zip(found[name], expected[name], strict=True)):
-            assert is_text_of(text, value), (name, line, text, value)
+        for at, (text, value) in enumerate(zip(found[name], expected[name], strict=True)):
+            assert is_text_of(text, value), (name, at, text, value)
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +246,9 @@ def test_threads_change_no_answer(tmp_path, monkeypatch):
 def test_every_path_has_its_endpoint(tmp_path, monkeypatch):
     """Also those that were read while they were few, and those of the other thread."""
     path = tmp_path / "log"
-    records = [{"path": f"/early/{i % 5}/x{i % 3}/a{i % 7:04d}", "msg": "m" * 400} for i in range(3000)]
+    records = [
+        {"path": f"/early/{i % 5}/x{i % 3}/a{i % 7:04d}", "msg": "m" * 400} for i in range(3000)
+    ]
     records += [{"path": f"/late/{i}", "msg": "m" * 400} for i in range(10_000)]
     path.write_text("".join(json.dumps(r) + "\n" for r in records))
     for threads, few in itertools.product((1, 2), (16, 1024)):

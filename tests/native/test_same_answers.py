@@ -15,6 +15,7 @@ pytestmark = pytest.mark.skipif(
     not native_engine.available(), reason="the native module is not built"
 )
 
+
 def read(path, engine):
     source = reading.open_source(str(path))
     try:

@@ -162,7 +162,9 @@ def test_doubles():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("also", ["-0.0", "0.00009999", "1e15", "1e300", "5e-324", "1e400", "-1e-7"])
+@pytest.mark.parametrize(
+    "also", ["-0.0", "0.00009999", "1e15", "1e300", "5e-324", "1e400", "-1e-7"]
+)
 def test_numbers_that_doubles_would_spell_otherwise(also):
     plain = [repr(i + 0.5) for i in range(COUNT)]
     kind, texts = stored([*plain, also])
@@ -199,7 +201,18 @@ def test_ids(spelling):
 
 
 def test_texts_of_any_kind():
-    texts = ["", "\0", "é\u202e\U0001f600", "'quoted'", '"', "\\", "a\nb", "x" * 100_000, "{id}", "%Y"]
+    texts = [
+        "",
+        "\0",
+        "é\u202e\U0001f600",
+        "'quoted'",
+        '"',
+        "\\",
+        "a\nb",
+        "x" * 100_000,
+        "{id}",
+        "%Y",
+    ]
     texts += [f"{t}{i}" for i in range(COUNT) for t in texts[:2]]
     assert stored([json.dumps(t) for t in texts]) == ("texts", texts)
     assert stored([json.dumps(t) for t in texts[:10]] * 200)[1] == texts[:10] * 200
