@@ -275,6 +275,25 @@ void Column::append_text(std::size_t row, std::string& out) const {
   }
 }
 
+std::uint64_t Column::hash(std::size_t row) const {
+  const auto of = [](const auto& value) { return hash_of({reinterpret_cast<const char*>(&value), sizeof value}); };
+  switch (form_.kind) {
+    case Kind::kIntegers:
+      return is_large(integers[row]) ? of(integers[row]) : of(static_cast<double>(integers[row]));
+    case Kind::kDoubles:
+      return of(doubles[row]);
+    case Kind::kTimes:
+      return of(integers[row]);
+    case Kind::kIds:
+      return of(ids[row]);
+    default: {
+      std::string text;
+      append_text(row, text);
+      return hash_of(text);
+    }
+  }
+}
+
 void Column::clear() {
   codes.clear();
   integers.clear();

@@ -51,6 +51,8 @@ class Column {
   std::string_view text_of_code(std::int32_t code) const { return dictionary_.text(code); }
   // Goes on in a form that another thread has found necessary; what is here is brought into it.
   void change(const Form& form, std::size_t rows);
+  // Equal ones have equal hashes, also as an integer and as a double.
+  std::uint64_t hash(std::size_t row) const;
   // The text of a row that has a value.
   void append_text(std::size_t row, std::string& out) const;
 

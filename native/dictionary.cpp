@@ -22,10 +22,10 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
-std::uint64_t hash_of(std::string_view text) {
+std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
   const char* p = text.data();
   std::size_t left = text.size();
-  std::uint64_t h = kSeed ^ (left * 0x9E3779B97F4A7C15ULL);
+  std::uint64_t h = seed ^ (left * 0x9E3779B97F4A7C15ULL);
   for (; left > 16; p += 16, left -= 16) {
     h = mix(load<std::uint64_t>(p) ^ h, load<std::uint64_t>(p + 8) ^ 0xD6E8FEB86659FD93ULL);
   }
@@ -47,7 +47,7 @@ std::uint64_t hash_of(std::string_view text) {
 namespace {
 
 std::uint32_t hash(std::string_view text) {
-  const std::uint64_t h = hash_of(text);
+  const std::uint64_t h = hash_of(text, kSeed);
   return static_cast<std::uint32_t>(h ^ (h >> 32));
 }
 

@@ -31,9 +31,9 @@ inline bool same_text(std::string_view a, std::string_view b) {
   return size == 0 || (p[0] == q[0] && p[size / 2] == q[size / 2] && p[size - 1] == q[size - 1]);
 }
 
-// Of a text, with a seed that is drawn once a process: a log cannot be written so that all its values collide.
-std::uint64_t hash_of(std::string_view text);
+std::uint64_t hash_of(std::string_view text, std::uint64_t seed = 0);
 
+// Hashed with a seed that is drawn once a process: a log cannot be written so that all its values collide.
 class Dictionary {
  public:
   Dictionary();

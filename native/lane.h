@@ -31,6 +31,7 @@ struct Limits {
   std::vector<std::string> only = {};
   std::size_t few_texts = Column::kFew;
   bool guesses = true;  // lines are tried against the shapes of earlier ones
+  std::size_t block = 1 << 20;  // bytes that a thread reads at once; fits into the processor's cache
 };
 
 // Lines that were not read, for one reason, and the first of them.

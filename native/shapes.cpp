@@ -92,16 +92,8 @@ void Lane::look_at(Field& field) {
   if (kind == Kind::kTexts) {
     each_text(column, field.sketched, rows(), [&](std::size_t, std::string_view text) { field.sketch.add(hash_of(text), text); });
   } else {
-    const auto bytes = [](const auto& value) { return std::string_view(reinterpret_cast<const char*>(&value), sizeof value); };
     for (std::size_t row = field.sketched; row < rows(); ++row) {
-      if (!column.has(row)) continue;
-      if (kind == Kind::kDoubles) {
-        field.sketch.add(hash_of(bytes(column.doubles[row])));
-      } else if (kind == Kind::kIds) {
-        field.sketch.add(hash_of(bytes(column.ids[row])));
-      } else {
-        field.sketch.add(hash_of(bytes(column.integers[row])));
-      }
+      if (column.has(row)) field.sketch.add(column.hash(row));
     }
   }
   field.sketched = rows();

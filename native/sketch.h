@@ -11,7 +11,8 @@
 
 namespace locard {
 
-// Distinct values by HyperLogLog (Flajolet et al. 2007; 4096 registers, 1.6 % standard error); the most
+// Distinct values by HyperLogLog (Flajolet et al. 2007, estimated as by Ertl 2017; 4096 registers, 1.6 %
+// standard error); the most
 // frequent of one value in 16 by Misra and Gries (1982): a value that more than one in 64 has is
 // among them.
 class Sketch {
@@ -25,6 +26,7 @@ class Sketch {
 
  private:
   static constexpr int kBits = 12;
+  static constexpr std::size_t kRanks = 64 - kBits + 1;
   static constexpr std::size_t kKept = 64;
   static constexpr std::uint64_t kOneIn = 16;
 

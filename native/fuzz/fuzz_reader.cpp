@@ -1,12 +1,16 @@
 // Feeds arbitrary bytes to the reader and checks what must hold for any input: every line is a record,
 // skipped or handed out, the exported Arrow arrays are well formed, reading the input in two blocks
 // gives the same counts as in one, reading by guess gives the same values as parsing, in whatever
-// form they are kept, and every message has its template.
+// form they are kept and by however many threads, and every message has its template.
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -87,13 +91,16 @@ std::string text_of(const locard::Scanner& scanner, const locard::Batch& batch, 
   return out;
 }
 
-// Every value of every record, in the order of the columns' names.
-std::vector<std::string> everything(std::string_view text, bool guesses, std::size_t few) {
-  locard::Limits limits{32, 3, 20, false, true, {}, few, guesses};
-  locard::Scanner scanner(limits, 1);
-  scanner.read(text);
-  const auto batch = scanner.take();
-  std::vector<std::string> out;
+std::int64_t skipped(const locard::Scanner& reader) {
+  std::int64_t lines = 0;
+  for (const auto& [reason, entry] : reader.skipped()) lines += entry.lines;
+  return lines;
+}
+
+// Every value of every record, in the order of the lines and of the columns' names.
+std::vector<std::vector<std::string>> values_of(const locard::Scanner& scanner, const locard::Batch& read) {
+  const locard::Batch* const batch = &read;
+  std::map<std::int64_t, std::vector<std::string>> by_line;
   for (std::size_t part = 0; part < batch->parts.size(); ++part) {
     for (std::size_t row = 0; row < batch->parts[part].numbers.size(); ++row) {
       std::vector<std::string> values;
@@ -102,11 +109,57 @@ std::vector<std::string> everything(std::string_view text, bool guesses, std::si
         if (value != "-") values.push_back(std::move(value));
       }
       std::sort(values.begin(), values.end());
-      out.push_back(std::to_string(batch->parts[part].numbers[row]));
-      out.insert(out.end(), values.begin(), values.end());
+      values.push_back(std::to_string(batch->parts[part].numbers[row]));
+      require(by_line.emplace(batch->parts[part].numbers[row], std::move(values)).second, "a line is one record");
     }
   }
+  std::vector<std::vector<std::string>> out;
+  for (auto& [line, values] : by_line) out.push_back(std::move(values));
   return out;
+}
+
+std::vector<std::vector<std::string>> everything(std::string_view text, bool guesses, std::size_t few) {
+  locard::Scanner scanner({32, 3, 20, false, true, {}, few, guesses}, 1);
+  scanner.read(text);
+  const auto batch = scanner.take();
+  return values_of(scanner, *batch);
+}
+
+// What threads read of a file in small blocks; what they leave is read line by line.
+struct Scanned {
+  std::vector<std::vector<std::string>> values;
+  std::vector<std::string> fields, templates;
+  std::int64_t lines, records, skipped;
+  bool operator==(const Scanned&) const = default;
+};
+
+Scanned scanned(int file, std::string_view text, std::size_t threads, std::size_t few) {
+  locard::Scanner scanner({32, 3, 20, false, true, {}, few, true, 64}, threads);
+  const auto end = static_cast<std::int64_t>(text.size());
+  for (std::int64_t at = 0; at < end;) {
+    const auto stop = scanner.scan(file, at, end, end - at, {"\"log\""});
+    require(!stop.error && stop.offset >= at && stop.offset <= end, "a scan stops within the file");
+    at = stop.offset;
+    const std::string_view line = text.substr(static_cast<std::size_t>(at), text.find('\n', static_cast<std::size_t>(at)) - static_cast<std::size_t>(at));
+    if (at < end) scanner.read(text.substr(static_cast<std::size_t>(at), line.size() + 1));
+    at += static_cast<std::int64_t>(line.size()) + 1;
+  }
+  const auto batch = scanner.take();
+  Scanned found{values_of(scanner, *batch), {}, {}, scanner.lines(), scanner.records(), skipped(scanner)};
+  for (const auto& field : scanner.fields()) found.fields.push_back(field.name);
+  for (const auto& mined : scanner.templates().found()) {
+    found.templates.push_back(mined.text + "|" + mined.example + "|" + std::to_string(mined.count));
+  }
+  return found;
+}
+
+void check_threads(std::string_view text) {
+  const int file = memfd_create("log", 0);
+  require(file >= 0 && write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()), "there is a file");
+  const Scanned one = scanned(file, text, 1, 1 << 20);
+  require(scanned(file, text, 3, 1 << 20) == one, "threads change nothing");
+  require(scanned(file, text, 2, 2).values == one.values, "nor do they with other forms");
+  close(file);
 }
 
 std::int64_t check_batch(std::shared_ptr<const locard::Batch> batch) {
@@ -127,12 +180,6 @@ std::int64_t check_batch(std::shared_ptr<const locard::Batch> batch) {
   }
   schema.release(&schema);
   return rows;
-}
-
-std::int64_t skipped(const locard::Scanner& reader) {
-  std::int64_t lines = 0;
-  for (const auto& [reason, entry] : reader.skipped()) lines += entry.lines;
-  return lines;
 }
 
 // Reads the text in blocks that end with its lines; `cut` is where the first one ends.
@@ -186,6 +233,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto plainly = everything(twice, false, 1 << 20);
   require(everything(twice, true, 1 << 20) == plainly, "guessing changes nothing");
   require(everything(twice, true, 2) == plainly, "neither does how values are kept");
+
+  if (size % 8 == 0) check_threads(twice);  // starting threads takes most of the time
 
   check_templates(text);
   const std::size_t middle = text.find('\n', size / 2);
