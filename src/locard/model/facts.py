@@ -283,6 +283,11 @@ class LogSummary:
     exceptions: tuple[ExceptionCount, ...] = ()
     examples: tuple[ExampleTrace, ...] = ()
 
+    @property
+    def claims_rates(self) -> bool:
+        """Whether shares of bad requests say anything about the service."""
+        return self.coverage.kind == "whole"
+
 
 @dataclass(frozen=True, slots=True)
 class GoldenSignal:

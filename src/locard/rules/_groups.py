@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from locard.model.evidence import Layer
 from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.headline import correlate_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,15 +50,6 @@ def singled_out(
             yield _finding(rule, evidence, summary, *best)
 
 
-def correlate_words(summary: LogSummary, correlate: Correlate) -> str:
-    """What the log says of a correlate, in numbers."""
-    return (
-        f"{correlate.support} of {summary.after_bad} bad requests since the onset have "
-        f"{' and '.join(f'{f}={v}' for f, v in correlate.values)}: "
-        f"{correlate.share_of_excess:.0%} of the excess, {correlate.lift:.1f} times the usual rate"
-    )
-
-
 def trace_command(summary: LogSummary) -> tuple[str, ...]:
     """The lines of one bad request, where there is one to show: the example that the screen shows."""
     traces = (*(e.trace_id for e in summary.examples), *summary.trace_ids)
@@ -92,7 +84,7 @@ def _finding(
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),
-        explains=correlate.share_of_excess,
+        explains=correlate.share_of_excess if summary.claims_rates else None,
         values=correlate.values,
         next_commands=trace_command(summary),
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from locard.model.evidence import Layer
 from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.headline import correlate_words
 from locard.rules import _facts, _groups
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _finding(evidence: Evidence, log: LogSummary, said: list[MessageCount]) -> F
         against.append(Support(evidence.id, Layer.LOGS, text))
     correlate, name = _upstream(log)
     if correlate is not None:
-        words = _groups.correlate_words(log, correlate)
+        words = correlate_words(log, correlate)
         supports.append(Support(evidence.id, Layer.LOGS, words))
     whose = f" of {name}" if name else ""
     peer = _peer(log, said, name)
@@ -74,7 +75,9 @@ def _finding(evidence: Evidence, log: LogSummary, said: list[MessageCount]) -> F
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),
-        explains=min(1.0, round(after / log.after_bad, 4)) if log.after_bad else None,
+        explains=min(1.0, round(after / log.after_bad, 4))
+        if log.after_bad and log.claims_rates
+        else None,
         values=correlate.values if correlate else (),
         next_commands=(f"openssl s_client -connect {shlex.quote(peer)} </dev/null",)
         if peer
