@@ -18,6 +18,9 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from locard.investigate.conclude import judge
+from locard.model.facts import Coverage
+from locard.model.finding import Case
 from locard.report import (
     chart,
     document,
@@ -105,6 +108,49 @@ def test_page(found):
     shown = "".join(parsed.words)
     for part in ("Errors rose", "before the investigation began", "region: east", "upstream-slow"):
         assert part in shown
+
+
+def test_every_part_of_the_log_is_in_the_reports(found):
+    shown = "".join(Page(page.text(found, tz=UTC)).words)
+    written = markdown.text(found, tz=UTC).replace("\\", "")
+    for part in (
+        "Messages of bad requests", "Messages whose share changed", "Numbers that changed",
+        "Exceptions", "Changes near the onset", "Silences", "How often a request comes", "Shapes",
+        "Further onsets", "Bad requests to look at", "--trace '$(reboot)|'", "5000",
+    ):  # fmt: skip
+        assert part in shown
+        assert part in written
+    cells = {
+        line.count(" | ")
+        for line in markdown.text(found, tz=UTC).splitlines()
+        if line.startswith("| gone")
+    }
+    assert cells == {4}, "hostile text makes no cell of its own"
+
+
+@pytest.mark.parametrize("kind", ["errors-only", "sampled", "rate-limited"])
+def test_no_rate_of_a_log_without_every_request(found, kind):
+    part = replace(next(found.logs())[1], coverage=Coverage(kind, "it says so"))
+    item = replace(found.evidence[0], facts=(part,))
+    judged = tuple(
+        replace(f, id=f"f{n}")
+        for n, f in enumerate(judge(Case("proc/pay", 0.0, (item,))))
+        if f.rule != "bad-config-value"  # it gives the probability of a chance
+    )
+    assert judged
+    alone = replace(
+        found, evidence=(item,), findings=judged, contributing_factors=(), activities=(),
+        layers=(replace(found.layers[0], probes=()),),
+    )  # fmt: skip
+    style = re.compile(r"<style>.*</style>", re.DOTALL)
+    for text in (
+        screen(alone, 80),
+        markdown.text(alone, tz=UTC),
+        style.sub("", page.text(alone, tz=UTC)),
+    ):
+        assert "no rate is claimed" in " ".join(text.split())
+        # Those of the onsets are no rates of requests.
+        assert set(re.findall(r"[\d.]+ ?%", text)) <= {"95 %", "90 %"}
 
 
 def test_page_of_nothing_found(nothing):

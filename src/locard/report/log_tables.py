@@ -32,7 +32,7 @@ class Table:
 def tables(log: LogSummary, tz: tzinfo | None) -> tuple[Table, ...]:
     """Those that have a row, what tells most first."""
     made = (
-        _messages(log), _templates(log), _numbers(log), _exceptions(log), _changes(log, tz),
+        _changes(log, tz), _messages(log), _exceptions(log), _numbers(log), _templates(log),
         _silences(log, tz), _attempts(log), _shapes(log, tz), _onsets(log, tz), _examples(log),
     )  # fmt: skip
     return tuple(t for t in made if t.rows)

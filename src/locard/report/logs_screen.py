@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
-    from locard.model.facts import LogSummary, MeasureShape
+    from locard.model.facts import LogSummary, MeasureShape, Silence
     from locard.model.finding import Finding
 
 COLUMNS = 78
@@ -118,7 +118,6 @@ def _top(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         yield ""
         yield _labelled(spark.what, f"{spark.line}  {spark.top}")
     yield from _onset(log, tz)
-    yield from _courses(log, tz)
 
 
 def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
@@ -142,24 +141,29 @@ def _interval(log: LogSummary, tz: tzinfo | None) -> str:
     return times.interval(log.onset, tz, dated=dated) if log.onset else ""
 
 
-def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[tuple[str, list[str]]]:
     """What else went on: other onsets, the shape of each measure that has one, silences."""
-    for onset in log.further_onsets[:_SHOWN]:
-        sure = f"{100 * onset.confidence:.0f} %"
-        yield _labelled("also", f"{times.interval(onset, tz)} ({sure}), another onset")
+    more = len(log.silences) - _SHOWN
+    rest = [f"and {more} more"] if more > 0 else []
+    yield "silent", [*(_silence(one, tz) for one in log.silences[:_SHOWN]), *rest]
+    yield (
+        "also",
+        [
+            f"{times.interval(o, tz)} ({100 * o.confidence:.0f} %), another onset"
+            for o in log.further_onsets[:_SHOWN]
+        ],
+    )
     shaped = [s for s in log.shapes if s.shape not in {"flat", "unknown"}]
     if log.changed and len({s.shape for s in shaped if s.measure != "volume"}) > 1:
-        yield _labelled("shapes", ", ".join(f"{s.measure} {s.shape}" for s in shaped))
-    for shape in shaped:
-        if shape.measure == "volume":
-            yield _labelled("volume", _volume(shape, tz))
-    for one in log.silences[:_SHOWN]:
-        what = f"{one.field[:32]}={one.value[:32]}" if one.field else "all requests"
-        until = "" if one.until is None else f" until {times.clock(one.until, tz)}"
-        when = times.clock(one.since.latest, tz)
-        yield _labelled("silent", f"{what} from {when}{until} ({one.per_s:.3g} lines/s before)")
-    if len(log.silences) > _SHOWN:
-        yield _labelled("", f"and {len(log.silences) - _SHOWN} more")
+        yield "shapes", [", ".join(f"{s.measure} {s.shape}" for s in shaped)]
+    yield "volume", [_volume(s, tz) for s in shaped if s.measure == "volume"]
+
+
+def _silence(one: Silence, tz: tzinfo | None) -> str:
+    what = f"{one.field[:32]}={one.value[:32]}" if one.field else "all requests"
+    until = "" if one.until is None else f" until {times.clock(one.until, tz)}"
+    when = times.clock(one.since.latest, tz)
+    return f"{what} from {when}{until} ({one.per_s:.3g} lines/s before)"
 
 
 def _volume(shape: MeasureShape, tz: tzinfo | None) -> str:
@@ -180,12 +184,12 @@ def _period(seconds: float) -> str:
 def _blocks(log: LogSummary, tz: tzinfo | None) -> Iterator[_Block]:
     first = [""]
     for side in ("affected", "unaffected", "unknown"):
-        said = [_unknown(log)] if side == "unknown" else list(log_words.radius(log, side))
-        if rows := _rows(side, said):
+        hit = [_unknown(log)] if side == "unknown" else list(log_words.radius(log, side))
+        if rows := _rows(side, hit):
             yield _Block(first, rows)
             first = []
     first = [""]
-    for label, said in logs_said.said(log, tz):
+    for label, said in (*logs_said.said(log, tz), *_courses(log, tz)):
         if rows := _rows(label, said):
             yield _Block(first, rows)
             first = []
