@@ -156,9 +156,8 @@ def _verdict(found: Investigation) -> Said:
             scope[0].evidence,
         )
     if found.findings:
-        return Said(
-            f"{found.findings[0].title} ({found.findings[0].rule})", found.findings[0].evidence
-        )
+        telling, *_ = by_weight(found.findings)
+        return Said(f"{telling.title} ({telling.rule})", telling.evidence)
     read = [s.layer.value for s in found.layers if s.status in {"ran", "partial"}]
     return Said(f"Nothing was found in {', '.join(read) or 'any layer'}.")
 
