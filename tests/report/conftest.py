@@ -5,30 +5,7 @@ from __future__ import annotations
 import pytest
 
 from locard.model.evidence import Evidence, Identity, Layer, Ran, Scope, Status
-from locard.model.facts import (
-    AffectedValue,
-    Attempts,
-    BlastRadius,
-    ChangeLine,
-    Correlate,
-    ExampleTrace,
-    ExceptionCount,
-    FieldRole,
-    GoldenSignal,
-    GroupCount,
-    LogSummary,
-    MeasureShape,
-    MessageCount,
-    MetricsSummary,
-    NumberChange,
-    Onset,
-    RatePoint,
-    Reading,
-    Readings,
-    Silence,
-    Skipped,
-    TemplateChange,
-)
+from locard.model.facts import GoldenSignal, MetricsSummary, Reading, Readings
 from locard.model.finding import ContributingFactor, Finding, Role, Severity, Support
 from locard.model.investigation import (
     Activity,
@@ -37,6 +14,26 @@ from locard.model.investigation import (
     ProbeRun,
     Question,
     Timings,
+)
+from locard.model.log_facts import (
+    AffectedValue,
+    Attempts,
+    BlastRadius,
+    ChangeLine,
+    Correlate,
+    ExampleTrace,
+    ExceptionCount,
+    FieldRole,
+    GroupCount,
+    LogSummary,
+    MeasureShape,
+    MessageCount,
+    NumberChange,
+    Onset,
+    RatePoint,
+    Silence,
+    Skipped,
+    TemplateChange,
 )
 from locard.model.target import Process, Target
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from locard.model.facts import (
+from locard.model.log_facts import (
     AffectedValue,
     BlastRadius,
     ChangeLine,

@@ -19,8 +19,8 @@ import pytest
 from rich.console import Console
 
 from locard.investigate.conclude import judge
-from locard.model.facts import Coverage
 from locard.model.finding import Case
+from locard.model.log_facts import Coverage
 from locard.report import (
     chart,
     document,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.logs import series
-from locard.model.facts import MeasureShape, Onset, Outcome, ShapeName
+from locard.model.log_facts import MeasureShape, Onset, Outcome, ShapeName
 from locard.stats.changes import Stretch, merge_bins
 from locard.stats.intervals import difference_evidence
 from locard.stats.onset import locate

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from locard.model.facts import (
-    LogSummary,
-    MetricsSummary,
-    Readings,
-    StackSamples,
-    ThreadStates,
-)
+from locard.model.facts import MetricsSummary, Readings, StackSamples, ThreadStates
+from locard.model.log_facts import LogSummary
 from locard.model.stacks import application_frame, is_busy
 
 if TYPE_CHECKING:
     from locard.model.evidence import Evidence
-    from locard.model.facts import Correlate, Fact, RatePoint
+    from locard.model.facts import Fact
+    from locard.model.log_facts import Correlate, RatePoint
 
 _SHOWN = 3
 

@@ -10,7 +10,7 @@ from locard.model.headline import milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locard.model.facts import LogSummary, RatePoint
+    from locard.model.log_facts import LogSummary, RatePoint
 
 _WIDTH, _HEIGHT = 1000.0, 100.0
 _MOST_POINTS = 240

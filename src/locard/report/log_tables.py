@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
-    from locard.model.facts import LogSummary, MeasureShape
+    from locard.model.log_facts import LogSummary, MeasureShape
 
 KINDS = {"new": "new", "vanished": "gone", "grown": "more", "shrunk": "less"}
 _CHARS = 90

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
-    from locard.model.facts import AffectedValue, BlastRadius, Correlate, LogSummary
+    from locard.model.log_facts import AffectedValue, BlastRadius, Correlate, LogSummary
 
 _SHOWN_VALUES = 4
 _SOON = 12 * 3600.0  # an onset that is longer ago needs its day

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import tzinfo
 
-    from locard.model.facts import LogSummary
+    from locard.model.log_facts import LogSummary
 
 _SHOWN = 4
 _CHARS = 100

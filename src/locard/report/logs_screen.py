@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
-    from locard.model.facts import LogSummary, MeasureShape, Silence
     from locard.model.finding import Finding
+    from locard.model.log_facts import LogSummary, MeasureShape, Silence
 
 COLUMNS = 78
 LINES = 40

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from locard.model.evidence import Evidence, Ran
-    from locard.model.facts import LogSummary
     from locard.model.finding import ContributingFactor
     from locard.model.investigation import Investigation
+    from locard.model.log_facts import LogSummary
     from locard.report.words import Said
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")

@@ -15,8 +15,8 @@ from locard.report.plain import safe
 if TYPE_CHECKING:
     import datetime as dt
 
-    from locard.model.facts import GroupCount
     from locard.model.investigation import Investigation
+    from locard.model.log_facts import GroupCount
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _MOST_GROUPS = 40

@@ -11,7 +11,7 @@ from locard.model.headline import milliseconds, share
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from locard.model.facts import LogSummary, RatePoint
+    from locard.model.log_facts import LogSummary, RatePoint
 
 _MARKS = "▁▂▃▄▅▆▇█"
 

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from locard.model.facts import Onset
+    from locard.model.log_facts import Onset
 
 _MINUTES, _HOURS, _DAYS = (
     120.0,

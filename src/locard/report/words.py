@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
 
-    from locard.model.facts import LogSummary
     from locard.model.finding import Finding, Support
     from locard.model.investigation import Activity, Investigation
+    from locard.model.log_facts import LogSummary
     from locard.model.target import Process
 
 _SHOWN_ACTIVITIES = 3

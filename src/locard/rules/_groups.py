@@ -6,16 +6,16 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
+from locard.model.log_facts import LogSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from locard.model.evidence import Evidence
-    from locard.model.facts import BlastRadius, Correlate
     from locard.model.finding import Case
+    from locard.model.log_facts import BlastRadius, Correlate
 
     Pairs = tuple[tuple[str, str], ...]
 

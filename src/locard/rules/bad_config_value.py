@@ -16,16 +16,16 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import bad_counts
+from locard.model.log_facts import LogSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.evidence import Evidence
-    from locard.model.facts import ChangeLine, Onset
     from locard.model.finding import Case
+    from locard.model.log_facts import ChangeLine, Onset
 
 _BY_CHANCE = 0.1  # what is changed is a usual cause, so this need not be rarer
 _CRITICAL_SHARE = 0.25

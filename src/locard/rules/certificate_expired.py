@@ -15,17 +15,17 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
+from locard.model.log_facts import LogSummary
 from locard.rules import _facts, _groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.evidence import Evidence
-    from locard.model.facts import Correlate, MessageCount
     from locard.model.finding import Case
+    from locard.model.log_facts import Correlate, MessageCount
 
 # OpenSSL, Python, curl and nginx; BoringSSL and Go; the JDK; Node; rustls; GnuTLS; Schannel, .NET.
 _EXPIRED = re.compile(

@@ -13,9 +13,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Case, Finding, Role, Severity, Support
 from locard.model.headline import bad_counts, milliseconds
+from locard.model.log_facts import LogSummary
 from locard.rules import _facts
 
 if TYPE_CHECKING:

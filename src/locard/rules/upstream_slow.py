@@ -17,17 +17,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary, StackSamples, ThreadStates
+from locard.model.facts import StackSamples, ThreadStates
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
+from locard.model.log_facts import LogSummary
 from locard.model.stacks import is_busy
 from locard.rules import _facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locard.model.facts import Correlate
     from locard.model.finding import Case
+    from locard.model.log_facts import Correlate
     from locard.rules._facts import Rise
 
 P_VALUE = 0.01
