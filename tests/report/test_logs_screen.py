@@ -75,6 +75,18 @@ def test_the_key_finding_is_last_and_its_command_with_it():
     assert other < key
 
 
+def test_without_a_finding_the_next_command_shows_the_onset():
+    lines = list(screen(full(examples=(), source="/var/log/a b"), (), UTC))
+    assert lines[-1] == ("  locard logs '/var/log/a b' --around 2026-11-18T11:07:19Z --window 10s")
+
+
+def test_errors_alone_do_not_say_that_everyone_is_hit():
+    part = full(coverage=Coverage("errors-only", "it says so"), correlates=())
+    text = " ".join(" ".join(screen(part, (), UTC)).split())
+    assert "cannot be told from errors alone" in text
+    assert "everyone" not in text
+
+
 def test_nothing_hostile():
     text = "".join(shown(full()))
     assert "\x1b" not in text

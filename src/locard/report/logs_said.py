@@ -44,9 +44,9 @@ def _messages(log: LogSummary) -> Iterator[str]:
 
 
 def _templates(log: LogSummary) -> Iterator[str]:
-    """Not again what is among the bad requests' messages, unless it is new."""
+    """Not again what is among the bad requests' messages."""
     shown = {m.template for m in log.messages[:_SHOWN]}
-    for item in [t for t in log.templates if t.kind == "new" or t.template not in shown][:_SHOWN]:
+    for item in [t for t in log.templates if t.template not in shown][:_SHOWN]:
         yield f"{KINDS[item.kind]}: {item.before:,} → {item.after:,}  {_cut(item.template)}"
 
 

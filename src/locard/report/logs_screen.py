@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -251,6 +252,9 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"  {command}"
         traces.append(command)
     commands = [c for f in findings[:1] for c in f.next_commands if c not in traces]
+    if log.onset is not None and log.source != "-" and not traces and not commands:
+        at = times.stamp(log.onset.earliest)
+        commands = [f"locard logs {shlex.quote(log.source)} --around {at} --window 10s"]
     if commands:
         yield "next:"
         yield f"  {commands[0]}"
@@ -268,9 +272,11 @@ def _what_sets_apart(log: LogSummary, findings: Sequence[Finding]) -> Iterator[s
         else:
             yield "Nothing changed in this log: no onset of errors or latency was found."
         return
-    if not log.correlates:
-        yield f"{' and '.join(log.changed).capitalize()} changed; nothing sets the bad requests"
-        yield "apart: it is everyone."
+    if not log.correlates and log.coverage.kind == "errors-only":
+        yield "Errors became more. Whom they hit more than others cannot be told from errors alone."
+    elif not log.correlates:
+        what = " and ".join(log.changed).capitalize()
+        yield f"{what} changed; nothing sets the bad requests apart: it is everyone."
     said = [f.values for f in findings]
     # What stands with its finding is not said twice.
     for item in [c for c in log.correlates if c.values not in said][:_SHOWN]:

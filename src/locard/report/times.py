@@ -25,6 +25,11 @@ def day(at: float, tz: dt.tzinfo | None) -> str:
     return _moment(at, tz).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def stamp(at: float) -> str:
+    """`2026-11-23T15:42:10Z`, as commands take it."""
+    return _moment(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def span(first: float, last: float, tz: dt.tzinfo | None) -> str:
     """`2026-11-23 15:42:10 to 16:00:00 UTC`, with the day of the end where it is another one."""
     end = clock(last, tz, zone=True) if same_day(first, last, tz) else day(last, tz)
