@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from gen_planted import Plan
     from locard.logs.table import Table
-    from locard.model.facts import Correlate
+    from locard.model.log_facts import Correlate
 
 EFFECTS = (800, 200, 100, 50, 25)  # bad requests beyond the usual, among some 10,000
 RUNS = 24  # an effect, a third of them for each size of set

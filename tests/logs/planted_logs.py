@@ -15,7 +15,7 @@ from locard.logs.reading import open_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from locard.model.facts import LogSummary
+    from locard.model.log_facts import LogSummary
 
 START = 1_763_812_800.0  # 2025-11-22T12:00:00Z
 

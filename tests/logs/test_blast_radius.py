@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from locard.logs.blast_radius import blast_radius
-from locard.model.facts import GroupCount
+from locard.model.log_facts import GroupCount
 from locard.stats.contrast import Counts
 
 TOTALS = Counts(3000, 15, 3000, 310)

@@ -9,7 +9,7 @@ import pytest
 
 from locard.model import codec
 from locard.model.errors import SourceUnreadableError
-from locard.model.facts import LogSummary
+from locard.model.log_facts import LogSummary
 
 
 @pytest.fixture

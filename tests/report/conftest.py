@@ -5,22 +5,7 @@ from __future__ import annotations
 import pytest
 
 from locard.model.evidence import Evidence, Identity, Layer, Ran, Scope, Status
-from locard.model.facts import (
-    AffectedValue,
-    BlastRadius,
-    Correlate,
-    FieldRole,
-    GoldenSignal,
-    GroupCount,
-    LogSummary,
-    MessageCount,
-    MetricsSummary,
-    Onset,
-    RatePoint,
-    Reading,
-    Readings,
-    Skipped,
-)
+from locard.model.facts import GoldenSignal, MetricsSummary, Reading, Readings
 from locard.model.finding import ContributingFactor, Finding, Role, Severity, Support
 from locard.model.investigation import (
     Activity,
@@ -29,6 +14,26 @@ from locard.model.investigation import (
     ProbeRun,
     Question,
     Timings,
+)
+from locard.model.log_facts import (
+    AffectedValue,
+    Attempts,
+    BlastRadius,
+    ChangeLine,
+    Correlate,
+    ExampleTrace,
+    ExceptionCount,
+    FieldRole,
+    GroupCount,
+    LogSummary,
+    MeasureShape,
+    MessageCount,
+    NumberChange,
+    Onset,
+    RatePoint,
+    Silence,
+    Skipped,
+    TemplateChange,
 )
 from locard.model.target import Process, Target
 
@@ -78,6 +83,24 @@ def log(**fields):
         "messages": (MessageCount("upstream timed out", 0, 300, HOSTILE),),
         "trace_ids": ("4bf92f3577b34da6",), "gaps": ("no field names the instance",),
         "engine": "native",
+        "shapes": (
+            MeasureShape("volume", "periodic", period_s=600.0),
+            MeasureShape("errors", "step", Onset(START + 39, START + 41, 0.95), None, 0.0, 0.5),
+        ),
+        "further_onsets": (Onset(START + 50, START + 52, 0.9),),
+        "silences": (
+            Silence("pod", HOSTILE, Onset(START + 20, START + 21, 0.95), None, 3.5, 0.001,
+                    last_words=HOSTILE),
+        ),
+        "changes": (ChangeLine("config", f"reloaded {HOSTILE}", START + 40, START + 40, 1, 0, 5, 55),),
+        "attempts": Attempts(40.0, 2400, 2400, 20.0, 1200, 800),
+        "templates": (
+            TemplateChange("new", f"timed out after <*> {HOSTILE}", 0, 300, HOSTILE),
+            TemplateChange("vanished", "served <*>", 2000, 0, HOSTILE),
+        ),
+        "numbers": (NumberChange("limit is <*>", 1, 50.0, 5000.0, f"limit is 5000 {HOSTILE}"),),
+        "exceptions": (ExceptionCount("TimeoutError", f"call (client.py:7) {HOSTILE}", 0, 290, 2410),),
+        "examples": (ExampleTrace("slowest", "$(reboot)|", 1800.0),),
     }  # fmt: skip
     return LogSummary(**{**values, **fields})
 
@@ -164,7 +187,8 @@ def nothing():
     """A healthy service: everything was looked at, nothing was found."""
     quiet = log(
         changed=(), onset=None, shape="flat", blast_radius=(), correlates=(), messages=(),
-        after_total=0, after_bad=0,
+        after_total=0, after_bad=0, shapes=(), further_onsets=(), silences=(), changes=(),
+        attempts=None, templates=(), numbers=(), exceptions=(), examples=(),
     )  # fmt: skip
     item = evidence(1, Layer.LOGS, "first-pass", quiet)
     return investigation(

@@ -11,13 +11,29 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 from rich.console import Console
 
-from locard.report import chart, document, markdown, page, plain, plan, render, terminal, words
+from locard.investigate.conclude import judge
+from locard.model.finding import Case
+from locard.model.log_facts import Coverage
+from locard.report import (
+    chart,
+    document,
+    markdown,
+    page,
+    plain,
+    plan,
+    render,
+    sparkline,
+    terminal,
+    times,
+    words,
+)
 from locard.report.schema import schema
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -94,6 +110,49 @@ def test_page(found):
         assert part in shown
 
 
+def test_every_part_of_the_log_is_in_the_reports(found):
+    shown = "".join(Page(page.text(found, tz=UTC)).words)
+    written = markdown.text(found, tz=UTC).replace("\\", "")
+    for part in (
+        "Messages of bad requests", "Messages whose share changed", "Numbers that changed",
+        "Exceptions", "Changes near the onset", "Silences", "How often a request comes", "Shapes",
+        "Further onsets", "Bad requests to look at", "--trace '$(reboot)|'", "5000",
+    ):  # fmt: skip
+        assert part in shown
+        assert part in written
+    cells = {
+        line.count(" | ")
+        for line in markdown.text(found, tz=UTC).splitlines()
+        if line.startswith("| gone")
+    }
+    assert cells == {4}, "hostile text makes no cell of its own"
+
+
+@pytest.mark.parametrize("kind", ["errors-only", "sampled", "rate-limited"])
+def test_no_rate_of_a_log_without_every_request(found, kind):
+    part = replace(next(found.logs())[1], coverage=Coverage(kind, "it says so"))
+    item = replace(found.evidence[0], facts=(part,))
+    judged = tuple(
+        replace(f, id=f"f{n}")
+        for n, f in enumerate(judge(Case("proc/pay", 0.0, (item,))))
+        if f.rule != "bad-config-value"  # it gives the probability of a chance
+    )
+    assert judged
+    alone = replace(
+        found, evidence=(item,), findings=judged, contributing_factors=(), activities=(),
+        layers=(replace(found.layers[0], probes=()),),
+    )  # fmt: skip
+    style = re.compile(r"<style>.*</style>", re.DOTALL)
+    for text in (
+        screen(alone, 80),
+        markdown.text(alone, tz=UTC),
+        style.sub("", page.text(alone, tz=UTC)),
+    ):
+        assert "no rate is claimed" in " ".join(text.split())
+        # Those of the onsets are no rates of requests.
+        assert set(re.findall(r"[\d.]+ ?%", text)) <= {"95 %", "90 %"}
+
+
 def test_page_of_nothing_found(nothing):
     assert "Nothing was found in logs" in page.text(nothing, tz=UTC)
 
@@ -124,21 +183,37 @@ def test_plain():
 
 
 def test_words_say_when_the_baseline_was_not_seen(found):
-    from dataclasses import replace
-
     _, log = words.chosen_log(found)
     onset = replace(log.onset, baseline_seen=False)
-    assert words.interval(onset, UTC).startswith("before ")
+    assert times.interval(onset, UTC).startswith("before ")
 
 
 def test_sparkline_marks_the_onset(found):
     _, log = words.chosen_log(found)
-    line = words.sparkline(log.series, 60, log.onset)
-    before, _, after = line.partition("|")
-    assert set(before) == {"▁"}
-    assert set(after) <= {"█", "▁"}
-    assert "█" in after
-    assert words.sparkline((), 60, None) == ""
+    for width in (60, 47, 10):
+        drawn = sparkline.drawn(log, width)
+        before, _, after = drawn.line.partition("|")
+        assert set(before) == {"▁"}
+        assert "█" in after
+        assert len(drawn.line) == width + 1
+        assert (drawn.what, drawn.top) == ("errors", "top 50 %")
+    assert sparkline.drawn(replace(log, series=()), 60) is None
+
+
+def test_what_is_drawn_is_what_changed(found):
+    _, log = words.chosen_log(found)
+    assert sparkline.drawn(replace(log, changed=("latency",)), 60).what == "p99"
+    quiet = replace(
+        log, changed=(), series=tuple(replace(p, errors=0, p99_ms=None) for p in log.series)
+    )
+    assert sparkline.drawn(quiet, 60).what == "requests"
+
+
+def test_a_day_stands_where_the_clock_is_not_enough(found):
+    _, log = words.chosen_log(found)
+    assert times.span(log.first, log.last, UTC) == "2026-11-18 11:06:40 to 11:07:40 UTC"
+    assert times.span(log.first, log.last + 86400, UTC).endswith("to 2026-11-19 11:07:40 UTC")
+    assert times.interval(log.onset, UTC, dated=True).startswith("2026-11-18 11:07:19 to ")
 
 
 def test_charts(found):
@@ -149,8 +224,6 @@ def test_charts(found):
     assert 600 < made[0].onset_x < 700
     assert all(c.path.startswith("M0 100") for c in made)
     many = [type(log.series[0])(n, 1.0, 10, n % 2) for n in range(5000)]
-    from dataclasses import replace
-
     (errors, *_) = chart.charts(replace(log, series=tuple(many), onset=None))
     assert errors.path.count("L") < 1000
     assert errors.onset_x is None

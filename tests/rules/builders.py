@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.facts import (
-    Correlate,
-    FieldRole,
     Frame,
     GoldenSignal,
-    LogSummary,
-    MessageCount,
     MetricsSummary,
     Reading,
     Readings,
@@ -19,6 +15,7 @@ from locard.model.facts import (
     ThreadStates,
 )
 from locard.model.finding import Case
+from locard.model.log_facts import Correlate, FieldRole, LogSummary, MessageCount
 from locard.stats.intervals import binomial_tail
 
 _LAYERS = {

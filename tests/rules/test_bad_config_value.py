@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from locard.model.facts import ChangeLine, Onset
 from locard.model.finding import Confidence
+from locard.model.log_facts import ChangeLine, Onset
 from locard.rules.bad_config_value import judge
 from rules.builders import case, log, message
 

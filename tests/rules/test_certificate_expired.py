@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from locard.model.facts import AffectedValue, BlastRadius
 from locard.model.finding import Confidence
+from locard.model.log_facts import AffectedValue, BlastRadius
 from locard.rules.certificate_expired import judge
 from rules.builders import case, correlate, log, message
 

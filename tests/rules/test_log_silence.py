@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from locard.model.facts import Onset, Silence
 from locard.model.finding import Role, Severity
+from locard.model.log_facts import Onset, Silence
 from locard.rules.log_silence import judge
 from rules.builders import case, log
 

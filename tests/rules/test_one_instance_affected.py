@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from locard.model.facts import AffectedValue, BlastRadius, FieldRole
 from locard.model.finding import Confidence, Role
+from locard.model.log_facts import AffectedValue, BlastRadius, FieldRole
 from locard.rules.one_instance_affected import judge
 from rules.builders import case, correlate, log
 

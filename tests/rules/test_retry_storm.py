@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from locard.model.facts import Attempts, GroupCount
 from locard.model.finding import Role
+from locard.model.log_facts import Attempts, GroupCount
 from locard.rules.retry_storm import judge
 from rules.builders import case, log
 

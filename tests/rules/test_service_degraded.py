@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 from locard.model.evidence import Evidence, Layer, Scope, Status
-from locard.model.facts import GoldenSignal, LogSummary, MetricsSummary, Onset
+from locard.model.facts import GoldenSignal, MetricsSummary
 from locard.model.finding import Case, Role, Severity
+from locard.model.log_facts import LogSummary, Onset
 from locard.rules.service_degraded import judge
 
 LOG = LogSummary(

@@ -12,8 +12,8 @@ from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.finding import Case, Severity
 
 if TYPE_CHECKING:
-    from locard.model.facts import LogSummary
     from locard.model.finding import ContributingFactor, Finding
+    from locard.model.log_facts import LogSummary
 
 
 @dataclass(frozen=True, slots=True)

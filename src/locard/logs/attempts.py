@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model.facts import Attempts
+from locard.model.log_facts import Attempts
 
 if TYPE_CHECKING:
     from locard.logs.change import Change

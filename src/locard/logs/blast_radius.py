@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.logs.contrast import by_value
-from locard.model.facts import AffectedValue, BlastRadius, Correlate, GroupCount
+from locard.model.log_facts import AffectedValue, BlastRadius, Correlate, GroupCount
 from locard.stats.intervals import wilson
 
 if TYPE_CHECKING:

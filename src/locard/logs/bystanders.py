@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from locard.logs.events import Events
     from locard.logs.roles import Roles
     from locard.logs.table import Table
-    from locard.model.facts import Silence
+    from locard.model.log_facts import Silence
 
 _MOST = 20
 _TEXT_CHARS = 200

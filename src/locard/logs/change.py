@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.logs import series
-from locard.model.facts import MeasureShape, Onset, Outcome, ShapeName
+from locard.model.log_facts import MeasureShape, Onset, Outcome, ShapeName
 from locard.stats.changes import Stretch, merge_bins
 from locard.stats.intervals import difference_evidence
 from locard.stats.onset import locate
@@ -71,7 +71,7 @@ def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
     if errors and slow and not _overlap(errors, slow[0]):
         # Two incidents: the plainer one is looked into, the other is named with its onset.
         if errors.evidence >= slow[0].evidence:
-            limit, _ = _slow_limit(table, slow[1], slow[0])
+            limit = _slow_limit(table, slow[1], slow[0])
             late = series.bins(table, span, wide, [f"coalesce(dur > {limit!r}, false)"])
             apart = _shape(late, span, late.counts[0], "latency")
             slow = None
@@ -82,8 +82,8 @@ def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
     means = events.error_means
     if slow:
         stretch, merged = slow
-        limit, ratio = _slow_limit(table, merged, stretch)
-        slow_means = f"slower than {limit:.4g} ms ({ratio:.1%} were before)"
+        limit = _slow_limit(table, merged, stretch)
+        slow_means = f"slower than {limit:.4g} ms"
         means = f"{means}, or {slow_means}" if errors else slow_means
         conditions["latency"] = f"coalesce(dur > {limit!r}, false)"
         either = " OR ".join(conditions.values())
@@ -145,7 +145,7 @@ def _slowdown(table: Table, bins: Bins, stretch: Stretch) -> float:
     return now / usual if usual and now is not None else math.inf
 
 
-def _slow_limit(table: Table, bins: Bins, stretch: Stretch) -> tuple[float, float]:
+def _slow_limit(table: Table, bins: Bins, stretch: Stretch) -> float:
     """The limit (ms) above which few were before and most of the new slow ones are now."""
     start, end = _times(bins, stretch)
     outside = "NOT (t >= $s AND t < $e)" + (" AND t < $s" if stretch.baseline_seen else "")
@@ -167,14 +167,14 @@ def _slow_limit(table: Table, bins: Bins, stretch: Stretch) -> tuple[float, floa
         sides[inside] = tuple(many)
     counts = [n for both in zip(sides[False], sides[True], strict=True) for n in both]
     before, now = counts[:2]
-    best, best_limit, best_share = -1.0, candidates[-1], 0.0
+    best, best_limit = -1.0, float(candidates[-1])
     for i, limit in enumerate(candidates):
         was, is_ = counts[2 + 2 * i : 4 + 2 * i]
         share = was / before if before else 0.0
         evidence = difference_evidence(was, before, is_, now)
         if share <= _SLOW_MOST_BEFORE and evidence > best:
-            best, best_limit, best_share = evidence, limit, share
-    return best_limit, best_share
+            best, best_limit = evidence, float(limit)
+    return best_limit
 
 
 def _date(

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from locard.logs.sql_text import literal
-from locard.model.facts import ChangeLine
+from locard.model.log_facts import ChangeLine
 
 if TYPE_CHECKING:
     from locard.logs.events import Events
     from locard.logs.table import Table
-    from locard.model.facts import ChangeKind, Onset
+    from locard.model.log_facts import ChangeKind, Onset
 
 # Near is a twentieth of the log before the onset, at least 5 s and at most a minute: what is changed
 # works at once or soon. Requests are dated by their begin, so a change may come a little after the

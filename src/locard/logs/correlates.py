@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from locard.logs import correlate_counts
 from locard.logs.contrast import counts
-from locard.model.facts import Correlate
+from locard.model.log_facts import Correlate
 from locard.stats.contrast import Contrast, Counts, Values
 from locard.stats.contrast_search import FEWEST_BAD, LEAST_SHARE, explanations, possible_sets
 from locard.stats.intervals import tail_bound

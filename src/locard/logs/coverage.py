@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from locard.logs.amounts import ERROR_WORDS
 from locard.logs.sql_text import literal
-from locard.model.facts import Coverage
+from locard.model.log_facts import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model.facts import ExampleTrace
+from locard.model.log_facts import ExampleTrace
 
 if TYPE_CHECKING:
     from locard.logs.table import Table

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.logs.sql_text import literal
-from locard.model.facts import ExceptionCount
+from locard.model.log_facts import ExceptionCount
 
 if TYPE_CHECKING:
     from locard.logs.change import Change

@@ -26,7 +26,7 @@ from locard.logs.field_file import given_for
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
 from locard.model.errors import SourceUnreadableError
-from locard.model.facts import LogSummary, MeasureShape, Outcome
+from locard.model.log_facts import LogSummary, MeasureShape, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from locard.logs.change import Change
     from locard.logs.events import Events
     from locard.logs.table import Table
-    from locard.model.facts import ChangeLine, Coverage
+    from locard.model.log_facts import ChangeLine, Coverage
 
 _TRACE_IDS = 5
 

@@ -12,7 +12,7 @@ from locard.logs.memory import SPILLING_MB, cap_mb
 from locard.logs.table import Table, connect
 from locard.logs.text_lines import TextLines
 from locard.logs.unwrap import Unwrapper, looks_wrapped
-from locard.model.facts import Skipped
+from locard.model.log_facts import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

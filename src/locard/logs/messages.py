@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.logs.sql_text import literal
-from locard.model.facts import MessageCount, NumberChange, TemplateChange
+from locard.model.log_facts import MessageCount, NumberChange, TemplateChange
 from locard.stats.intervals import excess_evidence, tail_bound
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from locard.logs.change import Change
     from locard.logs.table import Table
-    from locard.model.facts import TemplateChangeKind
+    from locard.model.log_facts import TemplateChangeKind
 
 _MOST_MESSAGES = 8
 _MOST_CHANGES = 8

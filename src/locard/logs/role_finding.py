@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from locard.logs.line_format import Dialect, Pick, dialects
 from locard.logs.role_names import ROLES, name_rank
 from locard.model.errors import UsageError
-from locard.model.facts import FieldRole
+from locard.model.log_facts import FieldRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.model.facts import RatePoint
+from locard.model.log_facts import RatePoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard.logs.memory import LEAST_MB
 from locard.logs.stored import Stored
-from locard.model.facts import Skipped
+from locard.model.log_facts import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

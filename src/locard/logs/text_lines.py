@@ -17,7 +17,7 @@ from locard.logs.side_table import SideTable, add_field
 from locard.logs.sql_text import literal
 from locard.logs.table import MOST_FIELDS, SAMPLE_CHARS
 from locard.logs.text_sql import Read, any_of, bare, by_pattern, by_pieces, by_plain_pairs
-from locard.model.facts import Skipped
+from locard.model.log_facts import Skipped
 
 if TYPE_CHECKING:
     from locard.logs.table import Table

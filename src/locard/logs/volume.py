@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from locard.logs import series
-from locard.model.facts import MeasureShape, Onset, Silence
+from locard.model.log_facts import MeasureShape, Onset, Silence
 from locard.stats import course
 from locard.stats.rise import CONFIDENCE, LEAST_RATIO
 from locard.stats.silence import Pause, silence

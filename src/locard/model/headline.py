@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from locard.model.facts import (
-    LogSummary,
-    MetricsSummary,
-    Readings,
-    StackSamples,
-    ThreadStates,
-)
+from locard.model.facts import MetricsSummary, Readings, StackSamples, ThreadStates
+from locard.model.log_facts import LogSummary
 from locard.model.stacks import application_frame, is_busy
 
 if TYPE_CHECKING:
     from locard.model.evidence import Evidence
-    from locard.model.facts import Fact, RatePoint
+    from locard.model.facts import Fact
+    from locard.model.log_facts import Correlate, RatePoint
 
 _SHOWN = 3
 
@@ -36,6 +32,26 @@ def share(part: float, whole: float) -> str:
     percent = 100.0 * part / whole
     digits = 0 if percent >= 10 or percent == 0 else 1 if percent >= 1 else 2  # noqa: PLR2004
     return f"{percent:.{digits}f} %"
+
+
+def bad_counts(log: LogSummary) -> str:
+    """How many requests are bad since the onset, and before: no shares where the log has not all."""
+    if not log.claims_rates:
+        return f"{log.after_bad:,} bad lines since the onset, {log.before_bad:,} before"
+    after = share(log.after_bad, log.after_total)
+    return f"{after} of requests are bad, {share(log.before_bad, log.before_total)} before"
+
+
+def correlate_words(log: LogSummary, correlate: Correlate) -> str:
+    """What the log says of a correlate, in numbers."""
+    words = (
+        f"{correlate.support} of {log.after_bad} bad requests since the onset have "
+        f"{' and '.join(f'{f}={v}' for f, v in correlate.values)}"
+    )
+    if not log.claims_rates:
+        return words
+    lift = f"{correlate.lift:.1f} times the usual rate"
+    return f"{words}: {correlate.share_of_excess:.0%} of the excess, {lift}"
 
 
 def milliseconds(value: float | None) -> str:
@@ -65,7 +81,9 @@ def _log(log: LogSummary) -> str:
     if not log.changed:
         return f"{log.records} records, nothing changed"
     parts = []
-    if "errors" in log.changed:
+    if "errors" in log.changed and not log.claims_rates:
+        parts.append(bad_counts(log))
+    elif "errors" in log.changed:
         before = share(sum(p.errors for p in _before(log)), sum(p.total for p in _before(log)))
         after = share(sum(p.errors for p in _after(log)), sum(p.total for p in _after(log)))
         parts.append(f"errors {before} -> {after}")

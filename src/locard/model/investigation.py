@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from locard.model.facts import LogSummary, MetricsSummary, Readings
+from locard.model.facts import MetricsSummary, Readings
+from locard.model.log_facts import LogSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from locard.model.headline import milliseconds
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locard.model.facts import LogSummary, RatePoint
+    from locard.model.log_facts import LogSummary, RatePoint
 
 _WIDTH, _HEIGHT = 1000.0, 100.0
 _MOST_POINTS = 240
@@ -31,14 +31,22 @@ class Chart:
 
 
 def charts(log: LogSummary) -> tuple[Chart, ...]:
-    """Error share, p99 latency and requests per second; those that have any value."""
+    """Error share, p99 latency and requests per second; those that have any value.
+
+    Of a log that does not hold every request no share is drawn, but bad lines per second.
+    """
     series = _thinned(log.series)
     if not series:
         return ()
-    kinds: tuple[tuple[str, Callable[[RatePoint], float | None], Callable[[float], str]], ...] = (
-        ("errors", lambda p: p.errors / p.total if p.total else None, lambda v: f"{100 * v:.1f} %"),
+    errors: tuple[str, Callable[[RatePoint], float | None], Callable[[float], str]] = (
+        ("errors", lambda p: p.errors / p.total if p.total else None, lambda v: f"{100 * v:.1f} %")
+        if log.claims_rates
+        else ("bad lines", lambda p: p.errors / p.width_s, lambda v: f"{v:.2g}/s")
+    )
+    kinds = (
+        errors,
         ("p99 latency", lambda p: p.p99_ms, milliseconds),
-        ("requests", lambda p: p.total / p.width_s, lambda v: f"{v:.0f}/s"),
+        ("requests", lambda p: p.total / p.width_s, lambda v: f"{v:.3g}/s"),
     )
     start, end = series[0].start, series[-1].start + series[-1].width_s
     x, width = _onset(log, start, end)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from locard.investigate.logs_alone import Concluded
     from locard.investigate.plan import Planned
-    from locard.model.facts import LogSummary
     from locard.model.finding import Finding
     from locard.model.investigation import Investigation
+    from locard.model.log_facts import LogSummary
 
 SCHEMA = "locard/1"
 

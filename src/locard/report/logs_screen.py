@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Role
-from locard.model.headline import milliseconds
-from locard.report import logs_said, words
+from locard.model.headline import milliseconds, share
+from locard.report import log_words, logs_said, sparkline, times
+from locard.report.plain import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
-    from locard.model.facts import AffectedValue, BlastRadius, LogSummary, MeasureShape
     from locard.model.finding import Finding
+    from locard.model.log_facts import LogSummary, MeasureShape, Silence
 
 COLUMNS = 78
+LINES = 40
+_PARTIAL = "read in part: "
 _SHOWN = 4
+_LABEL = 15  # columns up to the texts after their labels
+_SPARK = 46
+_LONGEST = 200  # characters of a sentence that quotes the log
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Rows that may be left out from the end, each of one line or more, under a head."""
+
+    head: list[str]
+    rows: list[list[str]]
 
 
 def screen(
@@ -26,104 +41,130 @@ def screen(
 ) -> Iterator[str]:
     """The first pass as lines of at most 80 columns, the key finding and the next command last.
 
-    `findings` are those of the rules, what tells most first. Only a command may be longer: folded,
-    it could not be pasted.
+    `findings` are those of the rules, what tells most first. What does not fit on one screen of
+    LINES lines is left out, the least telling of each part first. Only a command may be longer than
+    the screen is wide: folded, it could not be pasted.
     """
     telling = [f for f in findings if f.values or f.role is Role.MECHANISM]
-    for line in _lines(log, telling, tz):
-        yield from _folded(line)
-    traces = []
-    for why, command in logs_said.requests(log):
-        yield f"{why}:"
-        yield f"  {command}"
-        traces.append(command)
-    commands = [c for f in telling[:1] for c in f.next_commands if c not in traces]
-    if commands:
-        yield "next:"
-        yield f"  {commands[0]}"
+    top = _folded(_top(log, tz))
+    end = _folded(_end(log, telling))
+    commands = list(_commands(log, telling))
+    yield from top
+    yield from _fitted(list(_blocks(log, tz)), LINES - len(top) - len(end) - len(commands))
+    yield from end
+    yield from commands
 
 
-def _folded(line: str) -> list[str]:
+def _folded(lines: Iterable[str]) -> list[str]:
+    return [part for line in lines for part in _fold(safe(line))]
+
+
+def _fold(line: str) -> list[str]:
     if len(line) <= COLUMNS:
         return [line]
-    # As far as the texts after their labels: see the widths in `_row` and `_lines`.
-    indent = " " * (17 if line.startswith("    ") else 10 if ":" in line[:16] else 4)
+    labelled = line.startswith("  ") and line[_LABEL - 1 : _LABEL] == " "
     return textwrap.wrap(
         line,
         COLUMNS,
-        subsequent_indent=indent,
+        subsequent_indent=" " * (_LABEL if labelled else 4),
         replace_whitespace=False,
         drop_whitespace=True,
         break_on_hyphens=False,
     )
 
 
-def _lines(log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None) -> Iterator[str]:
-    yield from _head(log, tz)
-    if log.series:
-        points = log.series
-        kind = "errors"
-        if "errors" not in log.changed and "latency" in log.changed:
-            points = tuple(replace(p, errors=0) for p in points)
-            kind = "p99"
-        yield ""
-        yield f"  {kind:<7} {words.sparkline(points, 64, log.onset)}"
-    if log.onset is not None:
-        yield f"  onset   {words.interval(log.onset, tz)} (95 %), {log.shape}"
-        yield from _rates(log)
-    yield from _courses(log, tz)
-    if log.onset is not None:
-        yield from _radius(log)
-    yield from logs_said.said(log, tz)
-    for gap in log.gaps:
-        yield f"  cannot tell: {gap}"
-    apart = list(_what_sets_apart(log, findings))
-    yield from ("", *apart) if apart else ()
-    yield from _findings(findings)
+def _labelled(label: str, text: str) -> str:
+    return f"  {label:<{_LABEL - 3}} {text}"
 
 
-def _head(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+def _fitted(blocks: Sequence[_Block], room: int) -> Iterator[str]:
+    """The first row of each block, then the second of each, and so on, as far as there is room."""
+    taken = [0] * len(blocks)
+    for depth in range(max((len(b.rows) for b in blocks), default=0)):
+        for n, block in enumerate(blocks):
+            if depth != taken[n] or depth >= len(block.rows):
+                continue
+            cost = len(block.rows[depth]) + (0 if depth else len(block.head))
+            if cost <= room:
+                room -= cost
+                taken[n] += 1
+    for block, count in zip(blocks, taken, strict=True):
+        if count:
+            yield from block.head
+            for row in block.rows[:count]:
+                yield from row
+
+
+def _top(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
     room = COLUMNS - len(head)
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
     if log.first is not None and log.last is not None:
-        yield f"  {words.day(log.first, tz)} to {words.clock(log.last, tz, zone=True)}"
-    yield f"  error: {log.error_means}"
+        yield _labelled("from", times.span(log.first, log.last, tz))
+    yield _labelled("error", log.error_means)
     if log.bad_means != log.error_means:
-        yield f"  bad:   {log.bad_means}"
-    for item in log.skipped:
-        yield f"  skipped {item.lines:,} lines: {item.reason}, such as {item.sample[:40]!r}"
+        bad = log.bad_means.removeprefix(f"{log.error_means}, ")
+        yield _labelled("bad", bad if bad == log.bad_means else f"an error, {bad}")
+    if not log.claims_rates:
+        yield _labelled("holds", log_words.coverage(log).removeprefix("The log holds "))
+    for item in log.skipped[:2]:
+        lines = f"{item.lines:,} line{'s'[: item.lines != 1]}"
+        text = f"{lines}: {item.reason}, such as {item.sample[:40]!r}"
+        yield _labelled("skipped", text)
+    for gap in log.gaps:
+        if gap.startswith(_PARTIAL):
+            yield _labelled("partial", gap)
+    spark = sparkline.drawn(log, _SPARK)
+    if spark is not None:
+        yield ""
+        yield _labelled(spark.what, f"{spark.line}  {spark.top}")
+    yield from _onset(log, tz)
 
 
-def _rates(log: LogSummary) -> Iterator[str]:
-    if log.coverage.kind == "whole":
-        early = _share(log.before_bad, log.before_total)
-        yield f"  rate    {early} bad before, {_share(log.after_bad, log.after_total)} after"
+def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+    if log.onset is None:
+        return
+    sure = f"{100 * log.onset.confidence:.0f} %"
+    yield _labelled("onset", f"{_interval(log, tz)} ({sure}), {log.shape}")
+    if log.claims_rates:
+        early, late = share(log.before_bad, log.before_total), share(log.after_bad, log.after_total)
+        yield _labelled("rate", f"{early} bad before, {late} after")
     else:
-        counts = f"{log.before_bad:,} lines before, {log.after_bad:,} after"
-        yield f"  bad     {counts}; rates are unknown"
+        yield _labelled("bad", f"{log.before_bad:,} lines before, {log.after_bad:,} after")
     if log.before_p99_ms is not None and log.after_p99_ms is not None:
         early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
-        yield f"  p99     {early} before, {late} after"
+        yield _labelled("p99", f"{early} before, {late} after")
 
 
-def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+def _interval(log: LogSummary, tz: tzinfo | None) -> str:
+    days = log.first is not None and log.last is not None
+    dated = days and not times.same_day(log.first or 0.0, log.last or 0.0, tz)
+    return times.interval(log.onset, tz, dated=dated) if log.onset else ""
+
+
+def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[tuple[str, list[str]]]:
     """What else went on: other onsets, the shape of each measure that has one, silences."""
-    for onset in log.further_onsets:
-        yield f"  also    {words.interval(onset, tz)} ({100 * onset.confidence:.0f} %) another onset"
+    more = len(log.silences) - _SHOWN
+    rest = [f"and {more} more"] if more > 0 else []
+    yield "silent", [*(_silence(one, tz) for one in log.silences[:_SHOWN]), *rest]
+    yield (
+        "also",
+        [
+            f"{times.interval(o, tz)} ({100 * o.confidence:.0f} %), another onset"
+            for o in log.further_onsets[:_SHOWN]
+        ],
+    )
     shaped = [s for s in log.shapes if s.shape not in {"flat", "unknown"}]
-    if len(shaped) > 1 and log.changed:
-        yield f"  shapes  {', '.join(f'{s.measure} {s.shape}' for s in shaped)}"
-    for shape in shaped:
-        if shape.measure == "volume":
-            yield f"  volume  {_volume(shape, tz)}"
-    for one in log.silences[:_SHOWN]:
-        what = f"{one.field[:32]}={one.value[:32]}" if one.field else "all requests"
-        until = "" if one.until is None else f" until {words.clock(one.until, tz)}"
-        when = words.clock(one.since.latest, tz)
-        yield f"  silent  {what} from {when}{until} ({one.per_s:.3g} lines/s before)"
-    if len(log.silences) > _SHOWN:
-        yield f"          and {len(log.silences) - _SHOWN} more"
+    if log.changed and len({s.shape for s in shaped if s.measure != "volume"}) > 1:
+        yield "shapes", [", ".join(f"{s.measure} {s.shape}" for s in shaped)]
+    yield "volume", [_volume(s, tz) for s in shaped if s.measure == "volume"]
+
+
+def _silence(one: Silence, tz: tzinfo | None) -> str:
+    what = f"{one.field[:32]}={one.value[:32]}" if one.field else "all requests"
+    until = "" if one.until is None else f" until {times.clock(one.until, tz)}"
+    when = times.clock(one.since.latest, tz)
+    return f"{what} from {when}{until} ({one.per_s:.3g} lines/s before)"
 
 
 def _volume(shape: MeasureShape, tz: tzinfo | None) -> str:
@@ -131,7 +172,7 @@ def _volume(shape: MeasureShape, tz: tzinfo | None) -> str:
         return f"a rhythm of {_period(shape.period_s or 0.0)}"
     to = shape.after if shape.peak is None else shape.peak
     said = f"{shape.shape}, from {shape.before or 0.0:.3g} to {to or 0.0:.3g} requests/s"
-    return said if shape.onset is None else f"{said}, {words.interval(shape.onset, tz)}"
+    return said if shape.onset is None else f"{said}, {times.interval(shape.onset, tz)}"
 
 
 def _period(seconds: float) -> str:
@@ -141,50 +182,82 @@ def _period(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2g} %" if whole else "unknown"
+def _blocks(log: LogSummary, tz: tzinfo | None) -> Iterator[_Block]:
+    first = [""]
+    for side in ("affected", "unaffected", "unknown"):
+        hit = [_unknown(log)] if side == "unknown" else list(log_words.radius(log, side))
+        if rows := _rows(side, hit):
+            yield _Block(first, rows)
+            first = []
+    first = [""]
+    for label, said in (*logs_said.said(log, tz), *_courses(log, tz)):
+        if rows := _rows(label, said):
+            yield _Block(first, rows)
+            first = []
 
 
-def _radius(log: LogSummary) -> Iterator[str]:
-    telling = [r for r in log.blast_radius if r.affected and (r.unaffected or r.unknown)]
-    everyone = [r.field for r in log.blast_radius if r.affected and r not in telling]
-    for side, title in (
-        ("affected", "affected"),
-        ("unaffected", "confirmed unaffected"),
-        ("unknown", "unknown (too few requests)"),
-    ):
-        rows = [(r, getattr(r, side)) for r in telling if getattr(r, side)]
-        if rows:
-            yield ""
-            yield f"  {title}"
-        for radius, values in rows:
-            yield f"    {_row(radius, values, rates=side == 'affected' and log.coverage.kind == 'whole')}"
-    if everyone:
-        yield f"  every value is affected: {', '.join(everyone)}"
+def _rows(label: str, said: Iterable[str]) -> list[list[str]]:
+    texts = [text for text in said if text]
+    return [_folded([_labelled("" if n else label, text)]) for n, text in enumerate(texts)]
 
 
-def _row(radius: BlastRadius, values: tuple[AffectedValue, ...], *, rates: bool) -> str:
-    shown = [
-        f"{v.value[:32]} {100 * v.after_rate:.2g} %" if rates else v.value[:32]
-        for v in values[:_SHOWN]
-    ]
-    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-    return f"{radius.field:<12} {', '.join(shown)}{more}"
+def _unknown(log: LogSummary) -> str:
+    """Which fields have values with too few requests: their names tell little."""
+    counts = [f"{len(r.unknown)} of {r.field}" for r in log.blast_radius if r.unknown]
+    more = f" and of {len(counts) - _SHOWN} more fields" if len(counts) > _SHOWN else ""
+    return f"too few requests: {', '.join(counts[:_SHOWN])}{more}" if counts else ""
+
+
+def _end(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
+    gaps = list(_gaps(log))
+    if gaps:
+        yield ""
+        yield _labelled("cannot tell:", "; ".join(gaps))
+    apart = list(_what_sets_apart(log, findings))
+    yield from ("", *apart) if apart else ()
+    yield from _findings(findings)
+
+
+def _gaps(log: LogSummary) -> Iterator[str]:
+    """What the log cannot answer, the fields that it lacks as one; the rest stands at the top."""
+    lacking = [g for g in log.gaps if g.startswith("no ") and g.endswith(" field")]
+    yield from (g for g in log.gaps if g not in lacking and not g.startswith(("rates: ", _PARTIAL)))
+    if lacking:
+        names = [g.removeprefix("no ").removesuffix(" field") for g in lacking]
+        yield f"no {' or '.join(names)} field"
 
 
 def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     """The rules' findings, the one that tells most last and with what speaks for and against it."""
-    for finding in reversed(findings):
+    if len(findings) > _SHOWN:
         yield ""
-        yield _title(finding)
+        yield f"and {len(findings) - _SHOWN} more findings (-o json shows all)"
+    for finding in reversed(findings[:_SHOWN]):
+        yield ""
+        yield _cut(f"{finding.title} ({finding.rule}, {finding.confidence} evidence)")
     for finding in findings[:1]:
         for side, supports in (("for", finding.supports), ("against", finding.against)):
-            for support in supports:
-                yield f"    {side:<12} {support.says}"
+            for n, support in enumerate(supports[:_SHOWN]):
+                yield _labelled("" if n else f"  {side}", _cut(support.says))
 
 
-def _title(finding: Finding) -> str:
-    return f"{finding.title} ({finding.rule}, {finding.confidence} evidence)"
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
+    traces = []
+    for why, command in logs_said.requests(log):
+        yield f"{why}:"
+        yield f"  {command}"
+        traces.append(command)
+    commands = [c for f in findings[:1] for c in f.next_commands if c not in traces]
+    if log.onset is not None and log.source != "-" and not traces and not commands:
+        at = times.stamp(log.onset.earliest)
+        commands = [f"locard logs {shlex.quote(log.source)} --around {at} --window 10s"]
+    if commands:
+        yield "next:"
+        yield f"  {commands[0]}"
 
 
 def _what_sets_apart(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
@@ -199,16 +272,12 @@ def _what_sets_apart(log: LogSummary, findings: Sequence[Finding]) -> Iterator[s
         else:
             yield "Nothing changed in this log: no onset of errors or latency was found."
         return
-    if not log.correlates:
-        yield f"{' and '.join(log.changed).capitalize()} changed; nothing sets the bad requests"
-        yield "apart: it is everyone."
+    if not log.correlates and log.coverage.kind == "errors-only":
+        yield "Errors became more. Whom they hit more than others cannot be told from errors alone."
+    elif not log.correlates:
+        what = " and ".join(log.changed).capitalize()
+        yield f"{what} changed; nothing sets the bad requests apart: it is everyone."
     said = [f.values for f in findings]
-    for item in log.correlates:
-        if item.values in said:  # with the finding, below
-            continue
-        pairs = " and ".join(f"{f}={v}" for f, v in item.values)
-        yield f"{pairs}"
-        yield (
-            f"  explains {100 * item.share_of_excess:.0f} % of the excess "
-            f"({item.support:,} bad requests, {item.lift:.1f} times the overall rate)"
-        )
+    # What stands with its finding is not said twice.
+    for item in [c for c in log.correlates if c.values not in said][:_SHOWN]:
+        yield log_words.correlate(log, item)

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.headline import share
-from locard.report import words
+from locard.report import log_tables, times, words
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from locard.model.evidence import Evidence, Ran
     from locard.model.finding import ContributingFactor
     from locard.model.investigation import Investigation
+    from locard.model.log_facts import LogSummary
     from locard.report.words import Said
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
@@ -40,7 +41,7 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     """The whole report."""
     story = words.story(found, tz)
     lines = [f"# {quoted(story.verdict.text)}", "", quoted(story.title), ""]
-    lines += _said("What changed", [story.changed, story.onset])
+    lines += _said("What changed", [story.changed, *story.coverage, story.onset])
     lines += _said("Affected", story.affected)
     lines += _said("Confirmed unaffected", story.unaffected)
     lines += _said("Unknown", story.unknown)
@@ -52,6 +53,9 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
         lines += ["None was found.", ""]
     if story.next_commands:
         lines += ["## Next", "", "```sh", *map(safe, story.next_commands), "```", ""]
+    chosen = words.chosen_log(found)
+    if chosen is not None:
+        lines += _log_says(chosen[1], tz)
     lines += _layers(found)
     lines += ["## Evidence", ""]
     for item in found.evidence:
@@ -59,7 +63,7 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     head = found.head or "none: nothing was recorded"
     closing = (
         f"Incident {code(found.incident)}, ledger head {code(head)}, locard {found.version}, "
-        f"{words.day(found.ended, tz)}, {found.redacted} secrets redacted."
+        f"{times.day(found.ended, tz)}, {found.redacted} secrets redacted."
     )
     lines += ["---", "", closing]
     return "\n".join(lines) + "\n"
@@ -68,6 +72,23 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
 def _said(heading: str, lines: Iterable[Said]) -> list[str]:
     items = [f"- {quoted(s.text)}{_cites(s.evidence)}" for s in lines]
     return [f"## {heading}", "", *items, ""] if items else []
+
+
+def _log_says(log: LogSummary, tz: dt.tzinfo | None) -> list[str]:
+    lines = []
+    for table in log_tables.tables(log, tz):
+        marks = ("---:" if n in table.numbers else "---" for n in range(len(table.heads)))
+        lines += [
+            f"### {table.title}",
+            "",
+            f"| {' | '.join(table.heads)} |",
+            f"|{'|'.join(marks)}|",
+        ]
+        lines += [f"| {' | '.join(map(quoted, row))} |" for row in table.rows]
+        lines.append("")
+    said = [f"- {quoted(gap)}" for gap in log.gaps]
+    lines += ["### What this log cannot answer", "", *said, ""] if said else []
+    return ["## What the log says", "", *lines] if lines else []
 
 
 def _cites(ids: Iterable[str]) -> str:
@@ -108,7 +129,7 @@ def _evidence(item: Evidence, tz: dt.tzinfo | None) -> list[str]:
 def _ran(ran: Ran, tz: dt.tzinfo | None) -> str:
     ended = "stopped at its bound" if ran.timed_out else f"exit {ran.exit_code}"
     return (
-        f"- {code(shlex.join(ran.argv))}: {words.day(ran.started, tz)}, {ran.duration_s:.2f} s,"
+        f"- {code(shlex.join(ran.argv))}: {times.day(ran.started, tz)}, {ran.duration_s:.2f} s,"
         f" {ended}, {ran.impact}, as {quoted(ran.identity.user)} on {quoted(ran.identity.host)},"
         f" output {code(ran.stdout[:12])} ({ran.stdout_bytes} bytes)"
     )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from locard.model.headline import milliseconds, share
-from locard.report import chart, words
+from locard.report import chart, log_tables, times, words
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from locard.model.facts import GroupCount
     from locard.model.investigation import Investigation
+    from locard.model.log_facts import GroupCount
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _MOST_GROUPS = 40
@@ -30,8 +30,8 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     # Escaping for HTML is the template engine's; invisible and reordering characters are ours.
     environment.finalize = lambda v: safe(v, lines=True) if type(v) is str else v
     environment.filters.update(
-        clock=lambda at: words.clock(at, tz, zone=True),
-        day=lambda at: words.day(at, tz),
+        clock=lambda at: times.clock(at, tz, zone=True),
+        day=lambda at: times.day(at, tz),
         share=lambda part: share(part, 1),
         ms=milliseconds,
         command=shlex.join,
@@ -44,6 +44,7 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
         story=words.story(found, tz),
         log=log,
         log_evidence=chosen[0] if chosen else None,
+        tables=log_tables.tables(log, tz) if log else (),
         charts=chart.charts(log) if log else (),
         groups=_groups(log.groups) if log else (),
         metrics=tuple(found.metrics()),

@@ -11,9 +11,9 @@ from typing import Any, Literal, Union
 from locard.investigate.plan import Planned
 from locard.model.codec import field_types
 from locard.model.evidence import Evidence
-from locard.model.facts import LogSummary
 from locard.model.finding import Confidence, ContributingFactor, Finding
 from locard.model.investigation import Investigation
+from locard.model.log_facts import LogSummary
 from locard.report.document import SCHEMA
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

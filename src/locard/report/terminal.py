@@ -13,7 +13,7 @@ from rich.text import Text
 
 from locard.model.finding import Confidence
 from locard.model.headline import share
-from locard.report import words
+from locard.report import sparkline, times, words
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _SHOWN_SUPPORTS = 4
 _SHOWN_COMMANDS = 2
 _SHOWN_LINES = 3
 _WIDEST = 120
+_SPARK_LABELS = 28  # what is drawn, its top value, the mark, blanks
 _CONFIDENCE = {Confidence.STRONG: "bold red", Confidence.MODERATE: "yellow", Confidence.WEAK: "dim"}
 
 
@@ -62,11 +63,12 @@ def screen(
     table = Table.grid(padding=(0, 1))
     table.add_column(width=11, style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    _row(table, "changed", [story.changed])
+    _row(table, "changed", [story.changed, *story.coverage])
     _row(table, "onset", [story.onset])
     _row(table, "affected", list(story.affected))
     _row(table, "unaffected", list(story.unaffected))
     _row(table, "unknown", list(story.unknown))
+    _row(table, "log says", list(story.log_says))
     _row(table, "doing", list(story.doing))
     parts += [table, *_factors(found), Text(), _layers(found)]
     parts += _footer(found, story.next_commands, report)
@@ -89,12 +91,14 @@ def _spark(found: Investigation, width: int, tz: dt.tzinfo | None) -> list[Rende
     if chosen is None or not chosen[1].series:
         return []
     log = chosen[1]
-    first, last = words.clock(log.series[0].start, tz), words.clock(log.series[-1].start, tz)
-    what = "errors" if words.errors_tell(log.series) else "p99"
-    line = words.sparkline(log.series, width - len(first) - len(last) - len(what) - 4, log.onset)
-    text = Text(f"{what} {first} ", style="dim")
-    text.append(line, style="cyan")
-    text.append(f" {last}", style="dim")
+    first, last = times.clock(log.series[0].start, tz), times.clock(log.series[-1].start, tz)
+    room = width - len(first) - len(last) - _SPARK_LABELS
+    spark = sparkline.drawn(log, room)
+    if spark is None:
+        return []
+    text = Text(f"{spark.what} {first} ", style="dim")
+    text.append(spark.line, style="cyan")
+    text.append(f" {last} {spark.top}", style="dim")
     return [text]
 
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.investigate.factors import by_weight
 from locard.model.evidence import Layer
 from locard.model.finding import Role, Severity
-from locard.model.headline import milliseconds, share
+from locard.model.headline import share
+from locard.report import log_tables, log_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import datetime as dt
+    from collections.abc import Iterator
 
-    from locard.model.facts import (
-        AffectedValue,
-        BlastRadius,
-        Correlate,
-        LogSummary,
-        Onset,
-        RatePoint,
-    )
     from locard.model.finding import Finding, Support
     from locard.model.investigation import Activity, Investigation
+    from locard.model.log_facts import LogSummary
     from locard.model.target import Process
 
-_SHOWN_VALUES = 4
 _SHOWN_ACTIVITIES = 3
 _TITLE = 48  # characters of a command line
-_MARKS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +42,8 @@ class Story:
     affected: tuple[Said, ...]
     unaffected: tuple[Said, ...]
     unknown: tuple[Said, ...]
+    coverage: tuple[Said, ...]  # why no rate is claimed, where none can be
+    log_says: tuple[Said, ...]
     doing: tuple[Said, ...]
     verdict: Said
     agreeing: tuple[Said, ...]  # the layers that speak for the leading factor
@@ -66,10 +60,12 @@ def story(found: Investigation, tz: dt.tzinfo | None = None) -> Story:
     return Story(
         title=title(found),
         changed=Said(_changed(log, looked=found.layers[0].status != "skipped"), cites),
-        onset=Said(_onset(log, found, tz), cites),
+        onset=Said(log_words.onset(log, found.started, tz) if log else "No onset is known.", cites),
         affected=_radius(log, "affected", cites),
         unaffected=_radius(log, "unaffected", cites),
         unknown=_radius(log, "unknown", cites),
+        coverage=_all(log_words.coverage(log) if log else "", cites),
+        log_says=tuple(Said(s, cites) for s in log_tables.telling(log, tz)) if log else (),
         doing=_doing(found),
         verdict=_verdict(found),
         agreeing=_layers_of(found, "evidence_for"),
@@ -102,146 +98,22 @@ def _program(process: Process) -> str:
     return text if len(text) <= _TITLE else text[: _TITLE - 1] + "…"
 
 
-def clock(at: float, tz: dt.tzinfo | None, *, zone: bool = False) -> str:
-    """`15:42:10`, with the zone's name where asked."""
-    moment = dt.datetime.fromtimestamp(at, tz).astimezone(tz)
-    return moment.strftime("%H:%M:%S" + (" %Z" if zone else ""))
-
-
-def day(at: float, tz: dt.tzinfo | None) -> str:
-    """`2026-11-23 15:42:10 UTC`."""
-    moment = dt.datetime.fromtimestamp(at, tz).astimezone(tz)
-    return moment.strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def interval(onset: Onset, tz: dt.tzinfo | None) -> str:
-    """The onset as an interval: `15:42:10 to 15:42:14 UTC`."""
-    if not onset.baseline_seen:
-        return f"before {clock(onset.latest, tz, zone=True)} (no baseline was seen)"
-    early, late = clock(onset.earliest, tz), clock(onset.latest, tz)
-    if early == late:
-        return clock(onset.latest, tz, zone=True)
-    return f"{early} to {clock(onset.latest, tz, zone=True)}"
-
-
-def sparkline(points: Iterable[RatePoint], width: int, onset: Onset | None) -> str:
-    """Errors over time (p99 where there are hardly any), `|` at the onset."""
-    series = list(points)
-    use_errors = errors_tell(series)
-    values = [
-        (p.errors / p.total if p.total else 0.0) if use_errors else (p.p99_ms or 0.0)
-        for p in series
-    ]
-    if not values:
-        return ""
-    per = max(1, -(-len(values) // width))
-    groups = [values[i : i + per] for i in range(0, len(values), per)]
-    top = max(values) or 1.0
-    marks = [_MARKS[min(7, int(8 * max(g) / top))] for g in groups]
-    if onset is not None and onset.baseline_seen:
-        begun = sum(p.start + p.width_s <= onset.earliest for p in series)
-        marks.insert(min(len(marks), -(-begun // per)), "|")
-    return "".join(marks)
-
-
-def errors_tell(series: Iterable[RatePoint]) -> bool:
-    """Whether errors are frequent enough to be drawn; else latency tells more."""
-    points = list(series)
-    return sum(p.errors for p in points) > 0.02 * sum(p.total for p in points)
-
-
 def _changed(log: LogSummary | None, *, looked: bool) -> str:
     if log is None:
         return "The logs could not be read." if looked else "No logs were looked at."
-    if not log.records:
-        return f"The log has no record that can be read ({log.lines} lines)."
-    if not log.changed:
-        return "Nothing changed in the logs: no onset of errors or latency was found."
-    parts = []
-    if "errors" in log.changed:
-        before, after = error_rates(log)
-        parts.append(f"errors rose from {before} to {after}")
-    if "latency" in log.changed:
-        early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
-        parts.append(f"p99 latency rose from {early} to {late}")
-    text = " and ".join(parts)
-    kind = f" ({log.shape})" if log.shape != "unknown" else ""
-    return text[:1].upper() + text[1:] + kind + "."
+    return log_words.changed(log)
 
 
-def error_rates(log: LogSummary) -> tuple[str, str]:
-    """The share of errors before and after the onset, in words."""
-    if log.onset is None:
-        return "unknown", "unknown"
-    before = [p for p in log.series if p.start + p.width_s <= log.onset.earliest]
-    after = [p for p in log.series if p.start >= log.onset.latest]
-    return (
-        share(sum(p.errors for p in before), sum(p.total for p in before)),
-        share(sum(p.errors for p in after), sum(p.total for p in after)),
-    )
-
-
-def _onset(log: LogSummary | None, found: Investigation, tz: dt.tzinfo | None) -> str:
-    if log is None or log.onset is None:
-        return "No onset is known."
-    ago = max(0.0, found.started - log.onset.latest)
-    when = f"{ago:.0f} s" if ago < 120 else f"{ago / 60:.0f} min"  # noqa: PLR2004
-    sure = f"{100 * log.onset.confidence:.0f} % interval"
-    return f"{interval(log.onset, tz)} ({sure}), {when} before the investigation began."
+def _all(text: str, cites: tuple[str, ...]) -> tuple[Said, ...]:
+    return (Said(text, cites),) if text else ()
 
 
 def _radius(log: LogSummary | None, side: str, cites: tuple[str, ...]) -> tuple[Said, ...]:
     if log is None or not log.changed:
         return ()
-    ordered = sorted(log.blast_radius, key=lambda r: _telling(r, log))
-    out = [Said(_set(c), cites) for c in log.correlates[:1]] if side == "affected" else []
-    seen: set[frozenset[tuple[str, int]]] = set()
-    everywhere: list[BlastRadius] = []
-    for radius in ordered:
-        values: tuple[AffectedValue, ...] = getattr(radius, side)
-        same = frozenset((v.value, v.requests) for v in values)
-        if not values or same in seen:  # two fields that say the same are one line
-            continue
-        seen.add(same)
-        others = sum(len(getattr(radius, s)) for s in ("affected", "unaffected", "unknown"))
-        if side == "affected" and len(values) == others and others > 1:
-            everywhere.append(radius)
-        else:
-            shown = ", ".join(_value(v, side) for v in values[:_SHOWN_VALUES])
-            more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
-            out.append(Said(f"{radius.field}: {shown}{more}", cites))
-    if everywhere:
-        fields = ", ".join(r.field for r in everywhere)
-        rates = _rates(tuple(v for r in everywhere for v in r.affected))
-        out.append(Said(f"every value of {fields}: {rates}", cites))
-    return tuple(out)
-
-
-def _set(correlate: Correlate) -> str:
-    values = ", ".join(f"{field}={value}" for field, value in correlate.values)
-    much = share(correlate.share_of_excess, 1)
-    lift = f", {correlate.lift:.0f} times the usual rate" if correlate.lift >= 2 else ""  # noqa: PLR2004 - less says little
-    return f"{values}: {much} of the excess{lift}"
-
-
-def _telling(radius: BlastRadius, log: LogSummary) -> tuple[bool, bool, str]:
-    """Fields of the correlates first, then those that separate, then by name."""
-    correlated = {field for c in log.correlates for field, _ in c.values}
-    separates = bool(radius.affected) and bool(radius.unaffected)
-    return radius.field not in correlated, not separates, radius.field
-
-
-def _value(value: AffectedValue, side: str) -> str:
-    if side == "affected":
-        return f"{value.value} {share(value.after_rate, 1)}"
-    if side == "unknown":
-        return f"{value.value} ({value.requests} requests)"
-    return value.value
-
-
-def _rates(values: tuple[AffectedValue, ...]) -> str:
-    low, high = min(v.after_rate for v in values), max(v.after_rate for v in values)
-    return f"{share(low, 1)} to {share(high, 1)} bad"
+    sets = log.correlates[:1] if side == "affected" else ()
+    lines = (*(log_words.correlate(log, c) for c in sets), *log_words.radius(log, side))
+    return tuple(Said(text, cites) for text in lines)
 
 
 def _doing(found: Investigation) -> tuple[Said, ...]:
@@ -284,9 +156,8 @@ def _verdict(found: Investigation) -> Said:
             scope[0].evidence,
         )
     if found.findings:
-        return Said(
-            f"{found.findings[0].title} ({found.findings[0].rule})", found.findings[0].evidence
-        )
+        telling, *_ = by_weight(found.findings)
+        return Said(f"{telling.title} ({telling.rule})", telling.evidence)
     read = [s.layer.value for s in found.layers if s.status in {"ran", "partial"}]
     return Said(f"Nothing was found in {', '.join(read) or 'any layer'}.")
 

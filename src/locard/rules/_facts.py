@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.evidence import Evidence
-    from locard.model.facts import GoldenSignal, LogSummary
+    from locard.model.facts import GoldenSignal
     from locard.model.finding import Case
+    from locard.model.log_facts import LogSummary
 
 UPSTREAM_NAMES = frozenset(
     {

@@ -6,15 +6,16 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.headline import correlate_words
+from locard.model.log_facts import LogSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from locard.model.evidence import Evidence
-    from locard.model.facts import BlastRadius, Correlate
     from locard.model.finding import Case
+    from locard.model.log_facts import BlastRadius, Correlate
 
     Pairs = tuple[tuple[str, str], ...]
 
@@ -47,15 +48,6 @@ def singled_out(
         if fitting:
             best = max(fitting, key=lambda c: c[0].share_of_excess)
             yield _finding(rule, evidence, summary, *best)
-
-
-def correlate_words(summary: LogSummary, correlate: Correlate) -> str:
-    """What the log says of a correlate, in numbers."""
-    return (
-        f"{correlate.support} of {summary.after_bad} bad requests since the onset have "
-        f"{' and '.join(f'{f}={v}' for f, v in correlate.values)}: "
-        f"{correlate.share_of_excess:.0%} of the excess, {correlate.lift:.1f} times the usual rate"
-    )
 
 
 def trace_command(summary: LogSummary) -> tuple[str, ...]:
@@ -92,7 +84,7 @@ def _finding(
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),
-        explains=correlate.share_of_excess,
+        explains=correlate.share_of_excess if summary.claims_rates else None,
         values=correlate.values,
         next_commands=trace_command(summary),
     )

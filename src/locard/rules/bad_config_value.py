@@ -16,16 +16,16 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
-from locard.model.headline import share
+from locard.model.headline import bad_counts
+from locard.model.log_facts import LogSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.evidence import Evidence
-    from locard.model.facts import ChangeLine, Onset
     from locard.model.finding import Case
+    from locard.model.log_facts import ChangeLine, Onset
 
 _BY_CHANCE = 0.1  # what is changed is a usual cause, so this need not be rarer
 _CRITICAL_SHARE = 0.25
@@ -86,7 +86,7 @@ def _finding(evidence: Evidence, log: LogSummary, onset: Onset, line: ChangeLine
         role=Role.MECHANISM,
         severity=Severity.CRITICAL if rate >= _CRITICAL_SHARE else Severity.WARNING,
         title=f"It got worse as the configuration changed: {text}",
-        detail=f"{'; '.join(says)}; bad requests: {share(log.after_bad, log.after_total)}",
+        detail=f"{'; '.join(says)}; {bad_counts(log)}",
         supports=tuple(Support(evidence.id, Layer.LOGS, s) for s in says),
         against=tuple(against),
         next_commands=(

@@ -15,16 +15,17 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.headline import correlate_words
+from locard.model.log_facts import LogSummary
 from locard.rules import _facts, _groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.evidence import Evidence
-    from locard.model.facts import Correlate, MessageCount
     from locard.model.finding import Case
+    from locard.model.log_facts import Correlate, MessageCount
 
 # OpenSSL, Python, curl and nginx; BoringSSL and Go; the JDK; Node; rustls; GnuTLS; Schannel, .NET.
 _EXPIRED = re.compile(
@@ -61,7 +62,7 @@ def _finding(evidence: Evidence, log: LogSummary, said: list[MessageCount]) -> F
         against.append(Support(evidence.id, Layer.LOGS, text))
     correlate, name = _upstream(log)
     if correlate is not None:
-        words = _groups.correlate_words(log, correlate)
+        words = correlate_words(log, correlate)
         supports.append(Support(evidence.id, Layer.LOGS, words))
     whose = f" of {name}" if name else ""
     peer = _peer(log, said, name)
@@ -74,7 +75,9 @@ def _finding(evidence: Evidence, log: LogSummary, said: list[MessageCount]) -> F
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),
-        explains=min(1.0, round(after / log.after_bad, 4)) if log.after_bad else None,
+        explains=min(1.0, round(after / log.after_bad, 4))
+        if log.after_bad and log.claims_rates
+        else None,
         values=correlate.values if correlate else (),
         next_commands=(f"openssl s_client -connect {shlex.quote(peer)} </dev/null",)
         if peer

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from locard.model import semconv
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Support
+from locard.model.log_facts import LogSummary
 from locard.rules import _facts, _readings
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from locard.model import semconv
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary, MetricsSummary
+from locard.model.facts import MetricsSummary
 from locard.model.finding import Support
+from locard.model.log_facts import LogSummary
 from locard.rules import _facts, _readings
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from locard.model import semconv
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary, StackSamples, ThreadStates
+from locard.model.facts import StackSamples, ThreadStates
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.log_facts import LogSummary
 from locard.model.stacks import application_frame
 from locard.rules import _facts, _locks
 

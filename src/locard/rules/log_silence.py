@@ -18,15 +18,15 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.log_facts import LogSummary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.evidence import Evidence
-    from locard.model.facts import Silence
     from locard.model.finding import Case
+    from locard.model.log_facts import Silence
 
 _SURE = 3.0  # standard deviations
 # It said that it ends: nothing is missing.

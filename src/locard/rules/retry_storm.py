@@ -15,16 +15,16 @@ import re
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Finding, Role, Severity, Support
-from locard.model.headline import share
+from locard.model.headline import bad_counts, share
+from locard.model.log_facts import LogSummary
 from locard.rules import _groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locard.model.facts import Attempts
     from locard.model.finding import Case
+    from locard.model.log_facts import Attempts
 
 _LEAST_GROWTH = 1.2  # attempts a request after over before: a fifth more load is no small matter
 _LEAST_SIGMAS = 5.0
@@ -45,8 +45,7 @@ def judge(case: Case) -> Iterator[Finding]:
         if not supports:
             continue
         rate = log.after_bad / log.after_total if log.after_total else 0.0
-        bad = f"{share(log.after_bad, log.after_total)} of the requests are bad since the onset"
-        supports.append(f"{bad}, {share(log.before_bad, log.before_total)} before")
+        supports.append(bad_counts(log))
         yield Finding(
             rule="retry-storm",
             layer=Layer.LOGS,

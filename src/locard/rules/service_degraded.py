@@ -13,9 +13,9 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary
 from locard.model.finding import Case, Finding, Role, Severity, Support
-from locard.model.headline import milliseconds, share
+from locard.model.headline import bad_counts, milliseconds
+from locard.model.log_facts import LogSummary
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 def _says(log: LogSummary) -> str:
-    before = share(log.before_bad, log.before_total)
-    after = share(log.after_bad, log.after_total)
-    parts = [f"{after} of requests are bad, {before} before"]
+    parts = [bad_counts(log)]
     if "latency" in log.changed:
         parts.append(f"p99 {milliseconds(log.before_p99_ms)} to {milliseconds(log.after_p99_ms)}")
     return ", ".join(parts)

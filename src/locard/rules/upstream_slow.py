@@ -17,16 +17,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
-from locard.model.facts import LogSummary, StackSamples, ThreadStates
+from locard.model.facts import StackSamples, ThreadStates
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.headline import correlate_words
+from locard.model.log_facts import LogSummary
 from locard.model.stacks import is_busy
 from locard.rules import _facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locard.model.facts import Correlate
     from locard.model.finding import Case
+    from locard.model.log_facts import Correlate
     from locard.rules._facts import Rise
 
 P_VALUE = 0.01
@@ -52,7 +54,8 @@ def judge(case: Case) -> Iterator[Finding]:
         if rise and rise.steady and correlate.share_of_excess < 0.5:  # noqa: PLR2004 - not even half
             return
         supports = [Support(evidence, Layer.LOGS, _log_words(summary, correlate))]
-        values, explains = correlate.values, correlate.share_of_excess
+        values = correlate.values
+        explains = correlate.share_of_excess if summary.claims_rates else None
     else:
         rise = _from_metrics(rises)
         if rise is None:
@@ -133,11 +136,7 @@ def _slow(summary: LogSummary) -> bool:
 
 
 def _log_words(summary: LogSummary, correlate: Correlate) -> str:
-    pairs = " and ".join(f"{k}={v}" for k, v in correlate.values)
-    words = (
-        f"{correlate.support} of {summary.after_bad} bad requests since the onset have {pairs}: "
-        f"{correlate.share_of_excess:.0%} of the excess, {correlate.lift:.1f} times the usual rate"
-    )
+    words = correlate_words(summary, correlate)
     if summary.before_p99_ms is not None and summary.after_p99_ms is not None:
         words += f"; p99 {summary.before_p99_ms:.0f} ms before, {summary.after_p99_ms:.0f} ms after"
     return words
@@ -163,7 +162,8 @@ def _logs_against(case: Case, chosen: Correlate | None) -> Iterator[Support]:
         fields = _facts.upstream_fields(summary)
         if not any(f in fields for f, _ in top.values):
             pairs = " and ".join(f"{k}={v}" for k, v in top.values)
-            says = f"{pairs} explains more of the excess: {top.share_of_excess:.0%}"
+            much = f": {top.share_of_excess:.0%}" if summary.claims_rates else ""
+            says = f"{pairs} explains more of the excess{much}"
             yield Support(evidence.id, Layer.LOGS, says)
 
 

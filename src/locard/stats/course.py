@@ -18,7 +18,7 @@ from locard.stats.segments import segment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from locard.model.facts import ShapeName
+    from locard.model.log_facts import ShapeName
 
 _SURE = 0.99
 _CONFIDENCE = 0.95

@@ -19,7 +19,7 @@ from locard.stats.onset import Begin, locate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from locard.model.facts import ShapeName
+    from locard.model.log_facts import ShapeName
 
 SCAN_BINS = 200
 ALPHA = 0.005  # for all scans of one record together

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from locard.logs.probes import first_pass
-from locard.model.facts import LogSummary
+from locard.model.log_facts import LogSummary
 from locard.model.target import Context, Target
 from support import run_probe
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from locard.investigate.logs_alone import Concluded
     from locard.logs.keep import Shelf
     from locard.logs.table import Table
-    from locard.model.facts import LogSummary
+    from locard.model.log_facts import LogSummary
 
 _MOST_THREADS = 256
 _ATTEMPTS = 4  # with half of the records each

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from locard.guard.command import Impact, Template
 from locard.model import codec
 from locard.model.evidence import Output, Scope
-from locard.model.facts import LogSummary
+from locard.model.log_facts import LogSummary
 from locard.model.target import Skip
 from locard.probe import Sample
 

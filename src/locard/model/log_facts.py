@@ -1,0 +1,288 @@
+"""What the first pass reads from a log: the facts of the logs wing.
+
+Units and `None` as in model/facts.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ShapeName = Literal["step", "ramp", "spike", "periodic", "flat", "unknown"]
+Outcome = Literal["errors", "latency"]
+TemplateChangeKind = Literal["new", "vanished", "grown", "shrunk"]
+ChangeKind = Literal["config", "deploy", "restart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """When it began: an interval, never an instant.
+
+    `baseline_seen` False means "before `latest`": the record starts in the middle of it.
+    `confidence` is the probability that the onset lies inside the interval.
+    """
+
+    earliest: float
+    latest: float
+    confidence: float
+    baseline_seen: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureShape:
+    """How one measure went over the record.
+
+    `before` and `after` are levels: requests a second of volume, the share of bad requests of errors
+    and latency. `peak` is the extreme of a spike, `period_s` belongs to a rhythm. No onset: flat,
+    or the whole record is a ramp or a rhythm.
+    """
+
+    measure: Literal["volume", "errors", "latency"]
+    shape: ShapeName
+    onset: Onset | None = None
+    end: float | None = None
+    before: float | None = None
+    after: float | None = None
+    peak: float | None = None
+    period_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What wrote steadily and stopped: one value of a field, or (field "") all requests.
+
+    `since` holds the last line before it, `until` is when it wrote again, None if it did not. The
+    counts are of requests, in the silence and in as much time before it, where a source fell silent.
+    """
+
+    field: str
+    value: str
+    since: Onset
+    until: float | None
+    per_s: float  # lines a second before
+    p_value: float  # corrected for the number of sources and places
+    own_before: int = 0
+    others_before: int = 0
+    others_during: int = 0
+    last_words: str = ""  # the message of its last line
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """One bucket of the time series: [start, start + width_s)."""
+
+    start: float
+    width_s: float
+    total: int
+    errors: int
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCount:
+    """One value of one field, before and after the onset.
+
+    "bad" is an error or, where latency changed, a slow request (see `LogSummary.bad_means`).
+    """
+
+    field: str
+    value: str
+    before_total: int
+    before_bad: int
+    after_total: int
+    after_bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class Correlate:
+    """A set of field=value pairs that is over-represented among the bad requests."""
+
+    values: tuple[tuple[str, str], ...]
+    support: int  # bad requests after the onset that carry it
+    excess: float  # bad requests more than its share of the traffic would have
+    share_of_excess: float  # 0..1: how much of all excess it explains
+    lift: float
+    p_value: float  # corrected for the number of tests
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedValue:
+    """One value of a field in the blast radius: rates of bad requests, each with its 95 % interval.
+
+    `low` and `high` belong to `after_rate`, `requests` are those after the onset; the earlier rate
+    and its interval are None where nothing was seen before.
+    """
+
+    value: str
+    before_rate: float | None
+    after_rate: float
+    low: float
+    high: float
+    requests: int
+    before_low: float | None = None
+    before_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BlastRadius:
+    """One field: who is hit, who is confirmed not to be, who had too few requests to say."""
+
+    field: str
+    affected: tuple[AffectedValue, ...]
+    unaffected: tuple[AffectedValue, ...]
+    unknown: tuple[AffectedValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Log lines that could not be used: how many, why, and one of them."""
+
+    reason: str
+    lines: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRole:
+    """Which field was taken for what, and why."""
+
+    role: str  # time, level, status, duration, trace_id, endpoint, upstream, message, …
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageCount:
+    """A message template (digits masked) among the bad requests, with one example."""
+
+    template: str
+    before: int
+    after: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeLine:
+    """Lines near the onset that say that something was changed; those that differ in numbers are one."""
+
+    kind: ChangeKind
+    text: str
+    first: float
+    last: float
+    near: int  # lines near the onset
+    elsewhere: int  # lines that begin like it in the rest of the log
+    near_s: float  # how long "near the onset" is
+    rest_s: float  # and the rest of the log
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Request lines and different trace ids, before and after the onset (of a sample of both)."""
+
+    before_s: float
+    before_lines: int
+    before_traces: int
+    after_s: float
+    after_lines: int
+    after_traces: int
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateChange:
+    """A message template whose share of all lines changed at the onset, with its lines on both sides."""
+
+    kind: TemplateChangeKind
+    template: str
+    before: int
+    after: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberChange:
+    """A number inside a template that changed at the onset: its medians before and after."""
+
+    template: str
+    place: int  # the how manieth number of the message, from 1
+    before: float
+    after: float
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionCount:
+    """Exceptions of one type from one frame, before and since the onset."""
+
+    type: str
+    frame: str  # empty where no stack trace came with it
+    before: int
+    after: int
+    line: int  # of the first of them in the log
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleTrace:
+    """A bad request to look at, and why this one."""
+
+    why: Literal["typical", "slowest", "first"]
+    trace_id: str
+    duration_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Which requests a log holds; `why` says how that was told. Other than whole claims no rate."""
+
+    kind: Literal["whole", "errors-only", "sampled", "rate-limited"]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """The first pass over one log: shape, onset, blast radius, correlates; no hypothesis."""
+
+    source: str
+    lines: int
+    records: int
+    skipped: tuple[Skipped, ...]
+    roles: tuple[FieldRole, ...]
+    first: float | None
+    last: float | None
+    error_means: str
+    bad_means: str
+    changed: tuple[Outcome, ...]  # what changed at the onset; empty: nothing did
+    shape: ShapeName
+    onset: Onset | None
+    series: tuple[RatePoint, ...]
+    before_total: int
+    before_bad: int
+    after_total: int
+    after_bad: int
+    before_p50_ms: float | None
+    before_p99_ms: float | None
+    after_p50_ms: float | None
+    after_p99_ms: float | None
+    groups: tuple[GroupCount, ...]
+    blast_radius: tuple[BlastRadius, ...]
+    correlates: tuple[Correlate, ...]
+    messages: tuple[MessageCount, ...]
+    trace_ids: tuple[str, ...]  # of bad requests after the onset
+    gaps: tuple[str, ...]  # what this log cannot answer
+    engine: str  # native or duckdb
+    partial: bool = False
+    shapes: tuple[MeasureShape, ...] = ()
+    further_onsets: tuple[Onset, ...] = ()  # of other rises than the one at `onset`
+    changes: tuple[ChangeLine, ...] = ()
+    attempts: Attempts | None = None
+    silences: tuple[Silence, ...] = ()
+    coverage: Coverage = Coverage("whole", "")
+    templates: tuple[TemplateChange, ...] = ()
+    numbers: tuple[NumberChange, ...] = ()
+    exceptions: tuple[ExceptionCount, ...] = ()
+    examples: tuple[ExampleTrace, ...] = ()
+
+    @property
+    def claims_rates(self) -> bool:
+        """Whether shares of bad requests say anything about the service."""
+        return self.coverage.kind == "whole"
