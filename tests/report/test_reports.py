@@ -5,6 +5,7 @@ Regenerate the golden files with LOCARD_GOLDEN=write and review the difference.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import html.parser
 import io
@@ -17,7 +18,19 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from locard.report import chart, document, markdown, page, plain, plan, render, terminal, words
+from locard.model.facts import Skipped
+from locard.report import (
+    chart,
+    document,
+    logs_screen,
+    markdown,
+    page,
+    plain,
+    plan,
+    render,
+    terminal,
+    words,
+)
 from locard.report.schema import schema
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -168,3 +181,20 @@ def test_plan_text(found):
     text = plan.text(Context(found.target), rows)
     check("plan.txt", text)
     assert "grep -H '' '/x y'" in text
+
+
+def test_a_log_over_midnight_tells_the_day_of_each_moment(found):
+    """Its time of day alone would be read as one of the first day."""
+    _, log = words.chosen_log(found)
+    skipped = (Skipped("longer than 16 MiB", 1, ""),)
+    log = dataclasses.replace(log, last=log.first + 100_000, skipped=skipped)
+    text = "\n".join(logs_screen.screen(log, (), UTC))
+    assert re.search(r"\n  \d{4}-\d\d-\d\d [\d:]+ UTC to \d{4}-\d\d-\d\d ", text), text
+    assert re.search(r"\n  onset +\d{4}-\d\d-\d\d ", text), text
+    assert "\n  skipped 1 line: longer than 16 MiB\n" in text
+
+
+def test_nearly_all_is_not_all(found):
+    _, log = words.chosen_log(found)
+    log = dataclasses.replace(log, after_total=1500, after_bad=1499)
+    assert "99.93 % after" in "\n".join(logs_screen.screen(log, (), UTC))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 78
 _SHOWN = 4
+_NEARLY_ALL = 99  # percent; from there on two figures say 100
 
 
 def screen(
@@ -69,7 +70,7 @@ def _lines(log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None) -> I
         yield ""
         yield f"  {kind:<7} {words.sparkline(points, 64, log.onset)}"
     if log.onset is not None:
-        yield f"  onset   {words.interval(log.onset, tz)} (95 %), {log.shape}"
+        yield f"  onset   {words.interval(log.onset, tz, dated=words.days_long(log, tz))} (95 %), {log.shape}"
         yield from _rates(log)
     yield from _courses(log, tz)
     if log.onset is not None:
@@ -87,12 +88,13 @@ def _head(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     room = COLUMNS - len(head)
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
     if log.first is not None and log.last is not None:
-        yield f"  {words.day(log.first, tz)} to {words.clock(log.last, tz, zone=True)}"
+        yield f"  {words.span(log.first, log.last, tz)}"
     yield f"  error: {log.error_means}"
     if log.bad_means != log.error_means:
         yield f"  bad:   {log.bad_means}"
     for item in log.skipped:
-        yield f"  skipped {item.lines:,} lines: {item.reason}, such as {item.sample[:40]!r}"
+        sample = f", such as {item.sample[:40]!r}" if item.sample else ""
+        yield f"  skipped {item.lines:,} line{'s'[: item.lines != 1]}: {item.reason}{sample}"
 
 
 def _rates(log: LogSummary) -> Iterator[str]:
@@ -109,29 +111,32 @@ def _rates(log: LogSummary) -> Iterator[str]:
 
 def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     """What else went on: other onsets, the shape of each measure that has one, silences."""
+    dated = words.days_long(log, tz)
     for onset in log.further_onsets:
-        yield f"  also    {words.interval(onset, tz)} ({100 * onset.confidence:.0f} %) another onset"
+        yield f"  also    {words.interval(onset, tz, dated=dated)} ({100 * onset.confidence:.0f} %) another onset"
     shaped = [s for s in log.shapes if s.shape not in {"flat", "unknown"}]
     if len(shaped) > 1 and log.changed:
         yield f"  shapes  {', '.join(f'{s.measure} {s.shape}' for s in shaped)}"
     for shape in shaped:
         if shape.measure == "volume":
-            yield f"  volume  {_volume(shape, tz)}"
+            yield f"  volume  {_volume(shape, tz, dated=dated)}"
     for one in log.silences[:_SHOWN]:
         what = f"{one.field[:32]}={one.value[:32]}" if one.field else "all requests"
-        until = "" if one.until is None else f" until {words.clock(one.until, tz)}"
-        when = words.clock(one.since.latest, tz)
-        yield f"  silent  {what} from {when}{until} ({one.per_s:.3g} lines/s before)"
+        tell = words.day if dated else words.clock
+        until = "" if one.until is None else f" until {tell(one.until, tz)}"
+        yield f"  silent  {what} from {tell(one.since.latest, tz)}{until} ({one.per_s:.3g} lines/s before)"
     if len(log.silences) > _SHOWN:
         yield f"          and {len(log.silences) - _SHOWN} more"
 
 
-def _volume(shape: MeasureShape, tz: tzinfo | None) -> str:
+def _volume(shape: MeasureShape, tz: tzinfo | None, *, dated: bool) -> str:
     if shape.shape == "periodic":
         return f"a rhythm of {_period(shape.period_s or 0.0)}"
     to = shape.after if shape.peak is None else shape.peak
     said = f"{shape.shape}, from {shape.before or 0.0:.3g} to {to or 0.0:.3g} requests/s"
-    return said if shape.onset is None else f"{said}, {words.interval(shape.onset, tz)}"
+    return (
+        said if shape.onset is None else f"{said}, {words.interval(shape.onset, tz, dated=dated)}"
+    )
 
 
 def _period(seconds: float) -> str:
@@ -142,7 +147,10 @@ def _period(seconds: float) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.2g} %" if whole else "unknown"
+    if not whole:
+        return "unknown"
+    percent = 100 * part / whole
+    return f"{percent:.{2 if percent < _NEARLY_ALL else 4}g} %"
 
 
 def _radius(log: LogSummary) -> Iterator[str]:

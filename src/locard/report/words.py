@@ -114,14 +114,30 @@ def day(at: float, tz: dt.tzinfo | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def interval(onset: Onset, tz: dt.tzinfo | None) -> str:
-    """The onset as an interval: `15:42:10 to 15:42:14 UTC`."""
+def span(first: float, last: float, tz: dt.tzinfo | None) -> str:
+    """`2026-11-23 15:42:10 UTC to 16:02:00 UTC`, with the second date where it is another one."""
+    begin, end = day(first, tz), day(last, tz)
+    return f"{begin} to {clock(last, tz, zone=True) if begin[:10] == end[:10] else end}"
+
+
+def interval(onset: Onset, tz: dt.tzinfo | None, *, dated: bool = False) -> str:
+    """The onset as an interval: `15:42:10 to 15:42:14 UTC`, with its day if that is asked for."""
+    late = day(onset.latest, tz) if dated else clock(onset.latest, tz, zone=True)
     if not onset.baseline_seen:
-        return f"before {clock(onset.latest, tz, zone=True)} (no baseline was seen)"
-    early, late = clock(onset.earliest, tz), clock(onset.latest, tz)
-    if early == late:
-        return clock(onset.latest, tz, zone=True)
-    return f"{early} to {clock(onset.latest, tz, zone=True)}"
+        return f"before {late} (no baseline was seen)"
+    if int(onset.earliest) == int(onset.latest):
+        return late
+    if dated:
+        return span(onset.earliest, onset.latest, tz)
+    return f"{clock(onset.earliest, tz)} to {late}"
+
+
+def days_long(log: LogSummary, tz: dt.tzinfo | None) -> bool:
+    """Whether a log goes on over midnight, so that the time of day tells no moment in it."""
+    return (
+        None not in {log.first, log.last}
+        and day(log.first or 0, tz)[:10] != day(log.last or 0, tz)[:10]
+    )
 
 
 def sparkline(points: Iterable[RatePoint], width: int, onset: Onset | None) -> str:
