@@ -91,6 +91,22 @@ def test_a_device_without_line_ends_is_given_up(monkeypatch):
     assert source.partial == "it has no line ends"
 
 
+def test_a_line_beyond_all_bounds_costs_only_itself(tmp_path, monkeypatch):
+    """Even as the first one of a file, and longer than what makes a device no log."""
+    monkeypatch.setattr(reading, "_GIVE_UP_BYTES", 1 << 20)
+    monkeypatch.setattr(reading, "LONGEST_LINE", 1 << 20)
+    path = tmp_path / "log"
+    path.write_bytes(b"a" * (4 << 20) + b'\n{"n":1}\n' + b"b" * (4 << 20))
+    source = reading.open_source(str(path))
+    assert b"".join(all_of(source, 20)) == b'{"n":1}\n'
+    assert source.dropped_long == 2
+    assert not source.partial
+    path.write_bytes(b"a" * (4 << 20))
+    source = reading.open_source(str(path))
+    assert all_of(source, 20) == []
+    assert source.partial == "it has no line ends"
+
+
 @pytest.mark.parametrize("name", ["/nowhere/app.log", "/proc/self/task", "/proc/self/mem", "a\0b"])
 def test_what_cannot_be_read_says_why(name):
     with pytest.raises(SourceUnreadableError) as raised:

@@ -298,6 +298,15 @@ def test_sql_reads_the_log_and_nothing_else(sheet, text):
     assert list(slicing.sql(sheet, "SELECT count(*) FROM log").rows) == [(1000,)]
 
 
+def test_sql_gives_no_more_rows_than_fit(sheet, monkeypatch):
+    """All of them would stand in the memory."""
+    monkeypatch.setattr(slicing, "MOST_ROWS", 3)
+    rows = slicing.sql(sheet, "SELECT * FROM range(4)").rows
+    assert [next(rows) for _ in range(3)] == [(0,), (1,), (2,)]
+    with pytest.raises(UsageError, match="more than 3 rows"):
+        next(rows)
+
+
 def test_sql_ends_with_its_budget(locard, clean):
     endless = "SELECT count(*) FROM range(1000000000000) a, log"
     done = locard("logs", clean, "--sql", endless, "--budget", "2s")

@@ -196,7 +196,8 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
         unit = "rows" if args.sql is not None or args.by else "records"
         _note(f"{answer.matched:,} {unit}, of {sheet.records:,} records in {sheet.source}")
     for reason, lines, sample in sheet.skipped:
-        _note(f"skipped {lines:,} lines: {reason}, such as {sample[:40]!r}")
+        such = f", such as {sample[:40]!r}" if sample else ""
+        _note(f"skipped {lines:,} line{'s'[: lines != 1]}: {reason}{such}")
     if sheet.partial:
         _note(f"read in part: {sheet.partial}")
     stop = asking.jq_stop(sheet)

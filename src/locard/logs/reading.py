@@ -103,10 +103,15 @@ class Source:
                 break
             self.bytes_read += len(chunk)
             yield from self._whole_lines(chunk)
-            if self.bytes_read > _GIVE_UP_BYTES and not self._cut:
+            if self.size is None and self.bytes_read > _GIVE_UP_BYTES and not self._cut:
                 self.partial = "it has no line ends"
                 self._tail.clear()
                 break
+        if self._in_long and not self.partial:  # the last line is too long, or the only one
+            if self._cut:
+                self.dropped_long += 1
+            else:
+                self.partial = "it has no line ends"
         if self._tail and not self._in_long:
             yield bytes(self._tail)
             self._tail.clear()

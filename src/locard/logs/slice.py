@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from locard.logs.where.syntax import Node
     from locard.logs.where.times import Clock
 
+MOST_ROWS = 1_000_000  # of --sql, which stand in the memory
 _ROWS_AT_ONCE = 5000
 _SERVER_ERROR = 500
 DEFAULT_WINDOW_S = 30.0
@@ -304,7 +305,18 @@ def sql(sheet: Sheet, text: str) -> Answer:
         why = str(error).partition("\n")[0]
         raise UsageError("the SQL could not be answered", why, hint) from error
     kinds = ("typed",) * len(columns)
-    return _counted(Answer(columns, kinds, iter(rows), typed_sql=text))
+    return _counted(Answer(columns, kinds, _bounded(rows), typed_sql=text))
+
+
+def _bounded(rows: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """The rows of `--sql`, up to what a screen or a script could want; raises UsageError then."""
+    yield from rows[:MOST_ROWS]
+    if len(rows) > MOST_ROWS:
+        raise UsageError(
+            f"the SQL gives more than {MOST_ROWS:,} rows",
+            "the rest is left out",
+            "Add a LIMIT, or write all of them with -o parquet.",
+        )
 
 
 def _read_only(
@@ -314,7 +326,7 @@ def _read_only(
     db.execute("BEGIN TRANSACTION READ ONLY")
     try:
         result = db.execute(statement)
-        return tuple(str(d[0]) for d in result.description or ()), result.fetchall()
+        return tuple(str(d[0]) for d in result.description or ()), result.fetchmany(MOST_ROWS + 1)
     finally:
         db.execute("ROLLBACK")
 

@@ -204,7 +204,7 @@ class TextLines:
         if " %d" in form:  # days of one figure have two blanks before them
             text = f"replace({text}, '  ', ' ')"
         step = ""
-        if "%Y" not in form:
+        if "%Y" not in form and "%y" not in form:
             without_day = "%d" not in form
             text = f"'{day:%Y-%m-%d} ' || {text}" if without_day else f"'{day:%Y} ' || {text}"
             full = ("%Y-%m-%d " if without_day else "%Y ") + form

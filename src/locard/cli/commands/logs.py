@@ -220,7 +220,8 @@ def _first_look(args: argparse.Namespace, table: Table) -> None:
         found = first_pass.judge(args.source[0], table, errors=args.errors or "", tz=args.tz)
         bad = sum(point.errors for point in found.series)
         changed = f", {' and '.join(found.changed)} changed" if found.changed else ""
-        errors = f", {bad:,} errors ({found.error_means}){changed}"
+        if found.series:  # there is none without times
+            errors = f", {bad:,} errors ({found.error_means}){changed}"
     sys.stderr.write(
         safe(f"locard: so far {table.records:,} records{errors}; reading on until the end, ")
         + f"Ctrl-C or {args.budget}\n"

@@ -1,6 +1,6 @@
-"""The error log of Apache httpd 2.4, with its module, process and client.
+"""The error log of Apache httpd: of 2.4 with its module, process and client, and of 2.2.
 
-Source: the default ErrorLogFormat of Apache httpd 2.4.
+Source: the default ErrorLogFormat of Apache httpd 2.4; ap_log_error of 2.2.
 """
 
 from __future__ import annotations
@@ -13,6 +13,12 @@ TEXT = (
         r"\[(?:(?P<module>\w*):)?(?P<level>[a-z]+\d?)\] \[pid (?P<pid>\d+)(?::tid (?P<tid>\d+))?\] "
         r"(?:\[client (?P<client>[^\]]+)\] )?(?P<message>.*)",
         time="%a %b %d %H:%M:%S.%f %Y",
+        rank=10,
+    ),
+    TextFormat(
+        r"\[(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d \d{4})\] \[(?P<level>[a-z]+)\] "
+        r"(?:\[client (?P<client>[^\]]+)\] )?(?P<message>.*)",
+        time="%a %b %d %H:%M:%S %Y",
         rank=10,
     ),
 )
@@ -31,5 +37,10 @@ SAMPLES = (
     LineSample(
         "[Sat Nov 22 12:00:02.500000 2025] [ssl:warn] [pid 1] AH01909: certificate does NOT include an ID",
         {"time": 1763812802.5, "level": "warn"},
+    ),
+    LineSample(
+        "[Sat Nov 22 12:00:03 2025] [error] [client 10.0.0.4] File does not exist: /srv/www/favicon.ico",
+        {"time": 1763812803.0, "level": "error", "client": "10.0.0.4",
+         "message": "File does not exist: /srv/www/favicon.ico"},
     ),
 )  # fmt: skip

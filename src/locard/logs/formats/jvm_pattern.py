@@ -1,6 +1,7 @@
-"""Pattern layouts of logback, log4j and Spring Boot, with date and time or time only.
+"""Pattern layouts of logback, log4j, Spring Boot, Spark and Hadoop, with date and time or time only.
 
-Source: the default patterns of logback's BasicConfigurator, log4j 2 and Spring Boot 2 and 3.
+Source: the default patterns of logback's BasicConfigurator, log4j 2, Spring Boot 2 and 3, and the
+log4j.properties of Spark and Hadoop.
 """
 
 from __future__ import annotations
@@ -23,6 +24,18 @@ TEXT = (
     TextFormat(
         rf"(?P<time>\d\d:\d\d:\d\d[.,]\d{{3}}) +\[(?P<thread>[^\]]+)\] +{_LEVEL} +{_REST}",
         time="%H:%M:%S.%f",
+        rank=20,
+    ),
+    # log4j as Hadoop and Spark set it up for the console
+    TextFormat(
+        rf"(?P<time>\d\d/\d\d/\d\d \d\d:\d\d:\d\d) {_LEVEL} (?P<logger>[\w.$]+): (?P<message>.*)",
+        time="%y/%m/%d %H:%M:%S",
+        rank=20,
+    ),
+    # and as the first releases of Hadoop did for files
+    TextFormat(
+        rf"(?P<time>\d{{6}} \d{{6}}) (?P<thread>\d+) {_LEVEL} (?P<logger>[\w.$]+): (?P<message>.*)",
+        time="%y%m%d %H%M%S",
         rank=20,
     ),
 )
@@ -52,5 +65,13 @@ SAMPLES = (
     LineSample(
         "2025-11-22T12:00:04.000Z ERROR [payment,4bf92f3577b34da6a3ce929d0e0e4736,00f067aa0ba902b7] 1 --- [exec-2] c.a.Pay : boom",
         {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b7", "message": "boom"},
+    ),
+    LineSample(
+        "25/11/22 12:00:05 WARN storage.BlockManager: Putting block rdd_2_1 failed",
+        {"time": 1763812805.0, "level": "warn", "logger": "storage.BlockManager"},
+    ),
+    LineSample(
+        "251122 120006 148 INFO dfs.DataNode$PacketResponder: PacketResponder 1 for block terminating",
+        {"time": 1763812806.0, "level": "info", "logger": "dfs.DataNode$PacketResponder", "thread": "148"},
     ),
 )  # fmt: skip
