@@ -118,7 +118,9 @@ def _silences(log: LogSummary, tz: tzinfo | None) -> Table:
 
 def _attempts(log: LogSummary) -> Table:
     seen = log.attempts
-    if seen is None:
+    if seen is None or (
+        seen.before_lines == seen.before_traces and seen.after_lines == seen.after_traces
+    ):  # each comes once
         return Table("", (), ())
     sides = (
         ("before", seen.before_lines, seen.before_traces, seen.before_s),
