@@ -149,10 +149,13 @@ class TextLines:
             form = text_formats()[which][1]
             lines = f"(SELECT n, line FROM sorted WHERE f = {which})"  # noqa: S608 - a number
             if form.plain_pairs:
-                read = by_plain_pairs(form.pattern, lines)
-            else:
-                read = by_pattern(form, lines)
-            self._insert(into, form, read)
+                self._insert(into, form, by_plain_pairs(form.pattern, lines))
+                continue
+            if form.unbounded:
+                self._insert(into, form, by_pattern(form, lines, may_not_fit=True))
+                done = f"SELECT _n AS n FROM {into.name} WHERE _n >= (SELECT min(n) FROM sorted)"  # noqa: S608 - our names
+                lines = f"(FROM {lines} ANTI JOIN ({done}) USING (n))"
+            self._insert(into, form, by_pattern(form, lines))
 
     def _insert(self, into: SideTable, form: TextFormat, read: Read) -> int:
         """Bring what was read from lines of a format into a table; returns how many they were."""
