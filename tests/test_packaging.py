@@ -77,7 +77,7 @@ def test_the_sdist_holds_what_a_build_needs_and_no_leftovers(sdist):
         "pyproject.toml",
         "LICENSE",
         "README.md",
-        "native/reader.cpp",
+        "native/scanner.cpp",
         "native/third_party/simdjson/simdjson.h",
         "native/third_party/simdjson/LICENSE-MIT",
         "src/locard/_native.pyi",

@@ -189,20 +189,18 @@ def _make_enum(
 def _count_once(table: Table, trace: FieldProfile) -> None:
     """Of several request lines with one id only one counts: attempts, or what each service says.
 
-    How it ended is what the last of them says; a retry that succeeds is no error. If it failed, the
-    first that says so counts, as it is nearest to the cause, else the longest. Not worth a look where
-    about every record with an id has its own.
+    It is an error if one of them says so, and then the first that does counts, as it is nearest to the
+    cause; else the longest. Not worth a look where about every record with an id has its own.
     """
     if trace.distinct > _ALL_DIFFERENT * trace.count:
         return
-    lines = f"""SELECT n, t_end, dur, err, hash({trace.column}) AS id FROM ev JOIN raw ON n = _n
+    lines = f"""SELECT n, dur, err, hash({trace.column}) AS id FROM ev JOIN raw ON n = _n
                 WHERE request AND {trace.column} IS NOT NULL"""  # noqa: S608 - columns are ours
     table.db.execute(f"""
         CREATE OR REPLACE TEMP TABLE several AS
-        SELECT id, bad, CASE WHEN bad THEN first_bad ELSE longest END AS keep FROM (
-          SELECT id, arg_max(err, (t_end, n)) AS bad, min(n) FILTER (err) AS first_bad,
-                 arg_max(n, coalesce(dur, 0)) AS longest
-          FROM ({lines}) GROUP BY id HAVING count(*) > 1);
+        SELECT id, bool_or(err) AS bad,
+               coalesce(min(n) FILTER (err), arg_max(n, coalesce(dur, 0))) AS keep
+        FROM ({lines}) GROUP BY id HAVING count(*) > 1;
         CREATE OR REPLACE TEMP TABLE twice AS
         SELECT n, n = keep AS keeps, several.bad FROM several JOIN ({lines}) USING (id);
         UPDATE ev SET request = keeps, err = twice.bad, bad = twice.bad
