@@ -201,7 +201,9 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
     if sheet.partial:
         _note(f"read in part: {sheet.partial}")
     stop = asking.jq_stop(sheet)
-    if stop is not None and stop.line is not None:
+    if stop is not None and stop.line == 1:
+        _note("jq would have read none of it: the first line is no JSON")
+    elif stop is not None and stop.line is not None:
         lost = asking.behind(sheet, stop)
         _note(
             f"jq would have stopped at line {stop.line:,} of {sheet.lines:,} "

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from locard.logs.table import Table
 
 _MOST_TEMPLATES = 8192
+_LONGEST_MS = 1e11  # three years: longer ones are no durations
 _TEMPLATE_CHARS = 200
 _ALL_DIFFERENT = 0.95  # ids among records; sketches are off by a few percent
 
@@ -107,7 +108,7 @@ def _duration(roles: Roles, table: Table) -> str:
     if roles.duration is None:
         return "CAST(NULL AS DOUBLE)"
     value = took_sql(roles, table)
-    return f"CASE WHEN isfinite({value}) AND {value} >= 0 THEN {value} END"
+    return f"CASE WHEN {value} >= 0 AND {value} < {_LONGEST_MS!r} THEN {value} END"
 
 
 def _request(roles: Roles) -> str:

@@ -92,7 +92,7 @@ def load(
         look = _FirstLook(table, reader, first_look)
         source.on_idle = look.perhaps
     looked = 0
-    for block in _blocks(source, reader, budget_s):
+    for block in _blocks(source, reader, budget_s, table):
         try:
             if block:
                 reader.add(wrapping.open(block, table.lines))
@@ -102,7 +102,7 @@ def load(
             if source.bytes_read - looked >= _LOOK_EVERY:
                 looked = source.bytes_read
                 full = _is_full(table, copied=bool(text.records and table.records))
-        except duckdb.OutOfMemoryException:
+        except (duckdb.OutOfMemoryException, MemoryError):
             full = True
         if full:
             table.partial = table.cap_reached
@@ -121,7 +121,7 @@ def load(
     return table
 
 
-def _blocks(source: Source, reader: Engine, budget_s: float) -> Iterator[bytes]:
+def _blocks(source: Source, reader: Engine, budget_s: float, table: Table) -> Iterator[bytes]:
     """The blocks that the engine does not read from the file by itself; empty ones in between.
 
     Of wrapped lines several blocks come together: taking wrappers off costs a few statements a
@@ -131,7 +131,9 @@ def _blocks(source: Source, reader: Engine, budget_s: float) -> Iterator[bytes]:
     deadline = time.monotonic() + budget_s
     while True:
         if isinstance(reader, native_engine.NativeEngine):
-            yield from _read_by_itself(source, reader, deadline)
+            yield from _read_by_itself(source, reader, deadline, table)
+            if table.partial:
+                return
         block = next(blocks, None)
         if block is None:
             return
@@ -145,7 +147,7 @@ def _blocks(source: Source, reader: Engine, budget_s: float) -> Iterator[bytes]:
 
 
 def _read_by_itself(
-    source: Source, reader: native_engine.NativeEngine, deadline: float
+    source: Source, reader: native_engine.NativeEngine, deadline: float, table: Table
 ) -> Iterator[bytes]:
     """Let the engine read a plain file until it comes to a block that is not for it."""
     while (place := source.unread()) and not source.stopped and time.monotonic() < deadline:
@@ -153,6 +155,9 @@ def _read_by_itself(
             reached, odd = reader.scan(source.fd, *place)
         except OSError:
             return  # reading it again says what is wrong
+        except MemoryError:
+            table.partial = "the memory ran out"
+            return
         source.skip(reached - place[0])
         yield b""
         if odd or reached == place[0]:
