@@ -1,8 +1,9 @@
 """The table of events: every record with its time, its outcome, its duration and its groups.
 
-`ev` has the columns `n` (line), `t` (Unix time in seconds at which the request began), `line` (whether the record is of a request),
-`request` (whether it counts as one: of several with one id only one does), `err`, `bad`, `dur` (ms), `tm` (the template of what it says), and a column a group field (`g0`,
-`g1`, …). Texts that only few records are asked for stay in `raw`: join by `n`.
+`ev` has the columns `n` (line), `t` (Unix time in seconds at which the request began), `t_end` (that of
+the record), `line` (whether the record is of a request), `request` (whether it counts as one: of several
+with one id only one does), `err`, `bad`, `dur` (ms), `tm` (the template of what it says), and a column a
+group field (`g0`, `g1`, …). Texts that only few records are asked for stay in `raw`: join by `n`.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def test_counts_on_the_screen(locard, log):
     ]
     assert done.returncode == 0
     assert "3 rows, of 900 records" in done.stderr
-    assert "skipped 1 lines" in done.stderr
+    assert "skipped 1 line" in done.stderr
     assert "jq would have stopped at line 901" in done.stderr
     assert not locard("logs", log, "--by", "segment", "-q").stderr
 
