@@ -152,7 +152,8 @@ def _slow_limit(table: Table, bins: Bins, stretch: Stretch) -> float:
     times = {"s": start, "e": end}
     timed = "FROM ev WHERE request AND dur IS NOT NULL"
     (quantiles,) = table.one(
-        f"SELECT quantile_cont(dur, {list(_SLOW_BASELINE)}) {timed} AND {outside}", times
+        f"SELECT quantile_cont({table.durations}, {list(_SLOW_BASELINE)}) {timed} AND {outside}",
+        times,
     )
     candidates = sorted({q * m for q in quantiles or () for m in (1.0, 1.5, 2.0, 3.0)})
     # A round limit reads better, and costs nothing.

@@ -148,7 +148,9 @@ def _no_time(found: Events) -> Change:
 
 def _latency(table: Table) -> tuple[float | None, ...]:
     found = dict(
-        table.rows("SELECT later, quantile_cont(dur, [0.5, 0.99]) FROM compared GROUP BY later")
+        table.rows(
+            f"SELECT later, quantile_cont({table.durations}, [0.5, 0.99]) FROM compared GROUP BY later"  # noqa: S608 - a number
+        )
     )
     both = [*(found.get(False) or (None, None)), *(found.get(True) or (None, None))]
     return tuple(None if v is None else round(v, 3) for v in both)
