@@ -22,7 +22,7 @@ def test_the_log_alone_gives_it_away(faulty):
     seen = faulty[NAME]
     assert seen.rules[0] == NAME
     onset = seen.answer["log_summary"]["onset"]
-    assert onset["earliest"] - 0.5 <= seen.onset <= onset["latest"] + 0.5
+    assert onset["earliest"] - 2 <= seen.onset <= onset["latest"] + 2
 
 
 def test_the_near_miss_reloads_and_goes_on(near_misses):
