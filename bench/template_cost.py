@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
@@ -137,7 +136,6 @@ def main() -> int:
             for name in names:
                 seconds, found[name] = measured(name, folder)
                 runs[name].append(seconds / share.get(name, megabytes / 100))
-                time.sleep(0)
     print(
         f"## Templates: what they cost\n\n`bench/template_cost.py {megabytes}`: {__doc__.split(chr(10) * 2)[1]}\n"
     )
