@@ -20,7 +20,7 @@ from locard.lab.play import Casting, draw
 from locard.lab.scene import Scene, Variant
 from locard.lab.stage import Stage
 
-HEALTHY_S, DEGRADED_S = 8.0, 9.0
+HEALTHY_S, DEGRADED_S = 10.0, 11.0
 
 NAMES = [e.name for e in catalogue.entries("scenario")]
 AT_ONCE = 4  # their loads are light, and the suite is to be quick

@@ -76,6 +76,32 @@ def test_errors_of_everyone_have_no_correlates(summarise):
     assert summary.messages[0].template in templates
 
 
+@pytest.mark.parametrize("slower", [1.3, 2, 5])
+def test_errors_of_some_are_not_lost_where_everyone_is_slower(summarise, slower):
+    hit = {"segment": "plus", "upstream": "card"}
+    incident = planted.Incident(100, affected=hit, error_rate=0.6)
+    records = [json.loads(x) for x in planted.lines(4, seconds=200, incident=incident)]
+    for number, record in enumerate(records):
+        if number > len(records) / 2:
+            record["duration_ms"] *= slower
+    summary = summarise([json.dumps(record) for record in records])
+    assert found_sets(summary) == [hit]
+    assert "errors" in summary.judged
+    early, late = onset(summary)
+    assert early <= 100 <= late
+    if slower > 2:  # less leaves enough of the set to be seen
+        assert (summary.changed, summary.judged) == (("errors", "latency"), ("errors",))
+        assert summary.bad_means == summary.error_means
+
+
+def test_errors_and_latency_of_everyone_are_everyones(summarise):
+    incident = planted.Incident(100, error_rate=0.4, slower=5)
+    summary = summarise(planted.lines(5, seconds=200, incident=incident))
+    assert summary.changed == summary.judged == ("errors", "latency")
+    assert summary.correlates == ()
+    assert summary.bad_means.startswith(f"{summary.error_means}, or slower than ")
+
+
 def test_errors_and_latency_together(summarise):
     incident = planted.Incident(100, affected={"region": "ap-south"}, error_rate=0.5, slower=10)
     summary = summarise(planted.lines(3, seconds=200, incident=incident))

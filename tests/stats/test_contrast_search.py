@@ -58,6 +58,12 @@ def test_a_part_that_is_hit_harder_is_not_the_whole_story():
     assert named(explanations(cells(rate)))[0] == one(region="eu")
 
 
+def test_a_machine_that_is_a_little_slower_for_all_is_no_reason_to_name_everyone():
+    rate = {"a": 0.95, "b": 0.06, "c": 0.06, "d": 0.06}
+    found = explanations(cells(lambda leaf: rate[leaf["pod"]]))
+    assert named(found)[0] == one(pod="a")
+
+
 def test_two_values_that_are_affected_alike_are_named_together():
     found = explanations(cells(lambda leaf: 0.3 if leaf["region"] != "ap" else USUAL))
     assert named(found)[0] == one(region="eu") | one(region="us")

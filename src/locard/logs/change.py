@@ -14,6 +14,8 @@ from locard.stats.onset import locate
 from locard.stats.rise import CONFIDENCE, SCAN_BINS, Rise, describe, further, significant
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from locard.logs.events import Events
     from locard.logs.series import Bins
     from locard.logs.table import Table
@@ -30,7 +32,8 @@ class Change:
     """What the time series says. `end` is when it was over, None if it lasts.
 
     `before` and `after` are the times [from, to) whose requests are compared; the onset's own
-    interval belongs to neither.
+    interval belongs to neither. `bad` holds what makes a request a bad one: SQL over `ev` and words
+    for each outcome that does.
     """
 
     changed: tuple[Outcome, ...]
@@ -42,6 +45,37 @@ class Change:
     end: float | None = None
     shapes: tuple[MeasureShape, ...] = ()  # of what changed
     further: tuple[Onset, ...] = ()
+    bad: tuple[tuple[Outcome, str, str], ...] = ()
+
+    @property
+    def is_bad(self) -> str:
+        """SQL over `ev` of whether a request is a bad one."""
+        return "(" + (" OR ".join(sql for _, sql, _ in self.bad) or "err") + ")"
+
+
+def alone(change: Change, span: tuple[float, float]) -> Iterator[Change]:
+    """Where several outcomes changed together, each of them by itself, with its own onset.
+
+    What hits a part of the requests is lost among bad ones of everybody's: errors of one segment
+    while the machine made all requests slower.
+    """
+    if len(change.bad) < 2:  # noqa: PLR2004 - else it is by itself
+        return
+    for item in change.bad:
+        shape = next((s for s in change.shapes if s.measure == item[0]), None)
+        if shape is None or shape.onset is None or not shape.onset.baseline_seen:
+            continue
+        stop = span[1] if shape.end is None else shape.end
+        yield replace(
+            change,
+            bad_means=item[2],
+            shape=shape.shape,
+            onset=shape.onset,
+            before=(span[0], shape.onset.earliest),
+            after=(shape.onset.latest, stop),
+            end=shape.end,
+            bad=(item,),
+        )
 
 
 def of_volume(
@@ -60,7 +94,7 @@ def of_volume(
 
 
 def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
-    """Find the change, mark the slow and the bad requests in `ev`, and date it."""
+    """Find the change, say what makes a request a bad one, and date it."""
     wide = series.width(span[1] - span[0], events.requests)
     counted = series.bins(table, span, wide, ["err"])
     errors = significant(counted.total, counted.counts[0], _SCANS)
@@ -78,19 +112,17 @@ def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
         else:
             apart = _shape(counted, span, counted.counts[0], "errors")
             errors = None
-    conditions: dict[Outcome, str] = {"errors": "err"} if errors else {}
-    means = events.error_means
+    bad: list[tuple[Outcome, str, str]] = []
+    if errors:
+        bad.append(("errors", "err", events.error_means))
     if slow:
         stretch, merged = slow
         limit = _slow_limit(table, merged, stretch)
-        slow_means = f"slower than {limit:.4g} ms"
-        means = f"{means}, or {slow_means}" if errors else slow_means
-        conditions["latency"] = f"coalesce(dur > {limit!r}, false)"
-        either = " OR ".join(conditions.values())
-        table.db.execute(f"UPDATE ev SET bad = ({either})")  # noqa: S608 - built above
-    if not conditions:
-        return Change((), means, "flat", None, None, span)
-    found = _date(table, span, wide, conditions, means)
+        sql = f"coalesce(dur > {limit!r}, false)"
+        bad.append(("latency", sql, f"slower than {limit:.4g} ms"))
+    if not bad:
+        return Change((), events.error_means, "flat", None, None, span)
+    found = _date(table, span, wide, bad)
     return found if apart is None else _with(found, apart)
 
 
@@ -182,12 +214,14 @@ def _date(
     table: Table,
     span: tuple[float, float],
     wide: float,
-    conditions: dict[Outcome, str],
-    means: str,
+    outcomes: Sequence[tuple[Outcome, str, str]],
 ) -> Change:
     """Onset and shape from the final definition of bad, and of each outcome by its condition."""
-    changed = tuple(conditions)
-    bins = series.bins(table, span, wide, ["bad", *conditions.values()])
+    changed = tuple(outcome for outcome, *_ in outcomes)
+    conditions = [sql for _, sql, _ in outcomes]
+    means = ", or ".join(words for *_, words in outcomes)
+    either = " OR ".join(conditions)
+    bins = series.bins(table, span, wide, [either, *conditions])
     total, bad = bins.total, bins.counts[0]
     rise = describe(total, bad)
     if rise is None:
@@ -198,19 +232,22 @@ def _date(
         each = zip(changed, bins.counts[1:], strict=True)
         found = [_shape(bins, span, counts, name) for name, counts in each]
     shapes = tuple(one for one in found if one is not None)
-    others = tuple(_onset(bins, span, one) for one in further(total, bad, rise))
     end = None if rise.end is None else bins.edge(rise.end)
     stop = span[1] if end is None else end
     onset = _onset(bins, span, rise)
-    if rise.begin is None:
-        before = (end, span[1]) if end is not None else None
-        return Change(changed, means, rise.shape, onset, before, (span[0], stop), end, shapes)
-    if not rise.begin.ramp and wide > series.width(0.0, 1 << 40):
-        near = _refine(table, (span[0], stop), (onset.earliest, onset.latest), rise.noise)
-        onset = Onset(max(near[0], span[0]), min(near[1], stop), CONFIDENCE)
-    before = (span[0], onset.earliest)
-    after = (onset.latest, stop)
-    return Change(changed, means, rise.shape, onset, before, after, end, shapes, others)
+    before = (end, span[1]) if end is not None else None
+    after = (span[0], stop)
+    others: tuple[Onset, ...] = ()
+    if rise.begin is not None:
+        others = tuple(_onset(bins, span, one) for one in further(total, bad, rise))
+        if not rise.begin.ramp and wide > series.width(0.0, 1 << 40):
+            rough = (onset.earliest, onset.latest)
+            near = _refine(table, (span[0], stop), either, rough, rise.noise)
+            onset = Onset(max(near[0], span[0]), min(near[1], stop), CONFIDENCE)
+        before = (span[0], onset.earliest)
+        after = (onset.latest, stop)
+    said = tuple(outcomes)
+    return Change(changed, means, rise.shape, onset, before, after, end, shapes, others, said)
 
 
 def _onset(bins: Bins, span: tuple[float, float], rise: Rise) -> Onset:
@@ -256,7 +293,7 @@ def _share(hits: list[int], of: list[int]) -> float | None:
 
 
 def _refine(
-    table: Table, span: tuple[float, float], near: tuple[float, float], noise: float
+    table: Table, span: tuple[float, float], bad: str, near: tuple[float, float], noise: float
 ) -> tuple[float, float]:
     """The onset of a sudden change again, in narrow bins around the coarse interval."""
     margin = max(near[1] - near[0], 1.0)
@@ -265,13 +302,13 @@ def _refine(
         "SELECT count(*) FROM ev WHERE request AND t >= ? AND t <= ?", [low, high]
     )
     narrow = series.width(high - low, requests, 400)
-    fine = series.bins(table, (low, high), narrow, ["bad"])
+    fine = series.bins(table, (low, high), narrow, [bad])
     n0, k0 = table.one(
-        "SELECT count(*), count(*) FILTER (bad) FROM ev WHERE request AND t >= ? AND t < ?",
+        f"SELECT count(*), count(*) FILTER ({bad}) FROM ev WHERE request AND t >= ? AND t < ?",  # noqa: S608 - ours
         [span[0], low],
     )
     n1, k1 = table.one(
-        "SELECT count(*), count(*) FILTER (bad) FROM ev WHERE request AND t > ? AND t <= ?",
+        f"SELECT count(*), count(*) FILTER ({bad}) FROM ev WHERE request AND t > ? AND t <= ?",  # noqa: S608 - ours
         [high, span[1]],
     )
     # What lies outside goes in as one bin at each end.

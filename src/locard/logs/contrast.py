@@ -23,7 +23,7 @@ _FIELDS_A_SCAN = 16
 
 
 def mark(table: Table, change: Change) -> Counts:
-    """Make `compared`: the requests to compare, with `later` telling after from before.
+    """Make `compared`: the requests to compare, `later` telling after from before, `bad` the bad ones.
 
     A view, not a table: hundreds of group fields are not copied.
     """
@@ -33,7 +33,7 @@ def mark(table: Table, change: Change) -> Counts:
     if change.before is not None:
         which += " OR (t >= {!r} AND t < {!r})".format(*change.before)
     table.db.execute(
-        f"CREATE OR REPLACE VIEW compared AS SELECT *, {later} AS later "  # noqa: S608 - numbers
+        f"CREATE OR REPLACE VIEW compared AS SELECT *, {later} AS later, {change.is_bad} AS bad "  # noqa: S608 - ours
         f"FROM ev WHERE request AND ({which})"
     )
     return counts(table)
@@ -42,7 +42,7 @@ def mark(table: Table, change: Change) -> Counts:
 def mark_all(table: Table) -> Counts:
     """`compared` where the log has no usable time: everything is "after"."""
     table.db.execute(
-        "CREATE OR REPLACE VIEW compared AS SELECT *, true AS later FROM ev WHERE request"
+        "CREATE OR REPLACE VIEW compared AS SELECT *, true AS later, err AS bad FROM ev WHERE request"
     )
     return counts(table)
 

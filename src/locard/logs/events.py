@@ -2,7 +2,7 @@
 
 `ev` has the columns `n` (line), `t` (Unix time in seconds at which the request began), `t_end` (that of
 the record), `line` (whether the record is of a request), `request` (whether it counts as one: of several
-with one id only one does), `err`, `bad`, `dur` (ms), `tm` (the template of what it says), and a column a
+with one id only one does), `err`, `dur` (ms), `tm` (the template of what it says), and a column a
 group field (`g0`, `g1`, …). Texts that only few records are asked for stay in `raw`: join by `n`.
 """
 
@@ -68,7 +68,7 @@ def build(
         f"""
         CREATE OR REPLACE TABLE ev AS
         SELECT _n AS n, t_end - {"coalesce(dur, 0) / 1000" if begins else "0"} AS t, t_end,
-               {_request(roles)} AS request, {_request(roles)} AS line, err, err AS bad, dur
+               {_request(roles)} AS request, {_request(roles)} AS line, err, dur
                {"".join(", " + g for g in picks)}
         FROM (SELECT _n, {time} AS t_end, coalesce({error.sql}, false) AS err, {duration} AS dur,
                      {_there(roles.trace_id, table)} AS traced, {_there(roles.status, table)} AS has_status
@@ -205,7 +205,7 @@ def _count_once(table: Table, trace: FieldProfile) -> None:
         FROM ({lines}) GROUP BY id HAVING count(*) > 1;
         CREATE OR REPLACE TEMP TABLE twice AS
         SELECT n, n = keep AS keeps, several.bad FROM several JOIN ({lines}) USING (id);
-        UPDATE ev SET request = keeps, err = twice.bad, bad = twice.bad
+        UPDATE ev SET request = keeps, err = twice.bad
         FROM twice WHERE ev.n = twice.n;
         DROP TABLE several; DROP TABLE twice""")  # noqa: S608 - as above
 
@@ -213,7 +213,7 @@ def _count_once(table: Table, trace: FieldProfile) -> None:
 def _errors_of_traces(table: Table, trace: str) -> None:
     """A request is an error too if another line of its trace is one."""
     table.db.execute(f"""
-        UPDATE ev SET err = true, bad = true
+        UPDATE ev SET err = true
         WHERE request AND NOT err AND n IN (
           SELECT _n FROM raw WHERE {trace} IN (
             SELECT {trace} FROM raw JOIN ev ON _n = n WHERE err AND NOT request))""")  # noqa: S608

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from locard.logs.change import Change
     from locard.logs.events import Events
     from locard.logs.table import Table
-    from locard.model.log_facts import ChangeLine, Coverage
+    from locard.model.log_facts import ChangeLine, Correlate, Coverage
+    from locard.stats.contrast import Counts
 
 _TRACE_IDS = 5
 
@@ -69,6 +70,8 @@ def judge(
         change = changes.of_volume(traffic, found, span) or change
     totals = contrast.mark(table, change) if span else contrast.mark_all(table)
     shared = correlates(table, found, totals) if change.onset else ()
+    if span and not shared:
+        change, totals, shared = _either(table, found, span, change, totals)
     counts = blast_radius.groups(table, found, shared)
     latency = _latency(table)
     trace_ids = _trace_ids(table, roles.trace_id.column) if roles.trace_id and change.onset else ()
@@ -83,6 +86,7 @@ def judge(
         error_means=found.error_means,
         bad_means=change.bad_means,
         changed=change.changed,
+        judged=tuple(outcome for outcome, *_ in change.bad),
         shape=change.shape,
         onset=change.onset,
         series=series.points(table, span) if span else (),
@@ -117,6 +121,20 @@ def judge(
         if roles.trace_id and change.onset
         else None,
     )
+
+
+def _either(
+    table: Table, found: Events, span: tuple[float, float], change: Change, totals: Counts
+) -> tuple[Change, Counts, tuple[Correlate, ...]]:
+    """One of the outcomes that changed, if it hits a part of the requests and the others everyone."""
+    for one in changes.alone(change, span):
+        counted = contrast.mark(table, one)
+        shared = correlates(table, found, counted)
+        if shared:
+            return one, counted, shared
+    if len(change.bad) > 1:
+        contrast.mark(table, change)
+    return change, totals, ()
 
 
 def _changes(table: Table, roles: Roles, found: Events, change: Change) -> tuple[ChangeLine, ...]:

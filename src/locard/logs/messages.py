@@ -38,8 +38,8 @@ def bad_ones(table: Table, change: Change) -> tuple[MessageCount, ...]:
         f"""SELECT tm::VARCHAR AS template, count(*) FILTER (NOT since),
                    count(*) FILTER (since) AS now, min(n)
             FROM (SELECT tm, n, coalesce(t >= $start, true) AS since FROM ev
-                  WHERE tm IS NOT NULL AND (err OR (request AND bad)))
-            GROUP BY template ORDER BY now DESC, template LIMIT {_MOST_MESSAGES}""",  # noqa: S608 - a number
+                  WHERE tm IS NOT NULL AND (err OR (request AND {change.is_bad})))
+            GROUP BY template ORDER BY now DESC, template LIMIT {_MOST_MESSAGES}""",  # noqa: S608 - ours
         {"start": start},
     )
     texts = _texts(table, [row[3] for row in rows])

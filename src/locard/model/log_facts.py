@@ -281,6 +281,8 @@ class LogSummary:
     numbers: tuple[NumberChange, ...] = ()
     exceptions: tuple[ExceptionCount, ...] = ()
     examples: tuple[ExampleTrace, ...] = ()
+    # Of what changed: the outcomes that make a request a bad one here. The others hit everyone.
+    judged: tuple[Outcome, ...] = ()
 
     @property
     def claims_rates(self) -> bool:

@@ -35,7 +35,16 @@ def changed(log: LogSummary) -> str:
         parts.append(f"p99 latency rose from {early} to {late}")
     text = " and ".join(parts)
     kind = f" ({log.shape})" if log.shape != "unknown" else ""
-    return text[:1].upper() + text[1:] + kind + "."
+    rest = hit_everyone(log)
+    return text[:1].upper() + text[1:] + kind + "." + (f" {rest}" if rest else "")
+
+
+def hit_everyone(log: LogSummary) -> str:
+    """What changed beside that which has correlates; empty where that is all."""
+    rest = [outcome for outcome in log.changed if outcome not in log.judged]
+    if not log.correlates or not log.judged or not rest:
+        return ""
+    return f"{' and '.join(rest).capitalize()} changed for everyone."
 
 
 def error_rates(log: LogSummary) -> tuple[str, str]:

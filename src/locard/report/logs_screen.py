@@ -281,3 +281,6 @@ def _what_sets_apart(log: LogSummary, findings: Sequence[Finding]) -> Iterator[s
     # What stands with its finding is not said twice.
     for item in [c for c in log.correlates if c.values not in said][:_SHOWN]:
         yield log_words.correlate(log, item)
+    rest = log_words.hit_everyone(log)
+    if rest:
+        yield rest

@@ -24,6 +24,7 @@ FEWEST_BAD = 5
 _STARTS = 8
 _MORE_SETS = 1.2  # so much more have several sets to be worth, for each beyond the first
 _MOST_SETS = 3
+_HARDLY = 0.1  # of the excess rate beside it: a machine that is a little slower for all
 _ALIKE = 0.5  # of the excess rate of those that are affected most
 
 
@@ -107,8 +108,10 @@ class _Search:
     def _says_as_much(self, shorter: Values, values: Values) -> bool:
         if not self._known(shorter, values):
             return True
-        rest = self._cells[shorter] - self._cells[values]
-        return self._contrast.excess(rest) > 0 and self._rest(shorter, values) > STRONG
+        contrast, kept = self._contrast, self._cells[values]
+        rest = self._cells[shorter] - kept
+        alike = _excess_rate(contrast, rest) > _HARDLY * _excess_rate(contrast, kept)
+        return alike and self._rest(shorter, values) > STRONG
 
     def _keeps_out_others(self, values: Values, longer: Values) -> bool:
         excess = self._contrast.excess
@@ -163,6 +166,10 @@ class _Search:
                 sets.append(values)
                 inside += counts
         return sets
+
+
+def _excess_rate(contrast: Contrast, part: Counts) -> float:
+    return contrast.excess(part) / part.after_total if part.after_total else 0.0
 
 
 def _implied(cells: Mapping[Values, Counts]) -> dict[Pair, list[Pair]]:

@@ -22,7 +22,8 @@ def test_the_log_alone_gives_it_away(faulty):
     seen = faulty[NAME]
     assert seen.rules[0] == NAME
     onset = seen.answer["log_summary"]["onset"]
-    assert onset["earliest"] - 2 <= seen.onset <= onset["latest"] + 2
+    # Reloading takes a while, never less than none.
+    assert onset["earliest"] - 2 <= seen.onset <= onset["latest"] + 0.5
 
 
 def test_the_near_miss_reloads_and_goes_on(near_misses):

@@ -28,7 +28,7 @@ def test_the_log_alone_gives_it_away(faulty):
     silence = next(s for s in seen.answer["log_summary"]["silences"] if s["field"])
     assert [list(p) for p in seen.scene.truth.values] == finding["values"]
     assert any("it is sent them still" in s["says"] for s in finding["supports"])
-    assert silence["since"]["earliest"] - 2 <= seen.onset <= silence["since"]["latest"] + 2
+    assert silence["since"]["earliest"] - 2 <= seen.onset <= silence["since"]["latest"] + 0.5
     assert silence["until"] is None
 
 
