@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _MOST_VALUES = 4_000_000
 _MOST_BYTES = 64 << 20  # of the log; long texts in few values
 _MOST_TEXT_BYTES = 32 << 20  # where lines are handed out: reading text takes a few times its size
+_ENOUGH_TEXT = (
+    50_000  # lines to hand out at once: the patterns of all formats cost more than a few lines
+)
 
 
 def available() -> bool:
@@ -112,6 +115,7 @@ class NativeEngine:
         self._on_text = on_text
         self._mines = mines and not only
         self._bytes = 0  # since the last batch
+        self._held = 0  # lines of text that were not handed out yet
         (threads,) = table.one("SELECT current_setting('threads')")
         self._scanner: Scanner = Scanner(
             most_fields=MOST_FIELDS,
@@ -144,12 +148,12 @@ class NativeEngine:
 
     def flush(self) -> None:
         """Bring what was read so far into the table."""
-        self._take()
+        self._take(whole=True)
         self._inserts.wait()
         self.table.show()
 
-    def _take(self) -> None:
-        """Hand the records so far to DuckDB."""
+    def _take(self, *, whole: bool = False) -> None:
+        """Hand the records so far to DuckDB, and of lines of text enough at once, or all of them."""
         self._bytes = 0
         batch = self._scanner.take()
         self._inserts.wait()  # the last batch went in while this one was read
@@ -157,7 +161,11 @@ class NativeEngine:
         if batch.rows:
             self._inserts.start(batch)
         if self._on_text is not None:
-            self._hand_out(self._scanner.text(), self._on_text)
+            self._hold(self._scanner.text())
+            if self._held and (whole or self._held >= _ENOUGH_TEXT):
+                self._held = 0
+                self._on_text()
+                self.table.db.execute(f"DROP TABLE {TEXT_LINES}")
 
     def _fit_columns(self) -> None:
         """Make the columns of `cells` what the scanner keeps now."""
@@ -187,19 +195,23 @@ class NativeEngine:
     def _set(self, variable: str, texts: list[str]) -> None:
         self.table.db.execute(f"SET VARIABLE {variable} = $texts::VARCHAR[]", {"texts": texts})
 
-    def _hand_out(self, text: Batch, on_text: OnText) -> None:
-        """Give the lines that are not JSON to whoever reads text."""
+    def _hold(self, text: Batch) -> None:
+        """Keep the lines that are not JSON for whoever reads text."""
         if not text.rows:
             return
         db = self.table.db
         db.register("handed_out", text)
         try:
             # A table and no view: it will be asked several times.
-            db.execute(f"CREATE OR REPLACE TEMP TABLE {TEXT_LINES} AS SELECT * FROM handed_out")  # noqa: S608
+            into = (
+                f"INSERT INTO {TEXT_LINES}"
+                if self._held
+                else f"CREATE OR REPLACE TEMP TABLE {TEXT_LINES} AS"
+            )
+            db.execute(f"{into} SELECT * FROM handed_out")  # noqa: S608 - our name
         finally:
             db.unregister("handed_out")
-        on_text()
-        db.execute(f"DROP TABLE {TEXT_LINES}")
+        self._held += text.rows
 
     def templates(self) -> list[tuple[str, int, str]]:
         """The templates of the messages so far: text, number, one example; most frequent first."""
@@ -210,7 +222,7 @@ class NativeEngine:
         import duckdb  # noqa: PLC0415 - see table.connect
 
         try:
-            self._take()
+            self._take(whole=True)
             self._inserts.wait()
         except duckdb.OutOfMemoryException:
             self.table.partial = self.table.cap_reached
