@@ -24,13 +24,12 @@ def traces(table: Table, column: str) -> tuple[ExampleTrace, ...]:
     if not rows:
         return ()
     listed = ", ".join(str(n) for _, n, _ in rows)
-    ids = dict(
-        table.rows(f"SELECT _n, {column} FROM raw WHERE _n IN ({listed}) AND {column} IS NOT NULL")  # noqa: S608 - numbers
-    )
+    # Asked for NULL, DuckDB would make a text of every id in the log first.
+    ids = dict(table.rows(f"SELECT _n, {column} FROM raw WHERE _n IN ({listed})"))  # noqa: S608 - numbers
     found: dict[str, ExampleTrace] = {}
     for why in ("typical", "slowest", "first"):
         for kind, n, took in rows:
-            if kind == why and n in ids and all(e.trace_id != ids[n] for e in found.values()):
+            if kind == why and ids.get(n) and all(e.trace_id != ids[n] for e in found.values()):
                 took_ms = None if took is None else round(took, 3)
                 found.setdefault(why, ExampleTrace(why, ids[n], took_ms))
     return tuple(found.values())

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from locard.stats.contrast import Counts
 
 _TRACE_IDS = 5
+_LOOKED_AT = 100  # bad requests, for so many ids
 
 
 def judge(
@@ -185,11 +186,19 @@ def _shapes(
 
 
 def _trace_ids(table: Table, column: str) -> tuple[str, ...]:
-    rows = table.rows(
-        f"SELECT {column} FROM compared JOIN raw ON n = _n "  # noqa: S608 - the column is ours
-        f"WHERE later AND bad AND {column} IS NOT NULL GROUP BY 1 ORDER BY min(n) LIMIT {_TRACE_IDS}"
+    """The first few different ones of bad requests since the onset."""
+    first = table.rows(
+        f"SELECT n FROM compared WHERE later AND bad ORDER BY n LIMIT {_LOOKED_AT}"  # noqa: S608 - a number
     )
-    return tuple(trace for (trace,) in rows)
+    if not first:
+        return ()
+    listed = ", ".join(str(n) for (n,) in first)
+    found = dict.fromkeys(
+        trace
+        for (trace,) in table.rows(f"SELECT {column} FROM raw WHERE _n IN ({listed}) ORDER BY _n")  # noqa: S608 - numbers
+        if trace is not None
+    )
+    return tuple(found)[:_TRACE_IDS]
 
 
 def _time_gaps(table: Table, roles: Roles) -> Iterator[str]:

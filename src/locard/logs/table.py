@@ -33,7 +33,7 @@ DEEPEST = 4  # levels of objects that become fields
 SAMPLE_CHARS = 200
 MOST_SAMPLED = 8192  # lines; as the scanner has it
 ENOUGH = 200_000  # records for a quantile that only sets a limit
-MOST_IN_QUANTILE = 2_000_000
+MOST_IN_QUANTILE = 1_000_000
 CELLS = "t.main.cells"  # as other connections to the same database name it
 
 # Lines that are not JSON, as engines hand them out: a table `text_lines` (`_n` BIGINT as in `raw`,
@@ -135,8 +135,7 @@ class Table:
     @property
     def thinned(self) -> str:
         """SQL over `ev` for enough of its records to tell where durations and times mostly lie."""
-        every = self.records // ENOUGH
-        return f"n % {every} = 0" if every > 1 else "true"
+        return self._part(ENOUGH) or "true"
 
     @property
     def durations(self) -> str:
@@ -144,8 +143,13 @@ class Table:
 
         DuckDB holds all values of a quantile in memory.
         """
-        every = self.records // MOST_IN_QUANTILE
-        return f"CASE WHEN n % {every} = 0 THEN dur END" if every > 1 else "dur"
+        part = self._part(MOST_IN_QUANTILE)
+        return f"CASE WHEN {part} THEN dur END" if part else "dur"
+
+    def _part(self, most: int) -> str:
+        """SQL over `ev` that picks about so many records, whatever rhythm their lines have."""
+        every = self.records // most
+        return f"hash(n) % {every} = 0" if every > 1 else ""
 
     def show(self) -> None:
         """Make the views anew: after columns have come or changed their kind."""

@@ -67,12 +67,11 @@ def _of_values(
     first, wide, bins = grid
     counts: dict[str, list[int]] = {}
     for value, at, n in table.rows(
-        f"""SELECT CAST({column} AS VARCHAR) AS v,
-                   least(CAST(floor((t_end - ?) / ?) AS BIGINT), ?) AS b, count(*)
-            FROM ev WHERE {column} IN (SELECT {column} FROM ev WHERE {column} IS NOT NULL
-                                       GROUP BY {column} ORDER BY count(*) DESC, {column}
-                                       LIMIT {_MOST_SOURCES})
-            GROUP BY v, b""",  # noqa: S608 - the column is ours
+        f"""WITH counted AS MATERIALIZED (
+              SELECT {column} AS v, least(CAST(floor((t_end - ?) / ?) AS BIGINT), ?) AS b, count(*) AS n
+              FROM ev WHERE {column} IS NOT NULL GROUP BY v, b)
+            SELECT CAST(v AS VARCHAR), b, n FROM counted
+            WHERE v IN (SELECT v FROM counted GROUP BY v ORDER BY sum(n) DESC, v LIMIT {_MOST_SOURCES})""",  # noqa: S608 - the column is ours
         [first, wide, bins - 1],
     ):
         counts.setdefault(value, [0] * bins)[at] = n
