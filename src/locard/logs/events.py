@@ -132,25 +132,33 @@ def _group(table: Table, group: str, field: GroupField) -> str:
 
     The most frequent values are in it, the rest is null.
     """
-    cast = f"TRY_CAST({{}} AS enum_{group})"
     column, endpoint = field.column, field.endpoint
     if field.values:
         listed = ", ".join(map(literal, field.values))
         table.db.execute(f"CREATE OR REPLACE TYPE enum_{group} AS ENUM ({listed})")
-        return cast.format(column)
+        return _as_enum(group, column)
     kept, found = table.kept(column), table.endpoint(column) if endpoint else None
     shown = endpoint_sql(column) if endpoint else column
     if found is not None:
         variable, codes = found
         _make_enum(table, group, f"getvariable('{variable}')[code]", codes)
-        return table.looked_up(variable, codes, "endpoint", cast.format("endpoint"))
+        return table.looked_up(variable, codes, "endpoint", _as_enum(group, "endpoint"))
     if kept is not None and kept.kind == "codes":
         text = table.looked_up(kept.dictionary, "code", column, shown)
         few = text.removesuffix("[code]") if kept.codes <= MOST_VALUES else ""
         _make_enum(table, group, text, f"{column}_kept", few=few)
-        return table.lifted(column, cast.format(shown))
+        return table.lifted(column, _as_enum(group, shown))
     _make_enum(table, group, shown.replace(column, "code") if endpoint else "code", column)
-    return cast.format(shown)
+    return _as_enum(group, shown)
+
+
+def _as_enum(group: str, value: str) -> str:
+    """SQL of a text as a value of its group's type, null if it is none of them.
+
+    For each text that is none, TRY_CAST writes an error message that has all of them in it.
+    """
+    known = f"{value} IN (SELECT unnest(enum_range(NULL::enum_{group})))"
+    return f"CASE WHEN {known} THEN CAST({value} AS enum_{group}) END"
 
 
 def _template(table: Table) -> str:
@@ -160,11 +168,11 @@ def _template(table: Table) -> str:
     if table.shapes.get(table.message) == "skeletons" and not table.has_texts:
         codes = f"{table.message}s"
         _make_enum(table, "tm", f"getvariable('{TEMPLATES}')[code]", codes, most=_MOST_TEMPLATES)
-        return table.looked_up(TEMPLATES, codes, "template", "TRY_CAST(template AS enum_tm)")
+        return table.looked_up(TEMPLATES, codes, "template", _as_enum("tm", "template"))
     text = f"left({table.message}, {_TEMPLATE_CHARS})"
     masked = f"regexp_replace({text}, '0x[0-9a-fA-F]+|[0-9]+', '#', 'g')"
     _make_enum(table, "tm", "code", masked, most=_MOST_TEMPLATES)
-    return f"TRY_CAST({masked} AS enum_tm)"
+    return _as_enum("tm", masked)
 
 
 def _make_enum(
