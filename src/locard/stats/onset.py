@@ -117,19 +117,21 @@ def _ramp_likelihood(total: Sequence[int], bad: Sequence[int], at: float, part: 
     whole = math.ceil(at)
     n0, k0 = sum(total[:whole]), sum(bad[:whole])
     p0 = (k0 + 0.5) / (n0 + 1.0)
-    moved = [min(1.0, (i + 0.5 - at) / length) for i in range(whole, bins)]
-    later, later_bad = total[whole:], bad[whole:]
+    # Bins at the top are alike: they go in as one.
+    top = min(max(math.ceil(at + length - 0.5), whole), bins)
+    later = [((i + 0.5 - at) / length, total[i], bad[i]) for i in range(whole, top)]
+    later.append((1.0, sum(total[top:]), sum(bad[top:])))
     rise = 0.0
     for _ in range(2):  # least squares, reweighted once by the variance that it implies
         above = below = 0.0
-        for x, n, k in zip(moved, later, later_bad, strict=True):
+        for x, n, k in later:
             p = min(max(p0 + rise * x, 1e-4), 1 - 1e-4)
             weight = x / (p * (1 - p))
             above += weight * (k - n * p0)
             below += weight * n * x
         rise = max(0.0, above / below) if below else 0.0
     value = k0 * math.log(p0) + (n0 - k0) * math.log(1 - p0)
-    for x, n, k in zip(moved, later, later_bad, strict=True):
+    for x, n, k in later:
         p = min(max(p0 + rise * x, 1e-9), 1 - 1e-9)
         value += k * math.log(p) + (n - k) * math.log(1 - p)
     return value
