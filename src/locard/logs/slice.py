@@ -124,7 +124,7 @@ def _query(sheet: Sheet, question: Question, clock: Clock) -> _Query:
             Condition(f"{_time(sheet)} >= $since", {"since": meaning.last - question.since_s})
         )
     if question.trace is not None:
-        query.add(Condition(_trace(meaning, sheet.source), {"trace": question.trace}))
+        query.add(Condition(_trace(sheet), {"trace": question.trace}))
     return query
 
 
@@ -139,18 +139,27 @@ def _time(sheet: Sheet) -> str:
     return f"({sql})"
 
 
-def _trace(meaning: Meaning, source: str) -> str:
+def _trace(sheet: Sheet) -> str:
     """A record belongs to the request if one of its id fields says so."""
+    meaning = sheet.meaning
     columns = [column for name, column in meaning.columns.items() if _is_id(name)]
     role = meaning.expressions.get("trace_id")
     if role and role not in columns:
         columns.append(role)
     if not columns:
         raise UsageError(
-            f"{source} has no trace id", "none of its fields is one", "Ask with --where instead."
+            f"{sheet.source} has no trace id",
+            "none of its fields is one",
+            "Ask with --where instead.",
         )
-    # A single comparison is looked up in the Parquet file before other columns are read.
-    tests = " OR ".join(f"{column} = $trace" for column in columns)
+    # A single comparison is looked up in the Parquet file before other columns are read; one of values
+    # that are kept as ids need not make a text of each.
+    tests = " OR ".join(
+        f"({column}_kept = TRY_CAST($trace AS UUID) AND {column} = $trace)"
+        if column in sheet.stored and sheet.stored[column].kind == "ids"
+        else f"{column} = $trace"
+        for column in columns
+    )
     return tests if len(columns) == 1 else f"({tests})"
 
 

@@ -280,6 +280,7 @@ def connect(threads: int, memory_mb: int = LEAST_MB, spill: str = "") -> duckdb.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "preserve_insertion_order": False,
+            "arrow_lossless_conversion": True,  # ids leave as 16 bytes, not as text
             # Compression costs more than all the rest: only when memory runs short (see loading).
             "checkpoint_threshold": "1TB",
         },
