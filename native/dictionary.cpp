@@ -29,9 +29,12 @@ std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
   for (; left > 16; p += 16, left -= 16) {
     h = mix(load<std::uint64_t>(p) ^ h, load<std::uint64_t>(p + 8) ^ 0xD6E8FEB86659FD93ULL);
   }
-  // Two words that overlap cover any rest without a loop.
+  // Two words that overlap cover any rest without a loop, reaching back where there is something.
   std::uint64_t a = 0, b = 0;
-  if (left >= 8) {
+  if (text.size() >= 16) {
+    a = load<std::uint64_t>(p + left - 16);
+    b = load<std::uint64_t>(p + left - 8);
+  } else if (left >= 8) {
     a = load<std::uint64_t>(p);
     b = load<std::uint64_t>(p + left - 8);
   } else if (left >= 4) {

@@ -14,21 +14,25 @@ constexpr double kMostlyPaths = 0.9;
 // Calls `found(row, text)` for the rows of a column from `from` on; `text` is valid until the next.
 template <typename Found>
 void each_text(const Column& column, std::size_t from, std::size_t rows, Found found) {
-  std::string text;
-  std::size_t begin = 0;
-  for (std::size_t i = std::min(from, column.ends.size()); i-- > 0 && !begin;) begin = column.ends[i];
-  begin = begin ? begin - 1 : 0;
-  for (std::size_t row = from; row < rows; ++row) {
-    if (!column.has(row)) continue;
-    if (column.form().kind == Kind::kTexts) {
-      const std::size_t end = column.ends[row] - 1;
-      found(row, std::string_view(column.bytes).substr(begin, end - begin));
-      begin = end;
-    } else {
+  if (column.form().kind != Kind::kTexts) {
+    std::string text;
+    for (std::size_t row = from; row < rows; ++row) {
+      if (!column.has(row)) continue;
       text.clear();
       column.append_text(row, text);
       found(row, text);
     }
+    return;
+  }
+  const auto& ends = column.ends;
+  std::size_t begin = 0;
+  for (std::size_t i = std::min(from, ends.size()); i-- > 0 && !begin;) begin = ends[i];
+  begin = begin ? begin - 1 : 0;
+  for (std::size_t row = from; row < std::min(rows, ends.size()); ++row) {
+    if (!ends[row]) continue;
+    const std::size_t end = ends[row] - 1;
+    found(row, std::string_view(column.bytes.data() + begin, end - begin));
+    begin = end;
   }
 }
 
