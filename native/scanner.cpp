@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "room.h"
 #include "text.h"
 
 namespace locard {
@@ -38,7 +39,7 @@ void fill_texts(OutColumn& out, std::size_t rows, Column& column) {
   }
   out.bytes = std::move(column.bytes);
   column.bytes = {};
-  column.bytes.reserve(out.bytes.size());
+  reserve(column.bytes, out.bytes.size());
 }
 
 }  // namespace
