@@ -102,49 +102,23 @@ inline Classes classes_of(const char* p) {
 }
 #endif
 
-// A message and its last bytes once more, where one may read beyond them.
+// A copy of a message, beyond whose end one may read.
 class Message {
  public:
-  explicit Message(std::string_view text) : text_(text.data()), size_(text.size()), end_from_(size_ - std::min(size_, kAtOnce)) {
-    if (size_ >= kAtOnce) {
-      std::memcpy(end_.data(), text_ + end_from_, kAtOnce);
-    } else {
-      std::memset(end_.data(), 0, kAtOnce);
-      std::memcpy(end_.data(), text_, size_);
-    }
-  }
+  explicit Message(std::string_view text) { std::memcpy(text_.data(), text.data(), text.size()); }
 
-  const char* at(std::size_t i) const { return text_ + i; }
-  // The same where `kCopied` bytes may be read.
-  const char* padded(std::size_t i) const {
-    return i + Skeleton::kCopied <= size_ ? text_ + i : end_.data() + (i - end_from_);
-  }
+  const char* at(std::size_t i) const { return text_.data() + i; }
 
   // The classes of the 64 characters from `i` on; what is behind the end has any.
   Classes classes(std::size_t i) const {
-    // Vectors that end where the message does: what they have of before is shifted out, or is the same.
-    const char *low = text_ + i, *high = low + kAtOnce;
-    std::size_t apart = kAtOnce, before = 0;
-    if (i + 64 > size_) {
-      high = end_.data();
-      if (size_ >= 64) {
-        low = text_ + size_ - 64;
-        before = (i + 64 - size_) % 64;
-      } else {
-        apart = end_from_;
-        if (size_ < kAtOnce) low = high;
-      }
-    }
-    const Classes a = classes_of(low), b = classes_of(high);
-    const auto join = [&](std::uint64_t x, std::uint64_t y) { return (x | y << apart) >> before; };
+    const Classes a = classes_of(at(i)), b = classes_of(at(i + kAtOnce));
+    const auto join = [&](std::uint64_t x, std::uint64_t y) { return x | y << kAtOnce; };
     return {join(a.stops, b.stops),     join(a.delimiters, b.delimiters), join(a.digits, b.digits),
             join(a.slashes, b.slashes), join(a.roots, b.roots),           join(a.newlines, b.newlines)};
   }
 
  private:
-  const char* text_;
-  std::size_t size_, end_from_;
-  std::array<char, kAtOnce + Skeleton::kCopied> end_;
+  std::array<char, Skeleton::kLongest + 64> text_;
 };
 
 constexpr std::array<char, 256> kOpening = [] {
@@ -166,15 +140,9 @@ class Tokens {
   // The token so many places from the end, 4 at most, if it is a single character, else 0.
   char last(std::size_t back) const { return static_cast<char>(at_.singles >> 8 * (back - 1)); }
 
-  // `padded`: the same word where `kCopied` bytes may be read.
-  void put(const char* word, std::size_t size, const char* padded) {
+  void put(const char* word, std::size_t size) {
     char* const to = out_ + at_.used;
-    if (size <= Skeleton::kCopied) {
-      std::memcpy(to, padded, Skeleton::kCopied);
-    } else {
-      for (std::size_t i = 0; i + Skeleton::kCopied < size; i += Skeleton::kCopied) std::memcpy(to + i, word + i, Skeleton::kCopied);
-      std::memcpy(to + size - Skeleton::kCopied, word + size - Skeleton::kCopied, Skeleton::kCopied);
-    }
+    for (std::size_t i = 0; i < size; i += Skeleton::kCopied) std::memcpy(to + i, word + i, Skeleton::kCopied);
     note(size, size == 1 ? *word : '\0');
   }
 
@@ -236,15 +204,14 @@ inline bool all_hex(const char* word, std::size_t size) {
 inline void put_word(const Message& message, std::size_t i, std::size_t size, Tokens& out) {
   const char* const word = message.at(i);
   while (size > 1 && word[size - 1] == '.') --size;
-  const char* const padded = message.padded(i);
   if (size <= 8) {
     if (size == 1 && (*word == '-' || *word == '+' || *word == '*')) return;
-    const ShortWord short_one = short_word(padded, size);
+    const ShortWord short_one = short_word(word, size);
     if (*word >= 'A' && *word <= 'W' && size <= 4 && kDates.has(short_one)) return out.put_variable();
     if (out.last(1) == Skeleton::kVariable && kUnits.has(short_one)) return;
     if (out.last(1) == ':' && out.last(2) == Skeleton::kVariable && all_hex(word, size)) return out.put_variable();
   }
-  out.put(word, size, padded);
+  out.put(word, size);
 }
 
 // Sums of long numbers, piece by piece.

@@ -6,22 +6,28 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace locard {
 
-constexpr std::size_t kMuchRoom = 8 << 20;
+// Of which the rest of a page is little.
+constexpr std::size_t kMuchRoom = 4 << 20;
 constexpr std::size_t kHugePage = 2 << 20;
 
-// Reserves so many bytes. Of much room, huge pages are asked for: a page fault costs more than reading what
-// fits into a page. What is never written costs no memory, but for the rest of a page.
+// Reserves so many bytes. Of much room, huge pages are asked for, before anything is written: a page fault
+// costs more than reading what fits into a page. What is never written costs no memory, but for the rest of
+// a page.
 inline void reserve(std::string& bytes, std::size_t size) {
-  bytes.reserve(size);
-  if (size < kMuchRoom) return;
+  std::string larger;
+  larger.reserve(size);
 #if defined(MADV_HUGEPAGE)
-  const auto begin = (reinterpret_cast<std::uintptr_t>(bytes.data()) + kHugePage - 1) / kHugePage * kHugePage;
-  const auto end = (reinterpret_cast<std::uintptr_t>(bytes.data()) + bytes.capacity()) / kHugePage * kHugePage;
-  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);  // a system without them goes on
+  const auto begin = (reinterpret_cast<std::uintptr_t>(larger.data()) + kHugePage - 1) / kHugePage * kHugePage;
+  const auto end = (reinterpret_cast<std::uintptr_t>(larger.data()) + larger.capacity()) / kHugePage * kHugePage;
+  // A system without them goes on.
+  if (size >= kMuchRoom && begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 #endif
+  larger.append(bytes);
+  bytes = std::move(larger);
 }
 
 // Makes room for so many more: with much text at once for a lot, as growing copies what is there.
