@@ -105,7 +105,7 @@ inline Classes classes_of(const char* p) {
 // A copy of a message, beyond whose end one may read.
 class Message {
  public:
-  explicit Message(std::string_view text) { std::memcpy(text_.data(), text.data(), text.size()); }
+  explicit Message(std::string_view text) { text.copy(text_.data(), text.size()); }
 
   const char* at(std::size_t i) const { return text_.data() + i; }
 
