@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-HERE = Path(__file__).resolve()
+CONTENDERS = Path(__file__).resolve().with_name("template_contenders.py")
 OTHER = os.environ.get("BENCH_PYTHON", sys.executable)
 RUNS = 5
 DRAIN_LINES = 40_000
@@ -34,13 +34,6 @@ SAID = (
     "Heap usage {a}% after GC, paused {f} ms",
     "Payment {hex} declined: insufficient funds (code {s})",
     "Starting worker {a} with pid {p}",
-)
-MASKS = (
-    ("[0-9a-f]{8}-[0-9a-f-]{27}", "<ID>"),
-    (r"\d+\.\d+\.\d+\.\d+(:\d+)?", "<IP>"),
-    (r"(/[\w.-]+)+", "<PATH>"),
-    (r"0x[0-9a-fA-F]+|\b[0-9a-f]{12,}\b", "<HEX>"),
-    (r"\d+(\.\d+)?", "<NUM>"),
 )
 
 
@@ -59,64 +52,21 @@ def messages(size: int) -> list[str]:
     return out
 
 
-def ours(folder: Path) -> int:
-    """The scanner, templates of the one field."""
-    from locard._native import Scanner  # noqa: PLC0415 - a contender's process loads that contender and no other
-
-    scanner = Scanner(most_fields=8, deepest=2, sample_chars=200, mines=True)
-    path = folder / "said.json"
-    with path.open("rb") as file:
-        offset, end = 0, path.stat().st_size
-        while offset < end:
-            offset, _ = scanner.scan(file.fileno(), offset, end, 64 << 20, [])
-            scanner.take()
-    return len(scanner.templates())
-
-
-def duckdb(folder: Path) -> int:
-    """Masks, one after the other, as a person would write them."""
-    import duckdb as module  # noqa: PLC0415 - as above
-
-    db = module.connect(config={"threads": 1})
-    sql = "line"
-    for pattern, name in MASKS:
-        sql = f"regexp_replace({sql}, '{pattern}', '{name}', 'g')"
-    source = f"read_csv('{folder}/said.txt', header = false, columns = {{'line': 'VARCHAR'}}, delim = '\x01', quote = '', escape = '')"
-    return len(db.execute(f"SELECT {sql} AS t, count(*) FROM {source} GROUP BY t").fetchall())
-
-
-def drain3(folder: Path) -> int:
-    """Drain3 with its defaults."""
-    from drain3 import TemplateMiner  # noqa: PLC0415 - as above
-
-    miner = TemplateMiner()
-    with (folder / "some.txt").open() as lines:
-        for line in lines:
-            miner.add_log_message(line.rstrip("\n"))
-    return len(miner.drain.clusters)
-
-
-WORKERS = {"locard": ours, "duckdb": duckdb, "drain3": drain3}
-
-
 def measured(who: str, folder: Path) -> tuple[float, int]:
     """CPU seconds of the work and of starting up, and what it found."""
     python = OTHER if who == "drain3" else sys.executable
-    argv = [python, str(HERE), "work", who, str(folder)]
+    argv = [python, str(CONTENDERS), who, str(folder)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     found = process.stdout.read() if process.stdout else ""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, argv[:4])
-    return used.ru_utime + used.ru_stime, int(json.loads(found))
+        raise subprocess.CalledProcessError(process.returncode, argv)
+    return used.ru_utime + used.ru_stime, int(found)
 
 
 def main() -> int:
     """Generate, measure by turns, print a section."""
-    if sys.argv[1:2] == ["work"]:
-        print(json.dumps(WORKERS[sys.argv[2]](Path(sys.argv[3]))))
-        return 0
     megabytes = int((sys.argv[1:] or ["100"])[0])
     names = ["locard", "duckdb"]
     if not subprocess.run(

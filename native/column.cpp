@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "json_text.h"
+#include "room.h"
 
 namespace locard {
 
@@ -213,6 +214,7 @@ void Column::put(std::size_t row, std::string_view text) {
     wider.kind = Kind::kTexts;
     change(wider, row);
   }
+  grow(bytes, text.size());
   bytes.append(text);
   place(ends, row, std::uint32_t{0}, static_cast<std::uint32_t>(bytes.size()) + 1);
 }

@@ -13,39 +13,6 @@ const std::uint64_t kSeed = [] {
   return (static_cast<std::uint64_t>(device()) << 32) ^ device();
 }();
 
-// Both halves of the product of two words.
-std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
-  const Wide product = static_cast<Wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
-}  // namespace
-
-std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
-  const char* p = text.data();
-  std::size_t left = text.size();
-  std::uint64_t h = seed ^ (left * 0x9E3779B97F4A7C15ULL);
-  for (; left > 16; p += 16, left -= 16) {
-    h = mix(load<std::uint64_t>(p) ^ h, load<std::uint64_t>(p + 8) ^ 0xD6E8FEB86659FD93ULL);
-  }
-  // Two words that overlap cover any rest without a loop.
-  std::uint64_t a = 0, b = 0;
-  if (left >= 8) {
-    a = load<std::uint64_t>(p);
-    b = load<std::uint64_t>(p + left - 8);
-  } else if (left >= 4) {
-    a = load<std::uint32_t>(p);
-    b = load<std::uint32_t>(p + left - 4);
-  } else if (left > 0) {
-    a = static_cast<std::uint8_t>(p[0]) | static_cast<std::uint64_t>(static_cast<std::uint8_t>(p[left / 2])) << 8 |
-        static_cast<std::uint64_t>(static_cast<std::uint8_t>(p[left - 1])) << 16;
-  }
-  return mix(a ^ h, b ^ 0x9E3779B97F4A7C15ULL);
-}
-
-namespace {
-
 std::uint32_t hash(std::string_view text) {
   const std::uint64_t h = hash_of(text, kSeed);
   return static_cast<std::uint32_t>(h ^ (h >> 32));

@@ -85,7 +85,12 @@ void append_endpoint(std::string_view text, std::string& out) {
   text = without_host(text);
   // The pattern's dot ends at a line end: what it takes off stands in the last line.
   const std::size_t last_line = text.rfind('\n') + 1;
-  text = text.substr(0, std::min(text.find_first_of("?#", last_line), text.find(" HTTP/", last_line)));
+  std::size_t end = last_line;
+  for (; end < text.size(); ++end) {
+    const char c = text[end];
+    if (c == '?' || c == '#' || (c == ' ' && text.substr(end).starts_with(" HTTP/"))) break;
+  }
+  text = text.substr(0, end);
   for (;;) {
     const std::size_t slash = text.find('/');
     append_part(text.substr(0, slash), out);

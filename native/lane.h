@@ -105,6 +105,7 @@ class Lane {
     std::string_view text;
   };
 
+  void count_codes(Field& field);
   bool read_by_guess(const char*& at, const char* end);
   void learn(std::string_view json);
   void keep_pieces(const Layout& layout);

@@ -134,7 +134,14 @@ NB_MODULE(_native, m) {
       .def_prop_ro("rows", [](const PyBatch& self) { return self.batch->rows(); });
 
   nb::class_<locard::Templates>(m, "Templates", "Message templates, mined from messages one by one.")
-      .def(nb::init<>())
+      .def(
+          "__init__",
+          [](locard::Templates* self, bool plain) {
+            new (self) locard::Templates(plain ? locard::plain_masker() : locard::fastest_masker());
+          },
+          nb::kw_only(), nb::arg("plain") = false)
+      .def("add", [](locard::Templates& self, nb::bytes message) { return self.add({message.c_str(), message.size()}); },
+           nb::arg("message"))
       .def("add", [](locard::Templates& self, const std::string& message) { return self.add(message); },
            nb::arg("message"))
       .def("found", &template_list)

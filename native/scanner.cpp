@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "room.h"
 #include "text.h"
 
 namespace locard {
@@ -24,14 +25,21 @@ void fill_validity(OutColumn& out, std::size_t rows, Test has) {
   if (out.nulls == 0) out.validity.clear();
 }
 
-void fill_texts(OutColumn& out, std::size_t rows, const std::vector<std::uint32_t>& ends) {
-  const auto has = [&](std::size_t i) { return i < ends.size() && ends[i]; };
-  fill_validity(out, rows, has);
-  out.offsets.reserve(rows + 1);
-  out.offsets.push_back(0);
-  for (std::size_t i = 0; i < rows; ++i) {
-    out.offsets.push_back(has(i) ? static_cast<std::int32_t>(ends[i] - 1) : out.offsets.back());
+// The column gives its texts away and makes room for as many.
+void fill_texts(OutColumn& out, std::size_t rows, Column& column) {
+  auto& ends = column.ends;
+  ends.resize(rows, 0);
+  out.offsets.resize(rows + 1);
+  out.offsets[0] = 0;
+  if (std::find(ends.begin(), ends.end(), 0U) == ends.end()) {
+    for (std::size_t i = 0; i < rows; ++i) out.offsets[i + 1] = static_cast<std::int32_t>(ends[i] - 1);
+  } else {
+    fill_validity(out, rows, [&](std::size_t i) { return ends[i] != 0; });
+    for (std::size_t i = 0; i < rows; ++i) out.offsets[i + 1] = ends[i] ? static_cast<std::int32_t>(ends[i] - 1) : out.offsets[i];
   }
+  out.bytes = std::move(column.bytes);
+  column.bytes = {};
+  reserve(column.bytes, out.bytes.size());
 }
 
 }  // namespace
@@ -88,6 +96,7 @@ std::shared_ptr<const Batch> Scanner::take() {
       const std::int64_t base = first_line_[chunk.number];
       for (std::size_t i = 0; i < chunk.rows; ++i) part.numbers.push_back(base + lane.line_numbers[chunk.first_row + i]);
     }
+    sample(part, which);
     part.columns.resize(batch->fields.size());
     std::size_t out = 0;
     for (std::size_t field = 0; field < fields_.size(); ++field) {
@@ -95,10 +104,6 @@ std::shared_ptr<const Batch> Scanner::take() {
       if (fields_[field].has_shapes()) fill_shapes(part.columns[out + 1], lane.rows(), which, field);
       out += fields_[field].has_shapes() ? 2 : 1;
     }
-  }
-  // After the last lane: what every line is sampled by is the same for all.
-  for (std::size_t which = 0, part = 0; which < lanes_.size(); ++which) {
-    if (lanes_[which]->rows()) sample(batch->parts[part++], which);
   }
   text_ = hand_out();
   for (const auto& lane : lanes_) lane->clear();
@@ -110,7 +115,7 @@ void Scanner::fill(BatchPart& part, std::size_t which, std::size_t number, std::
   OutColumn& out = part.columns[at];
   Field& field = fields_[number];
   Bridge& bridge = bridges_[which];
-  const Lane::Field* const found = field_of(which, number);
+  Lane::Field* const found = field_of(which, number);
   const std::size_t own = found ? static_cast<std::size_t>(found - lanes_[which]->fields.data()) : 0;
   static const Column none;
   const Column& column = found ? found->column : none;
@@ -145,10 +150,11 @@ void Scanner::fill(BatchPart& part, std::size_t which, std::size_t number, std::
         for (std::size_t b = 0; b < 16; ++b) out.ids[i * 16 + b] = static_cast<std::uint8_t>(words[b / 8] >> (56 - 8 * (b % 8)));
       }
       break;
-    case Kind::kTexts:
-      fill_texts(out, rows, column.ends);
-      out.bytes = column.bytes;
+    case Kind::kTexts: {
+      Column empty;
+      fill_texts(out, rows, found ? found->column : empty);
       break;
+    }
   }
 }
 
@@ -160,7 +166,7 @@ void Scanner::sample(const BatchPart& part, std::size_t which) {
   }
   std::vector<std::size_t> rows;
   for (std::size_t row = 0; row < part.numbers.size(); ++row) {
-    if (part.numbers[row] % every_ == 0) rows.push_back(row);
+    if (!(part.numbers[row] & (every_ - 1))) rows.push_back(row);  // a power of two
   }
   std::string text;
   for (std::size_t number = 0; number < fields_.size(); ++number) {

@@ -1,16 +1,18 @@
 #include "sketch.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <functional>
 #include <numbers>
 
+#include "dictionary.h"
 #include "text.h"
 
 namespace locard {
 
 namespace {
+
+constexpr std::size_t kLongest = 200;  // code points of a text that is kept
 
 // What registers that are still empty, and those that are full, add to the sum: sigma and tau of Ertl's
 // "New cardinality estimation algorithms for HyperLogLog sketches" (2017).
@@ -38,48 +40,46 @@ double full(double x) {
 
 }  // namespace
 
-void Sketch::add(std::uint64_t hash) {
-  // The hash is made for tables; here each of its bits has to be as good as random (MurmurHash3's last step).
-  hash = (hash ^ hash >> 33) * 0xFF51AFD7ED558CCDULL;
-  hash = (hash ^ hash >> 33) * 0xC4CEB9FE1A85EC53ULL;
-  hash ^= hash >> 33;
-  const std::size_t which = hash >> (64 - kBits);
-  constexpr std::uint64_t kLast = std::uint64_t{1} << (kBits - 1);
-  const auto rank = static_cast<std::uint8_t>(std::countl_zero(hash << kBits | kLast) + 1);
-  registers_[which] = std::max(registers_[which], rank);
+Sketch::Kept* Sketch::find(std::uint64_t hash, std::string_view text) {
+  for (Kept& kept : kept_) {
+    if (kept.hash == hash && same_text(kept.text, text)) return &kept;
+  }
+  return nullptr;
 }
 
-void Sketch::add(std::uint64_t hash, std::string_view text) {
-  add(hash);
-  // Spread by the golden ratio: a log may repeat itself every so many lines.
-  if (++seen_ * 0x9E3779B97F4A7C15ULL < UINT64_MAX / kOneIn) keep(text);
-}
-
-void Sketch::keep(std::string_view text) {
-  thread_local std::string key;
-  key.assign(first_code_points(text, 200));
-  const auto known = kept_.find(key);
-  if (known != kept_.end()) {
-    ++known->second;
+void Sketch::keep(std::uint64_t hash, std::string_view text) {
+  if (text.size() > kLongest) {
+    text = first_code_points(text, kLongest);
+    hash = hash_of(text);
+  }
+  if (Kept* const known = find(hash, text)) {
+    ++known->count;
   } else if (kept_.size() < kKept) {
-    kept_.emplace(key, 1);
+    kept_.push_back({hash, 1, std::string(text)});
   } else {
     drop(1);
   }
 }
 
 void Sketch::drop(std::int64_t count) {
-  for (auto& item : kept_) item.second -= count;
-  std::erase_if(kept_, [](const auto& item) { return item.second <= 0; });
+  for (Kept& kept : kept_) kept.count -= count;
+  std::erase_if(kept_, [](const Kept& kept) { return kept.count <= 0; });
 }
 
 void Sketch::take(const Sketch& other) {
   for (std::size_t i = 0; i < registers_.size(); ++i) registers_[i] = std::max(registers_[i], other.registers_[i]);
   // As Agarwal et al. (Mergeable Summaries, 2012): what is too much is taken off all of them alike.
-  for (const auto& [text, count] : other.kept_) kept_[text] += count;
+  for (const Kept& kept : other.kept_) {
+    Kept* const known = find(kept.hash, kept.text);
+    if (known) {
+      known->count += kept.count;
+    } else {
+      kept_.push_back(kept);
+    }
+  }
   if (kept_.size() <= kKept) return;
   std::vector<std::int64_t> counts;
-  for (const auto& item : kept_) counts.push_back(item.second);
+  for (const Kept& kept : kept_) counts.push_back(kept.count);
   std::nth_element(counts.begin(), counts.begin() + kKept, counts.end(), std::greater<>());
   drop(counts[kKept]);
 }
@@ -96,7 +96,7 @@ std::int64_t Sketch::distinct() const {
 
 std::vector<std::pair<std::string, std::int64_t>> Sketch::frequent() const {
   std::vector<std::pair<std::string, std::int64_t>> found;
-  for (const auto& [text, count] : kept_) {
+  for (const auto& [hash, count, text] : kept_) {
     if (count > 1) found.emplace_back(text, count * static_cast<std::int64_t>(kOneIn));
   }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {

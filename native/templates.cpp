@@ -1,12 +1,11 @@
 #include "templates.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <map>
 #include <unordered_map>
 
 #include "text.h"
+#include "words.h"
 
 namespace locard {
 
@@ -14,9 +13,6 @@ namespace {
 
 constexpr std::size_t kMostSkeletons = 8192;
 constexpr std::size_t kExample = 200;      // code points
-constexpr char kVariable = '*';            // a token of its own; text cannot be mistaken for it
-constexpr char kEnd = '\x1F';              // after each token
-constexpr std::string_view kDelimiters = "=:,;()[]{}\"'<>|@!?";
 
 // A place with so many different words is variable.
 constexpr std::size_t kManyWords = 4;
@@ -24,79 +20,15 @@ constexpr std::size_t kManyAfterUser = 3;  // names come after it, seldom verbs
 constexpr std::size_t kManyAfterKey = 2;   // key=word
 constexpr std::size_t kManyFirstWords = 8;
 
-// What a character is, so that one look at each tells what its word is.
-enum : std::uint8_t { kBlank = 1, kDelimiter = 2, kDigit = 4, kSlash = 8, kHex = 16 };
-
-constexpr std::array<std::uint8_t, 256> kClasses = [] {
-  std::array<std::uint8_t, 256> made{};
-  for (std::size_t c = 0; c <= ' '; ++c) made[c] = kBlank;
-  for (const char d : kDelimiters) made[static_cast<unsigned char>(d)] = kDelimiter;
-  for (std::size_t c = '0'; c <= '9'; ++c) made[c] = kDigit | kHex;
-  for (std::size_t c = 'a'; c <= 'f'; ++c) made[c] = made[c - 'a' + 'A'] = kHex;
-  made['/'] = made['\\'] = kSlash;
-  return made;
-}();
-
-std::uint8_t class_of(char c) { return kClasses[static_cast<unsigned char>(c)]; }
-bool is_delimiter(char c) { return class_of(c) & kDelimiter; }
-bool is_blank(char c) { return class_of(c) & kBlank; }
-
-template <std::size_t N>
-bool is_one_of(std::string_view word, const std::array<std::string_view, N>& words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-bool is_date(std::string_view word) {
-  static constexpr std::array<std::string_view, 32> kWords{
-      "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun", "Jan", "Feb", "Mar", "Apr",
-      "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec", "UTC", "GMT", "PST",
-      "PDT", "EST", "EDT", "CST", "CDT", "CET", "CEST", "AM", "PM", "MST"};
-  return word.size() <= 4 && word.size() >= 2 && word[0] >= 'A' && word[0] <= 'W' && is_one_of(word, kWords);
-}
-
-// A unit belongs to the number before it: 4 KB and 12 B are one thing.
-bool is_unit(std::string_view word) {
-  static constexpr std::array<std::string_view, 26> kWords{
-      "B",  "KB",  "MB",  "GB",   "TB",      "kB",  "KiB",  "MiB",    "GiB",     "bytes", "ns",    "us",   "ms",
-      "s", "sec", "secs", "second", "seconds", "min", "mins", "minute", "minutes", "h",   "hour", "hours", "%"};
-  return word.size() <= 7 && is_one_of(word, kWords);
-}
-
-// A word and what its characters are: `seen` has the classes of any, `all` those of every one.
-struct Word {
-  std::string_view text;
-  std::uint8_t seen, all;
-  std::size_t slashes;
-
-  // A number, an identifier, an address, a path.
-  bool is_variable() const {
-    return seen & kDigit || text[0] == '/' || slashes > 1 || (seen < kHex + kSlash && is_date(text));
-  }
-  bool is_hex() const { return all & kHex && text.size() <= 8; }
-};
-
-Word word_at(std::string_view message, std::size_t from) {
-  Word word{{}, 0, 0xFF, 0};
-  std::size_t i = from;
-  for (; i < message.size(); ++i) {
-    const std::uint8_t c = class_of(message[i]);
-    if (c & (kBlank | kDelimiter)) break;
-    word.seen |= c;
-    word.all &= c;
-    word.slashes += (c & kSlash) != 0;
-  }
-  word.text = message.substr(from, i - from);
-  return word;
-}
-
-char opening(char closing) {
-  switch (closing) {
-    case ')': return '(';
-    case ']': return '[';
-    case '}': return '{';
-    case '>': return '<';
-    default: return 0;
-  }
+// The first line of a message that is too long for a skeleton: up to a blank, at least up to the end of a
+// code point.
+std::string_view beginning(std::string_view message) {
+  message = message.substr(0, message.find('\n'));
+  if (message.size() <= Skeleton::kLongest) return message;
+  std::size_t end = Skeleton::kLongest;
+  while (end > Skeleton::kLongest / 2 && !is_blank(message[end])) --end;
+  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
+  return message.substr(0, end);
 }
 
 // What the merging works on: tokens are codes in a dictionary.
@@ -121,7 +53,7 @@ class Merger {
       Row row{{}, counts[i], number};
       std::string_view text = skeletons.text(number);
       while (!text.empty()) {
-        const std::size_t end = text.find(kEnd);
+        const std::size_t end = text.find(Skeleton::kEnd);
         row.tokens.push_back(words_.code(text.substr(0, end)));
         text.remove_prefix(end + 1);
       }
@@ -249,85 +181,11 @@ class Merger {
 
 }  // namespace
 
-// The token so many places from the end if it is a single character, else 0.
-char Templates::last(std::size_t back) const {
-  if (tokens_ < back) return 0;
-  const std::size_t begin = begins_[tokens_ - back];
-  const std::size_t end = back == 1 ? used_ : begins_[tokens_ - back + 1];
-  return end - begin == 2 ? masked_[begin] : 0;
-}
-
-void Templates::drop(std::size_t tokens) {
-  tokens_ -= tokens;
-  used_ = begins_[tokens_];
-}
-
-void Templates::put(std::string_view token) {
-  begins_[tokens_++] = used_;
-  std::memcpy(masked_.data() + used_, token.data(), token.size());
-  used_ += static_cast<std::uint32_t>(token.size());
-  masked_[used_++] = kEnd;
-}
-
-// Lists of variables are one, however long.
-void Templates::put_variable() {
-  const char before = last(1);
-  if (before == kVariable) return;
-  if ((before == ',' || before == ':' || before == ';' || before == '|') && last(2) == kVariable) return drop(1);
-  put("*");
-}
-
-// What stands in brackets after a variable belongs to it; empty brackets say nothing.
-void Templates::put_delimiter(char c) {
-  const char open = opening(c);
-  if (open && last(1) == open) return drop(1);
-  if (open && last(1) == kVariable && last(2) == open && last(3) == kVariable) return drop(2);
-  put(std::string_view(&c, 1));
-}
-
-// The message, cut before, as its tokens with an end mark after each.
-void Templates::mask(std::string_view message) {
-  used_ = 0;
-  tokens_ = 0;
-  std::size_t i = 0;
-  while (i < message.size() && tokens_ < kMostTokens) {
-    if (is_blank(message[i])) {
-      ++i;
-      continue;
-    }
-    if (is_delimiter(message[i])) {
-      put_delimiter(message[i++]);
-      continue;
-    }
-    Word word = word_at(message, i);
-    i += word.text.size();
-    while (word.text.size() > 1 && word.text.back() == '.') {
-      word.text.remove_suffix(1);
-      word.all = kHex;  // of the rest: a look that few need
-      for (const char c : word.text) word.all &= class_of(c);
-    }
-    const char only = word.text.size() == 1 ? word.text[0] : '\0';
-    if (word.is_variable() || (word.is_hex() && last(1) == ':' && last(2) == kVariable)) {
-      put_variable();
-    } else if (only == '-' || only == '+' || only == '*' || (last(1) == kVariable && is_unit(word.text))) {
-      continue;
-    } else {
-      put(word.text);
-    }
-  }
-}
-
 std::int32_t Templates::add(std::string_view message, std::int64_t count) {
   while (!message.empty() && is_blank(message.front())) message.remove_prefix(1);
-  message = message.substr(0, message.find('\n'));
-  if (message.size() > kLongest) {
-    std::size_t end = kLongest;  // between two words, at least between two code points
-    while (end > kLongest / 2 && !is_blank(message[end])) --end;
-    while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0) == 0x80) --end;
-    message = message.substr(0, end);
-  }
-  mask(message);
-  const std::string_view masked(masked_.data(), used_);
+  if (message.size() > Skeleton::kLongest) message = beginning(message);
+  message = message.substr(0, masker_(message, skeleton_));
+  const std::string_view masked = skeleton_.text();
   const std::size_t before = skeletons_.size();
   if (before >= kMostSkeletons) {
     // Known ones are still counted, so that the frequent ones stay right.

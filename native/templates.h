@@ -1,13 +1,13 @@
 // Message templates, mined while the messages stream by: "took <*> ms", how often, one example.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "dictionary.h"
+#include "skeleton.h"
 
 namespace locard {
 
@@ -23,6 +23,8 @@ struct Template {
 // configuration for every system.
 class Templates {
  public:
+  explicit Templates(Masker masker = fastest_masker()) : masker_(masker) {}
+
   // The number of the message's skeleton, or -1 where there are too many of them.
   std::int32_t add(std::string_view message, std::int64_t count = 1);
 
@@ -45,25 +47,12 @@ class Templates {
   std::int64_t left_out() const { return left_out_; }
 
  private:
-  void mask(std::string_view message);
-  void put(std::string_view token);
-  void put_variable();
-  void put_delimiter(char c);
-  char last(std::size_t back) const;
-  void drop(std::size_t tokens);
-
-  static constexpr std::size_t kMostTokens = 64;  // the rest of a longer message says no more
-  static constexpr std::size_t kLongest = 1024;   // bytes of a message that are looked at
-
+  const Masker masker_;
+  Skeleton skeleton_;  // of the message at hand
   Dictionary skeletons_;
   std::vector<std::int64_t> counts_;
   std::vector<std::string> examples_;
   std::int64_t left_out_ = 0;
-  // Of the message at hand: its tokens, each with an end mark, and where they begin.
-  std::array<char, 2 * kLongest + 2> masked_;
-  std::array<std::uint32_t, kMostTokens + 1> begins_;
-  std::uint32_t used_ = 0;
-  std::size_t tokens_ = 0;
 };
 
 }  // namespace locard

@@ -86,6 +86,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 std::string_view first_code_points(std::string_view text, std::size_t count) {
+  if (text.size() <= count) return text;
   std::size_t i = 0;
   for (; i < text.size(); ++i) {
     const bool starts = (static_cast<std::uint8_t>(text[i]) & 0xC0) != 0x80;

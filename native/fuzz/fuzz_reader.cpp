@@ -197,6 +197,21 @@ void check_handing_out(std::string_view text, std::size_t cut, const locard::Lim
   require(messages + reader.templates().left_out() >= 0, "messages are counted");
 }
 
+// A message has the same skeleton with vectors and without, and nothing is read beyond its end.
+void check_skeletons(std::string_view text) {
+  static const locard::Masker plain = locard::plain_masker(), fastest = locard::fastest_masker();
+  locard::Skeleton a, b;
+  while (!text.empty()) {
+    const std::size_t size = std::min(text.size(), locard::Skeleton::kLongest);
+    const std::vector<char> copy(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(size));
+    const std::string_view message(copy.data(), copy.size());
+    const std::size_t looked_at = plain(message, a);
+    require(looked_at == std::min(message.find('\n'), size), "a message ends with its line");
+    require(looked_at == fastest(message, b) && a.text() == b.text(), "skeletons do not depend on the processor");
+    text.remove_prefix(std::min(text.size(), looked_at + 1));
+  }
+}
+
 // Lines as messages: each has its template, and the counts are those of the lines.
 void check_templates(std::string_view text) {
   locard::Templates templates;
@@ -236,6 +251,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   if (size % 8 == 0) check_threads(twice);  // starting threads takes most of the time
 
+  check_skeletons(text);
   check_templates(text);
   const std::size_t middle = text.find('\n', size / 2);
   check_handing_out(text, middle == std::string_view::npos ? size : middle + 1, {8, 3, 20, true, true, {}, 2, true});

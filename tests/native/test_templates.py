@@ -99,6 +99,50 @@ def test_hostile_messages():
     assert sum(count for _, count, _ in found) == len(messages)
 
 
+PIECES = (
+    *"=:,;()[]{}<>|@!?'\" \t\0\x1f/\\.-+*%aF09",
+    *(
+        "Mon",
+        "AM",
+        "CEST",
+        "ms",
+        "KB",
+        "minutes",
+        "a/b",
+        "/x",
+        "C:\\d\\e",
+        "deadbeef",
+        "fe:80",
+        "...",
+    ),
+    *("user", "\u00e9", "\u202e", "\U0001f600", "w" * 40, "x" * 70),
+)
+BESIDE = (0, 1, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 95, 96, 97, 127, 128, 129, 1023, 1024, 1025)
+
+
+def dirty_messages(rng, count):
+    """As bytes, many of them not UTF-8, of lengths beside those of the vectors."""
+    for _ in range(count):
+        size = rng.choice(BESIDE) if rng.random() < 0.5 else rng.randrange(200)
+        kind = rng.random()
+        if kind < 0.2:
+            yield rng.randbytes(size)
+        else:
+            pieces = rng.choices(PIECES, k=size)
+            yield ("" if kind < 0.5 else " ").join(pieces).encode()[:size]
+
+
+def test_vectors_change_no_skeleton():
+    from locard._native import Templates
+
+    rng = random.Random(3)
+    for _ in range(20):
+        fastest, plain = Templates(), Templates(plain=True)
+        for message in dirty_messages(rng, 500):
+            assert fastest.add(message) == plain.add(message), message
+        assert fastest.groups() == plain.groups()
+
+
 def engine(*blocks, only=(), threads=1):
     db = table.connect(threads)
     reader = native_engine.NativeEngine(table.Table(db, "native"), only=only)
