@@ -130,6 +130,8 @@ def jq_stop(found: Sheet) -> Stop | None:
 
 def behind(found: Sheet, stop: Stop) -> int:
     """How many good records stand at and behind the line at which jq stops."""
+    if stop.line is None:
+        return 0
     # Those before it are few, mostly: no need to count the others.
     ((before,),) = found.db.execute(
         f"SELECT count(*) FROM {found.relation} WHERE _n < $n",  # noqa: S608 - our own names
