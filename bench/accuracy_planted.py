@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 EFFECTS = (800, 200, 100, 50, 25)  # bad requests beyond the usual, among some 10,000
 RUNS = 24  # an effect, a third of them for each size of set
 EVERYONE, EVERYONE_EXCESS, HEALTHY = 384, (400, 100), 48  # logs with nothing planted
+WANDERING, WANDERS = 96, (0.2, 0.3)  # standard deviations of the log of an upstream's error rate
 MOST_S = 285.0
 Sets = list[frozenset[tuple[str, str]]]
 
@@ -141,9 +142,14 @@ def section() -> str:
             for i in range(EVERYONE)
         ]
         healthy = [gen_planted.plan(8_000_000 + i, 0, 0) for i in range(HEALTHY)]
+        wandering = [
+            gen_planted.wandering(9_000_000 + i, WANDERS[i % len(WANDERS)])
+            for i in range(WANDERING)
+        ]
         nothing = "\n".join(
             (
                 nothing_row("a healthy service", healthy, runs),
+                nothing_row("a healthy service whose error rates wander", wandering, runs),
                 nothing_row("errors of everyone", everyone, runs),
             )
         )

@@ -3,7 +3,7 @@
 Values are zipfian; pods belong to a service, countries to a region; one field follows the cause
 (a client that four in five of the affected use, one in ten of the others); paths have error rates of
 their own; at the onset a new version is rolled out to everyone, which has nothing to do with it. The
-same plan gives the same bytes.
+error rates of the upstreams may wander, each in its own slow way. The same plan gives the same bytes.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Plan:
     values: dict[str, str] = field(default_factory=dict)
     rate: float = 0.0  # of the requests that carry them, beyond what failed before
     onset_s: float = SPAN_S / 2
+    wander: float = 0.0  # standard deviation of the log of an upstream's error rate over time
 
 
 def plan(seed: int, size: int, excess: float) -> Plan:
@@ -81,6 +82,26 @@ def _share(index: int, count: int) -> float:
     return math.log((index + 2) / (index + 1)) / math.log(count + 1)
 
 
+def wandering(seed: int, wander: float) -> Plan:
+    """Nothing is planted, but error rates wander."""
+    return Plan(seed, onset_s=SPAN_S * random.Random(seed).uniform(0.4, 0.7), wander=wander)
+
+
+def _course(plan: Plan) -> str:
+    """SQL of the factor on the error rate of a request's upstream at `s`: three slow waves each."""
+    draw = random.Random(plan.seed)
+    size = plan.wander * math.sqrt(2 / 3)
+    waves = {
+        upstream: " + ".join(
+            f"{size} * sin({2 * math.pi / (SPAN_S * draw.uniform(0.1, 1.5))} * s + {draw.uniform(0, 6.3)})"
+            for _ in range(3)
+        )
+        for upstream in range(7)
+    }
+    each = " ".join(f"WHEN 'up{upstream}' THEN {wave}" for upstream, wave in waves.items())
+    return f"exp(CASE upstream {each} END)" if plan.wander else "1"
+
+
 def write(path: Path, plan: Plan, requests: int = REQUESTS) -> None:
     """Write the log."""
     db = duckdb.connect(config={"threads": 1})
@@ -99,7 +120,7 @@ def write(path: Path, plan: Plan, requests: int = REQUESTS) -> None:
     listed = ", ".join(f"{sql} AS {name}" for name, sql in fields.items())
     inside = " AND ".join(f"{name} = '{value}'" for name, value in plan.values.items()) or "true"
     hit = f"CASE WHEN {inside} AND s >= {plan.onset_s} THEN {plan.rate} ELSE 0 END"
-    own = f"{BASE_RATE} * (0.3 + 2 * ((ascii(right(path, 1)) * 7) % 5) / 5)"  # by path
+    own = f"{BASE_RATE} * (0.3 + 2 * ((ascii(right(path, 1)) * 7) % 5) / 5) * {_course(plan)}"  # by path
     db.execute(f"""
         COPY (
           SELECT {START} + s AS time, CASE WHEN bad THEN 'error' ELSE 'info' END AS level,

@@ -12,9 +12,11 @@ from locard.model.log_facts import (
     AffectedValue,
     BlastRadius,
     ChangeLine,
+    Correlate,
     Coverage,
     ExampleTrace,
     ExceptionCount,
+    MeasureShape,
     NumberChange,
     TemplateChange,
 )
@@ -115,3 +117,12 @@ def test_the_onset_has_its_day_where_the_log_has_several():
 def test_what_was_read_in_part_says_so_first():
     lines = shown(replace(full(), gaps=("read in part: it was interrupted",)))
     assert "  partial      read in part: it was interrupted" in lines[:9]
+
+
+def test_a_rise_of_a_part_says_whose_it_is():
+    some = Correlate((("region", "eu"), ("upstream", "bank")), 50, 45.0, 0.9, 12.0, 1e-9)
+    rose = MeasureShape("errors", "step", before=0.004, after=0.17)
+    lines = shown(log(changed=("errors",), of_part=True, correlates=(some,), shapes=(rose,)))
+    said = "errors rose for region=eu and upstream=bank only, from 0.40 % to 17 %: too few to show among all"
+    assert said in " ".join(" ".join(lines).split())
+    assert any(line.endswith("after of all") for line in lines)

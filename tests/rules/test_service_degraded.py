@@ -3,7 +3,7 @@ from dataclasses import replace
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.facts import GoldenSignal, MetricsSummary
 from locard.model.finding import Case, Role, Severity
-from locard.model.log_facts import LogSummary, Onset
+from locard.model.log_facts import Correlate, LogSummary, Onset
 from locard.rules.service_degraded import judge
 
 LOG = LogSummary(
@@ -43,6 +43,13 @@ def test_fires_with_the_metrics_for_or_against_it():
     steady = case(LOG, signal("mean", 0.02, 0.021), signal("share_over", 0.01, 0.01, 0.1, 0.6))
     (finding,) = judge(steady)
     assert [s.layer for s in finding.against] == [Layer.METRICS]
+
+
+def test_names_those_for_whom_alone_it_got_worse():
+    some = Correlate((("upstream", "bank"),), 50, 45.0, 0.9, 12.0, 1e-9)
+    faint = replace(LOG, changed=("errors",), after_bad=60, of_part=True, correlates=(some,))
+    (finding,) = judge(case(faint))
+    assert finding.title.startswith("The service got worse for upstream=bank only: 4.0 % of ")
 
 
 def test_quiet_when_nothing_changed():

@@ -15,7 +15,7 @@ def noisy(curve, count=60, seed=1):
 
 def test_flat_noise_is_flat_in_nearly_all_records():
     kinds = [classify(noisy(lambda _: 5.0, seed=s)).kind for s in range(200)]
-    assert kinds.count(Kind.FLAT) >= 188
+    assert kinds.count(Kind.FLAT) >= 190
 
 
 def test_ramp_tells_its_rise():

@@ -46,6 +46,7 @@ class Change:
     shapes: tuple[MeasureShape, ...] = ()  # of what changed
     further: tuple[Onset, ...] = ()
     bad: tuple[tuple[Outcome, str, str], ...] = ()
+    of_part: bool = False  # errors rose for some requests only, too little to be seen in all
 
     @property
     def is_bad(self) -> str:
@@ -76,6 +77,13 @@ def alone(change: Change, span: tuple[float, float]) -> Iterator[Change]:
             end=shape.end,
             bad=(item,),
         )
+
+
+def of_part(table: Table, events: Events, span: tuple[float, float], whose: str) -> Change:
+    """Onset and shape of the errors of those requests that meet a condition (SQL over `ev`)."""
+    wide = series.width(span[1] - span[0], events.requests)
+    found = _date(table, span, wide, [("errors", "err", events.error_means)], whose)
+    return replace(found, of_part=True)
 
 
 def of_volume(
@@ -215,13 +223,14 @@ def _date(
     span: tuple[float, float],
     wide: float,
     outcomes: Sequence[tuple[Outcome, str, str]],
+    whose: str = "true",
 ) -> Change:
     """Onset and shape from the final definition of bad, and of each outcome by its condition."""
     changed = tuple(outcome for outcome, *_ in outcomes)
     conditions = [sql for _, sql, _ in outcomes]
     means = ", or ".join(words for *_, words in outcomes)
     either = " OR ".join(conditions)
-    bins = series.bins(table, span, wide, [either, *conditions])
+    bins = series.bins(table, span, wide, [either, *conditions], whose)
     total, bad = bins.total, bins.counts[0]
     rise = describe(total, bad)
     if rise is None:
@@ -242,7 +251,8 @@ def _date(
         others = tuple(_onset(bins, span, one) for one in further(total, bad, rise))
         if not rise.begin.ramp and wide > series.width(0.0, 1 << 40):
             rough = (onset.earliest, onset.latest)
-            near = _refine(table, (span[0], stop), either, rough, rise.noise)
+            some = (either, whose)
+            near = _refine(table, (span[0], stop), some, rough, rise.noise)
             onset = Onset(max(near[0], span[0]), min(near[1], stop), CONFIDENCE)
         before = (span[0], onset.earliest)
         after = (onset.latest, stop)
@@ -293,22 +303,29 @@ def _share(hits: list[int], of: list[int]) -> float | None:
 
 
 def _refine(
-    table: Table, span: tuple[float, float], bad: str, near: tuple[float, float], noise: float
+    table: Table,
+    span: tuple[float, float],
+    which: tuple[str, str],
+    near: tuple[float, float],
+    noise: float,
 ) -> tuple[float, float]:
-    """The onset of a sudden change again, in narrow bins around the coarse interval."""
+    """The onset of a sudden change again, in narrow bins around the coarse interval.
+
+    `which` is SQL over `ev`: what a bad request is, and which requests count at all.
+    """
+    bad, whose = which
     margin = max(near[1] - near[0], 1.0)
     low, high = max(span[0], near[0] - margin), min(span[1], near[1] + margin)
-    (requests,) = table.one(
-        "SELECT count(*) FROM ev WHERE request AND t >= ? AND t <= ?", [low, high]
-    )
+    some = f"FROM ev WHERE request AND {whose}"
+    (requests,) = table.one(f"SELECT count(*) {some} AND t >= ? AND t <= ?", [low, high])
     narrow = series.width(high - low, requests, 400)
-    fine = series.bins(table, (low, high), narrow, [bad])
+    fine = series.bins(table, (low, high), narrow, [bad], whose)
     n0, k0 = table.one(
-        f"SELECT count(*), count(*) FILTER ({bad}) FROM ev WHERE request AND t >= ? AND t < ?",  # noqa: S608 - ours
+        f"SELECT count(*), count(*) FILTER ({bad}) {some} AND t >= ? AND t < ?",
         [span[0], low],
     )
     n1, k1 = table.one(
-        f"SELECT count(*), count(*) FILTER ({bad}) FROM ev WHERE request AND t > ? AND t <= ?",  # noqa: S608 - ours
+        f"SELECT count(*), count(*) FILTER ({bad}) {some} AND t > ? AND t <= ?",
         [high, span[1]],
     )
     # What lies outside goes in as one bin at each end.

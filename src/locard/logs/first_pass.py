@@ -16,6 +16,7 @@ from locard.logs import (
     examples,
     exceptions,
     messages,
+    part_change,
     series,
     two_clocks,
     volume,
@@ -69,6 +70,8 @@ def judge(
     covers = coverage.of(table, roles, fields, found)
     if span and covers.kind == "errors-only" and not change.changed:
         change = changes.of_volume(traffic, found, span) or change
+    if span and not change.changed:
+        change = part_change.judge(table, found, span) or change
     totals = contrast.mark(table, change) if span else contrast.mark_all(table)
     shared = correlates(table, found, totals) if change.onset else ()
     if span and not shared:
@@ -109,6 +112,7 @@ def judge(
         partial=bool(table.partial),
         shapes=_shapes(traffic, change, found) if span else (),
         further_onsets=change.further,
+        of_part=change.of_part,
         coverage=covers,
         templates=messages.changes(table, change),
         numbers=messages.numbers(table, change),

@@ -61,9 +61,16 @@ def window(table: Table, events: Events) -> tuple[float, float] | None:
 
 
 def bins(
-    table: Table, span: tuple[float, float], width_s: float, conditions: Sequence[str]
+    table: Table,
+    span: tuple[float, float],
+    width_s: float,
+    conditions: Sequence[str],
+    whose: str = "true",
 ) -> Bins:
-    """Requests per bin, and those that meet each of the conditions (SQL over `ev`)."""
+    """Requests per bin, and those that meet each of the conditions (SQL over `ev`).
+
+    `whose` is the SQL condition for the requests that count at all.
+    """
     first, last = span
     count = max(1, int(-(-(last - first) // width_s)))
     total = [0] * count
@@ -71,7 +78,7 @@ def bins(
     picks = "".join(f", count_if({c})" for c in conditions)
     for at, n, *hits in table.rows(
         f"SELECT least(CAST(floor((t - ?) / ?) AS BIGINT), ?) AS b, count(*){picks} "  # noqa: S608
-        "FROM ev WHERE request AND t >= ? AND t <= ? GROUP BY b",
+        f"FROM ev WHERE request AND t >= ? AND t <= ? AND {whose} GROUP BY b",
         [first, width_s, count - 1, first, last],
     ):
         total[at] = n

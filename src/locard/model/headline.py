@@ -42,6 +42,12 @@ def bad_counts(log: LogSummary) -> str:
     return f"{after} of requests are bad, {share(log.before_bad, log.before_total)} before"
 
 
+def part_words(log: LogSummary) -> str:
+    """Whom a rise is about that shows in some requests only; empty where it shows in all."""
+    sets = [" and ".join(f"{f}={v}" for f, v in c.values) for c in log.correlates]
+    return " or ".join(sets[:_SHOWN]) if log.of_part else ""
+
+
 def correlate_words(log: LogSummary, correlate: Correlate) -> str:
     """What the log says of a correlate, in numbers."""
     words = (
@@ -89,7 +95,8 @@ def _log(log: LogSummary) -> str:
         parts.append(f"errors {before} -> {after}")
     if "latency" in log.changed:
         parts.append(f"p99 {milliseconds(log.before_p99_ms)} -> {milliseconds(log.after_p99_ms)}")
-    return f"{', '.join(parts)} ({log.shape}), {log.records} records"
+    only = f" for {part_words(log)} only" if log.of_part else ""
+    return f"{', '.join(parts)}{only} ({log.shape}), {log.records} records"
 
 
 def _before(log: LogSummary) -> list[RatePoint]:

@@ -283,6 +283,9 @@ class LogSummary:
     examples: tuple[ExampleTrace, ...] = ()
     # Of what changed: the outcomes that make a request a bad one here. The others hit everyone.
     judged: tuple[Outcome, ...] = ()
+    # Errors rose for those that the correlates name, and among all requests it is within chance. Onset
+    # and shapes of errors are then of these requests; all counts are of all, as ever.
+    of_part: bool = False
 
     @property
     def claims_rates(self) -> bool:

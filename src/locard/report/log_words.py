@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model.headline import bad_counts, milliseconds, share
+from locard.model.headline import bad_counts, milliseconds, part_words, share
 from locard.report import times
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def changed(log: LogSummary) -> str:
     if not log.changed:
         return "Nothing changed in the logs: no onset of errors or latency was found."
     parts = []
-    if "errors" in log.changed and log.claims_rates:
+    if log.of_part:
+        parts.append(f"errors rose {part(log)}")
+    elif "errors" in log.changed and log.claims_rates:
         before, after = error_rates(log)
         parts.append(f"errors rose from {before} to {after}")
     elif "errors" in log.changed:
@@ -45,6 +47,16 @@ def hit_everyone(log: LogSummary) -> str:
     if not log.correlates or not log.judged or not rest:
         return ""
     return f"{' and '.join(rest).capitalize()} changed for everyone."
+
+
+def part(log: LogSummary) -> str:
+    """Whom a rise is about that does not show among all requests, and what it is there."""
+    rates = ""
+    for shape in log.shapes:
+        if shape.measure == "errors" and shape.before is not None and shape.after is not None:
+            rates = f", from {share(shape.before, 1)} to {share(shape.after, 1)}"
+    said = f"for {part_words(log)} only{rates if log.claims_rates else ''}"
+    return f"{said}: too few to show among all"
 
 
 def error_rates(log: LogSummary) -> tuple[str, str]:

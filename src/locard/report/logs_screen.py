@@ -126,9 +126,12 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         return
     sure = f"{100 * log.onset.confidence:.0f} %"
     yield _labelled("onset", f"{_interval(log, tz)} ({sure}), {log.shape}")
+    if log.of_part:
+        yield _labelled("part", f"errors rose {log_words.part(log)}")
     if log.claims_rates:
         early, late = share(log.before_bad, log.before_total), share(log.after_bad, log.after_total)
-        yield _labelled("rate", f"{early} bad before, {late} after")
+        of = " of all" if log.of_part else ""
+        yield _labelled("rate", f"{early} bad before, {late} after{of}")
     else:
         yield _labelled("bad", f"{log.before_bad:,} lines before, {log.after_bad:,} after")
     if log.before_p99_ms is not None and log.after_p99_ms is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
 from locard.model.finding import Case, Finding, Role, Severity, Support
-from locard.model.headline import bad_counts, milliseconds
+from locard.model.headline import bad_counts, milliseconds, part_words
 from locard.model.log_facts import LogSummary
 from locard.rules import _facts
 
@@ -37,7 +37,7 @@ def judge(case: Case) -> Iterator[Finding]:
             layer=Layer.LOGS,
             role=Role.SCOPE,
             severity=Severity.CRITICAL if rate >= _CRITICAL_SHARE else Severity.WARNING,
-            title=f"The service got worse: {says}",
+            title=f"The service got worse{_for_whom(log)}: {says}",
             detail=f"Bad means: {log.bad_means}. Shape: {log.shape}.",
             supports=(Support(evidence.id, Layer.LOGS, says), *confirms),
             against=contradicts,
@@ -50,6 +50,10 @@ def _says(log: LogSummary) -> str:
     if "latency" in log.changed:
         parts.append(f"p99 {milliseconds(log.before_p99_ms)} to {milliseconds(log.after_p99_ms)}")
     return ", ".join(parts)
+
+
+def _for_whom(log: LogSummary) -> str:
+    return f" for {part_words(log)} only" if log.of_part else ""
 
 
 def _metrics(case: Case, log: LogSummary) -> tuple[tuple[Support, ...], tuple[Support, ...]]:

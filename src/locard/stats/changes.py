@@ -26,7 +26,7 @@ _FEWEST_BENDS = 8
 _FEWEST_BLOCKS = 6
 # Stretches overlap, so far fewer than bins^2 / 2 of them are independent. Four to a bin keeps the
 # p-value above what simulated records without a change give (tests/stats/test_changes.py).
-_INDEPENDENT = 4
+INDEPENDENT = 4
 _GAP = 0.2  # of the evidence, for a quiet time within an event: there may be several
 _QUIET = 0.1  # of the way from the share outside to the one inside
 _AS_PLAIN = 0.5  # of the evidence; with less, hills of wandering noise would pass for events
@@ -151,7 +151,7 @@ def scan(total: Sequence[int], bad: Sequence[int], tests: int = 1) -> Stretch | 
     few hundred bins first. `tests` is how many such scans the caller makes.
     """
     bins = len(total)
-    most = _most_raised(total, bad)
+    most = most_raised(total, bad)
     if most is None:
         return None
     apart, edges = _events(total, bad, most)
@@ -169,7 +169,7 @@ def scan(total: Sequence[int], bad: Sequence[int], tests: int = 1) -> Stretch | 
         share_in=k / n,
         share_out=rest_k / rest_n if rest_n else (sum(bad) - k) / (sum(total) - n),
         evidence=evidence,
-        p_value=tail_bound(evidence, _INDEPENDENT * bins * tests),
+        p_value=tail_bound(evidence, INDEPENDENT * bins * tests),
         edges=edges,
     )
 
@@ -246,7 +246,7 @@ def _against(
     return log_likelihood(k, n) + log_likelihood(rest_k, rest_n) - flat, *part
 
 
-def _most_raised(total: Sequence[int], bad: Sequence[int]) -> tuple[float, int, int] | None:
+def most_raised(total: Sequence[int], bad: Sequence[int]) -> tuple[float, int, int] | None:
     """Evidence in nats (for independent requests), start and end of the best stretch."""
     bins = len(total)
     all_n, all_k = sum(total), sum(bad)
@@ -280,7 +280,7 @@ def _another(
     value, start, end = most
     found = []
     for low, high in ((0, start), (end, len(total))):
-        other = _most_raised(total[low:high], bad[low:high])
+        other = most_raised(total[low:high], bad[low:high])
         if other is not None and other[0] >= _AS_PLAIN * value:
             found.append((other[0], low + other[1], low + other[2]))
     return max(found)[1:] if found else ()

@@ -50,8 +50,12 @@ def significant(total: Sequence[int], bad: Sequence[int], tests: int) -> Stretch
     if found is None or found.p_value > ALPHA:
         return None
     ratio = found.share_in / max(found.share_out, 1e-9)
-    enough = ratio >= LEAST_RATIO and found.evidence * math.log(ratio) >= _WEIGHT
-    return found if enough else None
+    return found if plain(found.evidence, ratio) else None
+
+
+def plain(evidence: float, ratio: float) -> bool:
+    """Whether so much evidence (nats) is enough for a share that is `ratio` times what it was."""
+    return ratio >= LEAST_RATIO and evidence * math.log(ratio) >= _WEIGHT
 
 
 def describe(total: Sequence[int], bad: Sequence[int]) -> Rise | None:

@@ -119,24 +119,37 @@ def _fitted(
     weights, spread = [1.0] * n, 0.0
     far: list[float] = [0.0] * n
     fits: list[_Fit] = []
+    scatter = 0.0
     for _ in range(_ROUNDS):
         fits = family(weights)
         best = min(fits, key=lambda f: f.squares)
         residuals = [y - best.curve(x) for x, y in zip(xs, ys, strict=True)]
         spread = max(least, spread or math.sqrt(fmean(r * r for r in residuals)))
+        scatter = _flat(ys, weights).squares
         far = robust.far_out(residuals, spread)
         weights = robust.weights(far)
         squares = sum(w * r * r for w, r in zip(weights, residuals, strict=True))
         spread = max(least, math.sqrt(squares / n))
     each = [
         robust.log_likelihood([y - f.curve(x) for x, y in zip(xs, ys, strict=True)], spread)
-        - f.terms / 2 * math.log(n)
+        - _price(f.terms, n, max(f.squares, n * least * least) / max(scatter, n * least * least))
         + f.prior
         for f in fits
     ]
     top = max(each)
     evidence = top + math.log(fmean(math.exp(e - top) for e in each))
     return _Winner(evidence, min(fits, key=lambda f: f.squares), spread, far)
+
+
+def _price(terms: int, count: int, left: float) -> float:
+    """What a curve pays for its coefficients if it leaves this share of the scatter, in nats.
+
+    The log likelihood at its best coefficients and noise, less the one that is averaged over both:
+    coefficients as wide as one value tells of them, noise of any size (Zellner 1986; Liang and others
+    2008, equation 6). Near to the half log of the count for each (Schwarz 1978), but right for few.
+    """
+    averaged = (count - 1 - terms) * math.log1p(count) - (count - 1) * math.log1p(count * left)
+    return -(count * math.log(left) + averaged) / 2
 
 
 def _mean(values: list[float] | list[int], weights: list[float]) -> float:
