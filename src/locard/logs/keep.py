@@ -285,7 +285,7 @@ def _described(identity: Identity, sheet: Sheet, size: int, last: int) -> dict[s
         "role_of": dict(meaning.role_of),
         "expressions": dict(meaning.expressions),
         "duration_unit": meaning.duration_unit,
-        "numbers": sorted(meaning.numbers),
+        "numbers": dict(meaning.numbers),
         "truths": sorted(meaning.truths),
         "last_time": meaning.last,
         "last": last,
@@ -312,7 +312,7 @@ def _sheet(
         role_of=found["role_of"],
         expressions=expressions,
         duration_unit=found["duration_unit"],
-        numbers=frozenset(found["numbers"]),
+        numbers=found["numbers"],
         truths=frozenset(found["truths"]),
         last=found["last_time"],
     )
