@@ -211,6 +211,7 @@ def _time_gaps(table: Table, roles: Roles) -> Iterator[str]:
         return
     if not roles.time_format.zoned:
         yield f"{roles.time.name} names no zone: read as UTC"
+    yield from table.notes
     clocks = two_clocks.said(table)
     if clocks:
         yield clocks

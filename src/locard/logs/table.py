@@ -96,6 +96,7 @@ class Table:
     skipped: tuple[Skipped, ...] = ()
     partial: str = ""  # why it does not hold the whole source, in words
     fields_left_out: int = 0
+    notes: list[str] = field(default_factory=list)  # what of it cannot be known, in words
     given: dict[str, str] = field(default_factory=dict)  # role to field, as the user said
     memory_mb: int = LEAST_MB
     spills: bool = False  # what does not fit into the memory goes to a file
@@ -150,6 +151,11 @@ class Table:
         """SQL over `ev` that picks about so many records, whatever rhythm their lines have."""
         every = self.records // most
         return f"hash(n) % {every} = 0" if every > 1 else ""
+
+    def note(self, words: str) -> None:
+        """Add to the notes, once."""
+        if words not in self.notes:
+            self.notes.append(words)
 
     def show(self) -> None:
         """Make the views anew: after columns have come or changed their kind."""
