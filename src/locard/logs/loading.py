@@ -153,8 +153,11 @@ def _say_what_is_missing(table: Table, source: Source) -> None:
         table.lines += source.dropped_long
         table.skipped += (Skipped(TOO_LONG, source.dropped_long, ""),)
     table.partial = table.partial or source.partial
-    plain = source.size and type(source) is reading.Source
-    if plain and table.partial == source.partial == source.ended_by:
+    if (
+        source.size
+        and type(source) is reading.Source
+        and table.partial == source.partial == source.ended_by
+    ):
         done = 100 * source.bytes_read // source.size
         table.partial = f"{source.partial}: the first {done} % of it were read"
 
