@@ -133,6 +133,8 @@ def asked(
 
     with scanned(name, budget_s, threads, wants, given, state=state) as table:
         if not table.records:
+            from locard.logs.nothing import nothing_read  # noqa: PLC0415 - only then
+
             raise nothing_read(name, table)
         fresh = sheet_of(table, name)
         yield fresh
@@ -172,13 +174,3 @@ def behind(found: Sheet, stop: Stop) -> int:
         {"n": stop.line - 1},
     ).fetchall()
     return found.records - int(before)
-
-
-def nothing_read(name: str, table: Table) -> SourceUnreadableError:
-    """The error for a source without records."""
-    why = f"none of its {table.lines} lines is a record that locard can read"
-    if not table.lines:
-        why = f"nothing came before {table.partial}" if table.partial else "it is empty"
-    return SourceUnreadableError(
-        f"no log records in {name}", why, "Check that the service writes to it."
-    )

@@ -88,7 +88,7 @@ class WrittenTimes:
         day = dt.datetime.fromtimestamp(self.now, dt.UTC)
         self.table.note(
             "times are seconds since a start that the log does not name: the last line is taken to be of "
-            f"{day:%Y-%m-%dT%H:%M:%SZ}, when the log was last written"
+            f"{day:%Y-%m-%dT%H:%M:%SZ}, when the log was last written (a pipe: when it was read)"
         )
         moment = f"make_timestamp(CAST(({self.now - last!r} + {seconds}) * 1e6 AS BIGINT))"
         return f"strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ')"
