@@ -171,6 +171,6 @@ def behind(found: Sheet, stop: Stop) -> int:
     # Those before it are few, mostly: no need to count the others.
     ((before,),) = found.db.execute(
         f"SELECT count(*) FROM {found.relation} WHERE _n < $n",  # noqa: S608 - our own names
-        {"n": stop.line - 1},
+        {"n": (stop.line or 1) - 1},
     ).fetchall()
     return found.records - int(before)

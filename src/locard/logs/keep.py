@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from locard.logs.jq import Stop
 
-FORMAT = 4  # raise when what is kept, or what a reader makes of a log, changes
+FORMAT = 5  # raise when what is kept, or what a reader makes of a log, changes
 CAP_BYTES = 2 << 30
 EXPIRES_S = 24 * 3600.0
 _END_BYTES = 64 << 10
