@@ -340,7 +340,7 @@ def test_parquet_holds_the_rows_with_types(locard, clean, tmp_path):
     rows = duckdb.execute(
         "SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet(?))", [str(out)]
     ).fetchall()
-    assert rows == [("time", "TIMESTAMP"), ("status", "DOUBLE"), ("upstream", "VARCHAR")]
+    assert rows == [("time", "TIMESTAMP"), ("status", "BIGINT"), ("upstream", "VARCHAR")]
     assert duckdb.execute("SELECT count(*) FROM read_parquet(?)", [str(out)]).fetchall() == [(143,)]
 
 

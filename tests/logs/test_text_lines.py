@@ -13,10 +13,13 @@ from locard.logs import loading, native_engine, reading
 from locard.logs.table import MOST_FIELDS
 from locard.logs.text_lines import UNKNOWN, TextLines
 
+# What their samples say depends on the line after, or on the last line of the log.
+ALONE = {"w3c-extended", "erlang", "dotnet", "java-logging", "postgres", "kernel", "jvm-unified"}
+
 
 def everything():
     """The samples of all formats in one stream, each with the fields that it must have."""
-    return [s for e in catalogue.entries("format") for s in e.load().SAMPLES]
+    return [s for e in catalogue.entries("format") if e.name not in ALONE for s in e.load().SAMPLES]
 
 
 @pytest.mark.parametrize("engine", ["duckdb", None])

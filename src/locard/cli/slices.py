@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 from typing import TYPE_CHECKING, Any
 
 from locard.guard.budget import parse_duration
@@ -22,7 +21,6 @@ from locard.report.plain import safe
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
     from pathlib import Path
 
     from locard.logs.keep import Shelf
@@ -68,7 +66,8 @@ def run(args: argparse.Namespace, shelf: Shelf | None) -> int:
     if len(args.source) > 1:
         return _traces(args, shelf)
     with _asked(args, args.source[0], shelf) as sheet:
-        with _interrupted_after(sheet, parse_duration(args.budget)):
+        # `--sql` can ask for anything, and is answered here; other rows come as fast as they are read.
+        with asking.interrupted_after(sheet.db, parse_duration(args.budget)):
             answer = _answer(args, sheet)
         _write(args, sheet, answer)
         sys.stdout.flush()
@@ -134,18 +133,6 @@ def _answer(args: argparse.Namespace, sheet: Sheet) -> Answer:
     clock = times.Clock(args.tz, sheet.meaning.last)
     asked = question(args, clock)
     return (slicing.counts if asked.by else slicing.records)(sheet, asked, clock)
-
-
-@contextlib.contextmanager
-def _interrupted_after(sheet: Sheet, budget_s: float) -> Iterator[None]:
-    """`--sql` can ask for anything, and is answered inside; other rows come as fast as they are read."""
-    timer = threading.Timer(budget_s, sheet.db.interrupt)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _write(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:

@@ -19,7 +19,7 @@ PINO_ERROR = 50  # pino and bunyan write levels as numbers: 50 error, 60 fatal
 UNIT_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4}
 
 _TIMED = re.compile(r"(?=\d)(\d+h)?(\d+m(?!s))?(\d+(?:\.\d+)?\s*(ns|us|µs|μs|ms|s|sec))?")
-_MOST_LEVELS = 20
+_MOST_LEVELS = 40
 
 # From the highest number down: at least so much is this level.
 _NUMBERED = {

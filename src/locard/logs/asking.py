@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    import duckdb
+
     from locard.logs.jq import Stop
     from locard.logs.reading import Source, Wants
     from locard.logs.sheet import Sheet
     from locard.logs.table import Table
 
-_READING_SHARE = 0.8  # of the budget; the rest is for the questions
+READING_SHARE = 0.8  # of the budget at most; the rest is for the questions
+FOR_QUESTIONS = 0.25  # seconds that they take for one of reading
+FOR_JUDGING = 1.0  # the same of the first pass: 0.8 to 1.2 of JSON and text on an idle machine
+_AGAIN_S = 0.05
 JQ_BUDGET_S = 2.0
 
 
@@ -34,20 +39,28 @@ def scanned(
     *,
     first_look: Callable[[Table], None] | None = None,
     state: Path | None = None,
+    judging: float = FOR_QUESTIONS,
 ) -> Iterator[Table]:
     """The table of a source that is read now; raises SourceUnreadableError, NotPermittedError.
 
-    For `first_look` see `loading.load`; what does not fit into the memory goes below `state`.
+    For `first_look` see `loading.load`, for `judging` `loading.ReadingShare`; what does not fit into the memory goes below `state`.
     """
-    from locard.logs.loading import load  # noqa: PLC0415 - kept scans need none of it
+    from locard.logs.loading import ReadingShare, load  # noqa: PLC0415 - kept scans need none of it
     from locard.logs.spill import room  # noqa: PLC0415 - as above
 
     with room(state) as spill:
         source = open_source(name, wants)
         try:
             with _ended_by_interrupt(source):
-                time_s = budget_s * _READING_SHARE
-                table = load(source, time_s, threads, first_look=first_look, spill=spill)
+                share = ReadingShare(budget_s, judging)
+                table = load(
+                    source,
+                    budget_s * READING_SHARE,
+                    threads,
+                    first_look=first_look,
+                    spill=spill,
+                    share=share,
+                )
         finally:
             source.close()
         table.given.update(given or {})
@@ -65,7 +78,7 @@ def _ended_by_interrupt(source: Source) -> Iterator[None]:
         return
 
     def stop(*_: object) -> None:
-        source.stopped = True
+        source.stopped = "it was interrupted"
         signal.signal(signal.SIGINT, before)
 
     before = signal.signal(signal.SIGINT, stop)
@@ -73,6 +86,27 @@ def _ended_by_interrupt(source: Source) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def interrupted_after(db: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[threading.Event]:
+    """Whatever `db` does later than that is interrupted (duckdb.InterruptException); says whether it was."""
+    done, over = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        if done.wait(max(seconds, 0.0)):
+            return
+        over.set()
+        while not done.wait(_AGAIN_S):  # one is lost where nothing runs at that moment
+            db.interrupt()
+
+    timer = threading.Thread(target=interrupt, daemon=True)
+    timer.start()
+    try:
+        yield over
+    finally:
+        done.set()
+        timer.join()
 
 
 @contextlib.contextmanager
@@ -99,6 +133,8 @@ def asked(
 
     with scanned(name, budget_s, threads, wants, given, state=state) as table:
         if not table.records:
+            from locard.logs.nothing import nothing_read  # noqa: PLC0415 - only then
+
             raise nothing_read(name, table)
         fresh = sheet_of(table, name)
         yield fresh
@@ -135,16 +171,6 @@ def behind(found: Sheet, stop: Stop) -> int:
     # Those before it are few, mostly: no need to count the others.
     ((before,),) = found.db.execute(
         f"SELECT count(*) FROM {found.relation} WHERE _n < $n",  # noqa: S608 - our own names
-        {"n": stop.line - 1},
+        {"n": (stop.line or 1) - 1},
     ).fetchall()
     return found.records - int(before)
-
-
-def nothing_read(name: str, table: Table) -> SourceUnreadableError:
-    """The error for a source without records."""
-    why = f"none of its {table.lines} lines is a record that locard can read"
-    if not table.lines:
-        why = f"nothing came before {table.partial}" if table.partial else "it is empty"
-    return SourceUnreadableError(
-        f"no log records in {name}", why, "Check that the service writes to it."
-    )

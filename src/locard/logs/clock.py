@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST = 0.9  # of the values must look like what the name says
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)?)?")
-_ZONED = re.compile(r"(Z|UTC|[+-]\d\d(:?\d\d)?)$")
+_ZONED = re.compile(r"(Z|UTC|:\d\d([.,]\d+)?\s*[+-]\d\d(:?\d\d)?)$")
 _OFFSET = re.compile(r":\d\d(?:[.,]\d+)? ?(?!\+00(?::?00)?$)[+-]\d\d(?::?\d\d)?$")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
 _EARLIEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # the years 2000 to 2100
@@ -75,7 +75,7 @@ def time_format(item: FieldProfile) -> TimeFormat | None:
 
 
 def _is_zoned(value: str) -> bool:
-    return bool(_ZONED.search(value.rpartition(":")[2] or value)) or value.endswith("Z")
+    return bool(_ZONED.search(value))
 
 
 def _in_range(scale: float, value: str) -> bool:

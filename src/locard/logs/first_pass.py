@@ -24,9 +24,9 @@ from locard.logs import (
 from locard.logs import change as changes
 from locard.logs.correlates import correlates
 from locard.logs.field_file import given_for
+from locard.logs.nothing import nothing_read
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
-from locard.model.errors import SourceUnreadableError
 from locard.model.log_facts import LogSummary, MeasureShape, Outcome
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def judge(
     does not fit the log.
     """
     if not table.records:
-        raise _nothing_to_read(name, table)
+        raise nothing_read(name, table)
     fields = profile(table)
     roles = assign(fields, table.records, given_for(fields, table.given))
     said = error_test.asked(errors, table, tz) if errors else None
@@ -148,23 +148,6 @@ def _changes(table: Table, roles: Roles, found: Events, change: Change) -> tuple
     return change_lines.near(table, found, roles.message.column, change.onset)
 
 
-def _nothing_to_read(name: str, table: Table) -> SourceUnreadableError:
-    if table.lines == 0:
-        why = "it is empty" if not table.partial else f"nothing came before {table.partial}"
-        if table.partial == "it has no line ends":
-            why = "it has no line ends, so it is no text log"
-        return SourceUnreadableError(
-            f"no log records in {name}", why, "Check that the service writes to it."
-        )
-    first = table.skipped[0] if table.skipped else None
-    sample = f", such as {first.sample[:60]!r}" if first and first.sample else ""
-    return SourceUnreadableError(
-        f"no log records in {name}",
-        f"none of its {table.lines} lines is JSON or in a format that is known{sample}",
-        "Point locard at the service's log (docs/catalog.md lists the formats).",
-    )
-
-
 def _no_time(found: Events) -> Change:
     return changes.Change((), found.error_means, "unknown", None, None, (0.0, 0.0))
 
@@ -211,6 +194,7 @@ def _time_gaps(table: Table, roles: Roles) -> Iterator[str]:
         return
     if not roles.time_format.zoned:
         yield f"{roles.time.name} names no zone: read as UTC"
+    yield from table.notes
     clocks = two_clocks.said(table)
     if clocks:
         yield clocks

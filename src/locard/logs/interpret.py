@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 JSON_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _IN_SAMPLE = 0.9  # of the sampled values must be numbers for a field to be counted whole
 _MOST = 0.99  # of all its values
+_SQL_NUMBERS = {"integers": "BIGINT", "doubles": "DOUBLE"}  # by how the scanner keeps them
 
 
 def sheet_of(table: Table, source: str, stop: Stop | None = None) -> Sheet:
@@ -107,24 +108,31 @@ def _only(item: FieldProfile, words: set[str]) -> bool:
     return bool(item.values) and words.issuperset(item.values)
 
 
-def _numbers(table: Table, fields: Sequence[FieldProfile]) -> frozenset[str]:
-    """The fields whose values are numbers, but for one in a hundred."""
+def _numbers(table: Table, fields: Sequence[FieldProfile]) -> dict[str, str]:
+    """The fields whose values are numbers, but for one in a hundred, each with the type that holds them."""
     likely = [
         f
         for f in fields
         if f.values
         and sum(bool(JSON_NUMBER.fullmatch(v)) for v in f.values) >= _IN_SAMPLE * len(f.values)
     ]
-    if not likely:
-        return frozenset()
     kept = {f.name: table.kept(f.column) for f in likely}
-    sure = {n for n, k in kept.items() if k is not None and k.kind in {"integers", "doubles"}}
-    rest = [f for f in likely if f.name not in sure]
-    if not rest:
-        return frozenset(sure)
-    tests = [table.lifted(f.column, f"TRY_CAST({f.column} AS DOUBLE) IS NOT NULL") for f in rest]
+    found = {n: _SQL_NUMBERS[k.kind] for n, k in kept.items() if k and k.kind in _SQL_NUMBERS}
+    rest = [f for f in likely if f.name not in found]
+    counts = _counted(table, rest, "TRY_CAST({0} AS DOUBLE) IS NOT NULL")
+    rest = [f for f in rest if counts[f.name] >= _MOST * f.count]
+    for kind in ("BIGINT", "HUGEINT"):  # whole numbers, if that is how the log writes all of them
+        whole = _counted(table, rest, f"CAST(TRY_CAST({{0}} AS {kind}) AS VARCHAR) = {{0}}")
+        found |= {f.name: kind for f in rest if whole[f.name] == counts[f.name]}
+        rest = [f for f in rest if f.name not in found]
+    return found | {f.name: "DOUBLE" for f in rest}
+
+
+def _counted(table: Table, fields: Sequence[FieldProfile], test: str) -> dict[str, int]:
+    """How many records pass a test of each field, `{0}` in its SQL."""
+    if not fields:
+        return {}
+    tests = (table.lifted(f.column, test.format(f.column)) for f in fields)
     picks = ", ".join(f"count_if({test})" for test in tests)
     counts = table.one(f"SELECT {picks} FROM raw_kept")  # noqa: S608 - columns are ours
-    return frozenset(
-        sure | {f.name for f, n in zip(rest, counts, strict=True) if n >= _MOST * f.count}
-    )
+    return {f.name: n for f, n in zip(fields, counts, strict=True)}

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from locard.logs.jq import Stop
 
-FORMAT = 4  # raise when what is kept, or what a reader makes of a log, changes
+FORMAT = 5  # raise when what is kept, or what a reader makes of a log, changes
 CAP_BYTES = 2 << 30
 EXPIRES_S = 24 * 3600.0
 _END_BYTES = 64 << 10
@@ -285,7 +285,7 @@ def _described(identity: Identity, sheet: Sheet, size: int, last: int) -> dict[s
         "role_of": dict(meaning.role_of),
         "expressions": dict(meaning.expressions),
         "duration_unit": meaning.duration_unit,
-        "numbers": sorted(meaning.numbers),
+        "numbers": dict(meaning.numbers),
         "truths": sorted(meaning.truths),
         "last_time": meaning.last,
         "last": last,
@@ -312,7 +312,7 @@ def _sheet(
         role_of=found["role_of"],
         expressions=expressions,
         duration_unit=found["duration_unit"],
-        numbers=frozenset(found["numbers"]),
+        numbers=found["numbers"],
         truths=frozenset(found["truths"]),
         last=found["last_time"],
     )

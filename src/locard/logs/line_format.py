@@ -44,24 +44,31 @@ class LineSample:
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """Lines of text. `time` is "iso" or strptime's form of the group `time`.
+    """Lines of text. `time` is "iso" or strptime's form of the group `time`, or several that it may have.
 
-    A form without a year or a date takes them from the day on which the log is read. `names` gives
-    groups another field name (dots cannot stand in a group's name, and two groups may be the two
-    ways of writing one field). `levels` translates what the group `level` holds.
+    A comma before the fraction is a point there, and one before a blank is left out. A form without a year or a date takes them from the day on which the log was last written. With
+    `day_or_month` the form has the day first, and the log's times tell whether the month is. `names`
+    gives groups another field name (dots cannot stand in a group's name, and two groups may be the two
+    ways of writing one field). `levels` translates what the group `level` holds; `level_end` is a level
+    with what ends it. A field `since_start_s` becomes the time where there is none. `opens` says that
+    some of its records have their message, or their level too, in the next line.
 
     The rest is for speed alone. Each of `pieces` holds the patterns of what double quotes cut a line
     into, in usual lines, at most four groups each: what they read must be what `pattern` reads.
+    `looks` fits the same lines as `pattern`, and is quicker to try.
     `unbounded` reads the same as `pattern` where its own group `before` has at most `MOST_BEFORE`
     characters: RE2 is slow where a repetition has bounds. `plain_pairs` says that all of a line is pairs with one blank between them, and that no value has
     a backslash or the character U+0001.
     """
 
     pattern: str
-    time: str = "iso"
+    time: str | tuple[str, ...] = "iso"
+    day_or_month: bool = False
+    opens: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, str] = field(default_factory=dict)
     pieces: tuple[tuple[str, ...], ...] = ()
+    looks: str = ""
     unbounded: str = ""
     plain_pairs: bool = False
     rank: int = 50  # of two formats that fit a line the one with the lower rank reads it
@@ -70,6 +77,11 @@ class TextFormat:
     def groups(self) -> tuple[str, ...]:
         """The names of the groups, in their order."""
         return tuple(re.compile(self.pattern).groupindex)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Those that `time` may have."""
+        return (self.time,) if isinstance(self.time, str) else self.time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,6 +100,18 @@ class Wrapper:
     word: str = ""
     only_json: bool = False  # opened only where the line inside is a JSON object
     rank: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Lines of columns that a line before them names: it begins with `head`.
+
+    What begins with `comment` is no record. `names` gives columns the name of a field.
+    """
+
+    head: str
+    comment: str
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +163,12 @@ def wrappers() -> tuple[tuple[str, Wrapper], ...]:
         (e.name, w) for e in catalogue.entries("format") for w in getattr(e.load(), "WRAPPERS", ())
     ]
     return tuple(sorted(found, key=lambda item: item[1].rank))
+
+
+@functools.cache
+def columns() -> tuple[Columns, ...]:
+    """Every kind of columns."""
+    return tuple(c for e in catalogue.entries("format") for c in getattr(e.load(), "COLUMNS", ()))
 
 
 @functools.cache

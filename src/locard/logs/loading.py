@@ -42,6 +42,32 @@ class Engine(Protocol):
         """Give the table what was counted."""
 
 
+class ReadingShare:
+    """How much of a time budget may go into reading, so that what was read can be judged within the rest.
+
+    `judging` is how many seconds that takes for one of reading; time in which nothing came costs nothing.
+    """
+
+    def __init__(
+        self,
+        budget_s: float,
+        judging: float,
+        clock: Callable[[], float] = time.monotonic,
+        work: Callable[[], float] = time.process_time,
+    ) -> None:
+        """Starts at once. `clock` and `work` are seconds, passed and of the processor."""
+        self._budget_s, self._judging = budget_s, judging
+        self._clock, self._work = clock, work
+        self._begin, self._before = clock(), work()
+
+    @property
+    def used_up(self) -> bool:
+        """Whether judging what was read so far takes what is left."""
+        spent = self._clock() - self._begin
+        busy = min(spent, self._work() - self._before)
+        return spent + busy * self._judging >= self._budget_s
+
+
 class _FirstLook:
     """Shows the table once, when a source that goes on has been read for a moment."""
 
@@ -66,13 +92,15 @@ def load(
     *,
     first_look: Callable[[Table], None] | None = None,
     spill: str = "",
+    share: ReadingShare | None = None,
 ) -> Table:
     """The records that the source gives within the budget and the memory cap.
 
     What does not fit into the memory goes into the folder `spill`; without one it is left out.
 
     `engine` is native or duckdb; None takes the native one where it is there. `first_look` is shown
-    the table of a pipe that goes on, a third of a second after its beginning.
+    the table of a pipe that goes on, a third of a second after its beginning. `share` says when to stop
+    reading so that there is time for the rest.
     """
     import duckdb  # noqa: PLC0415 - see table.connect
 
@@ -107,6 +135,8 @@ def load(
         if full:
             table.partial = table.cap_reached
             break
+        if share is not None and share.used_up:
+            source.stopped = "the time budget ended: its rest was for judging what was read"
     reader.finish()
     try:
         text.finish()
@@ -114,11 +144,22 @@ def load(
     except duckdb.OutOfMemoryException:
         table.partial = table.cap_reached
     _forget_blank(table, wrapping.joined)
+    _say_what_is_missing(table, source)
+    return table
+
+
+def _say_what_is_missing(table: Table, source: Source) -> None:
     if source.dropped_long:
         table.lines += source.dropped_long
         table.skipped += (Skipped(TOO_LONG, source.dropped_long, ""),)
     table.partial = table.partial or source.partial
-    return table
+    if (
+        source.size
+        and type(source) is reading.Source
+        and table.partial == source.partial == source.ended_by
+    ):
+        done = 100 * source.bytes_read // source.size
+        table.partial = f"{source.partial}: the first {done} % of it were read"
 
 
 def _blocks(source: Source, reader: Engine, budget_s: float, table: Table) -> Iterator[bytes]:

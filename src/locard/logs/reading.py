@@ -73,7 +73,7 @@ class Source:
     partial: str = ""
     dropped_long: int = 0  # lines over LONGEST_LINE
     bytes_read: int = 0
-    stopped: bool = False  # set it to end reading as the budget does
+    stopped: str = ""  # set it to why, in words, to end reading as the budget does
     on_idle: Callable[[], None] | None = None  # called several times a second while nothing comes
     _tail: bytearray = field(default_factory=bytearray)
     _in_long: bool = False
@@ -83,7 +83,7 @@ class Source:
     @property
     def ended_by(self) -> str:
         """Why it ended where there was more to come."""
-        return "it was interrupted" if self.stopped else "the time budget ended"
+        return self.stopped or "the time budget ended"
 
     def close(self) -> None:
         """Give the descriptor back; standard input stays open."""

@@ -39,6 +39,9 @@ GROUPS = {
 ROLES = ("time", "level", "status", "duration", "trace_id", "endpoint", "message", *GROUPS)
 
 
+_UNITS = ("ms", "us", "ns", "s", "sec", "secs", "seconds", "millis", "micros", "nanos")
+
+
 def name_rank(name: str, names: tuple[str, ...]) -> int | None:
     """How well a name fits: its place in the list of names, longer paths after short ones."""
     plain = re.sub(r"[^a-z0-9@]", "", name.lower())
@@ -48,8 +51,9 @@ def name_rank(name: str, names: tuple[str, ...]) -> int | None:
         return None
     for given in (name, name.rpartition(".")[2]):
         plain = re.sub(r"[^a-z0-9@]", "", given.lower())
-        stripped = re.sub(r"(ms|us|ns|sec|secs|seconds|millis|micros|nanos|s)$", "", plain)
-        for form in (plain, stripped):
+        # All endings: what ends in "duration" and "s" ends in "ns" too.
+        stripped = (plain.removesuffix(unit) for unit in _UNITS if plain.endswith(unit))
+        for form in (plain, *stripped):
             if form in names:
                 return names.index(form) * 2 + (given != name)
     return None

@@ -83,7 +83,7 @@ def bins(
     ):
         total[at] = n
         for values, hit in zip(counts, hits, strict=True):
-            values[at] = hit
+            values[at] = hit or 0  # count_if of nothing but nulls is null
     return Bins(first, width_s, total, counts)
 
 

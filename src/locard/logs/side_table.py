@@ -38,7 +38,7 @@ class SideTable:
         picks = "".join(
             f", {sql} AS {column}"
             for name, sql in values.items()
-            if (column := self._column(name)) is not None
+            if (column := self.add(name)) is not None
         )
         (added,) = self.table.one(
             f"INSERT INTO {self.name} BY NAME SELECT {number} AS _n{picks} FROM {source}"  # noqa: S608 - ours
@@ -46,7 +46,8 @@ class SideTable:
         self.rows += added
         return int(added)
 
-    def _column(self, name: str) -> str | None:
+    def add(self, name: str) -> str | None:
+        """The column of a field, made where there is none; None beyond the limit."""
         if name not in self.columns:
             if len(self.columns) >= MOST_FIELDS:
                 self.left_out.add(name)

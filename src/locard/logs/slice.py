@@ -209,7 +209,7 @@ def _selected(sheet: Sheet, question: Question) -> list[tuple[str, str]]:
 
 
 def _kind(meaning: Meaning, name: str) -> str:
-    if name in meaning.numbers:
+    if meaning.number_type(name):
         return "number"
     return "truth" if name in meaning.truths else "text"
 

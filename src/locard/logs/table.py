@@ -96,6 +96,7 @@ class Table:
     skipped: tuple[Skipped, ...] = ()
     partial: str = ""  # why it does not hold the whole source, in words
     fields_left_out: int = 0
+    notes: list[str] = field(default_factory=list)  # what of it cannot be known, in words
     given: dict[str, str] = field(default_factory=dict)  # role to field, as the user said
     memory_mb: int = LEAST_MB
     spills: bool = False  # what does not fit into the memory goes to a file
@@ -150,6 +151,11 @@ class Table:
         """SQL over `ev` that picks about so many records, whatever rhythm their lines have."""
         every = self.records // most
         return f"hash(n) % {every} = 0" if every > 1 else ""
+
+    def note(self, words: str) -> None:
+        """Add to the notes, once."""
+        if words not in self.notes:
+            self.notes.append(words)
 
     def show(self) -> None:
         """Make the views anew: after columns have come or changed their kind."""
@@ -254,13 +260,32 @@ class Table:
 
     def keep_newer_half(self) -> None:
         """Make room for questions: the older half of the records goes, and that is said."""
-        self.db.execute("DROP TABLE IF EXISTS ev")
         (middle,) = self.one("SELECT (min(_n) + max(_n)) / 2 FROM raw")
-        for name in ("cells", "texts"):
-            self.db.execute(f"DELETE FROM {name} WHERE _n < ?", [middle])  # noqa: S608 - our names
+        self._keep(f"_n >= {middle!r}")
         self.db.execute("CHECKPOINT")
+        self._say(f"{self.cap_reached}: of what was read only the newer part was judged")
+
+    def keep_one_in(self, many: int) -> None:
+        """Make questions quicker: one record in so many stays, from everywhere, and that is said."""
+        before = self.records
+        self._keep(f"hash(_n) % {many} = 0")
+        self._say(
+            f"the time budget ended while it was judged: of {before:,} records that were read {self.records:,} "
+            "were judged, drawn from all of them; counts are those of this sample"
+        )
+
+    def _keep(self, where: str) -> None:
+        self.db.execute("DROP TABLE IF EXISTS ev")
+        for name in ("cells", "texts"):
+            self.db.execute(f"DELETE FROM {name} WHERE NOT ({where})")  # noqa: S608 - our names
+        before = self.records
         (self.records,) = self.one("SELECT count(*) FROM raw")
-        self.partial = f"{self.cap_reached}: of what was read only the newer part was judged"
+        left = self.records / before if before else 1.0
+        self.seen = {c: replace(s, count=round(s.count * left)) for c, s in self.seen.items()}
+
+    def _say(self, why: str) -> None:
+        known = (part for part in (self.partial, why) if part)
+        self.partial = "; ".join(dict.fromkeys(known))
 
 
 def connect(threads: int, memory_mb: int = LEAST_MB, spill: str = "") -> duckdb.DuckDBPyConnection:

@@ -1,47 +1,29 @@
 """Lines that are no JSON: read by the text formats, by DuckDB, a batch at a time.
 
-Each line goes to the first format that fits it. Stack traces join the record before them. What no
-format can read is counted, with a sample.
+Each line goes to the first format that fits it; for the others see `continued`.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.logs.column_lines import ColumnLines
+from locard.logs.continued import BEGINS, TRACE, UNKNOWN, Continued
 from locard.logs.line_format import SYSLOG_LEVELS, TextFormat, text_formats
-from locard.logs.side_table import SideTable, add_field
+from locard.logs.side_table import SideTable
 from locard.logs.sql_text import literal
-from locard.logs.table import MOST_FIELDS, SAMPLE_CHARS
+from locard.logs.table import MOST_FIELDS
 from locard.logs.text_sql import Read, any_of, bare, by_pattern, by_pieces, by_plain_pairs
-from locard.model.log_facts import Skipped
+from locard.logs.written_times import WrittenTimes
 
 if TYPE_CHECKING:
     from locard.logs.table import Table
 
-UNKNOWN = "in no known format"
-_MOST_UNKNOWN = 200_000  # lines that are kept until the end, as parts of stack traces
-_LONGEST_KEPT = 2000  # characters of such a line
-_LINES_OF_TRACE = 200
-_DAY_S = 86_400.0
+__all__ = ["UNKNOWN", "TextLines"]
 
-# Lines that stand in stack traces and nowhere else.
-_TRACE = (
-    r"at [\w.$<>/@\[\] -]+\([^)]*\).*|at .+:\d+:\d+\)?|\.\.\. \d+ (?:more|common frames omitted)|"
-    r"(?:Caused by|Suppressed|Wrapped by): .*|Traceback \(most recent call last\):|"
-    r'File "[^"]*", line \d+(?:, in .*)?|During handling of the above exception.*|'
-    r"The above exception was the direct cause.*|goroutine \d+ \[.*\]:|created by \S+.*|"
-    r"\S+\.go:\d+ \+0x[0-9a-f]+|(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Fault|Failure)\b(?::.*)?|"
-    r"from \S+:\d+:in .*|\d+: +0x[0-9a-f]+ - .*"
-)
-# Lines that begin one of their own: what they belong to was never logged.
-_BEGINS = (
-    r"panic: .*|fatal error: .*|SIG(?:QUIT|ABRT|SEGV): .*|Exception in thread .*|Unhandled .*|Uncaught .*|"
-    r"thread '.*' panicked at .*"
-)
 _TRACE_FIRST = 40  # the rank before which stack traces are looked for
 _TRIED_TOGETHER = 8  # patterns
 _LOOKED_AT = 1024  # lines, to find out what the usual format is
@@ -62,15 +44,17 @@ class TextLines:
     def __init__(self, table: Table, now: float | None = None) -> None:
         """`now` (Unix time) gives lines without a year or a date theirs."""
         self.table = table
-        self.now = time.time() if now is None else now
-        self._unknown = 0
+        self._times = WrittenTimes(table, time.time() if now is None else now)
+        self._continued = Continued(table)
         self._usual: _Usual | None = None
+        self._headed = False  # whether some records have their level and message in the next one
         self._records = SideTable(table, "spoken")
         self._heads = SideTable(table, "heads")
-        table.db.execute("CREATE TABLE unread (n BIGINT, line VARCHAR, strong BOOLEAN)")
+        self._columns = ColumnLines(table, self._records)
 
     def add_query(self, sql: str) -> None:
         """The rows (n, line) of a query; no two have the same n. Blank lines are left out."""
+        sql = self._columns.read(sql)
         if self._usual is None:
             self._sort(f"FROM ({sql}) LIMIT {_LOOKED_AT}")
             self._usual = self._most_frequent()
@@ -79,7 +63,7 @@ class TextLines:
             return
         self._sort(rest)
         self._insert_sorted(self._records)
-        self._keep_unread()
+        self._continued.keep()
         found = self._most_frequent()
         if found is not None and found.lines > done:
             self._usual = found
@@ -139,8 +123,9 @@ class TextLines:
         """Make `sorted`: each line with the number of its format, -1 for a trace, else null."""
         self.table.db.execute(
             f"""CREATE OR REPLACE TEMP TABLE sorted AS
-            SELECT n, line, {_which_format()} AS f
-            FROM (SELECT n, {bare("line")} AS line FROM ({sql})) WHERE line <> ''"""  # noqa: S608 - our own words
+            SELECT n, line, {_which_format()} AS f, indented
+            FROM (SELECT n, {bare("line")} AS line, line[1] IN (' ', chr(9)) AS indented FROM ({sql}))
+            WHERE line <> ''"""  # noqa: S608 - our own words
         )
 
     def _insert_sorted(self, into: SideTable) -> None:
@@ -161,18 +146,9 @@ class TextLines:
         """Bring what was read from lines of a format into a table; returns how many they were."""
         values: dict[str, str] = {}
         for group, text in read.groups.items():
-            name = form.names.get(group, group)
-            value = f"nullif(nullif({text}, ''), '-')"
             if group == "pairs":
                 continue
-            if group == "pri":
-                name, value = "level", _level_of_priority(value)
-            elif group == "level":
-                value = _level(value, form)
-            elif group == "time":
-                value = self._time(value, form.time)
-            if group == "quoted":
-                value = f"replace({value}, '\\\"', '\"')"
+            name, value = self._value(group, text, form, read.source)
             values[name] = f"coalesce({values[name]}, {value})" if name in values else value
         source = read.source
         if read.pairs:
@@ -180,7 +156,36 @@ class TextLines:
             self.table.db.execute(f"CREATE OR REPLACE TEMP TABLE paired AS {read.pairs}")
             for key, value in self._pairs(plain=form.plain_pairs).items():
                 values[key] = f"coalesce({values[key]}, {value})" if key in values else value
-        return into.insert(values, "n", source)
+        added = into.insert(values, "n", source)
+        if added:
+            self._remember(form)
+            if "zone" in read.groups:
+                self._times.say_zones(read.groups["zone"], source)
+        return added
+
+    def _value(self, group: str, text: str, form: TextFormat, source: str) -> tuple[str, str]:
+        """The field of a group, and the SQL of its value."""
+        name, value = form.names.get(group, group), f"nullif(nullif({text}, ''), '-')"
+        if group == "pri":
+            return "level", _level_of_priority(value)
+        if group == "level_end":
+            return "level", _level(f"nullif(rtrim({text}, '] ):>|,;/' || chr(9)), '')", form)
+        if name == "level":
+            return name, _level(f"nullif({text}, '')", form)
+        if group == "time":
+            forms = form.forms
+            if form.day_or_month:
+                forms = self._times.day_first(value, source, forms)
+            return name, self._times.iso(value, forms)
+        return name, f"replace({value}, '\\\"', '\"')" if group == "quoted" else value
+
+    def _remember(self, form: TextFormat) -> None:
+        """What of the lines of a format has to be said, or done in the end."""
+        if "time" in form.groups:
+            self._times.say(form.forms)
+        if form.opens:
+            self._continued.opened = True
+            self._headed = self._headed or not {"level", "level_end"}.intersection(form.groups)
 
     def _pairs(self, *, plain: bool) -> dict[str, str]:
         """The keys in `paired`, and for each of them SQL of its value."""
@@ -198,113 +203,50 @@ class TextLines:
             out[key] = f"nullif(CASE WHEN {text}[1] = '\"' THEN {quoted} ELSE {text} END, '')"
         return out
 
-    def _time(self, value: str, form: str) -> str:
-        """ISO text, with a Z where the zone was known."""
-        if form == "iso":
-            return f"replace({value}, ',', '.')"
-        day = dt.datetime.fromtimestamp(self.now, dt.UTC)
-        text, full = f"replace({value}, ',', '.')", form
-        if " %d" in form:  # days of one figure have two blanks before them
-            text = f"replace({text}, '  ', ' ')"
-        step = ""
-        if "%Y" not in form and "%y" not in form:
-            without_day = "%d" not in form
-            text = f"'{day:%Y-%m-%d} ' || {text}" if without_day else f"'{day:%Y} ' || {text}"
-            full = ("%Y-%m-%d " if without_day else "%Y ") + form
-            step = "INTERVAL 1 DAY" if without_day else "INTERVAL 1 YEAR"
-        moment = f"make_timestamp(epoch_us(try_strptime({text}, {literal(full)})))"
-        if step:  # what would lie ahead was written a year, or a day, ago
-            moment = (
-                f"CASE WHEN epoch({moment}) > {self.now + _DAY_S / 24} "
-                f"THEN {moment} - {step} ELSE {moment} END"
-            )
-        zone = "Z" if "%z" in form else ""
-        return f"strftime({moment}, '%Y-%m-%dT%H:%M:%S.%f{zone}')"
-
-    def _keep_unread(self) -> None:
-        (lines,) = self.table.one("SELECT count(*) FROM sorted WHERE f IS NULL OR f < 0")
-        if not lines:
-            return
-        self._unknown += lines
-        self.table.db.execute(
-            f"""INSERT INTO unread SELECT n, left(line, {_LONGEST_KEPT}), f IS NOT NULL
-            FROM sorted WHERE f IS NULL OR f < 0
-            LIMIT greatest(0, {_MOST_UNKNOWN} - (SELECT count(*) FROM unread))"""  # noqa: S608 - numbers
-        )
-
     @property
     def records(self) -> int:
         """How many records there are so far; `finish` copies them."""
         return self._records.rows
 
     def finish(self) -> None:
-        """Bring the records into `raw`, stack traces into theirs, and count what is left."""
+        """Bring the records into `raw`, and to them the lines that belong to them."""
+        if self._headed:
+            self._join_heads()
+        if "since_start_s" in self._records.columns:
+            self._since_start()
         self._heads.fill_raw()
         self._records.append_to_raw()
-        joined = self._join_traces()
-        table = self.table
-        unknown = self._unknown - joined
-        if unknown > 0:
-            (sample,) = table.one(f"SELECT left(arg_min(line, n), {SAMPLE_CHARS}) FROM unread")  # noqa: S608
-            skipped = (*table.skipped, Skipped(UNKNOWN, unknown, sample or ""))
-            table.skipped = tuple(sorted(skipped, key=lambda s: (-s.lines, s.reason)))
-        table.db.execute("DROP TABLE unread")
+        self._continued.finish()
 
-    def _join_traces(self) -> int:
-        """Runs of lines with a stack trace in them go to the record that stands before.
+    def _join_heads(self) -> None:
+        """A record without level and message is the head of the next line's, if that has no time."""
+        name, columns = self._records.name, self._records.columns
+        missing = [f"h.{columns[x]} IS NULL" for x in ("level", "message") if x in columns]
+        if len(missing) < 2 or "time" not in columns:  # noqa: PLR2004 - both
+            return
+        time_, level = columns["time"], columns["level"]
+        heads = f"""FROM {name} h WHERE f._n = h._n + 1 AND {" AND ".join(missing)}
+                    AND h.{time_} IS NOT NULL AND f.{time_} IS NULL AND f.{level} IS NOT NULL"""
+        sets = ", ".join(f"{c} = coalesce(f.{c}, h.{c})" for c in columns.values())
+        self.table.db.execute(f"""
+            CREATE TEMP TABLE joined AS SELECT h._n AS n FROM {name} f, {heads.removeprefix("FROM ")};
+            UPDATE {name} AS f SET {sets} {heads};
+            DELETE FROM {name} WHERE _n IN (FROM joined)""")  # noqa: S608 - columns are ours
+        self._records.rows -= self.table.one("SELECT count(*) FROM joined")[0]
+        self.table.db.execute("DROP TABLE joined")
 
-        Returns how many lines found their place.
-        """
-        db = self.table.db
-        if not self.table.one("SELECT count(*) FROM unread WHERE strong")[0]:
-            return 0
-        # The few lines that are asked about, instead of all of them.
-        db.execute("""
-            CREATE TEMP TABLE before AS
-            SELECT _n FROM raw WHERE _n IN (SELECT n - 1 FROM unread)""")
-        db.execute(f"""
-            CREATE TEMP TABLE runs AS
-            SELECT min(n) AS first, count(*) AS lines,
-                   array_to_string(list(line ORDER BY n)[1:{_LINES_OF_TRACE}], chr(10)) AS text,
-                   arg_min(line, n) AS head, arg_max(line, n) AS tail,
-                   regexp_full_match(arg_min(line, n), {literal(_BEGINS)}) AS begins
-            FROM (SELECT *, sum(CASE WHEN gap THEN 1 ELSE 0 END) OVER (ORDER BY n) AS run FROM (
-              -- A blank line in between, as Go leaves one, ends no trace; a record does.
-              SELECT *, coalesce(n - lag(n) OVER w > 2 OR (n - lag(n) OVER w = 2
-                                 AND n - 1 IN (FROM before)), true) AS gap
-              FROM unread WINDOW w AS (ORDER BY n)))
-            GROUP BY run HAVING bool_or(strong)""")  # noqa: S608 - our own words
-        db.execute("""
-            CREATE TEMP TABLE owned AS SELECT first, text FROM runs
-            WHERE NOT begins AND first - 1 IN (FROM before);
-            DROP TABLE before""")
-        stack = add_field(self.table, "exception")
-        if self.table.one("SELECT count(*) FROM owned")[0]:
-            for part in self.table.writable([stack]):
-                db.execute(f"""
-                    UPDATE {part} AS raw SET {stack} = coalesce(raw.{stack} || chr(10), '') || owned.text
-                    FROM owned WHERE raw._n = first - 1""")  # noqa: S608 - columns are ours
-        alone = self._add_alone(stack)
-        self.table.records += alone
-        (joined,) = self.table.one("SELECT coalesce(sum(lines), 0)::BIGINT FROM runs")
-        db.execute("DROP TABLE runs; DROP TABLE owned")
-        self.table.show()
-        return int(joined)
-
-    def _add_alone(self, stack: str) -> int:
-        """Stack traces that belong to no record become records; how many there were."""
-        alone = "runs WHERE first NOT IN (SELECT first FROM owned)"
-        (count,) = self.table.one(f"SELECT count(*) FROM {alone}")  # noqa: S608 - our own names
-        if count:
-            level, message = add_field(self.table, "level"), add_field(self.table, "message")
-            for column in (level, message, stack):
-                self.table.text_column(column)
-            self.table.db.execute(f"""
-                INSERT INTO texts BY NAME
-                SELECT first AS _n, 'error' AS {level}, text AS {stack},
-                       CASE WHEN head LIKE 'Traceback%' THEN tail ELSE head END AS {message}
-                FROM {alone}""")  # noqa: S608 - columns are ours
-        return int(count)
+    def _since_start(self) -> None:
+        """Seconds since a start become times, where a record has no other."""
+        start = self._records.columns["since_start_s"]
+        if "time" not in self._records.columns:
+            self._records.add("time")
+        time_, name = self._records.columns["time"], self._records.name
+        (last,) = self.table.one(f"SELECT max(TRY_CAST({start} AS DOUBLE)) FROM {name}")  # noqa: S608 - ours
+        if last is not None:
+            moment = self._times.since_start(f"TRY_CAST({start} AS DOUBLE)", last)
+            self.table.db.execute(
+                f"UPDATE {name} SET {time_} = {moment} WHERE {time_} IS NULL AND {start} IS NOT NULL"  # noqa: S608
+            )
 
 
 def _level(value: str, form: TextFormat) -> str:
@@ -323,8 +265,8 @@ def _level_of_priority(value: str) -> str:
 def _patterns_before(which: int) -> tuple[str, ...]:
     """The patterns that are tried before a format."""
     formats = text_formats()
-    traces = (_TRACE, _BEGINS) if formats[which][1].rank >= _TRACE_FIRST else ()
-    return (*(form.pattern for _, form in formats[:which]), *traces)
+    traces = (TRACE, BEGINS) if formats[which][1].rank >= _TRACE_FIRST else ()
+    return (*(form.looks or form.pattern for _, form in formats[:which]), *traces)
 
 
 @functools.cache
@@ -333,9 +275,11 @@ def _which_format() -> str:
 
     RE2 finds out whether one of some patterns fits about as quickly as whether one does.
     """
-    tries = [(form.pattern, i, form.rank) for i, (_, form) in enumerate(text_formats())]
+    tries = [
+        (form.looks or form.pattern, i, form.rank) for i, (_, form) in enumerate(text_formats())
+    ]
     at = sum(rank < _TRACE_FIRST for *_, rank in tries)
-    tries.insert(at, (f"{_TRACE}|{_BEGINS}", -1, _TRACE_FIRST))
+    tries.insert(at, (f"{TRACE}|{BEGINS}", -1, _TRACE_FIRST))
     cases = []
     for some in (tries[i : i + _TRIED_TOGETHER] for i in range(0, len(tries), _TRIED_TOGETHER)):
         each = " ".join(f"WHEN regexp_full_match(line, {literal(p)}) THEN {i}" for p, i, _ in some)

@@ -25,7 +25,8 @@ class Typed:
 def typed_columns(meaning: Meaning, names: Iterable[tuple[str, str]]) -> list[Typed]:
     """Fields (each with how it is headed) as columns with types.
 
-    The time is a TIMESTAMP in UTC, numbers are DOUBLE, truths BOOLEAN; the rest is text.
+    The time is a TIMESTAMP in UTC, whole numbers are BIGINT (or HUGEINT), other ones DOUBLE, truths
+    BOOLEAN; the rest is text.
     """
     found = []
     taken = {"line"}
@@ -34,8 +35,9 @@ def typed_columns(meaning: Meaning, names: Iterable[tuple[str, str]]) -> list[Ty
         kind = "VARCHAR"
         if meaning.is_role(name, "time"):
             sql, kind = f"make_timestamp(CAST({meaning.time_sql()} * 1e6 AS BIGINT))", "TIMESTAMP"
-        elif name in meaning.numbers:
-            sql, kind = f"TRY_CAST({column} AS DOUBLE)", "DOUBLE"
+        elif number := meaning.number_type(name):
+            kind = number
+            sql = f"TRY_CAST({column} AS {kind})"
         elif name in meaning.truths:
             sql, kind = f"TRY_CAST({column} AS BOOLEAN)", "BOOLEAN"
         label = head

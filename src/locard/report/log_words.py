@@ -23,7 +23,10 @@ def changed(log: LogSummary) -> str:
     if not log.records:
         return f"The log has no record that can be read ({log.lines} lines)."
     if not log.changed:
-        return "Nothing changed in the logs: no onset of errors or latency was found."
+        return (
+            cannot_tell(log)
+            or "Nothing changed in the logs: no onset of errors or latency was found."
+        )
     parts = []
     if log.of_part:
         parts.append(f"errors rose {part(log)}")
@@ -57,6 +60,16 @@ def part(log: LogSummary) -> str:
             rates = f", from {share(shape.before, 1)} to {share(shape.after, 1)}"
     said = f"for {part_words(log)} only{rates if log.claims_rates else ''}"
     return f"{said}: too few to show among all"
+
+
+def cannot_tell(log: LogSummary) -> str:
+    """Why it is not known whether anything changed; empty where it is."""
+    if log.first is None:
+        return "Whether anything changed cannot be told: its records have no times."
+    blind = log.error_means.startswith("no field")
+    if blind and any(gap.startswith("no duration") for gap in log.gaps):
+        return "Whether errors or latency changed cannot be told: no field says what either is."
+    return ""
 
 
 def error_rates(log: LogSummary) -> tuple[str, str]:

@@ -273,7 +273,8 @@ def _what_sets_apart(log: LogSummary, findings: Sequence[Finding]) -> Iterator[s
         elif any(s.shape in {"step", "ramp", "spike"} for s in log.shapes):
             yield "The traffic changed; no onset of errors or latency was found."
         else:
-            yield "Nothing changed in this log: no onset of errors or latency was found."
+            nothing = "Nothing changed in this log: no onset of errors or latency was found."
+            yield log_words.cannot_tell(log) or nothing
         return
     if not log.correlates and log.coverage.kind == "errors-only":
         yield "Errors became more. Whom they hit more than others cannot be told from errors alone."

@@ -166,7 +166,7 @@ def test_a_binary_file_says_so(locard, tmp_path):
     path.write_bytes(bytes(range(256)) * 200)
     done = locard("logs", path)
     assert done.returncode == 3
-    assert "in a format that is known" in done.stderr
+    assert "looks like a binary file" in done.stderr
 
 
 # --- slicing -----------------------------------------------------------------------------------
@@ -361,3 +361,17 @@ def test_a_pipe_that_goes_on_is_shown_early_and_judged_when_interrupted(locard, 
                 pipe.close()
     assert "read in part: it was interrupted" in shown
     assert "Nothing changed" in shown
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ('{"msg":"x"}', "Whether anything changed cannot be told: its records have no times."),
+        ('{"time":"2026-11-25T10:00:00Z","msg":"x"}', "Whether errors or latency changed cannot be told"),
+        ('{"time":"2026-11-25T10:00:00Z","status":200}', "Nothing changed in this log"),
+    ],
+)  # fmt: skip
+def test_nothing_changed_is_claimed_only_of_what_is_known(locard, tmp_path, record, said):
+    path = tmp_path / "log"
+    path.write_text(f"{record}\n" * 50)
+    assert said in " ".join(locard("logs", path).stdout.split())

@@ -34,7 +34,7 @@ MEANING = Meaning(
     columns={name: f"c{i}" for i, name in enumerate(NAMES)},
     roles=ROLES,
     role_of={name: role for role, name in ROLES.items()},
-    numbers=frozenset({"status", "duration_ms"}),
+    numbers={"status": "BIGINT", "duration_ms": "DOUBLE"},
     last=float(BEGIN + 600),
 )
 

@@ -25,7 +25,7 @@ import time
 from typing import TYPE_CHECKING
 
 from locard.cli import common
-from locard.guard.budget import parse_duration
+from locard.guard.budget import Budget, parse_duration
 from locard.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 _MOST_THREADS = 256
 _ATTEMPTS = 4  # with half of the records each
 _LIVE_S = 10.0  # since the last write
+_SAMPLE = 8  # one record in so many is judged where all of them took too long
+_LEAST_S = 1.0  # to judge in, however little was left
+_ENOUGH_S = 3600.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -184,16 +187,23 @@ def _first_pass(args: argparse.Namespace) -> int:
             "Add --where, --select or --by; or use -o json.",
         )
     (source,) = args.source
-    budget_s = parse_duration(args.budget)
+    budget = Budget(parse_duration(args.budget))
     wanted, place = wants(args), shelf(args)
     since_s = wanted.since_s
     identity = keep.Identity.of(source) if place and source != "-" else None
     given = parse_flags(args.field)
     look = None if args.quiet else functools.partial(_first_look, args)
     with asking.scanned(
-        source, budget_s, args.threads, wanted, given, first_look=look, state=state_path(args)
+        source,
+        budget.total_s,
+        args.threads,
+        wanted,
+        given,
+        first_look=look,
+        state=state_path(args),
+        judging=asking.FOR_JUDGING,
     ) as table:
-        summary = _judged(args, table, since_s)
+        summary = judged(args, table, since_s, budget)
         concluded = logs_alone.conclude(summary)
         _show(args, summary, concluded)
         sys.stdout.flush()
@@ -229,21 +239,33 @@ def _first_look(args: argparse.Namespace, table: Table) -> None:
     sys.stderr.flush()
 
 
-def _judged(args: argparse.Namespace, table: Table, since_s: float | None) -> LogSummary:
-    """The first pass over as much as leaves room for it."""
+def judged(
+    args: argparse.Namespace, table: Table, since_s: float | None, budget: Budget
+) -> LogSummary:
+    """The first pass over as much as there is memory and time for.
+
+    What takes longer than the budget is given up, and a sample is judged in its stead.
+    """
     import duckdb  # noqa: PLC0415 - as above
 
-    from locard.logs import first_pass  # noqa: PLC0415
+    from locard.logs import asking, first_pass  # noqa: PLC0415
     from locard.logs.slice import too_large  # noqa: PLC0415
 
     (source,) = args.source
     for attempt in range(_ATTEMPTS):
+        time_s = max(budget.left_s * (1 - 1 / _SAMPLE), _LEAST_S) if attempt == 0 else _ENOUGH_S
         try:
-            if attempt:
-                table.keep_newer_half()
-            return first_pass.judge(source, table, since_s, errors=args.errors or "", tz=args.tz)
+            with asking.interrupted_after(table.db, time_s) as late:
+                return first_pass.judge(
+                    source, table, since_s, errors=args.errors or "", tz=args.tz
+                )
         except duckdb.OutOfMemoryException as error:
             last = error
+            table.keep_newer_half()
+        except duckdb.InterruptException:
+            if not late.is_set():
+                raise
+            table.keep_one_in(_SAMPLE)
     raise too_large(source) from last
 
 

@@ -170,7 +170,7 @@ def asked_of(question: Question, meaning: Meaning, clock: Clock, source: str = "
         time=time,
         level=meaning.roles.get("level"),
         unsaid=tuple(unsaid),
-        numbers=meaning.numbers,
+        numbers=frozenset(meaning.numbers),
         source=source,
     )
 

@@ -1,11 +1,26 @@
-"""JSON of Go's logrus: time, level and msg.
+"""Go's logrus: its JSON (time, level and msg), and what it writes to a terminal.
 
-Source: the JSONFormatter of github.com/sirupsen/logrus.
+Source: the JSONFormatter and the TextFormatter of github.com/sirupsen/logrus.
 """
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample
+from locard.logs.line_format import LineSample, TextFormat
+
+TEXT = (
+    TextFormat(
+        r"(?P<level>TRAC|DEBU|INFO|WARN|ERRO|FATA|PANI)\[(?P<since_start_s>\d{4,})\] "
+        r"(?P<message>.*?) *(?: (?P<pairs>[\w.-]+=.*))?",
+        levels={
+            "trac": "trace",
+            "debu": "debug",
+            "erro": "error",
+            "fata": "fatal",
+            "pani": "panic",
+        },
+        rank=60,
+    ),
+)
 
 SAMPLES = (
     LineSample(
@@ -19,5 +34,9 @@ SAMPLES = (
     LineSample(
         '{"level":"info","msg":"ready","time":"2025-11-22T12:00:02Z","fields.level":"x"}',
         {"level": "info", "message": "ready"},
+    ),
+    LineSample(
+        "ERRO[0004] card declined                                order=7 upstream=bank",
+        {"level": "error", "message": "card declined", "order": "7", "upstream": "bank"},
     ),
 )

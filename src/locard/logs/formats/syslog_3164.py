@@ -17,6 +17,13 @@ TEXT = (
         time="%b %d %H:%M:%S",
         rank=20,
     ),
+    # journalctl -o short-iso, short-iso-precise and short-unix
+    TextFormat(
+        r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?[+-]\d\d:?\d\d|\d{9,10}\.\d{6}) (?P<host>[\w.:-]+) "
+        r"(?:(?P<app>[A-Za-z][^\s\[\]:]*)\[(?P<pid>\d+)\]|(?P<kernel>kernel)): ?(?P<message>.*)",
+        names={"kernel": "app"},
+        rank=60,
+    ),
     TextFormat(
         r"(?:<(?P<pri>\d{1,3})>)?"
         r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) "
@@ -34,6 +41,10 @@ SAMPLES = (
     LineSample(
         "<11>Nov  2 08:30:00 web-2 kernel: Out of memory: Killed process 4242",
         {"time": 1762072200.0, "level": "error", "app": "kernel"},
+    ),
+    LineSample(
+        "2025-11-22T12:00:01+0000 web-1 kernel: Out of memory: Killed process 4242 (java)",
+        {"time": 1763812801.0, "host": "web-1", "app": "kernel"},
     ),
     LineSample(
         '<14>2025-11-22T12:00:01.500000+00:00 web-1 payment[412]: {"status": 503, "level": "error"}',

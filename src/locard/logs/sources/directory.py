@@ -29,7 +29,7 @@ def fits(name: str) -> bool:
     """A directory, or a pattern that is not itself a file."""
     try:
         path = Path(name)
-        return path.is_dir() or (glob.has_magic(name) and not path.exists())
+        return bool(name) and (path.is_dir() or (glob.has_magic(name) and not path.exists()))
     except ValueError:  # a NUL
         return False
 

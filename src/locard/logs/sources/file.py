@@ -37,7 +37,14 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """The file, as far as it is wanted."""
     source = open_file(name)
     if wants.follow:
+        packed = source.size is None and source.modified is not None
         source.close()
+        if packed:
+            raise SourceUnreadableError(
+                f"cannot follow the log {name}",
+                "it is compressed or UTF-16, and only what is plain UTF-8 can be followed",
+                f"Convert it as it grows: tail -c +1 -f {name} | iconv -f UTF-16 -t UTF-8 | locard logs -",
+            )
         return FollowedFile.open(name, wants.since_s)
     if wants.since_s is None or type(source) is not Source or source.size is None:
         return source

@@ -24,8 +24,8 @@ class Meaning:
 
     `role_of` has every field with a role (in a mixed log several have the same), `expressions` the SQL
     that gives a role whichever field it stands in: `time` as Unix time in seconds, `duration` in ms,
-    the rest as text. `numbers` and `truths` are the fields whose values are numbers, or true and
-    false; `last` is the Unix time of the last record, None where the log has no time.
+    the rest as text. `numbers` are the fields whose values are numbers, with the SQL type that holds them
+    (BIGINT, HUGEINT, DOUBLE), `truths` those whose values are true and false; `last` is the Unix time of the last record, None where the log has no time.
     """
 
     columns: Mapping[str, str]
@@ -33,7 +33,7 @@ class Meaning:
     role_of: Mapping[str, str] = field(default_factory=dict)
     expressions: Mapping[str, str] = field(default_factory=dict)
     duration_unit: str = "ms"
-    numbers: frozenset[str] = frozenset()
+    numbers: Mapping[str, str] = field(default_factory=dict)
     truths: frozenset[str] = frozenset()
     last: float | None = None
     any_name: bool = False  # no log was looked at: every name is taken as it is
@@ -71,9 +71,21 @@ class Meaning:
         """The SQL of the text of a field, or of a role, that `find` gave."""
         if name in self.columns:
             return self.columns[name]
-        if name in {"time", "duration"}:
-            return f"CAST({self.expressions[name]} AS VARCHAR)"
+        if name == "time":
+            moment = f"make_timestamp(CAST({self.expressions[name]} * 1e6 AS BIGINT))"
+            return f"strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+        if name == "duration":
+            return f"regexp_replace(CAST({self.expressions[name]} AS VARCHAR), '[.]0$', '')"
         return self.expressions[name]
+
+    def number_type(self, name: str) -> str | None:
+        """The SQL type of a field, or of a role, that `find` gave; None where its values are no numbers."""
+        if name in self.columns:
+            return self.numbers.get(name)
+        if name == "duration":
+            return "DOUBLE"
+        kinds = {self.numbers.get(f) for f, role in self.role_of.items() if role == name}
+        return None if None in kinds else kinds.pop() if len(kinds) == 1 else "DOUBLE"
 
     def is_role(self, name: str, role: str) -> bool:
         """Whether a field has that role."""
