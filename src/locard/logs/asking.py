@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 READING_SHARE = 0.8  # of the budget at most; the rest is for the questions
 FOR_QUESTIONS = 0.25  # seconds that they take for one of reading
-FOR_JUDGING = 1.0  # the same of the first pass: 0.8 to 1.2 of JSON and text on an idle machine
+FOR_JUDGING = 1.0  # the same of the first pass: about 0.8 to 1.0 of what reading JSON lines takes
 _AGAIN_S = 0.05
 JQ_BUDGET_S = 2.0
 
