@@ -132,7 +132,7 @@ def test_one_container(logs):
 
 def test_the_container_before_this_one(logs):
     (row,) = rows(logs("pod/recovered", "--previous", "--top", "5", "-o", "jsonl"))
-    assert row["message"] == "fatal: no database"
+    assert (row["level"], row["message"]) == ("fatal", "no database")
     (row,) = rows(logs("pod/recovered", "--top", "5", "-o", "jsonl"))
     assert row["message"] == "running"
 
