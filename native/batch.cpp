@@ -190,6 +190,13 @@ void release_stream(ArrowArrayStream* stream) {
 
 }  // namespace
 
+Batch::~Batch() {
+  if (!spare_) return;
+  for (BatchPart& part : parts) {
+    for (OutColumn& column : part.columns) spare_->give(std::move(column.bytes));
+  }
+}
+
 void export_stream(std::shared_ptr<const Batch> batch, ArrowArrayStream* out) {
   *out = ArrowArrayStream{};
   out->get_schema = get_schema;

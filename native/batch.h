@@ -8,6 +8,7 @@
 
 #include "arrow_abi.h"
 #include "forms.h"
+#include "room.h"
 
 namespace locard {
 
@@ -36,6 +37,12 @@ struct BatchPart {
 };
 
 struct Batch {
+  // `spare` gets the room of its texts when it is done with.
+  explicit Batch(std::shared_ptr<SpareRoom> spare = nullptr) : spare_(std::move(spare)) {}
+  ~Batch();
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
   std::vector<BatchField> fields;
   std::vector<BatchPart> parts;
 
@@ -44,6 +51,9 @@ struct Batch {
     for (const BatchPart& part : parts) sum += part.numbers.size();
     return sum;
   }
+
+ private:
+  std::shared_ptr<SpareRoom> spare_;
 };
 
 // A stream of the parts: column `_n` with the line numbers, then the fields. The batch stays alive as

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace locard {
 
@@ -36,5 +38,41 @@ inline void grow(std::string& bytes, std::size_t more) {
   if (bytes.size() + more <= room) return;
   reserve(bytes, std::max(bytes.size() + more, room * (room < (1 << 20) ? 2 : 4)));
 }
+
+// Room of texts that are done with, for the next ones: what was written once faults no more. Threads may
+// share it.
+class SpareRoom {
+ public:
+  // An empty text with room for so many bytes.
+  std::string take(std::size_t size) {
+    std::string found;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto fits = std::find_if(spare_.begin(), spare_.end(), [&](const std::string& s) { return s.capacity() >= size; });
+      if (fits != spare_.end()) {
+        found.swap(*fits);
+        held_ -= found.capacity();
+        spare_.erase(fits);
+      }
+    }
+    if (found.capacity() < size) reserve(found, size);
+    return found;
+  }
+
+  void give(std::string&& bytes) {
+    const std::lock_guard lock(mutex_);
+    if (bytes.capacity() < kLeast || held_ + bytes.capacity() > kMost) return;
+    bytes.clear();
+    held_ += bytes.capacity();
+    spare_.push_back(std::move(bytes));
+  }
+
+ private:
+  static constexpr std::size_t kLeast = 128 << 10, kMost = 64 << 20;  // bytes
+
+  std::mutex mutex_;
+  std::vector<std::string> spare_;
+  std::size_t held_ = 0;
+};
 
 }  // namespace locard

@@ -25,8 +25,8 @@ void fill_validity(OutColumn& out, std::size_t rows, Test has) {
   if (out.nulls == 0) out.validity.clear();
 }
 
-// The column gives its texts away and makes room for as many.
-void fill_texts(OutColumn& out, std::size_t rows, Column& column) {
+// The column gives its texts away and gets room for as many.
+void fill_texts(OutColumn& out, std::size_t rows, Column& column, SpareRoom& spare) {
   auto& ends = column.ends;
   ends.resize(rows, 0);
   out.offsets.resize(rows + 1);
@@ -38,8 +38,7 @@ void fill_texts(OutColumn& out, std::size_t rows, Column& column) {
     for (std::size_t i = 0; i < rows; ++i) out.offsets[i + 1] = ends[i] ? static_cast<std::int32_t>(ends[i] - 1) : out.offsets[i];
   }
   out.bytes = std::move(column.bytes);
-  column.bytes = {};
-  reserve(column.bytes, out.bytes.size());
+  column.bytes = spare.take(out.bytes.size());
 }
 
 }  // namespace
@@ -82,7 +81,7 @@ std::shared_ptr<const Batch> Scanner::take() {
   meet_fields();
   for (std::size_t field = 0; field < fields_.size(); ++field) agree(field);
   meet_skeletons();
-  auto batch = std::make_shared<Batch>();
+  auto batch = std::make_shared<Batch>(spare_);
   for (const Field& field : fields_) {
     batch->fields.push_back({field.column, field.form.kind});
     if (field.has_shapes()) batch->fields.push_back({field.column + "s", Kind::kCodes});
@@ -152,7 +151,7 @@ void Scanner::fill(BatchPart& part, std::size_t which, std::size_t number, std::
       break;
     case Kind::kTexts: {
       Column empty;
-      fill_texts(out, rows, found ? found->column : empty);
+      fill_texts(out, rows, found ? found->column : empty, *spare_);
       break;
     }
   }

@@ -100,6 +100,7 @@ class Scanner {
   std::unordered_set<std::uint64_t> left_out_;
   Templates templates_;
   std::shared_ptr<const Batch> text_;
+  std::shared_ptr<SpareRoom> spare_ = std::make_shared<SpareRoom>();
   std::uint64_t blocks_ = 0;
   std::int64_t lines_ = 0, records_ = 0;
   std::unordered_map<std::uint64_t, std::int64_t> first_line_;  // by block, since the last take
