@@ -23,7 +23,7 @@ BENCHES = {
     "firstpass": ("firstpass.py",),
     "memory": ("log_memory.py",),
     "templates": ("templates.py",),
-    "template_cost": ("template_cost.py",),
+    "template_cost": ("template_cost.py", "400"),
     "text_formats": ("text_formats.py",),
     "slice": ("slice.py",),
     "accuracy": ("accuracy.py",),
