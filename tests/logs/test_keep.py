@@ -101,6 +101,23 @@ def test_all_questions_are_answered_alike(log, shelf):
     assert all(answers[0])
 
 
+def test_where_jq_stops_is_looked_for_once(log, shelf):
+    with asking.asked(str(log), 30, 1) as sheet:
+        shelf.keep(Identity.of(str(log)), sheet)
+    made = next(shelf.folder.glob("*.json")).stat().st_mtime_ns
+    for known in (False, True):
+        with asking.asked(str(log), 30, 1, shelf) as sheet:
+            assert sheet.kept
+            assert (sheet.stop is not None) == known
+            assert asking.jq_stop(sheet).line == 1
+    assert next(shelf.folder.glob("*.json")).stat().st_mtime_ns == made  # it expires as before
+
+
+def test_the_first_pass_leaves_it_known(locard, log, shelf):
+    locard("logs", str(log))
+    assert shelf.find(Identity.of(str(log)), str(log)).stop.line == 1
+
+
 def test_a_grown_file_is_read_anew(ask, log, shelf):
     ask(log)
     with log.open("a") as file:

@@ -8,9 +8,12 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from locard.ledger.store import Ledger
 from locard.model.errors import StateError, UsageError
+
+if TYPE_CHECKING:
+    from locard.ledger.store import Ledger
 
 _INCIDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SUFFIX = ".ledger"
@@ -51,6 +54,8 @@ class StateDirectory:
 
         Raises StateError.
         """
+        from locard.ledger.store import Ledger  # noqa: PLC0415 - SQLite: who asks for the path alone needs none
+
         if incident is not None:
             path = self.ledger_path(incident)
             self._make(path.parent)
@@ -66,6 +71,8 @@ class StateDirectory:
 
     def open(self, incident: str, *, write: bool = False) -> Ledger:
         """The ledger of an incident, or of the newest one for `last`; raises StateError."""
+        from locard.ledger.store import Ledger  # noqa: PLC0415 - as above
+
         if incident == "last":
             every = self.incidents()
             if not every:

@@ -123,11 +123,14 @@ def asked(
     """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf."""
     identity = keep.Identity.of(name) if shelf and name != "-" else None
     found = shelf.find(identity, name, threads) if shelf and identity else None
-    if found is not None:
+    if shelf and identity and found is not None:
+        known = found.stop
         try:
             yield found
         finally:
             found.db.close()
+        if found.stop != known:
+            shelf.note(identity, found.stop)
         return
     from locard.logs.interpret import sheet_of  # noqa: PLC0415 - as above
 

@@ -162,6 +162,15 @@ class Shelf:
             return False
         return True
 
+    def note(self, identity: Identity, stop: Stop | None) -> None:
+        """Add to a copy where jq stops in the log: finding it may take seconds. It expires as before."""
+        about = self._about(identity)
+        with contextlib.suppress(OSError, ValueError):
+            info = about.stat()
+            found = json.loads(about.read_bytes())
+            self._write(about, found | {"stop": stop})
+            os.utime(about, ns=(info.st_atime_ns, info.st_mtime_ns))
+
     def _write_parts(self, identity: Identity, sheet: Sheet, last: int, threads: int) -> int | None:
         """Write the records in parts that fit into the memory; their bytes, None over the cap."""
         from locard.logs.export import to_parquet  # noqa: PLC0415 - only who writes needs it

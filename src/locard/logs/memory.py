@@ -6,7 +6,7 @@ import contextlib
 import os
 
 LEAST_MB = 512
-SPILLING_MB = 320  # where the rest goes to a file: the whole process stays below 500
+SPILLING_MB = 280  # where the rest goes to a file: the whole process stays below 500
 _MOST_MB = 4096
 _SHARE = 0.25  # of what is free
 _IDLE_NICE = 19
