@@ -142,8 +142,14 @@ def asked(
         fresh = sheet_of(table, name)
         yield fresh
         if shelf and identity:
-            jq_stop(fresh)
-            shelf.keep(identity, fresh, threads)
+            keep_scan(shelf, identity, fresh, threads)
+
+
+def keep_scan(shelf: keep.Shelf, identity: keep.Identity, fresh: Sheet, threads: int) -> None:
+    """Keep a new scan, and where jq stops with it: looking for that may take two seconds."""
+    if identity.settled and not fresh.partial:
+        jq_stop(fresh)
+        shelf.keep(identity, fresh, threads)
 
 
 def jq_stop(found: Sheet) -> Stop | None:
@@ -174,6 +180,6 @@ def behind(found: Sheet, stop: Stop) -> int:
     # Those before it are few, mostly: no need to count the others.
     ((before,),) = found.db.execute(
         f"SELECT count(*) FROM {found.relation} WHERE _n < $n",  # noqa: S608 - our own names
-        {"n": (stop.line or 1) - 1},
+        {"n": stop.line - 1},
     ).fetchall()
     return found.records - int(before)

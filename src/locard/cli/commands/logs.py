@@ -210,9 +210,7 @@ def _first_pass(args: argparse.Namespace) -> int:
         if place and identity:
             # The screen is out; without a copy the next question reads the log again.
             with contextlib.suppress(duckdb.Error):
-                kept = sheet_of(table, source)
-                asking.jq_stop(kept)
-                place.keep(identity, kept, args.threads)
+                asking.keep_scan(place, identity, sheet_of(table, source), args.threads)
     if summary.partial:
         return ExitCode.PARTIAL
     found = summary.changed or concluded.alarming
