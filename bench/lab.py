@@ -85,6 +85,7 @@ def _block(name: str, rows: list[dict[str, Any]]) -> str:
         name,
         f"  top-1             {_share(s['top1'] for s in faulty)}",
         f"  false alarms      {len(alarmed)}/{len(quiet)}{_rules(alarmed)}",
+        f"  false claims      {sum(len(s['false_claims']) for s in scores)} in {len(scores)} runs",
         f"  onset inside      {_share(s['onset_hit'] for s in faulty)}",
         f"  onset interval    {_median(s['onset_width_s'] for s in faulty)} s wide",
         f"  values named      {_mean(s['values_hit'] for s in faulty)}",

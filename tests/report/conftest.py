@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from locard.claims.record import Record
+from locard.claims.story import claimed
 from locard.model.evidence import Evidence, Identity, Layer, Ran, Scope, Status
-from locard.model.facts import GoldenSignal, MetricsSummary, Reading, Readings
-from locard.model.finding import ContributingFactor, Finding, Role, Severity, Support
+from locard.model.facts import (
+    GoldenSignal,
+    MetricsSummary,
+    Reading,
+    Readings,
+    ThreadState,
+    ThreadStates,
+)
+from locard.model.finding import Case, ContributingFactor, Finding, Role, Severity, Support
 from locard.model.investigation import (
     Activity,
     Investigation,
@@ -147,6 +158,11 @@ def investigation(**fields):
         3, Layer.HOST, "memory", Readings((Reading("system.memory", "system", 5e9, "By", 8e9, "ok"),)),
         status=Status.PARTIAL, problem="stopped after its time bound",
     )  # fmt: skip
+    waiting = ThreadState(
+        0, 4242, 4243, "pay", "S", "recvfrom", None, "tcp 127.0.0.1:5 -> 127.0.0.1:9102",
+        "127.0.0.1:9102",
+    )  # fmt: skip
+    kernel = evidence(4, Layer.KERNEL, "thread-states", ThreadStates(1, (waiting,), ()))
     skip = ProbeRun("stacks", Layer.RUNTIME, "skipped", why="not Python", unlock="wait for more")
     values = {
         "version": "0.1.0", "incident": "20261123-1-pay-0001", "ledger": "/state/x.ledger",
@@ -159,10 +175,10 @@ def investigation(**fields):
             LayerState(Layer.LOGS, "ran", (probe_run(logs),)),
             LayerState(Layer.METRICS, "ran", (probe_run(metrics),)),
             LayerState(Layer.RUNTIME, "skipped", (skip,), "not Python", "wait for more"),
-            LayerState(Layer.KERNEL, "no_data", ()),
+            LayerState(Layer.KERNEL, "ran", (probe_run(kernel),)),
             LayerState(Layer.HOST, "partial", (probe_run(host),)),
         ),
-        "evidence": (logs, metrics, host), "findings": (finding, scope),
+        "evidence": (logs, metrics, host, kernel), "findings": (finding, scope),
         "contributing_factors": (
             ContributingFactor(1, "upstream-slow", "f1", finding.title, finding.confidence, 0.98,
                                supports, against, finding.next_commands[0]),
@@ -174,7 +190,23 @@ def investigation(**fields):
         ),
         "timings": Timings(1.1, 9.0), "redacted": 3,
     }  # fmt: skip
-    return Investigation(**{**values, **fields})
+    return remade(Investigation(**{"claims": (), **values, **fields}))
+
+
+def remade(found, **fields):
+    """An investigation with other parts, and what may be claimed of it."""
+    found = replace(found, **fields)
+    case = Case("proc/pay", found.ended, found.evidence)
+    record = Record(
+        case, found.started, found.findings, found.contributing_factors, found.activities,
+        found.layers, found.target, found.partial,
+    )  # fmt: skip
+    return replace(found, claims=claimed(record))
+
+
+@pytest.fixture
+def remake():
+    return remade
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ def test_every_part_of_the_log_is_in_the_reports(found):
 
 
 @pytest.mark.parametrize("kind", ["errors-only", "sampled", "rate-limited"])
-def test_no_rate_of_a_log_without_every_request(found, kind):
+def test_no_rate_of_a_log_without_every_request(found, remake, kind):
     part = replace(next(found.logs())[1], coverage=Coverage(kind, "it says so"))
     item = replace(found.evidence[0], facts=(part,))
     judged = tuple(
@@ -138,7 +138,7 @@ def test_no_rate_of_a_log_without_every_request(found, kind):
         if f.rule != "bad-config-value"  # it gives the probability of a chance
     )
     assert judged
-    alone = replace(
+    alone = remake(
         found, evidence=(item,), findings=judged, contributing_factors=(), activities=(),
         layers=(replace(found.layers[0], probes=()),),
     )  # fmt: skip

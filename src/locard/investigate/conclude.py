@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from locard import catalogue
+from locard.claims.record import Record
+from locard.claims.story import claimed
 from locard.investigate import activities, factors
 from locard.model.evidence import Layer, Status
 from locard.model.finding import Case, Finding, Severity
@@ -65,6 +67,12 @@ def conclude(
     """The investigation with its findings, factors and activities; pure but for importing rules."""
     case = Case(opened.target.ref, closed.ended, tuple(evidence))
     findings = judge(case)
+    ranked = factors.ranked(findings)
+    doing = activities.observed(case)
+    layers = tuple(_layer(layer, runs) for layer in Layer)
+    record = Record(
+        case, opened.started, findings, ranked, doing, layers, opened.target, closed.partial
+    )
     return Investigation(
         version=opened.version,
         incident=opened.incident,
@@ -76,11 +84,12 @@ def conclude(
         started=opened.started,
         ended=closed.ended,
         partial=closed.partial,
-        layers=tuple(_layer(layer, runs) for layer in Layer),
+        layers=layers,
         evidence=tuple(evidence),
         findings=findings,
-        contributing_factors=factors.ranked(findings),
-        activities=activities.observed(case),
+        contributing_factors=ranked,
+        activities=doing,
+        claims=claimed(record),
         timings=closed.timings,
         redacted=closed.redacted,
     )

@@ -6,12 +6,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from locard.lab import records
+from locard.lab.false_claims import Known, false_claims
 from locard.lab.scene import Variant
 
 if TYPE_CHECKING:
     from locard.lab.play import Played
     from locard.lab.scene import Truth
 
+_NO_RULE: frozenset[str] = frozenset()
 _ALARMING = frozenset({"warning", "critical"})
 
 
@@ -23,7 +25,8 @@ class Score:
     `rank` is the place of the right rule among the contributing factors, those that name who is hit
     coming after all mechanisms. `onset_off_s` is how far the true onset lies outside the interval.
     `false_alarms` are the rules of mechanisms, and the rule that would be right of the fault, that
-    were reported as warning or worse where nothing of the kind is wrong.
+    were reported as warning or worse where nothing of the kind is wrong. `false_claims` are the
+    sentences that the truth contradicts.
     """
 
     right: bool
@@ -40,6 +43,7 @@ class Score:
     values_hit: float | None = None
     mentions_hit: bool | None = None
     false_alarms: tuple[str, ...] = ()
+    false_claims: tuple[str, ...] = ()
 
 
 def score(played: Played) -> Score:
@@ -57,6 +61,7 @@ def score(played: Played) -> Score:
             first_finding_s=timings.get("first_finding_s"),
             verdict_s=timings.get("verdict_s"),
             false_alarms=alarms,
+            false_claims=_false_claims(document, played),
         )
     rank = _rank(document, truth)
     found_at = [at for rule, at in played.investigated.found_at.items() if rule in truth.rules]
@@ -75,6 +80,7 @@ def score(played: Played) -> Score:
         onset_width_s=width_s,
         values_hit=_values_hit(document, truth),
         mentions_hit=_mentions_hit(document, truth),
+        false_claims=_false_claims(document, played),
     )
 
 
@@ -113,6 +119,23 @@ def demo_document(played: Played) -> dict[str, Any]:
         },
         "investigation": played.investigated.document,
     }
+
+
+def _false_claims(document: dict[str, Any], played: Played) -> tuple[str, ...]:
+    truth, faulty = played.scene.truth, played.casting.variant is Variant.FAULT
+    if not faulty:
+        # A near miss may well show in the log: what it must not have is the rule's mechanism.
+        return false_claims(document, Known(broken=played.onset is not None, factors=_NO_RULE))
+    return false_claims(
+        document,
+        Known(
+            broken=True,
+            hit=truth.values,
+            everyone=False if truth.values else None,
+            onset=played.onset,
+            factors=frozenset(truth.rules),
+        ),
+    )
 
 
 def _answers(document: dict[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def field_types(kind: type) -> dict[str, Any]:
     """The fields of a record with their types resolved, in order."""
     # Annotations are strings here, and some name classes imported for type checking only.
     from locard.model import (  # noqa: PLC0415 - a cycle otherwise
+        claim,
         evidence,
         facts,
         finding,
@@ -51,7 +52,7 @@ def field_types(kind: type) -> dict[str, Any]:
     )
 
     names: dict[str, Any] = {}
-    for module in (evidence, facts, finding, target, investigation):
+    for module in (claim, evidence, facts, finding, target, investigation):
         names.update(vars(module))
     known = typing.get_type_hints(kind, localns=names)
     return {f.name: known[f.name] for f in dataclasses.fields(kind)}

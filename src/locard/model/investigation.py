@@ -11,6 +11,7 @@ from locard.model.log_facts import LogSummary
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locard.model.claim import Licensed
     from locard.model.evidence import Evidence, Identity, Layer
     from locard.model.finding import ContributingFactor, Finding
     from locard.model.target import Target
@@ -102,6 +103,7 @@ class Investigation:
     findings: tuple[Finding, ...]
     contributing_factors: tuple[ContributingFactor, ...]
     activities: tuple[Activity, ...]
+    claims: tuple[Licensed, ...]  # what the reports say of it, in the order of reading
     timings: Timings
     redacted: int
 

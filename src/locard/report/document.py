@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.model.codec import encode
+from locard.report.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +29,7 @@ def investigation_document(found: Investigation, exit_code: int) -> dict[str, An
     first = next((s for s in logs if s.changed), logs[0] if logs else None)
     answers = encode(first) if first is not None else {}
     document["findings"] = _findings(found.findings)
+    document["claims"] = [{**encode(c), "says": say(c, dt.UTC).text} for c in found.claims]
     return {
         "schema": SCHEMA,
         "kind": "investigation",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from locard.model.finding import ContributingFactor
     from locard.model.investigation import Investigation
     from locard.model.log_facts import LogSummary
-    from locard.report.words import Said
+    from locard.report.sentences import Said
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~-])")
 
@@ -40,8 +40,8 @@ def code(text: str) -> str:
 def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     """The whole report."""
     story = words.story(found, tz)
-    lines = [f"# {quoted(story.verdict.text)}", "", quoted(story.title), ""]
-    lines += _said("What changed", [story.changed, *story.coverage, story.onset])
+    lines = [f"# {quoted(story.headline)}", "", quoted(story.title), ""]
+    lines += _said("What changed", [*story.changed, *story.coverage, *story.onset])
     lines += _said("Affected", story.affected)
     lines += _said("Confirmed unaffected", story.unaffected)
     lines += _said("Unknown", story.unknown)
@@ -50,7 +50,8 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     for factor in found.contributing_factors:
         lines += _factor(factor)
     if not found.contributing_factors:
-        lines += ["None was found.", ""]
+        lines += ["No rule found one.", ""]
+    lines += _said("Also seen", story.also_seen)
     if story.next_commands:
         lines += ["## Next", "", "```sh", *map(safe, story.next_commands), "```", ""]
     chosen = words.chosen_log(found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from locard.model.headline import milliseconds, share
-from locard.report import chart, log_tables, times, words
+from locard.report import chart, log_tables, sentences, times, words
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
         share=lambda part: share(part, 1),
         ms=milliseconds,
         command=shlex.join,
-        short=words.short,
+        short=sentences.short,
     )
     chosen = words.chosen_log(found)
     log = chosen[1] if chosen else None
@@ -47,6 +47,7 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
         tables=log_tables.tables(log, tz) if log else (),
         charts=chart.charts(log) if log else (),
         groups=_groups(log.groups) if log else (),
+        factor_ids={f.finding for f in found.contributing_factors},
         metrics=tuple(found.metrics()),
         readings=tuple(found.readings()),
         commands=sum(len(e.ran) for e in found.evidence),

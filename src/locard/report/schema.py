@@ -37,6 +37,7 @@ def schema() -> dict[str, Any]:
     )
     investigation["required"] = sorted(investigation["properties"])
     defs["Finding"]["properties"]["confidence"] = _of(Confidence, defs)
+    defs["Licensed"]["properties"]["says"] = {"type": "string"}  # the sentence, times in UTC
     defs["investigation"] = investigation
     defs["plan"] = _document("plan", commands=_of(tuple[Planned, ...], defs))
     defs["logs"] = _document(

@@ -18,12 +18,14 @@ from locard.report.plain import safe
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from rich.console import RenderableType
 
     from locard.model.finding import ContributingFactor, Support
     from locard.model.investigation import Investigation, LayerState
-    from locard.report.words import Said
+    from locard.report.sentences import Said
+    from locard.report.words import Story
 
 _SHOWN_FACTORS = 3
 _SHOWN_SUPPORTS = 4
@@ -56,33 +58,41 @@ def screen(
     parts: list[RenderableType] = [
         Text(safe(story.title), style="dim"),
         Text(),
-        Text(safe(story.verdict.text), style="bold"),
+        *(Text(safe(said.text), style="bold") for said in story.verdict),
         *_spark(found, width, tz),
         Text(),
     ]
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=11, style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    _row(table, "changed", [story.changed, *story.coverage])
-    _row(table, "onset", [story.onset])
-    _row(table, "affected", list(story.affected))
-    _row(table, "unaffected", list(story.unaffected))
-    _row(table, "unknown", list(story.unknown))
-    _row(table, "log says", list(story.log_says))
-    _row(table, "doing", list(story.doing))
-    parts += [table, *_factors(found), Text(), _layers(found)]
+    table = _grid()
+    _row(table, "changed", [*story.changed, *story.coverage])
+    _row(table, "onset", story.onset)
+    _row(table, "affected", story.affected)
+    _row(table, "unaffected", story.unaffected)
+    _row(table, "unknown", story.unknown)
+    _row(table, "log says", story.log_says)
+    _row(table, "doing", story.doing)
+    parts += [table, *_factors(found)]
+    _row(seen := _grid(), "also seen", story.also_seen)
+    parts += [Text(), *([seen] if seen.row_count else []), _layers(found, story)]
     parts += _footer(found, story.next_commands, report)
     return Group(*parts)
 
 
-def _row(table: Table, label: str, lines: list[Said]) -> None:
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=11, style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    return table
+
+
+def _row(table: Table, label: str, lines: Sequence[Said]) -> None:
     if not lines:
         return
     text = Text()
     for n, line in enumerate(lines[:_SHOWN_LINES]):
         text.append("\n" * bool(n) + safe(line.text))
-    if lines[0].evidence:
-        text.append(f"  [{' '.join(lines[0].evidence)}]", style="dim")
+    cited = dict.fromkeys(e for line in lines[:_SHOWN_LINES] for e in line.evidence)
+    if cited:
+        text.append(f"  [{' '.join(cited)}]", style="dim")
     table.add_row(label, text)
 
 
@@ -131,18 +141,12 @@ def _support(mark: str, support: Support) -> RenderableType:
     return Padding(text, (0, 0, 0, 2))
 
 
-def _layers(found: Investigation) -> RenderableType:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=11, style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+def _layers(found: Investigation, story: Story) -> RenderableType:
+    table = _grid()
     read = ", ".join(_layer(s) for s in found.layers if s.status in {"ran", "partial"})
     table.add_row("read", read or "no layer")
-    for state in found.layers:
-        if state.status in {"skipped", "no_data"}:
-            why = state.why or "; ".join(r.headline or r.why for r in state.probes)
-            unlock = f" To unlock: {safe(state.unlock)}" if state.unlock else ""
-            label = "skipped" if state.status == "skipped" else "no data"
-            table.add_row(label, f"{state.layer}: {safe(why) or 'nothing to read'}.{unlock}")
+    for said in story.not_looked_at:
+        table.add_row("not read", safe(said.text))
     for text in found.partial:
         table.add_row("partial", safe(text))
     return table
@@ -157,9 +161,7 @@ def _layer(state: LayerState) -> str:
 def _footer(
     found: Investigation, commands: tuple[str, ...], report: str | None
 ) -> list[RenderableType]:
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=11, style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
+    table = _grid()
     commands_run = sum(len(e.ran) for e in found.evidence)
     head = f", head {found.head[:12]}" if found.head else ", NOT recorded"
     table.add_row(

@@ -1,0 +1,272 @@
+"""Claims in words: one sentence a kind, made from the claim's own figures and nothing else.
+
+`say` takes only what `claims.licence.grant` returned. Who wants another sentence writes another kind,
+with its licence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locard.claims.licence import LICENCES, UnlicensedError
+from locard.model.claim import Licensed
+from locard.model.headline import milliseconds, share
+from locard.model.log_facts import Onset
+from locard.report import times
+from locard.report.shorten import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+    from locard.model.claim import Claim
+
+    Words = Callable[[Claim, tzinfo | None], str]
+
+_SOON = 12 * 3600.0  # an onset that is longer ago needs its day
+_LONGEST_VALUE = 60
+_LONGEST_MESSAGE = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence and the evidence ids that it rests on."""
+
+    text: str
+    evidence: tuple[str, ...] = ()
+
+
+def say(item: Licensed, tz: tzinfo | None = None) -> Said:
+    """The sentence of a licensed claim; raises UnlicensedError for anything else."""
+    if not isinstance(item, Licensed) or item.licence not in _NAMES:
+        raise UnlicensedError(f"{item!r} was not granted by a licence")
+    claim = item.claim
+    return Said(_SENTENCES[claim.kind](claim, tz), claim.evidence)
+
+
+# --- the log ------------------------------------------------------------------------------------
+
+
+def _log_unreadable(claim: Claim, _: tzinfo | None) -> str:
+    return f"The log has no record that can be read ({claim.number('lines'):.0f} lines)."
+
+
+def _log_changed(claim: Claim, _: tzinfo | None) -> str:
+    parts = []
+    before, after = claim.maybe("errors_before"), claim.maybe("errors_after")
+    if claim.text("part"):
+        rates = "" if after is None else f", from {_share(before)} to {_share(after)}"
+        parts.append(f"errors rose for {claim.text('part')} only{rates}: too few to show among all")
+    elif after is not None:
+        parts.append(f"errors rose from {_share(before)} to {_share(after)}")
+    elif claim.maybe("bad_after") is not None:
+        parts.append(
+            f"errors became more: {claim.number('bad_after'):,.0f} bad lines since the onset, "
+            f"{claim.number('bad_before'):,.0f} before"
+        )
+    if claim.maybe("p99_after_ms") is not None:
+        early, late = claim.maybe("p99_before_ms"), claim.maybe("p99_after_ms")
+        parts.append(f"p99 latency rose from {milliseconds(early)} to {milliseconds(late)}")
+    return _whole(claim, " and ".join(parts) or "the log changed")
+
+
+def _log_moved(claim: Claim, _: tzinfo | None) -> str:
+    """The figures did not all rise: they are given as they are."""
+    parts = []
+    after = claim.maybe("errors_after")
+    if after is not None:
+        parts.append(f"errors {_share(claim.maybe('errors_before'))} before, {_share(after)} after")
+    late = claim.maybe("p99_after_ms")
+    if late is not None:
+        early = milliseconds(claim.maybe("p99_before_ms"))
+        parts.append(f"p99 latency {early} before, {milliseconds(late)} after")
+    return _whole(claim, "the pattern of bad requests changed: " + ", ".join(parts))
+
+
+def _whole(claim: Claim, text: str) -> str:
+    kind = f" ({claim.text('shape')})" if claim.text("shape") else ""
+    also = claim.texts("also")
+    rest = f" {' and '.join(also).capitalize()} changed for everyone." if also else ""
+    return f"{text[:1].upper()}{text[1:]}{kind}.{rest}"
+
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else share(value, 1)
+
+
+def _log_holds_part(claim: Claim, _: tzinfo | None) -> str:
+    what = {
+        "errors-only": "errors only",
+        "sampled": "a sample",
+        "rate-limited": "what a limit let through",
+    }
+    kind = what.get(claim.text("kind"), "a part")
+    return f"The log holds {kind} ({claim.text('why')}): no rate is claimed."
+
+
+def _onset_known(claim: Claim, tz: tzinfo | None) -> str:
+    onset = Onset(claim.number("earliest"), claim.number("latest"), claim.number("confidence"))
+    ago = max(0.0, claim.number("now") - onset.latest)
+    when = times.interval(onset, tz, dated=ago > _SOON)
+    sure = f"{100 * onset.confidence:.0f} % interval"
+    return f"{when} ({sure}), {times.ago(ago)} before the investigation began."
+
+
+def _onset_before(claim: Claim, tz: tzinfo | None) -> str:
+    latest = claim.number("latest")
+    ago = max(0.0, claim.number("now") - latest)
+    when = times.clock(latest, tz, zone=True)
+    return f"Before {when}, {times.ago(ago)} or more before the investigation began."
+
+
+def _set_hit(claim: Claim, _: tzinfo | None) -> str:
+    explains, lift = claim.maybe("share_of_excess"), claim.maybe("lift")
+    if explains is None:
+        counts = f"{claim.number('support'):,.0f} of {claim.number('of'):,.0f} bad requests"
+        return f"{claim.subject}: {counts}"
+    times_ = f", {lift:.0f} times the usual rate" if lift is not None and lift >= 2 else ""  # noqa: PLR2004 - less says little
+    return f"{claim.subject}: {share(explains, 1)} of the excess{times_}"
+
+
+def _values(claim: Claim, _: tzinfo | None) -> str:
+    shown = []
+    for figure in claim.figures:
+        if figure.name != "value":
+            continue
+        name = shorten(figure.text, _LONGEST_VALUE)
+        if claim.slot == "affected" and figure.value is not None:
+            name = f"{name} {share(figure.value, 1)}"
+        elif claim.slot == "unknown" and figure.value is not None:
+            name = f"{name} ({figure.value:.0f} requests)"
+        shown.append(name)
+    more = int(claim.number("values")) - len(shown)
+    return f"{claim.subject}: {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")
+
+
+def _every_value_hit(claim: Claim, _: tzinfo | None) -> str:
+    low, high = claim.maybe("low"), claim.maybe("high")
+    rates = (
+        f": {share(low, 1)} to {share(high, 1)} bad" if low is not None and high is not None else ""
+    )
+    return f"every value of {claim.subject}{rates}"
+
+
+# --- the processes ------------------------------------------------------------------------------
+
+
+def _threads_lead(claim: Claim, _: tzinfo | None) -> str:
+    who = f"{share(claim.number('share'), 1)} of busy threads"
+    if claim.slot == "verdict":
+        return f"{who}: {claim.subject}, in {short(claim.text('where'))}."
+    return _threads_do(claim, None)
+
+
+def _threads_do(claim: Claim, _: tzinfo | None) -> str:
+    who = f"{share(claim.number('share'), 1)} of busy threads"
+    return f"{who}: {claim.subject}, in {short(claim.text('where'))}"
+
+
+def _threads_rest(claim: Claim, _: tzinfo | None) -> str:
+    return f"{share(claim.number('share'), 1)} of the busy ones do something else"
+
+
+def _every_thread_idle(_: Claim, __: tzinfo | None) -> str:
+    return "every thread waits for work"
+
+
+def _seen_threads_idle(_: Claim, __: tzinfo | None) -> str:
+    return "no thread was seen at work; what could not be read is said below"
+
+
+def short(where: str) -> str:
+    """`function (path/to/file.py:12)` with the last two parts of the path."""
+    name, paren, rest = where.partition(" (")
+    parts = rest.split("/")
+    return f"{name}{paren}{'/'.join(parts[-2:])}" if paren else where
+
+
+# --- findings, layers, the verdict --------------------------------------------------------------
+
+
+def _factor(claim: Claim, _: tzinfo | None) -> str:
+    return f"{claim.text('title')} ({claim.subject}, {claim.text('confidence')} evidence)"
+
+
+def _who_is_hit(claim: Claim, _: tzinfo | None) -> str:
+    return f"{claim.text('title')} ({claim.subject})."
+
+
+def _bad_ones_say(claim: Claim, _: tzinfo | None) -> str:
+    after, of = claim.number("after"), claim.number("of")
+    said = shorten(claim.subject, _LONGEST_MESSAGE)
+    return f"{after:,.0f} of {of:,.0f} bad requests say: {said}"
+
+
+def _nothing_found(claim: Claim, _: tzinfo | None) -> str:
+    return f"Nothing was found in {claim.subject or 'any layer'}."
+
+
+def _nothing_among_read(claim: Claim, _: tzinfo | None) -> str:
+    unread = f"; not read: {claim.text('unread')}" if claim.text("unread") else ""
+    return f"No cause was found in what could be read ({claim.subject or 'no layer'}{unread})."
+
+
+def _layer_healthy(claim: Claim, _: tzinfo | None) -> str:
+    return f"{claim.subject}: looked at, nothing found"
+
+
+def _layer_nothing_found(claim: Claim, _: tzinfo | None) -> str:
+    return f"{claim.subject}: nothing found in what could be read"
+
+
+def _layer_unread(claim: Claim, _: tzinfo | None) -> str:
+    unlock = f" To unlock: {claim.text('unlock')}" if claim.text("unlock") else ""
+    return f"{claim.subject}: {claim.text('why')}.{unlock}"
+
+
+def _cannot_tell(claim: Claim, _: tzinfo | None) -> str:
+    return f"{claim.subject}: cannot be told, {claim.text('why')}"
+
+
+def _plain(text: str) -> Words:
+    return lambda _, __: text
+
+
+_NAMES = frozenset(licence.__name__ for licence in LICENCES.values())
+_SENTENCES: dict[str, Words] = {
+    "cannot_tell": _cannot_tell,
+    "no_logs": _plain("No logs were looked at."),
+    "logs_unread": _plain("The logs could not be read."),
+    "log_unreadable": _log_unreadable,
+    "log_unchanged": _plain(
+        "Nothing changed in the logs: no onset of errors or latency was found."
+    ),
+    "log_changed": _log_changed,
+    "log_moved": _log_moved,
+    "log_holds_part": _log_holds_part,
+    "onset_known": _onset_known,
+    "onset_before": _onset_before,
+    "onset_unknown": _plain("No onset is known."),
+    "set_hit": _set_hit,
+    "values_hit": _values,
+    "values_spared": _values,
+    "values_unknown": _values,
+    "every_value_hit": _every_value_hit,
+    "threads_lead": _threads_lead,
+    "threads_do": _threads_do,
+    "threads_rest": _threads_rest,
+    "every_thread_idle": _every_thread_idle,
+    "seen_threads_idle": _seen_threads_idle,
+    "factor": _factor,
+    "who_is_hit": _who_is_hit,
+    "also_seen": _who_is_hit,
+    "bad_ones_say": _bad_ones_say,
+    "some_say": _bad_ones_say,
+    "nothing_found": _nothing_found,
+    "nothing_among_read": _nothing_among_read,
+    "layer_healthy": _layer_healthy,
+    "layer_nothing_found": _layer_nothing_found,
+    "layer_skipped": _layer_unread,
+    "layer_no_data": _layer_unread,
+}

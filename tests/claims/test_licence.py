@@ -1,0 +1,162 @@
+"""Licences: what may be said with the evidence, what stands in without it, and no way around."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import locard.claims
+import locard.report
+from locard.claims import licence
+from locard.claims.record import Record
+from locard.claims.story import claimed
+from locard.model.claim import Claim, Licensed, figures
+from locard.model.evidence import Layer
+from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.log_facts import AffectedValue, BlastRadius, Onset
+from locard.report import sentences
+from rules.builders import case, correlate, log, stack, stacks
+
+REPORT = Path(locard.report.__file__).parent
+
+
+def record(*facts, **fields):
+    return Record(case(*facts), 1000.0, **fields)
+
+
+def changed(before, after):
+    values = figures(errors_before=before, errors_after=after)
+    return Claim("changed", "log_changed", "app.log", values, ("e1",))
+
+
+BAD = replace(log(changed=("errors",)), onset=Onset(10.0, 12.0, 0.95))
+
+
+def test_a_claim_whose_figures_fit_is_granted():
+    granted = licence.grant(changed(0.01, 0.4), record(BAD))
+    assert (granted.claim.kind, granted.instead_of) == ("log_changed", "")
+    assert sentences.say(granted).text == "Errors rose from 1.0 % to 40 %."
+
+
+def test_a_rise_that_fell_is_not_called_one():
+    granted = licence.grant(changed(0.4, 0.01), record(BAD))
+    assert granted.instead_of == "log_changed"
+    assert granted.why
+    assert "rose" not in sentences.say(granted).text
+    assert "40 %" in sentences.say(granted).text
+
+
+def test_a_claim_that_cites_nothing_or_what_is_not_there_cannot_be_told():
+    for cites in ((), ("e9",)):
+        granted = licence.grant(replace(changed(0.01, 0.4), evidence=cites), record(BAD))
+        assert granted.claim.kind == "cannot_tell"
+
+
+def test_an_onset_without_a_baseline_is_only_before():
+    late = replace(BAD, onset=Onset(10.0, 12.0, 0.95, baseline_seen=False))
+    onset = Claim("onset", "onset_known", "app.log", figures(latest=12.0, now=30.0), ("e1",))
+    assert licence.grant(onset, record(late)).claim.kind == "onset_before"
+    assert licence.grant(onset, record(BAD)).claim.kind == "onset_known"
+
+
+def value(name, rate, high):
+    return AffectedValue(name, 0.0, rate, rate, high, 300)
+
+
+def test_spared_are_only_those_whose_interval_excludes_the_rate_of_the_hit():
+    spared = Claim("unaffected", "values_spared", "region", figures(values=1), ("e1",))
+
+    def said(high):
+        radius = BlastRadius("region", (value("east", 0.5, 0.6),), (value("west", 0.0, high),), ())
+        return licence.grant(spared, record(replace(BAD, blast_radius=(radius,)))).claim.kind
+
+    assert said(0.02) == "values_spared"
+    assert said(0.55) == "values_unknown"
+
+
+def test_a_set_that_the_log_does_not_name_is_not_hit():
+    hit = Claim("affected", "set_hit", "upstream=bank", figures(support=38, of=40), ("e1",))
+    named = replace(BAD, correlates=(correlate(upstream="bank"),))
+    assert licence.grant(hit, record(named)).claim.kind == "set_hit"
+    assert licence.grant(hit, record(BAD)).claim.kind == "cannot_tell"
+
+
+def test_few_observations_do_not_lead():
+    seen = stacks(*(stack(n, 1, "pay app.py:3", active=True) for n in range(8)))
+
+    def said(**values):
+        claim = Claim("verdict", "threads_lead", "runs", figures(where="pay", **values), ("e1",))
+        return licence.grant(claim, record(seen)).claim.kind
+
+    assert said(share=0.9, observations=8) == "threads_lead"
+    assert said(share=0.9, observations=2) == "threads_do"
+    assert said(share=0.3, observations=8) == "threads_do"
+
+
+def test_all_idle_needs_every_process_to_be_read():
+    seen = stacks(stack(0, 1, "_worker <lib>/concurrent/futures/thread.py:81"))
+    idle = Claim("doing", "every_thread_idle", "every thread", figures(unknown=0), ("e1",))
+    assert licence.grant(idle, record(seen)).claim.kind == "every_thread_idle"
+    unread = replace(seen, missed=("pid 7: not permitted",))
+    assert licence.grant(idle, record(unread)).claim.kind == "seen_threads_idle"
+
+
+def test_a_factor_that_is_background_is_only_also_seen():
+    def said(role):
+        finding = Finding(
+            "oom-kill", Layer.HOST, role, Severity.WARNING, "A kill", "", (
+                Support("e1", Layer.LOGS, "x"),), id="f1",
+        )  # fmt: skip
+        claim = Claim("verdict", "factor", "oom-kill", figures(finding="f1", title="A"), ("e1",))
+        return licence.grant(claim, record(BAD, findings=(finding,))).claim.kind
+
+    assert said(Role.MECHANISM) == "factor"
+    assert said(Role.CONTEXT) == "also_seen"
+
+
+# --- no way around ---
+
+
+def test_a_kind_without_a_licence_cannot_be_said(monkeypatch):
+    claimed(record(BAD))  # as it is, all goes well
+    monkeypatch.delitem(licence.LICENCES, "log_changed")
+    with pytest.raises(licence.UnlicensedError):
+        claimed(record(BAD))
+
+
+def test_a_renderer_prints_nothing_that_was_not_granted():
+    claim = changed(0.01, 0.4)
+    assert sentences.say(licence.grant(claim, record(BAD))).text
+    for forged in (claim, Licensed(claim, ""), Licensed(claim, "my_own"), "Nothing changed."):
+        with pytest.raises(licence.UnlicensedError):
+            sentences.say(forged)
+
+
+def test_every_kind_has_a_licence_and_a_sentence():
+    assert set(sentences._SENTENCES) == set(licence.LICENCES)
+
+
+def test_every_kind_that_is_proposed_has_a_licence():
+    folder = Path(locard.claims.__file__).parent
+    proposed = set()
+    for file in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Claim":
+                proposed |= {a.value for a in node.args[1:2] if isinstance(a, ast.Constant)}
+    assert len(proposed) > 10
+    assert proposed <= set(licence.LICENCES)
+
+
+def test_only_the_licences_grant_and_only_the_sentences_say():
+    """No other file of the package makes a Licensed, and no report makes a sentence of the story."""
+    source = REPORT.parent
+    makers = {
+        str(file.relative_to(source))
+        for file in source.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Licensed"
+    }
+    assert makers == {"claims/licence.py"}
