@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.facts import (
+    EndpointCoverage,
     Frame,
     GoldenSignal,
     MetricsSummary,
+    Peers,
+    ProcessConditions,
+    ProcessFamily,
     Reading,
     Readings,
+    RuntimeCoverage,
     StackSamples,
     ThreadStack,
     ThreadState,
@@ -21,8 +26,13 @@ from locard.stats.intervals import binomial_tail
 _LAYERS = {
     LogSummary: Layer.LOGS,
     MetricsSummary: Layer.METRICS,
+    EndpointCoverage: Layer.METRICS,
     StackSamples: Layer.RUNTIME,
+    RuntimeCoverage: Layer.RUNTIME,
     ThreadStates: Layer.KERNEL,
+    Peers: Layer.KERNEL,
+    ProcessConditions: Layer.KERNEL,
+    ProcessFamily: Layer.HOST,
     Readings: Layer.HOST,
 }
 

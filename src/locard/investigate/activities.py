@@ -1,7 +1,7 @@
-"""What the processes are doing: stacks of the runtime joined with what the kernel says.
+"""What the threads of the target do: stacks, with what the kernel said of that thread at that moment.
 
-Stacks and kernel states are taken moments apart, and the threads of a pool change places
-meanwhile. So the stack decides what kind of wait it is, and the kernel only says for what.
+Where no stack could be had, the kernel alone speaks. A thread whose wait may be for work or not is
+counted apart: it is neither busy nor idle.
 """
 
 from __future__ import annotations
@@ -9,51 +9,91 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from locard.model.facts import StackSamples, ThreadState, ThreadStates
+from locard.model.facts import StackSamples, ThreadStates
 from locard.model.investigation import Activity
-from locard.model.stacks import application_frame, bare_name, is_busy
+from locard.model.stacks import application_frame, bare_name, work
+from locard.model.waits import kernel_words, kernel_work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from locard.model.facts import ThreadStack
+    from locard.model.facts import ThreadStack, ThreadState
     from locard.model.finding import Case
+    from locard.model.waits import Work
 
 _SHOWN_FRAMES = 12
+_ORDER: dict[Work, int] = {"busy": 0, "unknown": 1, "idle": 2}
 _NETWORK = ("socket.py", "ssl.py", "http/client.py", "urllib3/connectionpool.py")
-_FUTEX = "futex"
-_MOSTLY = 0.75  # of a thread's kernel states: it does little else
-_LOCK = "waits for a lock"
-
-States = dict[tuple[int, int], list[ThreadState]]
+# Waits that the Python code names better than the kernel's call: (part of the file, functions, words).
+_NAMED = (
+    ("sqlalchemy/pool/", {"_do_get", "get"}, "waits for a free connection of its database pool"),
+    ("sqlalchemy/util/queue.py", {"get"}, "waits for a free connection of its database pool"),
+    ("psycopg_pool/", {"getconn", "wait"}, "waits for a free connection of its database pool"),
+    ("psycopg2/pool.py", {"getconn"}, "waits for a free connection of its database pool"),
+    ("urllib3/connectionpool.py", {"_get_conn"}, "waits for a free connection of its HTTP pool"),
+    ("redis/connection.py", {"get_connection"}, "waits for a free connection of its Redis pool"),
+    ("pymongo/pool.py", {"checkout", "_get_conn"}, "waits for a free connection of its MongoDB pool"),
+    ("concurrent/futures/_base.py", {"result", "exception", "wait"}, "waits for another thread's result"),
+    ("subprocess.py", {"wait", "_wait", "communicate", "_communicate"}, "waits for a child process"),
+    ("threading.py", {"join"}, "waits for another thread to end"),
+    ("queue.py", {"get", "put"}, "waits at a queue"),
+    ("threading.py", {"wait", "wait_for"}, "waits for an event"),
+)  # fmt: skip
 
 
 def observed(case: Case) -> tuple[Activity, ...]:
-    """Groups of threads by what they do and where, the busiest first, the idle ones last."""
-    states: States = defaultdict(list)
-    for _, fact in case.facts(ThreadStates):
-        for state in fact.states:
-            states[state.pid, state.tid].append(state)
-    groups: dict[tuple[str, bool, bool], list[ThreadStack]] = defaultdict(list)
+    """Groups of threads by what they do and where: busy, then what cannot be told, then idle."""
+    groups: dict[tuple[str, Work, bool], list[ThreadStack]] = defaultdict(list)
+    seen: set[int] = set()
     for _, samples in case.facts(StackSamples):
         for stack in samples.stacks:
-            groups[_where(stack), is_busy(stack), stack.active].append(stack)
-    busy = sum(len(stacks) for (_, at_work, _), stacks in groups.items() if at_work)
-    found = []
-    for (where, at_work, _), stacks in groups.items():
-        what = _what(stacks, states) if at_work else "idle"
-        found.append(
-            Activity(
-                what=what,
-                where=where,
-                idle=not at_work,
-                observations=len(stacks),
-                share=round(len(stacks) / busy, 4) if at_work else 0.0,
-                pids=tuple(sorted({s.pid for s in stacks})),
-                stack=_shown(stacks[0]),
-            )
+            seen.add(stack.pid)
+            groups[_where(stack), work(stack), stack.active].append(stack)
+    found = [_of_stacks(where, kind, stacks) for (where, kind, _), stacks in groups.items()]
+    found += _of_kernel(case, seen)
+    busy = sum(a.observations for a in found if a.work == "busy")
+    shared = [_with_share(a, busy) for a in found]
+    return tuple(sorted(shared, key=lambda a: (_ORDER[a.work], -a.observations, a.where)))
+
+
+def _with_share(activity: Activity, busy: int) -> Activity:
+    share = round(activity.observations / busy, 4) if activity.work == "busy" else 0.0
+    return Activity(
+        what=activity.what,
+        where=activity.where,
+        idle=activity.work == "idle",
+        observations=activity.observations,
+        share=share,
+        pids=activity.pids,
+        stack=activity.stack,
+        work=activity.work,
+        peer=activity.peer,
+    )
+
+
+def _of_stacks(where: str, kind: Work, stacks: Sequence[ThreadStack]) -> Activity:
+    what, peer = ("idle", None) if kind == "idle" else _what(stacks)
+    pids = tuple(sorted({s.pid for s in stacks}))
+    return Activity(
+        what, where, False, len(stacks), 0.0, pids, _shown(stacks[0]), work=kind, peer=peer
+    )
+
+
+def _of_kernel(case: Case, seen: set[int]) -> Iterator[Activity]:
+    """What the threads do of which there is no stack."""
+    groups: dict[tuple[str, str, Work], list[ThreadState]] = defaultdict(list)
+    for _, fact in case.facts(ThreadStates):
+        for state in fact.states:
+            if state.pid not in seen:
+                kind = kernel_work(state)
+                words = "idle" if kind == "idle" else kernel_words(state)
+                groups[words, state.comm, kind].append(state)
+    for (what, comm, kind), states in groups.items():
+        pids = tuple(sorted({s.pid for s in states}))
+        peer = states[0].peer if len({s.peer for s in states}) == 1 else None
+        yield Activity(
+            what, comm, False, len(states), 0.0, pids, states[0].kernel_stack, work=kind, peer=peer
         )
-    return tuple(sorted(found, key=lambda a: (a.idle, -a.observations, a.where)))
 
 
 def _where(stack: ThreadStack) -> str:
@@ -65,44 +105,33 @@ def _shown(stack: ThreadStack) -> tuple[str, ...]:
     return tuple(f"{f.function} ({f.file}:{f.line})" for f in stack.frames[:_SHOWN_FRAMES])
 
 
-def _what(stacks: Sequence[ThreadStack], states: States) -> str:
-    """What threads with this stack wait for, in words."""
+def _what(stacks: Sequence[ThreadStack]) -> tuple[str, str | None]:
+    """What threads with this stack wait for, in words, and the far end if it is one."""
     if stacks[0].active:
-        return "runs"
-    innermost = stacks[0].frames[0]
-    threads = {(s.pid, s.tid) for s in stacks if s.tid is not None}
-    seen = [s for thread in threads for s in states.get(thread, ())]
-    if innermost.file.endswith(_NETWORK):
-        return _most(seen, lambda s: s.peer is not None) or "waits for the network"
-    if innermost.file.endswith("threading.py") and bare_name(innermost.function) == "wait":
-        return "waits for an event"
-    if seen and _dominant(seen) is not None:
-        return _words(_dominant(seen) or seen[0])
-    together = Counter((s.pid, s.round) for s in stacks)
-    if together and max(together.values()) >= 2 and any(s.syscall == _FUTEX for s in seen):  # noqa: PLR2004 - a queue
-        return _LOCK
-    return _most(seen, lambda s: s.syscall != _FUTEX and not s.peer) or "waits"
+        return "runs", None
+    named = _named(stacks[0])
+    joined = [s.kernel for s in stacks if s.kernel is not None]
+    if named and not any(s.peer for s in joined):
+        return named, None
+    counts = Counter((kernel_words(s), s.peer) for s in joined)
+    if counts:
+        (words, peer), count = counts.most_common(1)[0]
+        if 2 * count >= len(joined):
+            return words, peer
+    if stacks[0].frames and stacks[0].frames[0].file.endswith(_NETWORK):
+        return "waits for the network", None
+    return "waits", None
 
 
-def _dominant(seen: Sequence[ThreadState]) -> ThreadState | None:
-    """A state that most observations share, if one does."""
-    counts = Counter(_words(s) for s in seen)
-    words, count = counts.most_common(1)[0]
-    return next(s for s in seen if _words(s) == words) if count >= _MOSTLY * len(seen) else None
-
-
-def _most(seen: Iterable[ThreadState], fits: Callable[[ThreadState], bool]) -> str:
-    counts = Counter(_words(s) for s in seen if s.state != "R" and fits(s))
-    return counts.most_common(1)[0][0] if counts else ""
-
-
-def _words(state: ThreadState) -> str:
-    if state.state == "R":
-        return "runs"
-    if state.peer:
-        return f"waits for the answer of {state.peer}"
-    if state.syscall == _FUTEX:
-        return _LOCK
-    if state.waits_for:
-        return f"waits for {state.waits_for} in {state.syscall or 'the kernel'}"
-    return f"waits in {state.syscall}" if state.syscall else "waits in the kernel"
+def _named(stack: ThreadStack) -> str:
+    """The wait as the code names it, by the frames above the application's own."""
+    own = application_frame(stack.frames)
+    best, rank = "", len(_NAMED)
+    for frame in stack.frames:
+        if frame is own:
+            break
+        for at, (part, functions, words) in enumerate(_NAMED[:rank]):
+            if part in frame.file and bare_name(frame.function) in functions:
+                best, rank = words, at
+                break
+    return best

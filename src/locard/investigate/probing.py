@@ -113,6 +113,7 @@ def evidence(
     """Evidence from outputs: the facts that the probe reads, and how it went."""
     facts = load(entry).read(outputs)
     problems = [o.problem for o in outputs if o.problem] + [cut] * bool(cut)
+    problems += [getattr(f, "problem", "") for f in facts]
     if not facts and not problems:
         problems = [_complaint(o) for o in outputs if o.exit_code]
     return Evidence(
@@ -136,6 +137,9 @@ def _complaint(output: Output) -> str:
 def _status(outputs: Sequence[Output], facts: tuple[Fact, ...], *, cut: bool) -> Status:
     incomplete = cut or any(o.timed_out or o.truncated or o.problem for o in outputs)
     incomplete = incomplete or any(getattr(f, "partial", False) for f in facts)
+    if facts and any(getattr(f, "nothing", False) for f in facts):
+        said = any(getattr(f, "problem", "") for f in facts)
+        return Status.FAILED if said or incomplete else Status.NO_DATA
     if facts:
         return Status.PARTIAL if incomplete else Status.OK
     if incomplete or any(o.exit_code not in {0, None} for o in outputs):

@@ -5,6 +5,7 @@ input, so it uses the standard library only and leaves nothing behind. Arguments
 between rounds, pids. It prints one JSON object per line:
 
     {"round", "pid", "tid", "comm", "state", "syscall", "wchan", ...}  a thread at one moment
+    {"condition": pid, "name", "state", "threads", "by"}               stopped, traced, dying
     {"io": pid, "round", "at", "rchar", "syscr", ...}                  the counters of a process
     {"missed": "pid 7: ..."}                                           what could not be read
     {"end": rounds}                                                    last line of a whole run
@@ -14,6 +15,7 @@ import errno
 import ipaddress
 import json
 import os
+import re
 import struct
 import sys
 import time
@@ -57,8 +59,13 @@ _FD_CALLS = (
     "sendmsg sendmmsg accept accept4 connect fsync fdatasync sync_file_range fallocate "
     "ftruncate flock fcntl ioctl sendfile splice getdents getdents64"
 )
+# In /proc/PID/task/TID/status: how often it was switched, and its id in its own pid namespace.
+_SWITCHES = re.compile(r"ctxt_switches:\s*(\d+)")
+_NSPID = re.compile(r"^NSpid:.*\s(\d+)$", re.MULTILINE)
+_TRACER = re.compile(r"^TracerPid:\s*(\d+)$", re.MULTILINE)
 _ON_FD = frozenset(_FD_CALLS.split())
 _TCP_LISTEN = "0A"
+_EVENTS = frozenset(("eventfd", "timerfd", "signalfd", "inotify"))
 
 
 def syscall_names(machine: str) -> "dict[int, str]":
@@ -104,25 +111,35 @@ class Sockets:
     def __init__(self, pid: int) -> None:
         """Any process of the namespace will do."""
         self.pid = pid
-        self.known: dict[str, tuple[str, str | None]] = {}
+        self.known: dict[str, tuple[str, str | None, str]] = {}
+        self.serving: set[str] = set()  # ports that something listens on
         self.round = -1
 
-    def get(self, inode: str, at_round: int) -> "tuple[str, str | None]":
-        """What the socket is and its far end; connections come and go, so again each round."""
+    def get(self, inode: str, at_round: int) -> "tuple[str, str | None, str]":
+        """What the socket is, its far end and its kind; connections come and go: again each round."""
         if inode not in self.known and self.round != at_round:
             self.round = at_round
             self.known = {}
-            for proto in ("tcp", "tcp6", "udp", "udp6"):
-                self._internet(proto)
+            lines = {proto: self._lines(proto) for proto in ("tcp", "tcp6", "udp", "udp6")}
+            for proto in ("tcp", "tcp6"):
+                self._listeners(lines[proto])
+            for proto, found in lines.items():
+                self._internet(proto, found)
             self._unix()
-        return self.known.get(inode, ("socket", None))
+        return self.known.get(inode, ("socket", None, "other"))
+
+    def _listeners(self, lines: "list[str]") -> None:
+        for line in lines:
+            part = line.split(None, 4)
+            if len(part) > 3 and part[3] == _TCP_LISTEN:  # noqa: PLR2004 - the state's column
+                self.serving.add(part[1].partition(":")[2])
 
     def _lines(self, proto: str) -> "list[str]":
         text = slurp(f"/proc/{self.pid}/net/{proto}", MAX_TABLE_BYTES)
         return (text or "").splitlines()[1:]
 
-    def _internet(self, proto: str) -> None:
-        for line in self._lines(proto):
+    def _internet(self, proto: str, lines: "list[str]") -> None:
+        for line in lines:
             part = line.split()
             try:
                 local, remote, inode = address(part[1]), address(part[2]), part[9]
@@ -130,18 +147,21 @@ class Sockets:
                 continue
             name = proto[:3]
             if part[3] == _TCP_LISTEN and name == "tcp":
-                self.known[inode] = ("tcp listening on " + local, None)
+                self.known[inode] = ("tcp listening on " + local, None, "listening")
             elif remote.endswith(":0"):
-                self.known[inode] = (name + " " + local, None)
+                self.known[inode] = (name + " " + local, None, "udp" if name == "udp" else "other")
+            elif name == "tcp" and part[1].partition(":")[2] in self.serving:
+                self.known[inode] = (f"tcp {local} <- {remote}", remote, "incoming")
             else:
-                self.known[inode] = (f"{name} {local} -> {remote}", remote)
+                kind = "outgoing" if name == "tcp" else "udp"
+                self.known[inode] = (f"{name} {local} -> {remote}", remote, kind)
 
     def _unix(self) -> None:
         for line in self._lines("unix"):
             inode_and_path = line.split(None, 6)[6:]
             if inode_and_path:
                 inode, _, path = inode_and_path[0].partition(" ")
-                self.known[inode] = (f"unix {path}".strip(), None)
+                self.known[inode] = (f"unix {path}".strip(), None, "unix")
 
 
 class Reader:
@@ -171,6 +191,29 @@ class Reader:
                 if state:
                     emit(state)
             self._io(pid)
+            if at_round == 0:
+                self._condition(pid)
+
+    def _condition(self, pid: int) -> None:
+        """Say that a process is stopped, traced, dying or a zombie, if it is."""
+        status = slurp(f"/proc/{pid}/status") or ""
+        states = [self._state_of(pid, tid) for tid in self._tids(pid)]
+        tracer = _TRACER.search(status)
+        by = tracer.group(1) if tracer else "0"
+        main = re.search(r"^State:\s*(\w)", status, re.MULTILINE)
+        worst = main.group(1) if main else ""
+        if worst in "TtZX" or by != "0":
+            name = re.search(r"^Name:\s*(.*)$", status, re.MULTILINE)
+            found: dict[str, object] = {"condition": pid, "state": worst}
+            found["name"] = name.group(1) if name else ""
+            found["threads"] = sum(s == worst for s in states)
+            if by != "0":
+                found["by"] = f"{(slurp(f'/proc/{by}/comm') or 'a process').strip()} (pid {by})"
+            emit(found)
+
+    def _state_of(self, pid: int, tid: int) -> str:
+        stat = slurp(f"/proc/{pid}/task/{tid}/stat") or ""
+        return (stat.rpartition(")")[2].split() or ["X"])[0]
 
     def thread(self, pid: int, tid: int) -> "dict[str, object] | None":
         """One thread, or None if it has gone."""
@@ -186,6 +229,11 @@ class Reader:
             "comm": comm,
             "state": rest.split()[0],
         }
+        status = slurp(base + "status") or ""
+        state["switches"] = sum(int(n) for n in _SWITCHES.findall(status))
+        inner = _NSPID.search(status)
+        if inner and int(inner.group(1)) != tid:
+            state["nstid"] = int(inner.group(1))
         wchan = slurp(base + "wchan")
         state["wchan"] = wchan if wchan and wchan != "0" else None
         state["syscall"] = None
@@ -193,6 +241,7 @@ class Reader:
         if call is None:
             self._miss(pid, "its system calls may not be read (CAP_SYS_PTRACE)")
         else:
+            state["call"] = call.strip()
             self._call(pid, call.split(), state)
         stack = slurp(base + "stack")
         if stack:
@@ -218,13 +267,16 @@ class Reader:
         if fds is None:
             return
         seen = [self.descriptor(pid, fd) for fd in fds[:MAX_FDS]]
-        peers = {peer for _, peer in seen}
-        words_of = [text for text, _ in seen]
+        ends = {(peer, kind) for _, peer, kind in seen}
+        words_of = [text for text, _, _ in seen]
         if len(fds) > SHOWN_FDS:
             words_of = [*words_of[:SHOWN_FDS], f"{len(fds) - SHOWN_FDS} more"]
         state["waits_for"] = ", ".join(words_of) or "no descriptor"
-        if len(fds) <= MAX_FDS and len(peers) == 1:
-            state["peer"] = peers.pop()
+        kinds = [kind for _, _, kind in seen]
+        state["fds"] = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+        if len(fds) <= MAX_FDS and len(ends) == 1:
+            peer, kind = ends.pop()
+            state["client" if kind == "incoming" else "peer"] = peer
 
     def _waits_on(self, pid: int, name: str, args: "list[int]") -> "list[int] | None":
         if name in _ON_FD:
@@ -253,11 +305,11 @@ class Reader:
                 found.update(i for i in range(args[0]) if bits >> i & 1)
         return sorted(found)
 
-    def descriptor(self, pid: int, fd: int) -> "tuple[str, str | None]":
-        """What a descriptor is in words, and the far end where it is a connected socket."""
+    def descriptor(self, pid: int, fd: int) -> "tuple[str, str | None, str]":
+        """What a descriptor is in words, the far end of a connected socket, and its kind."""
         to = link(f"/proc/{pid}/fd/{fd}")
         if to is None:
-            return (f"descriptor {fd}", None)
+            return (f"descriptor {fd}", None, "other")
         if to.startswith("socket:["):
             space = link(f"/proc/{pid}/ns/net") or ""
             if space not in self.sockets:
@@ -266,10 +318,11 @@ class Reader:
             table.pid = pid  # the one asked first may have gone
             return table.get(to[8:-1], self.round)
         if to.startswith("pipe:["):
-            return ("pipe", None)
+            return ("pipe", None, "pipe")
         if to.startswith("anon_inode:"):
-            return (to[11:].strip("[]"), None)
-        return ("file " + to, None)
+            name = to[11:].strip("[]")
+            return (name, None, "event" if name in _EVENTS else "other")
+        return ("file " + to, None, "file")
 
     def _mapping(self, pid: int, at: int) -> "str | None":
         """The mapping that holds an address; zeroed data is told by the file just before it."""

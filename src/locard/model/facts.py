@@ -52,34 +52,14 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class ThreadStack:
-    """One thread at one moment; frames innermost first. `round` joins it to kernel states."""
-
-    round: int
-    pid: int
-    tid: int | None
-    thread: str
-    active: bool
-    frames: tuple[Frame, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StackSamples:
-    """Stacks of every process of the target over a few rounds."""
-
-    runtime: str  # python, jvm, …
-    rounds: int
-    stacks: tuple[ThreadStack, ...]
-    missed: tuple[str, ...]  # processes that gave none, and why
-
-
-@dataclass(frozen=True, slots=True)
 class ThreadState:
     """What the kernel says of one thread at one moment.
 
     `waits_for` says in words what the descriptor of a blocking call is
     (`tcp 127.0.0.1:40112 -> 127.0.0.1:9102`, `pipe`, `file /var/…`). `futex` is the address it
-    waits on, `futex_in` the mapping that holds it.
+    waits on, `futex_in` the mapping that holds it. `fds` counts the descriptors of the call by
+    kind: listening, incoming (a client's connection), outgoing (a peer's), udp, unix, pipe, event
+    (eventfd, timerfd, signalfd), file, other. `client` is the far end of an incoming connection.
     """
 
     round: int
@@ -94,6 +74,190 @@ class ThreadState:
     futex: int | None = None
     futex_in: str | None = None
     kernel_stack: tuple[str, ...] = ()
+    client: str | None = None
+    fds: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadStack:
+    """One thread at one moment; frames innermost first. `round` joins it to kernel states.
+
+    `kernel` is what the kernel said just before and just after the stack was taken, where both
+    say the same and the thread did not run between them: only then do the two belong together.
+    """
+
+    round: int
+    pid: int
+    tid: int | None  # as this machine numbers it, also for a process in a pid namespace
+    thread: str
+    active: bool
+    frames: tuple[Frame, ...]
+    kernel: ThreadState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StackSamples:
+    """Stacks of every process of the target over a few rounds."""
+
+    runtime: str  # python, jvm, …
+    rounds: int
+    stacks: tuple[ThreadStack, ...]
+    missed: tuple[str, ...]  # processes that gave none, and why
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRuntime:
+    """What runs a process, and whether its stacks were read. `why` says why not."""
+
+    pid: int
+    runtime: str  # "CPython 3.11", "PyPy", "Node.js", "JVM", "Go", "native", "unknown"
+    stacks: int  # taken, over all rounds
+    why: str = ""
+    hidden: str = ""  # what stacks of threads cannot show: suspended coroutines, greenlets
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeCoverage:
+    """Of which processes the runtime was read. Nothing read is never "all idle"."""
+
+    processes: tuple[ProcessRuntime, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no process gave a stack."""
+        return not any(p.stacks for p in self.processes)
+
+    @property
+    def partial(self) -> bool:
+        """Whether a process that has a runtime of its own was not read, or not in whole."""
+        return bool(self.problem)
+
+    @property
+    def problem(self) -> str:
+        """What was not read though there is something to read, in words; native code has nothing."""
+        lacks = [f"{p.runtime}: {p.why}" for p in self.processes if p.why and p.runtime != "native"]
+        return "; ".join(dict.fromkeys((*lacks, *(p.hidden for p in self.processes if p.hidden))))
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSession:
+    """What processes of a server say of themselves in their titles, as `ps` shows them."""
+
+    title: str  # "SELECT waiting", "idle in transaction", "ALTER TABLE waiting"
+    ours: bool  # its client is a process of the target
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A far end of the target's sockets, and who it is.
+
+    `address` is as `ThreadState.peer` writes it. `service` is what usually listens on that port.
+    `pid` and `process` are of the process on this machine that listens there, in the target's
+    network namespace. The counts are of sockets of the target. `doing` counts what the threads of
+    that process (and its children) do in the kernel; `cpu` is how many CPUs they used.
+    """
+
+    address: str
+    protocol: str  # tcp, udp
+    service: str | None
+    pid: int | None
+    process: str | None
+    own: bool  # it is a process of the target itself
+    pids: tuple[int, ...]  # the target's processes that have these sockets
+    established: int
+    connecting: int  # SYN_SENT: no answer to the connection's first packet
+    close_wait: int  # the peer hung up, the target has not closed
+    sessions: tuple[ServerSession, ...] = ()
+    doing: tuple[tuple[str, int], ...] = ()
+    cpu: float | None = None
+
+    @property
+    def words(self) -> str:
+        """`127.0.0.1:5432 (PostgreSQL, postgres, pid 7)`; the address alone where no more is known."""
+        known = [self.service] if self.service else []
+        if self.process and self.pid is not None:
+            known.append(f"{self.process}, pid {self.pid} on this machine")
+        return f"{self.address} ({', '.join(known)})" if known else self.address
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The far ends of the target's sockets, most sockets first; its own sessions if it is a server."""
+
+    peers: tuple[Peer, ...]
+    sessions: tuple[ServerSession, ...] = ()  # titles of the target's own processes
+    missed: tuple[str, ...] = ()
+
+    def named(self, address: str) -> Peer | None:
+        """The peer at an address."""
+        return next((p for p in self.peers if p.address == address), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCondition:
+    """A process that cannot serve as it is: stopped, traced, dying or ended and not reaped."""
+
+    pid: int
+    name: str
+    condition: Literal["stopped", "traced", "dying", "zombie"]
+    threads: int  # of its threads, those in that state
+    by: str = ""  # who traces it
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessConditions:
+    """The processes of the target that are stopped, traced, dying or zombies."""
+
+    conditions: tuple[ProcessCondition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessAge:
+    """One process of the family. `after_root_s`: seconds by which it is younger than the root."""
+
+    pid: int
+    ppid: int
+    name: str
+    started: float  # Unix time, seconds
+    after_root_s: float
+    zombie: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessChange:
+    """A process of the target that began or ended while locard looked."""
+
+    pid: int
+    ppid: int | None
+    name: str
+    change: Literal["began", "ended"]
+    at: float | None  # Unix time, seconds; None where it is not known
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFamily:
+    """The target's processes at the end of the look, and what changed among them meanwhile."""
+
+    processes: tuple[ProcessAge, ...]
+    changes: tuple[ProcessChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """An endpoint that accepted a connection and gave no answer, or refused it."""
+
+    url: str
+    how: Literal["accepted", "refused", "unreachable"]
+    after_s: float  # seconds waited
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointCoverage:
+    """Endpoints that gave no metrics: silent ones, and ports that were not asked and why."""
+
+    unanswered: tuple[Unanswered, ...]
+    not_asked: tuple[str, ...] = ()  # "port 6379: not asked, nothing says that it speaks HTTP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +273,8 @@ class ThreadStates:
 class Reading:
     """One number of the checklist with its verdict (utilisation, saturation or errors).
 
-    `name` follows the OpenTelemetry semantic conventions (model/semconv.py).
+    `name` follows the OpenTelemetry semantic conventions (model/semconv.py). `of` says whose it is:
+    the target's own, the host's as a whole, or strangers' (other programs on the same host).
     """
 
     name: str
@@ -119,6 +284,7 @@ class Reading:
     limit: float | None
     verdict: Literal["ok", "warning", "critical", "unknown"]
     detail: str = ""
+    of: Literal["target", "host", "strangers"] = "host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +294,15 @@ class Readings:
     readings: tuple[Reading, ...]
 
 
-Fact = LogSummary | MetricsSummary | StackSamples | ThreadStates | Readings
+Fact = (
+    LogSummary
+    | MetricsSummary
+    | EndpointCoverage
+    | StackSamples
+    | RuntimeCoverage
+    | ThreadStates
+    | Peers
+    | ProcessConditions
+    | ProcessFamily
+    | Readings
+)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from locard.model.facts import MetricsSummary, Readings, StackSamples, ThreadStates
+from locard.model.facts import (
+    EndpointCoverage,
+    MetricsSummary,
+    Peers,
+    ProcessConditions,
+    ProcessFamily,
+    Readings,
+    RuntimeCoverage,
+    StackSamples,
+    ThreadStates,
+)
 from locard.model.log_facts import LogSummary
-from locard.model.stacks import application_frame, is_busy
+from locard.model.stacks import application_frame, work
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from locard.model.evidence import Evidence
     from locard.model.facts import Fact
     from locard.model.log_facts import Correlate, RatePoint
@@ -70,15 +82,8 @@ def milliseconds(value: float | None) -> str:
 
 
 def _words(fact: Fact) -> str:
-    if isinstance(fact, LogSummary):
-        return _log(fact)
-    if isinstance(fact, MetricsSummary):
-        return _metrics(fact)
-    if isinstance(fact, StackSamples):
-        return _stacks(fact)
-    if isinstance(fact, ThreadStates):
-        return _states(fact)
-    return _readings(fact)
+    say = _SAYS[type(fact)]
+    return say(fact)
 
 
 def _log(log: LogSummary) -> str:
@@ -117,23 +122,81 @@ def _metrics(metrics: MetricsSummary) -> str:
 
 
 def _stacks(samples: StackSamples) -> str:
-    busy = [s for s in samples.stacks if is_busy(s)]
+    if not samples.stacks:
+        return ""  # what was not read is said by the coverage
+    kinds = Counter(work(s) for s in samples.stacks)
+    told = f"{kinds['busy']} of {len(samples.stacks)} stacks busy"
+    if kinds["unknown"]:
+        told += f", {kinds['unknown']} cannot be told"
     frames = Counter(
         f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
-        for frame in (application_frame(s.frames) for s in busy)
+        for frame in (application_frame(s.frames) for s in samples.stacks if work(s) == "busy")
         if frame is not None
     )
     if not frames:
-        return f"{len(samples.stacks)} stacks, all idle"
+        return told if kinds["unknown"] else f"{len(samples.stacks)} stacks, all wait for work"
     (where, count), *_ = frames.most_common(1)
-    return f"{len(busy)} of {len(samples.stacks)} stacks busy, {share(count, len(busy))} in {where}"
+    return f"{told}, {share(count, kinds['busy'])} in {where}"
+
+
+def _runtimes(coverage: RuntimeCoverage) -> str:
+    """Which processes were not read, and why; nothing where all were."""
+    unread = Counter((p.runtime, p.why) for p in coverage.processes if p.why)
+    said = [
+        f"{runtime}: {why}" + (f" ({count} processes)" if count > 1 else "")
+        for (runtime, why), count in unread.most_common(_SHOWN)
+    ]
+    said += dict.fromkeys(p.hidden for p in coverage.processes if p.hidden)
+    if coverage.nothing:
+        return f"nothing read ({'; '.join(said)})" if said else "nothing read"
+    return f"not read: {'; '.join(said)}" if said else ""
 
 
 def _states(states: ThreadStates) -> str:
+    if not states.states:
+        return f"nothing read ({'; '.join(states.missed[:_SHOWN])})"
     counts = Counter(s.syscall or ("running" if s.state == "R" else s.state) for s in states.states)
     total = sum(counts.values())
     top = ", ".join(f"{name} {share(n, total)}" for name, n in counts.most_common(_SHOWN))
     return f"{len({(s.pid, s.tid) for s in states.states})} threads: {top}"
+
+
+def _peers(peers: Peers) -> str:
+    parts = [
+        f"{p.words}: {p.established + p.connecting + p.close_wait} connections"
+        + (f", {p.connecting} without an answer yet" if p.connecting else "")
+        + (f", {p.close_wait} in CLOSE_WAIT" if p.close_wait else "")
+        for p in peers.peers[:_SHOWN]
+    ]
+    parts += [f"{s.count} {s.title}" for s in peers.sessions[:_SHOWN]]
+    return "; ".join(parts) or "no connection to a peer"
+
+
+def _conditions(conditions: ProcessConditions) -> str:
+    return "; ".join(
+        f"{c.name} (pid {c.pid}) is {c.condition}" + (f" by {c.by}" if c.by else "")
+        for c in conditions.conditions[:_SHOWN]
+    )
+
+
+def _family(family: ProcessFamily) -> str:
+    counts = Counter(c.change for c in family.changes)
+    changed = ", ".join(f"{n} {change}" for change, n in sorted(counts.items()))
+    zombies = sum(p.zombie for p in family.processes)
+    words = f"{len(family.processes)} processes" + (f", {zombies} zombies" if zombies else "")
+    return f"{words}; while locard looked: {changed}" if changed else words
+
+
+def _endpoints(coverage: EndpointCoverage) -> str:
+    said = [f"{u.url} {_HOW[u.how]} {u.after_s:.0f} s" for u in coverage.unanswered]
+    return "; ".join((*said, *coverage.not_asked))
+
+
+_HOW = {
+    "accepted": "accepted the connection and did not answer within",
+    "refused": "refused the connection after",
+    "unreachable": "could not be reached within",
+}
 
 
 def _readings(readings: Readings) -> str:
@@ -146,3 +209,17 @@ def _readings(readings: Readings) -> str:
         if not unknown
         else (f"{len(readings.readings) - unknown} readings healthy, {unknown} unknown")
     )
+
+
+_SAYS: dict[type, Callable[[Any], str]] = {
+    LogSummary: _log,
+    MetricsSummary: _metrics,
+    EndpointCoverage: _endpoints,
+    StackSamples: _stacks,
+    RuntimeCoverage: _runtimes,
+    ThreadStates: _states,
+    Peers: _peers,
+    ProcessConditions: _conditions,
+    ProcessFamily: _family,
+    Readings: _readings,
+}

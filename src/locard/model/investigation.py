@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from locard.model.facts import MetricsSummary, Readings
 from locard.model.log_facts import LogSummary
+from locard.model.waits import Work  # noqa: TC001 - the codec asks for it
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,8 @@ class LayerState:
 class Activity:
     """What a share of the observed threads were doing, innermost frame of the application first.
 
-    `observations` counts threads times rounds; `share` is of all that were not idle.
+    `observations` counts threads times rounds; `share` is of all that were at work. `work` is
+    "unknown" where it cannot be told whether a thread waits for work or is in trouble.
     """
 
     what: str  # "waits for the answer of 127.0.0.1:9102", "waits for a lock", "runs", "idle"
@@ -70,6 +72,8 @@ class Activity:
     share: float
     pids: tuple[int, ...]
     stack: tuple[str, ...]
+    work: Work = "busy"
+    peer: str | None = None  # host:port of the far end that most of them wait for
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,31 +4,89 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locard.model.waits import Work, kernel_work
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locard.model.facts import Frame, ThreadStack
 
-# Where the thread of a pool or a server sits while it has nothing to do: (file ending, functions).
-_IDLE = (
+# The loops in which a thread of a known library waits for work, by file ending: it is idle if it
+# sits there itself or in a wait that the loop calls directly.
+_WORK_LOOPS = (
+    # Workers at the queue of their own executor.
     ("concurrent/futures/thread.py", {"_worker"}),
-    ("multiprocessing/pool.py", {"worker", "_handle_tasks", "_handle_results"}),
-    ("queue.py", {"get"}),
-    ("selectors.py", {"select"}),
+    ("concurrent/futures/process.py", {"_process_worker", "wait_result_broken_or_wakeup", "run"}),
+    ("multiprocessing/pool.py", {"worker", "_handle_tasks", "_handle_results", "_handle_workers",
+                                 "_wait_for_updates", "wait_for_updates"}),
+    ("billiard/pool.py", {"worker", "workloop", "__call__", "body", "_wait_for_syn", "on_loop_start"}),
+    ("waitress/task.py", {"handler_thread"}),
+    ("cheroot/workers/threadpool.py", {"run"}),
+    ("gevent/threadpool.py", {"run", "__run_task", "_worker"}),
+    ("anyio/_backends/_asyncio.py", {"run"}),
+    ("sentry_sdk/worker.py", {"_target"}),
+    ("logging/handlers.py", {"_monitor", "dequeue"}),
+    ("dramatiq/worker.py", {"run"}),
+    ("huey/consumer.py", {"loop", "run"}),
+    ("apscheduler/schedulers/blocking.py", {"_main_loop"}),
+    ("opentelemetry/sdk/trace/export/__init__.py", {"worker"}),
+    ("opentelemetry/sdk/_shared_internal/__init__.py", {"worker"}),
+    # Servers that wait for a connection or for a client's next request.
     ("socketserver.py", {"serve_forever", "get_request"}),
-    ("gunicorn/arbiter.py", {"sleep", "run", "wait_for_signals"}),
-    ("gunicorn/workers/sync.py", {"wait"}),
+    ("gunicorn/workers/sync.py", {"wait", "run_for_one", "run_for_multiple", "run"}),
+    ("gunicorn/workers/gthread.py", {"run"}),
+    ("gunicorn/workers/ggevent.py", {"run"}),
+    ("gunicorn/workers/geventlet.py", {"run"}),
+    ("waitress/wasyncore.py", {"poll", "poll2", "loop"}),
+    ("cheroot/connections.py", {"run", "_run"}),
+    ("http/server.py", {"handle_one_request"}),
+    ("wsgiref/simple_server.py", {"handle"}),
+    ("kombu/utils/eventio.py", {"poll"}),
+    ("kombu/asynchronous/hub.py", {"create_loop", "_loop"}),
+    ("celery/worker/loops.py", {"asynloop", "synloop"}),
+    # Event loops with nothing that is ready to run.
     ("asyncio/base_events.py", {"_run_once", "run_forever"}),
-    ("threading.py", {"_wait_for_tstate_lock", "_bootstrap_inner"}),
-)
-# Waits whose caller tells whether they are idle: a thread parked in one by its own loop is.
-_PARKED = (
-    ("threading.py", {"wait", "wait_for"}),
-    ("selectors.py", {"select"}),
+    ("asyncio/runners.py", {"run"}),  # uvloop waits in C below it
+    ("gevent/hub.py", {"run"}),
+    ("eventlet/hubs/hub.py", {"run", "wait"}),
+    ("tornado/ioloop.py", {"start"}),
+    ("trio/_core/_run.py", {"unrolled_run"}),
+    ("twisted/internet/base.py", {"mainLoop", "run"}),
+    # Supervisors.
+    ("gunicorn/arbiter.py", {"sleep", "run", "wait_for_signals"}),
+    ("uvicorn/supervisors/multiprocess.py", {"run"}),
+    ("uvicorn/supervisors/basereload.py", {"pause", "run"}),
+    ("celery/apps/multi.py", {"wait"}),
+    ("multiprocessing/resource_tracker.py", {"main"}),
+    ("multiprocessing/forkserver.py", {"main"}),
+    ("threading.py", {"_shutdown"}),  # the interpreter waits for its threads to end
+)  # fmt: skip
+# What such a loop waits in. A thread that sits in one of these is idle only below such a loop.
+_WAITS = (
     ("queue.py", {"get"}),
-)
+    ("multiprocessing/queues.py", {"get"}),
+    ("multiprocessing/connection.py", {"_poll", "_recv", "_recv_bytes", "poll", "recv", "recv_bytes", "wait"}),
+    ("billiard/connection.py", {"_poll", "_recv", "_recv_bytes", "poll", "recv", "recv_bytes", "wait"}),
+    ("billiard/queues.py", {"get", "get_payload"}),
+    ("billiard/pool.py", {"recv", "_recv", "get"}),
+    ("threading.py", {"wait", "wait_for", "_wait_for_tstate_lock", "join", "_wait"}),
+    ("selectors.py", {"select"}),
+    ("socket.py", {"accept", "readinto"}),
+    ("ssl.py", {"read", "recv_into"}),
+    ("selectors.py", {"_select"}),
+    ("kombu/utils/eventio.py", {"poll", "_poll"}),
+    ("eventlet/hubs/poll.py", {"wait", "do_poll"}),
+    ("eventlet/hubs/epolls.py", {"do_poll"}),
+    ("tornado/platform/asyncio.py", {"start"}),
+    ("asyncio/selector_events.py", {"select"}),
+    ("twisted/internet/epollreactor.py", {"doPoll"}),
+)  # fmt: skip
+# The beginning of a thread; below it there is nothing.
+_BOTTOM = ("threading.py", {"_bootstrap", "_bootstrap_inner", "run"})
+_ACCEPTS = ("socket.py", {"accept"})
 _LIBRARY = (
     "/lib/python",
+    "/lib/pypy",
     "site-packages/",
     "dist-packages/",
     "concurrent/futures/",
@@ -66,37 +124,66 @@ def bare_name(function: str) -> str:
     return function.rpartition(".")[2]
 
 
-def is_idle(stack: ThreadStack) -> bool:
-    """Whether the thread waits for work: it sits in a pool's or a server's own loop.
+def work(stack: ThreadStack) -> Work:
+    """Whether the thread is at work, waits for work, or cannot be told.
 
-    A thread that waits inside a request is not idle: application code stands below the wait.
+    Idle is only what is known: the thread sits in the loop of a library that waits for work, or
+    directly below it, or the kernel saw it wait in accept at the same moment. A loop of the
+    application's own that sleeps, or waits for an event, may be either.
     """
+    if stack.kernel is not None and stack.kernel.state in {"T", "t", "Z", "X"}:
+        return "unknown"
+    if _waits_for_work(stack):
+        return "idle"
     if not stack.frames:
-        return True
-    if not _innermost(stack, _IDLE):
-        return False
-    own = _own(stack)
-    return not own or (_innermost(stack, _PARKED) and len(own) <= 1)
+        return kernel_work(stack.kernel) if stack.kernel is not None else "unknown"
+    if stack.active:
+        return "busy"
+    if stack.kernel is not None and kernel_work(stack.kernel) == "busy":
+        return "busy"
+    return "unknown" if _rests(stack) else "busy"
+
+
+def is_idle(stack: ThreadStack) -> bool:
+    """Whether the thread is known to wait for work."""
+    return work(stack) == "idle"
 
 
 def is_busy(stack: ThreadStack) -> bool:
-    """Whether the thread is at work: neither idle nor a background loop between two rounds.
+    """Whether the thread is at work: neither waiting for it nor beyond what can be told."""
+    return work(stack) == "busy"
 
-    Such a loop has one function of the application on its stack and sleeps or waits right there.
-    """
-    if is_idle(stack):
+
+def _waits_for_work(stack: ThreadStack) -> bool:
+    frames = stack.frames
+    if stack.kernel is not None and (stack.kernel.syscall or "").startswith("accept"):
+        return True
+    if not frames:
         return False
-    own = _own(stack)
-    innermost = stack.frames[0]
-    rests = innermost in own or innermost.file.endswith("threading.py")
-    return stack.active or len(own) > 1 or not rests
+    if _at(frames[0], (_ACCEPTS,)):
+        return True
+    above = 0
+    while above < len(frames) and _at(frames[above], _WAITS):
+        above += 1
+    return above < len(frames) and _at(frames[above], _WORK_LOOPS)
 
 
-def _own(stack: ThreadStack) -> list[Frame]:
-    return [frame for frame in stack.frames if not is_library(frame.file)]
+def _rests(stack: ThreadStack) -> bool:
+    """Whether a loop of the application's own rests between two rounds, or waits for an event.
+
+    It has one function of the application on its stack, called by nobody but the beginning of its
+    thread, and sleeps or waits right there; or its main thread waits for others to end.
+    """
+    own = [f for f in stack.frames if not is_library(f.file)]
+    if len(own) > 1:
+        return False
+    above = 0
+    while above < len(stack.frames) and _at(stack.frames[above], _WAITS):
+        above += 1
+    rest = [f for f in stack.frames[above:] if not _at(f, (_BOTTOM,))]
+    return len(rest) <= 1 and all(f in own for f in rest)
 
 
-def _innermost(stack: ThreadStack, places: tuple[tuple[str, set[str]], ...]) -> bool:
-    frame = stack.frames[0]
+def _at(frame: Frame, places: Sequence[tuple[str, set[str]]]) -> bool:
     name = bare_name(frame.function)
     return any(frame.file.endswith(file) and name in names for file, names in places)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.model.stacks import bare_name, is_busy, is_idle
+from locard.model.waits import of_interpreter
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -153,11 +154,11 @@ def kernel(site: Site, states: Iterable[ThreadState], samples: StackSamples) -> 
         return None
     mine = [s for s in seen if (s.pid, s.tid) in site.tids]
     rounds = len({s.round for s in seen})
-    parked = [s for s in seen if _on_futex(s) and not _interpreter(s)]
+    parked = [s for s in seen if _on_futex(s) and not of_interpreter(s)]
     return Waits(
         observed=len(mine),
-        on_futex=sum(_on_futex(s) and not _interpreter(s) for s in mine),
-        on_interpreter=sum(_on_futex(s) and _interpreter(s) for s in mine),
+        on_futex=sum(_on_futex(s) and not of_interpreter(s) for s in mine),
+        on_interpreter=sum(_on_futex(s) and of_interpreter(s) for s in mine),
         surplus=len(parked) / rounds - _idle_on_futex(site, samples),
         shared=_shared(site, parked, samples),
         holder_waits=_holder_waits(site, seen),
@@ -166,12 +167,6 @@ def kernel(site: Site, states: Iterable[ThreadState], samples: StackSamples) -> 
 
 def _on_futex(state: ThreadState) -> bool:
     return state.state != "R" and (state.syscall or "").startswith("futex")
-
-
-def _interpreter(state: ThreadState) -> bool:
-    """Whether the futex lies in the interpreter's own data: its GIL or another of its locks."""
-    name = (state.futex_in or "").removesuffix(" (zeroed data)").rpartition("/")[2]
-    return name.startswith(("python", "libpython"))
 
 
 def _idle_on_futex(site: Site, samples: StackSamples) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 
 import pytest
 
 from locard.guard.command import Command
 from locard.model.evidence import Output
+from locard.model.facts import RuntimeCoverage
 from locard.model.target import Context, Process, Target
 from locard.runtime.python import stacks
 from support import run_probe
@@ -29,41 +31,49 @@ def shell():
 
 def samples_of(*pids):
     outputs, facts = run_probe(stacks, context(*pids))
-    assert len(facts) == 1, outputs
-    if any("not permitted" in m for m in facts[0].missed):
+    (coverage,) = [f for f in facts if isinstance(f, RuntimeCoverage)]
+    if any("not permitted" in p.why for p in coverage.processes):
         pytest.skip("py-spy may not read other processes here")
-    return outputs, facts[0]
+    assert len(facts) == 2, outputs
+    return outputs, facts[0], coverage
 
 
 def test_a_convoy_is_seen_at_its_line(start):
-    _, samples = samples_of(start("lock_convoy.py").pid)
+    _, samples, coverage = samples_of(start("lock_convoy.py").pid)
     assert samples.rounds >= stacks.ROUNDS - 1, samples.missed  # one torn dump is possible
     innermost = [s.frames[0] for s in samples.stacks if s.frames]
     assert sum(f.function == "reserve" for f in innermost) >= 3 * samples.rounds
     assert any(f.function == "exchange" for f in innermost)
     assert all(s.tid for s in samples.stacks)
+    assert not coverage.partial
+    waiting = [s for s in samples.stacks if s.frames and s.frames[0].function == "reserve"]
+    joined = [s.kernel for s in waiting if s.kernel is not None]
+    assert len(joined) >= len(waiting) / 2, "threads that sleep through are joined"
+    assert {s.syscall for s in joined} == {"futex"}
 
 
 def test_rounds_go_over_all_processes_and_others_are_named(start, shell):
     one, two = start("idle_pool.py").pid, start("sleepers.py").pid
-    outputs, samples = samples_of(one, shell.pid, two)
-    dumped = [int(o.argv[-1]) for o in outputs[1:]]
+    outputs, samples, _ = samples_of(one, shell.pid, two)
+    dumped = [int(o.argv[-1]) for o in outputs if "dump" in o.argv]
     assert dumped == [one, two] * stacks.ROUNDS
     assert {s.pid for s in samples.stacks} == {one, two}
-    assert f"pid {shell.pid}: not CPython" in samples.missed
+    assert f"pid {shell.pid}: not CPython: native code, no adapter yet" in samples.missed
 
 
 def test_a_process_that_ends_meanwhile_is_missed(start):
     program = start("sleepers.py")
     plan = stacks.plan(context(program.pid))
-    detect = next(plan)
-    dump = plan.send(Output(detect.argv, f"/proc/{program.pid}/maps:x\n".encode()))
+    mapped = next(plan)
+    line = f"/proc/{program.pid}/maps:/python3.11\n".encode()
+    look = plan.send(Output(mapped.argv, line))
+    assert look.argv[-1] == str(program.pid)
+    assert plan.send(Output(look.argv, b"")).argv[-1] == str(program.pid)
     program.kill()
     program.wait()
-    _, facts = run_probe(stacks, context(program.pid))
-    assert dump.argv[-1] == str(program.pid)
-    assert facts[0].stacks == ()
-    assert len(facts[0].missed) == 1
+    _, (coverage,) = run_probe(stacks, context(program.pid))
+    assert coverage.nothing
+    assert "ended" in coverage.problem
 
 
 def test_a_dry_run_plans_a_dump_for_each_process():
@@ -77,13 +87,72 @@ def test_a_dry_run_plans_a_dump_for_each_process():
 
 
 def test_nothing_that_is_python_is_not_an_error():
-    argv = ("/usr/bin/grep", "-E", "x", "/proc/7/maps")
-    (fact,) = stacks.read([Output(argv, b"", exit_code=1)])
-    assert fact.missed == ("pid 7: not CPython",)
     plan = stacks.plan(context(7))
-    next(plan)
+    mapped = next(plan)
+    found = Output(mapped.argv, b"/proc/7/maps:[stack]\n", exit_code=0)
+    (coverage,) = stacks.read([found])
+    assert [(p.runtime, p.stacks) for p in coverage.processes] == [("native", 0)]
+    assert coverage.nothing
+    assert not coverage.problem
+    go = plan.send(found)
+    assert go.argv[-1] == "/proc/7/exe"
     with pytest.raises(StopIteration):
-        plan.send(Output(argv, b"", exit_code=1))
+        plan.send(Output(go.argv, b"", exit_code=1))
+
+
+@pytest.mark.parametrize(
+    ("mapped", "runtime"),
+    [
+        ("/python3.11", "CPython 3.11"),
+        ("/libpython2.7.so.1.0", "CPython 2.7"),
+        ("/python3.13t", "CPython 3.13"),
+        ("/libpypy3.9-c.so", "PyPy"),
+        ("/node", "Node.js"),
+        ("/libjvm.so", "JVM"),
+        ("/libruby-3.1.so.3.1", "Ruby"),
+        ("/libcoreclr.so", ".NET"),
+        ("/beam.smp", "Erlang"),
+    ],
+)
+def test_a_runtime_is_named_and_its_lack_of_stacks_is_no_calm(mapped, runtime):
+    argv = next(stacks.plan(context(7))).argv
+    text = f"/proc/7/maps:{mapped}\n/proc/7/maps:[stack]\n"
+    (coverage,) = stacks.read([Output(argv, text.encode())])
+    assert coverage.processes[0].runtime == runtime
+    assert coverage.nothing
+    assert runtime in coverage.problem
+
+
+def test_a_stack_is_joined_only_with_a_thread_that_slept_through():
+    def look(switches, tid=9):
+        return Output(
+            ("python3", "-", "1", "0", "7"),
+            json.dumps(
+                {"round": 0, "pid": 7, "tid": tid, "comm": "x", "state": "S", "syscall": "futex",
+                 "call": "202 0x1 0x2", "switches": switches, "nstid": 9}
+            ).encode(),
+        )  # fmt: skip
+
+    dump = stacks.SAMPLES[0].outputs[1]
+    for later, joined in ((5, True), (6, False)):
+        facts = stacks.read([look(5, 4009), dump, look(later, 4009)])
+        (thread,) = facts[0].stacks
+        assert thread.tid == 4009, "the id inside its pid namespace is mapped to ours"
+        assert (thread.kernel is not None) is joined
+
+
+def test_a_crowd_of_threads_gets_fewer_dumps_and_more_time():
+    crowd = Process(7, 1, 0, 0.0, 0, "python3", ("python3",), threads=5000)
+    plan = stacks.plan(Context(Target("pid/7", "pid", "7", "here", (crowd,))))
+    step, steps = plan.send(None), []
+    with contextlib.suppress(StopIteration):
+        while True:
+            steps.append(step)
+            text = b"/proc/7/maps:/python3.11\n" if len(steps) == 1 else b""
+            step = plan.send(Output(step.argv, text) if isinstance(step, Command) else None)
+    dumps = [s for s in steps if isinstance(s, Command) and s.argv[0] == "py-spy"]
+    assert len(dumps) == stacks.ROUNDS_OF_MANY
+    assert dumps[0].bound_s > stacks.DUMP.bound_s
 
 
 def test_it_needs_processes():

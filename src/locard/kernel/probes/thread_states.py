@@ -16,14 +16,13 @@ Source: proc(5), syscall(2), futex(2) in the Linux man-pages.
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from locard.guard.command import Impact, Template
-from locard.model import semconv
+from locard.model import semconv, thread_records
 from locard.model.evidence import Output, Scope
-from locard.model.facts import Reading, Readings, ThreadState, ThreadStates
+from locard.model.facts import ProcessConditions, Reading, Readings, ThreadStates
 from locard.model.target import Context, Skip
 from locard.probe import Sample
 
@@ -75,57 +74,21 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """ThreadStates, and Readings of the calls each process makes for its I/O."""
     facts: list[Fact] = []
     for output in outputs:
-        records = list(_records(output.text))
-        states = tuple(s for r in records if "tid" in r and (s := _state(r)))
+        records = list(thread_records.records(output.text))
+        states = tuple(s for r in records if "tid" in r and (s := thread_records.state(r)))
         missed = [str(r["missed"]) for r in records if "missed" in r]
         if output.problem:
             missed.append(output.problem)
         if states or missed:
             rounds = len({s.round for s in states})
             facts.append(ThreadStates(rounds=rounds, states=states, missed=tuple(missed)))
+        conditions = tuple(c for r in records if (c := thread_records.condition(r)))
+        if conditions:
+            facts.append(ProcessConditions(conditions))
         readings = tuple(_io_readings([r for r in records if "io" in r]))
         if readings:
             facts.append(Readings(readings))
     return tuple(facts)
-
-
-def _records(text: str) -> Iterator[dict[str, Any]]:
-    for line in text.splitlines():
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):  # the last line of a run that was cut
-            continue
-        if isinstance(record, dict):
-            yield record
-
-
-def _state(record: dict[str, Any]) -> ThreadState | None:
-    stack = record.get("kernel_stack")
-    try:
-        return ThreadState(
-            round=int(record["round"]),
-            pid=int(record["pid"]),
-            tid=int(record["tid"]),
-            comm=str(record["comm"]),
-            state=str(record["state"]),
-            syscall=_text(record.get("syscall")),
-            wchan=_text(record.get("wchan")),
-            waits_for=_text(record.get("waits_for")),
-            peer=_text(record.get("peer")),
-            futex=_whole(record.get("futex")),
-            futex_in=_text(record.get("futex_in")),
-            kernel_stack=tuple(map(str, stack)) if isinstance(stack, list) else (),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) else None
 
 
 def _io_readings(records: list[dict[str, Any]]) -> Iterator[Reading]:
@@ -150,6 +113,7 @@ def _io_readings(records: list[dict[str, Any]]) -> Iterator[Reading]:
                 limit=None,
                 verdict="warning" if tiny else "ok",
                 detail=f"{mean:.0f} bytes a call on average, {seconds:.1f} s observed",
+                of="target",
             )
 
 

@@ -1,63 +1,76 @@
 """Python stacks of every thread of every CPython process of the target.
 
 Shows: for each thread its stack (innermost frame first) and whether it was on the CPU, over
-  six rounds, so that what all threads wait for stands apart from a passing moment.
-How: finds the CPython processes by what they have mapped, then `py-spy dump --nonblocking --json`
-  for each of them, round by round, so that one round is close in time over all processes.
+  six rounds, so that what all threads wait for stands apart from a passing moment; with it what the
+  kernel said of that very thread meanwhile; and which processes were not read, and why.
+How: tells the runtimes by what the processes have mapped, then `py-spy dump --nonblocking --json`
+  for each CPython, round by round, so that one round is close in time over all processes. Before
+  and after each four dumps locard's reader of /proc asks the kernel; a thread that it saw in the
+  same call with the same count of switches both times slept through: then stack, call and
+  descriptor are of one moment.
 Impact: samples. py-spy reads the memory of the process without stopping it: about 30 ms of one
   core on this side for each dump, nothing runs inside the target.
 Limits: CPython 2.7 and 3.3 to 3.13 as far as py-spy knows them. Without a stop a stack can tear:
   such a dump fails and is said in `missed`. Up to 3.10 thread ids and what runs without the GIL are
-  not known. A wait inside a C call shows the Python line that made
-  it. Other users' processes need CAP_SYS_PTRACE.
-Source: py-spy 0.4 (https://github.com/benfred/py-spy), `py-spy dump --help`.
+  not known, and no thread is joined with the kernel. A wait inside a C call shows the Python line
+  that made it. Suspended coroutines and greenlets are on no stack. Other runtimes are named only.
+  Processes of over 1,000 threads are dumped twice, with a longer bound. Other users' processes need
+  CAP_SYS_PTRACE.
+Source: py-spy 0.4 (https://github.com/benfred/py-spy), `py-spy dump --help`; proc(5).
 """
 
 from __future__ import annotations
 
 import json
-import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.guard.command import Impact, Template, Wait
+from locard.model import thread_records
 from locard.model.evidence import Output, Scope
-from locard.model.facts import Frame, StackSamples, ThreadStack
+from locard.model.facts import Frame, ProcessRuntime, RuntimeCoverage, StackSamples, ThreadStack
 from locard.model.target import Context, Skip
 from locard.probe import Sample
+from locard.runtime import detect
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
+    from locard.guard.command import Command
     from locard.model.facts import Fact
     from locard.probe import Step
 
 ROUNDS = 6  # queues come and go within a second: fewer looks miss them
 PAUSE_S = 0.3
 MAX_PROCESSES = 32  # one dump each and round; more of the same tree say the same again
+TOGETHER = 4  # dumps between two looks at the kernel: more, and fewer threads sleep through
+MANY_THREADS = 1000  # from here a dump takes seconds
+ROUNDS_OF_MANY = 2
 
-# The interpreter itself or its library, as mapped; not an extension module named after it.
-DETECT = Template(
-    argv=(
-        "grep",
-        "-s",
-        "-m1",
-        "-E",
-        "/(libpython[0-9.]+[a-z]*\\.so|python[0-9.]*[a-z]?( |$))",
-        "/dev/null",  # a second file, so that grep names the file of a match
-        "/proc/{pid:pid*}/maps",
-    ),
-    impact=Impact.READS,
-    bound_s=3.0,
-)
 DUMP = Template(
     argv=("py-spy", "dump", "--nonblocking", "--json", "--pid", "{pid:pid}"),
     impact=Impact.SAMPLES,
     bound_s=4.0,
+    max_bytes=32 << 20,
     needs="py-spy (pip install py-spy)",
 )
-COMMANDS = (DETECT, DUMP)
-
-_MAPS = re.compile(r"^/proc/(\d+)/maps:", re.MULTILINE)
+DUMP_MANY = Template(
+    argv=("py-spy", "dump", "--nonblocking", "--json", "--pid", "{pid:pid}"),
+    impact=Impact.SAMPLES,
+    bound_s=20.0,
+    max_bytes=64 << 20,
+    needs="py-spy (pip install py-spy)",
+)
+KERNEL = Template(
+    argv=("python3", "-I", "-S", "-", "1", "0", "{pid:pid*}"),
+    impact=Impact.SAMPLES,
+    bound_s=5.0,
+    by_hand="for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan}; done",
+    max_bytes=8 << 20,
+    program="kernel/_threads.py",
+    needs="python3 where the target runs (apt install python3-minimal)",
+)
+COMMANDS = (detect.MAPPED, detect.GO, DUMP, DUMP_MANY, KERNEL)
 
 
 def applies(context: Context) -> Skip | None:
@@ -73,49 +86,126 @@ def scope(context: Context) -> Scope:
 
 
 def plan(context: Context) -> Generator[Step, Output, None]:
-    """Look for CPython, then dump each such process in turn, six times over."""
-    found = yield DETECT.fill(pid=context.target.pids)
-    python = _pythons(found)
-    if not python and found.exit_code != 1:
+    """Tell the runtimes, then dump each CPython in turn, six times over."""
+    mapped = yield detect.MAPPED.fill(pid=context.target.pids)
+    unknown = detect.unknown(mapped)
+    if unknown:
+        yield detect.GO.fill(pid=unknown)
+    chosen = [p for p in context.target.processes if p.pid in detect.pythons(mapped)]
+    if not chosen and mapped.exit_code != 1:
         # Nothing could be looked at (a dry run, no permission): py-spy tells what is Python.
-        python = set(context.target.pids)
-    chosen = [p for p in context.target.pids if p in python][:MAX_PROCESSES]
-    for at_round in range(ROUNDS if chosen else 0):
-        if at_round:
+        chosen = [p for p in context.target.processes if p.pid not in unknown]
+    many = {p.pid for p in chosen if p.threads >= MANY_THREADS}
+    pids = [p.pid for p in chosen][:MAX_PROCESSES]
+    for at_round in range(ROUNDS if pids else 0):
+        asked = [p for p in pids if p not in many or at_round < ROUNDS_OF_MANY]
+        if at_round and asked:
             yield Wait(PAUSE_S)
-        for pid in chosen:
-            yield DUMP.fill(pid=str(pid))
+        for first in range(0, len(asked), TOGETHER):
+            group = tuple(asked[first : first + TOGETHER])
+            yield KERNEL.fill(pid=group)
+            for pid in group:
+                yield _dump(pid, many)
+            yield KERNEL.fill(pid=group)
+
+
+def _dump(pid: int, many: set[int]) -> Command:
+    return (DUMP_MANY if pid in many else DUMP).fill(pid=str(pid))
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
-    """One StackSamples over all processes and rounds."""
+    """One StackSamples over all processes and rounds, and of which processes it is."""
+    mapped = next((o for o in outputs if detect.is_mapped(o)), None)
+    runtimes = detect.runtimes(mapped, [o for o in outputs if detect.is_go(o)])
     stacks: list[ThreadStack] = []
-    missed: dict[str, None] = {}
+    missed: dict[int, str] = {}
     rounds: dict[int, int] = {}
-    asked: set[int] = set()
-    other = "not CPython"
-    for output in outputs:
-        if output.argv and output.argv[0].rpartition("/")[2] == "grep":
-            asked = {int(p) for p in re.findall(r"/proc/(\d+)/maps", " ".join(output.argv))}
-            if output.exit_code not in {0, 1}:
-                other = "not CPython, or its mappings may not be read"
+    for at, output in enumerate(outputs):
+        pid = _dumped(output)
+        if pid is None:
             continue
-        pid = int(output.argv[-1]) if output.argv and output.argv[-1].isdigit() else 0
         at_round = rounds.get(pid, 0)
         rounds[pid] = at_round + 1
         threads = _threads(output.text, at_round)
-        stacks.extend(threads)
-        if not threads:
-            missed[f"pid {pid}: {_why(output)}"] = None
-    missed.update({f"pid {p}: {other}": None for p in sorted(asked - rounds.keys())})
-    if not stacks and not missed:
+        if threads:
+            stacks.extend(_joined(pid, threads, _around(outputs, at)))
+        else:
+            missed[pid] = _why(output, runtimes.get(pid, ""))
+    if not runtimes and not rounds:
         return ()
+    coverage = tuple(_coverage(runtimes, rounds, missed, stacks))
+    said = tuple(f"pid {p.pid}: {p.why}" for p in coverage if p.why)
     taken = len({s.round for s in stacks})
-    return (StackSamples("python", taken, tuple(stacks), tuple(missed)),)
+    samples = StackSamples("python", taken, tuple(stacks), said)
+    return (samples, RuntimeCoverage(coverage)) if stacks else (RuntimeCoverage(coverage),)
 
 
-def _pythons(found: Output) -> set[int]:
-    return {int(p) for p in _MAPS.findall(found.text)}
+def _dumped(output: Output) -> int | None:
+    """The process that an output is a dump of, None if it is none."""
+    last = output.argv[-1] if output.argv else ""
+    return int(last) if last.isdigit() and "dump" in output.argv else None
+
+
+def _around(outputs: Sequence[Output], at: int) -> tuple[Output | None, Output | None]:
+    """What the kernel said before and after a dump."""
+    before = next((o for o in reversed(outputs[:at]) if "dump" not in o.argv), None)
+    after = next((o for o in outputs[at:] if "dump" not in o.argv), None)
+    return before, after
+
+
+def _joined(
+    pid: int, threads: list[ThreadStack], around: tuple[Output | None, Output | None]
+) -> Iterator[ThreadStack]:
+    """The stacks with this machine's thread ids, and the kernel's word where it is of that moment."""
+    then, now = (
+        {r["tid"]: r for r in thread_records.records(o.text if o else "") if r.get("pid") == pid
+         and "tid" in r}
+        for o in around
+    )  # fmt: skip
+    inner = {r["nstid"]: tid for tid, r in now.items() if "nstid" in r}
+    for thread in threads:
+        tid = inner.get(thread.tid, thread.tid) if inner else thread.tid
+        before, after = then.get(tid), now.get(tid)
+        if before is None or after is None:
+            known = tid if tid in now or not inner else None
+            yield replace(thread, tid=known, active=thread.active and not inner)
+            continue
+        state = None
+        if thread_records.unmoved(before, after):
+            state = thread_records.state(after, thread.round)
+        both = before.get("state") == after.get("state") == "R"
+        active = both if inner else thread.active and state is None
+        yield replace(thread, tid=tid, active=active, kernel=state)
+
+
+def _coverage(
+    runtimes: dict[int, str],
+    rounds: dict[int, int],
+    missed: dict[int, str],
+    stacks: Sequence[ThreadStack],
+) -> Iterator[ProcessRuntime]:
+    for pid in dict.fromkeys((*runtimes, *rounds)):
+        mine = [s for s in stacks if s.pid == pid]
+        runtime = runtimes.get(pid, "unknown")
+        why = ""
+        if not mine:
+            why = missed.get(pid) or detect.why_not(runtime)
+        yield ProcessRuntime(pid, runtime, len(mine), why, _hidden(mine))
+
+
+def _hidden(stacks: Sequence[ThreadStack]) -> str:
+    """What no stack of a thread can show, by the loops that are seen on them."""
+    files = {f.file for s in stacks for f in s.frames}
+    kinds = [word for word, marks in _LOOPS if any(m in f for f in files for m in marks)]
+    if not kinds:
+        return ""
+    return f"suspended {' and '.join(kinds)} are on no stack: how many there are is not known"
+
+
+_LOOPS = (
+    ("coroutines", ("asyncio/base_events.py", "asyncio/runners.py", "trio/_core/")),
+    ("greenlets", ("gevent/", "eventlet/")),
+)
 
 
 def _threads(text: str, at_round: int) -> list[ThreadStack]:
@@ -148,7 +238,7 @@ def _thread(item: Any, at_round: int) -> ThreadStack | None:
         return None
 
 
-def _why(output: Output) -> str:
+def _why(output: Output, runtime: str) -> str:
     said = output.stderr.decode("utf-8", "replace")
     if output.timed_out:
         return "py-spy did not answer in time"
@@ -157,7 +247,7 @@ def _why(output: Output) -> str:
     if "No such file or directory (os error 2)" in said or "os error 3" in said:
         return "it has ended"
     if "Failed to find python version" in said or "not a python" in said.lower():
-        return "not CPython"
+        return detect.why_not(runtime)
     first = said.strip().partition("\n")[0].removeprefix("Error: ")
     return output.problem or first or "py-spy gave no stacks"
 
@@ -167,18 +257,27 @@ _DUMP = """[{"pid": 7, "thread_id": 1, "thread_name": "MainThread", "os_thread_i
 "module": null, "short_filename": "pay.py", "line": 13, "locals": null}]}]"""
 _DENIED = b"Error: Failed to get process executable name.\n\nCaused by:\n 0: Permission denied"
 
+_ASKED = ("grep", "-s", "-o", "-E", "x", "/proc/7/maps", "/proc/8/maps")
+
 SAMPLES = (
     Sample(
         (
-            Output(argv=("grep", "/proc/7/maps", "/proc/8/maps"), stdout=b"/proc/7/maps:x\n"),
+            Output(_ASKED, b"/proc/7/maps:/python3.11\n/proc/8/maps:/node\n"),
             Output(argv=("py-spy", "dump", "--pid", "7"), stdout=_DUMP.encode()),
             Output(argv=("py-spy", "dump", "--pid", "7"), stdout=_DUMP.encode()),
         ),
-        ("rounds=2", "function='charge'", "line=13", "tid=9", "pid 8: not CPython"),
+        (
+            "rounds=2",
+            "function='charge'",
+            "line=13",
+            "tid=9",
+            "runtime='CPython 3.11', stacks=2, why=''",
+            "pid=8, runtime='Node.js', stacks=0, why='not CPython: Node.js, no adapter yet'",
+        ),
     ),
     Sample(
         (Output(argv=("py-spy", "dump", "--pid", "7"), stdout=b"", stderr=_DENIED, exit_code=1),),
-        ("pid 7: not permitted",),
+        ("stacks=0, why='not permitted",),
     ),
     Sample((Output(argv=("py-spy", "dump", "--pid", "7"), stdout=b'[{"pid"'),), ("no stacks",)),
 )
