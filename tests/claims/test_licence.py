@@ -101,7 +101,7 @@ def test_all_idle_needs_every_process_to_be_read():
     idle = Claim("doing", "every_thread_idle", "every thread", figures(unknown=0), ("e1",))
     assert licence.grant(idle, record(seen)).claim.kind == "every_thread_idle"
     unread = replace(seen, missed=("pid 7: not permitted",))
-    assert licence.grant(idle, record(unread)).claim.kind == "seen_threads_idle"
+    assert licence.grant(idle, record(unread)).claim.kind == "no_thread_busy"
 
 
 def test_a_factor_that_is_background_is_only_also_seen():

@@ -185,8 +185,8 @@ def investigation(**fields):
         ),
         "activities": (
             Activity("waits for the answer of 127.0.0.1:9102", "call (app/client.py:7)",
-                     False, 30, 0.75, (4242,), ("call (app/client.py:7)",)),
-            Activity("idle", "_worker (thread.py:81)", True, 60, 0.0, (4242,), ()),
+                     "busy", 30, 0.75, (4242,), ("call (app/client.py:7)",)),
+            Activity("idle", "_worker (thread.py:81)", "idle", 60, 0.0, (4242,), ()),
         ),
         "timings": Timings(1.1, 9.0), "redacted": 3,
     }  # fmt: skip

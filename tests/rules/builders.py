@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from locard.model import semconv
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.facts import (
     EndpointCoverage,
     Frame,
     GoldenSignal,
     MetricsSummary,
+    Peer,
     Peers,
     ProcessConditions,
     ProcessFamily,
     Reading,
     Readings,
     RuntimeCoverage,
+    ServerSession,
     StackSamples,
     ThreadStack,
     ThreadState,
@@ -146,4 +151,42 @@ def readings(*every):
             Reading(name, subject, value, "1", limit[0] if limit else None, verdict)
             for name, subject, value, verdict, *limit in every
         )
+    )
+
+
+def waiting(at, tid, *frames, peer=None, syscall="recvfrom", pid=7, waits_for=None):
+    """A stack joined with what the kernel said of the thread at that moment."""
+    kernel = state(at, tid, syscall, peer=peer, pid=pid, waits_for=waits_for)
+    return replace(stack(at, tid, *frames, pid=pid), kernel=kernel)
+
+
+def calling(peer, count=8, **options):
+    """Threads in a call to a peer, as a runtime and its kernel show them."""
+    every = (
+        waiting(
+            n, n, "readinto <lib>/socket.py:706", "getresponse <lib>/http/client.py:1390",
+            "charge providers.py:70", "handle app.py:20", *WORKER, peer=peer, **options,
+        )
+        for n in range(count)
+    )  # fmt: skip
+    return stacks(*every)
+
+
+def peer(address="127.0.0.1:5432", *sessions, **fields):
+    """A far end; each session is (title, count), those of the target."""
+    values = {
+        "protocol": "tcp", "service": None, "pid": None, "process": None, "own": False,
+        "pids": (7,), "established": 4, "connecting": 0, "close_wait": 0,
+        "sessions": tuple(ServerSession(title, True, count) for title, count in sessions),
+    }  # fmt: skip
+    return Peer(address, **{**values, **fields})
+
+
+def peers(*every, own=()):
+    return Peers(every, tuple(ServerSession(title, False, count) for title, count in own))
+
+
+def cpu(value, pid=7):
+    return Readings(
+        (Reading(semconv.PROCESS_CPU_UTILIZATION, f"pid {pid}", value, "{cpu}", 2.0, "ok"),)
     )

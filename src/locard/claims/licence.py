@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from locard.model.claim import Claim, Licensed, figures
 from locard.model.evidence import Layer, Status
+from locard.model.facts import RuntimeCoverage
 from locard.model.finding import Confidence, Role, Severity
 
 if TYPE_CHECKING:
@@ -188,18 +189,20 @@ def leads(claim: Claim, record: Record) -> Withheld | None:
 def every_thread_idle(claim: Claim, record: Record) -> Withheld | None:
     """Stacks of every process, and each wait known to be for work."""
     unread = [m for _, samples in record.stacks() for m in samples.missed]
-    unknown = claim.number("unknown")
-    if unread or unknown:
-        why = "; ".join(
-            filter(
-                None,
-                (
-                    f"not read: {unread[0]}" if unread else "",
-                    "what some threads wait for is not known" if unknown else "",
-                ),
-            )
-        )
-        return Withheld(Claim(claim.slot, "seen_threads_idle", *_rest(claim)), why)
+    unread += [
+        f"{p.runtime} (pid {p.pid}): {p.why}"
+        for _, coverage in record.case.facts(RuntimeCoverage)
+        for p in coverage.processes
+        if p.why or p.hidden
+    ]
+    read = any(samples.stacks for _, samples in record.stacks())
+    lacking = [f"not read: {unread[0]}"] if unread else []
+    if claim.number("unknown"):
+        lacking.append("what some threads wait for is not known")
+    if not read:
+        lacking.append("no stack of a thread was read")
+    if lacking:
+        return Withheld(Claim(claim.slot, "no_thread_busy", *_rest(claim)), "; ".join(lacking))
     return None
 
 
@@ -312,7 +315,8 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
     "threads_do": said_as_is,
     "threads_rest": said_as_is,
     "every_thread_idle": every_thread_idle,
-    "seen_threads_idle": said_as_is,
+    "no_thread_busy": said_as_is,
+    "process_condition": said_as_is,
     "factor": factor,
     "who_is_hit": also_seen,
     "also_seen": also_seen,

@@ -7,6 +7,7 @@ counted apart: it is neither busy nor idle.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.model.facts import StackSamples, ThreadStates
@@ -58,25 +59,13 @@ def observed(case: Case) -> tuple[Activity, ...]:
 
 def _with_share(activity: Activity, busy: int) -> Activity:
     share = round(activity.observations / busy, 4) if activity.work == "busy" else 0.0
-    return Activity(
-        what=activity.what,
-        where=activity.where,
-        idle=activity.work == "idle",
-        observations=activity.observations,
-        share=share,
-        pids=activity.pids,
-        stack=activity.stack,
-        work=activity.work,
-        peer=activity.peer,
-    )
+    return replace(activity, share=share)
 
 
 def _of_stacks(where: str, kind: Work, stacks: Sequence[ThreadStack]) -> Activity:
     what, peer = ("idle", None) if kind == "idle" else _what(stacks)
     pids = tuple(sorted({s.pid for s in stacks}))
-    return Activity(
-        what, where, False, len(stacks), 0.0, pids, _shown(stacks[0]), work=kind, peer=peer
-    )
+    return Activity(what, where, kind, len(stacks), 0.0, pids, _shown(stacks[0]), peer)
 
 
 def _of_kernel(case: Case, seen: set[int]) -> Iterator[Activity]:
@@ -91,9 +80,7 @@ def _of_kernel(case: Case, seen: set[int]) -> Iterator[Activity]:
     for (what, comm, kind), states in groups.items():
         pids = tuple(sorted({s.pid for s in states}))
         peer = states[0].peer if len({s.peer for s in states}) == 1 else None
-        yield Activity(
-            what, comm, False, len(states), 0.0, pids, states[0].kernel_stack, work=kind, peer=peer
-        )
+        yield Activity(what, comm, kind, len(states), 0.0, pids, states[0].kernel_stack, peer)
 
 
 def _where(stack: ThreadStack) -> str:

@@ -67,12 +67,11 @@ class Activity:
 
     what: str  # "waits for the answer of 127.0.0.1:9102", "waits for a lock", "runs", "idle"
     where: str  # function (file:line)
-    idle: bool
+    work: Work
     observations: int
     share: float
     pids: tuple[int, ...]
     stack: tuple[str, ...]
-    work: Work = "busy"
     peer: str | None = None  # host:port of the far end that most of them wait for
 
 

@@ -155,16 +155,15 @@ def _every_value_hit(claim: Claim, _: tzinfo | None) -> str:
 # --- the processes ------------------------------------------------------------------------------
 
 
-def _threads_lead(claim: Claim, _: tzinfo | None) -> str:
-    who = f"{share(claim.number('share'), 1)} of busy threads"
-    if claim.slot == "verdict":
-        return f"{who}: {claim.subject}, in {short(claim.text('where'))}."
-    return _threads_do(claim, None)
-
-
 def _threads_do(claim: Claim, _: tzinfo | None) -> str:
     who = f"{share(claim.number('share'), 1)} of busy threads"
-    return f"{who}: {claim.subject}, in {short(claim.text('where'))}"
+    where = claim.text("where")
+    at = f", in {short(where)}" if where else ""
+    return f"{who}: {claim.subject}{at}"
+
+
+def _threads_lead(claim: Claim, tz: tzinfo | None) -> str:
+    return f"{_threads_do(claim, tz)}{'.' * (claim.slot == 'verdict')}"
 
 
 def _threads_rest(claim: Claim, _: tzinfo | None) -> str:
@@ -175,8 +174,22 @@ def _every_thread_idle(_: Claim, __: tzinfo | None) -> str:
     return "every thread waits for work"
 
 
-def _seen_threads_idle(_: Claim, __: tzinfo | None) -> str:
-    return "no thread was seen at work; what could not be read is said below"
+def _no_thread_busy(claim: Claim, _: tzinfo | None) -> str:
+    unknown, of = claim.number("unknown"), claim.number("observations")
+    if unknown:
+        return f"no thread was seen at work; of {share(unknown, of)} of the observations it cannot be told"
+    return "no thread was seen at work, of those that could be read"
+
+
+def _process_condition(claim: Claim, _: tzinfo | None) -> str:
+    words = {
+        "stopped": "is stopped (SIGSTOP or job control): it serves nothing until it gets SIGCONT",
+        "traced": "is stopped by a tracer",
+        "dying": "is about to end",
+        "zombie": "has ended and its parent has not reaped it (zombie)",
+    }[claim.text("condition")]
+    by = f" ({claim.text('by')})" if claim.text("by") else ""
+    return f"{claim.subject} {words}{by}."
 
 
 def short(where: str) -> str:
@@ -257,7 +270,8 @@ _SENTENCES: dict[str, Words] = {
     "threads_do": _threads_do,
     "threads_rest": _threads_rest,
     "every_thread_idle": _every_thread_idle,
-    "seen_threads_idle": _seen_threads_idle,
+    "no_thread_busy": _no_thread_busy,
+    "process_condition": _process_condition,
     "factor": _factor,
     "who_is_hit": _who_is_hit,
     "also_seen": _who_is_hit,

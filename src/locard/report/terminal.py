@@ -58,7 +58,7 @@ def screen(
     parts: list[RenderableType] = [
         Text(safe(story.title), style="dim"),
         Text(),
-        *(Text(safe(said.text), style="bold") for said in story.verdict),
+        *(Text(safe(said.text), style="bold") for said in (*story.state[:2], *story.verdict)),
         *_spark(found, width, tz),
         Text(),
     ]

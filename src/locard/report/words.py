@@ -26,6 +26,7 @@ class Story:
     """What a person reads first. Empty tuples are said as such by the reports."""
 
     title: str
+    state: tuple[Said, ...]  # a target that is stopped, traced or dying
     verdict: tuple[Said, ...]
     changed: tuple[Said, ...]
     onset: tuple[Said, ...]
@@ -45,7 +46,7 @@ class Story:
     @property
     def headline(self) -> str:
         """The verdict as one text."""
-        return " ".join(said.text for said in self.verdict)
+        return " ".join(said.text for said in (*self.state[:1], *self.verdict))
 
 
 def story(found: Investigation, tz: dt.tzinfo | None = None) -> Story:
@@ -58,6 +59,7 @@ def story(found: Investigation, tz: dt.tzinfo | None = None) -> Story:
 
     return Story(
         title=title(found),
+        state=of("state"),
         verdict=of("verdict"),
         changed=of("changed"),
         onset=of("onset"),

@@ -129,6 +129,11 @@ def short(file: str) -> str:
     return "/".join(file.split("/")[-2:])
 
 
+def enclosing(function: str) -> str:
+    """The function that was written: `render` for `render.<locals>.<genexpr>`."""
+    return function.partition(".<locals>")[0]
+
+
 def readings(case: Case, *names: str) -> Iterator[tuple[Evidence, Reading]]:
     """All readings of the given names, each with its evidence."""
     for evidence, fact in case.facts(Readings):

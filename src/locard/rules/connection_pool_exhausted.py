@@ -1,0 +1,118 @@
+"""A pool of connections is used up: requests wait for one that nobody gives back in time.
+
+Pattern: a pool has a fixed size; connections that are held for long, or never returned, leave none
+  for the others, which wait and then fail. The server at the far end is idle.
+Evidence: messages in the words of the pool; busy threads that wait inside the pool's checkout;
+  sessions of the database that are idle in a transaction.
+Against: only waiting threads, no message: they may get their connection late, but they get it.
+Next: see who holds the connections: the stacks, and the sessions at the far end.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locard.model.evidence import Layer
+from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.headline import share
+from locard.rules import _said, _waits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locard.model.finding import Case
+    from locard.rules._waits import Seen
+
+_MESSAGE = re.compile(
+    r"QueuePool limit|connection pool (is )?(exhausted|full|timeout)|pool (is )?exhausted|PoolTimeout"
+    r"|Connection is not available, request timed out|couldn't get a connection after"
+    r"|Too many connections|remaining connection slots|sorry, too many clients|no more connections"
+    r"|Timeout waiting for (connection|idle object)|ConnectionPoolTimeout|No available connection"
+    r"|unable to (acquire|get|obtain) .{0,30}connection|timed out (acquiring|getting) .{0,20}connection"
+    r"|ResourcePool|max_?client_?conn|all connections? (are|is) in use|MaxClientsInSessionMode",
+    re.IGNORECASE,
+)
+# Where a thread waits for a connection of a pool: (part of the file, functions).
+_CHECKOUT = (
+    ("sqlalchemy/pool/", {"_do_get", "_checkout", "connect", "checkout"}),
+    ("sqlalchemy/util/queue.py", {"get"}),
+    ("psycopg_pool/", {"getconn", "wait"}),
+    ("psycopg2/pool.py", {"getconn"}),
+    ("redis/connection.py", {"get_connection"}),
+    ("urllib3/connectionpool.py", {"_get_conn"}),
+    ("httpcore/", {"wait_for_connection", "_wait_for_connection"}),
+    ("asyncpg/pool.py", {"_acquire", "acquire"}),
+    ("pymongo/pool.py", {"_get_conn", "_get_socket", "get_socket", "checkout"}),
+    ("dbutils/", {"connection", "steady_connection"}),
+)  # fmt: skip
+_LEAST_SHARE = 0.3  # of the busy observations
+_DEEP = 8  # frames in which the checkout stands
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """One finding if requests fail or wait for want of a connection."""
+    said = next(_said.growing(case, _MESSAGE), None)
+    seen = _waits.busy(case)
+    waiting = [s for s in seen if _checks_out(s)]
+    enough = len(waiting) >= _waits.LEAST and len(waiting) >= _LEAST_SHARE * len(seen)
+    trouble = _waits.trouble(case)
+    if said is None and not (enough and trouble):
+        return
+    supports = [said.support] if said else list(trouble[:1])
+    if waiting:
+        says = (
+            f"{len(waiting)} of {len(seen)} observations of busy threads "
+            f"({share(len(waiting), len(seen))}) wait for a connection of the pool{_where(waiting)}"
+        )
+        supports.append(Support(waiting[0].evidence, waiting[0].layer, says))
+    supports += list(_idle_in_transaction(case))
+    against = []
+    if said is None:
+        says = "no message says that a connection could not be had"
+        against.append(Support(supports[0].evidence, Layer.LOGS, says))
+    yield Finding(
+        rule="connection-pool-exhausted",
+        layer=supports[0].layer,
+        role=Role.MECHANISM,
+        severity=Severity.CRITICAL,
+        title="Requests wait for a connection of a pool that is used up",
+        detail="; ".join(s.says for s in supports),
+        supports=tuple(supports),
+        against=tuple(against),
+        explains=said.explains if said else None,
+        next_commands=_commands(waiting, said),
+    )
+
+
+def _checks_out(seen: Seen) -> bool:
+    return seen.stack is not None and any(
+        part in frame.file and frame.function.rpartition(".")[2] in names
+        for frame in seen.stack.frames[:_DEEP]
+        for part, names in _CHECKOUT
+    ) and (seen.kernel is None or seen.kernel.peer is None)  # fmt: skip
+
+
+def _where(waiting: list[Seen]) -> str:
+    """The library whose pool it is."""
+    for seen in waiting:
+        for frame in seen.stack.frames[:_DEEP] if seen.stack else ():
+            for part, _ in _CHECKOUT:
+                if part in frame.file:
+                    return f" ({part.strip('/').split('/')[0]})"
+    return ""
+
+
+def _idle_in_transaction(case: Case) -> Iterator[Support]:
+    for evidence, peer in _waits.peers(case):
+        held = sum(
+            s.count for s in peer.sessions if s.title.startswith("idle in transaction") and s.ours
+        )
+        if held:
+            says = f"{held} sessions of the target at {peer.words} are idle in a transaction"
+            yield Support(evidence, Layer.KERNEL, says)
+
+
+def _commands(waiting: list[Seen], said: _said.Saying | None) -> tuple[str, ...]:
+    found = [f"py-spy dump --nonblocking --pid {waiting[0].pid}"] if waiting else []
+    return (*found, *(said.commands if said else ()))

@@ -1,0 +1,46 @@
+"""Connections are refused: nobody listens at the other end.
+
+Pattern: calls fail at once; the process that should listen has ended, has not started yet, or listens
+  elsewhere.
+Evidence: messages of bad requests in the words of the network library.
+Against: few of the bad requests say so.
+Next: whether anything listens at that address, and since when.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locard.model.finding import Finding, Role, Severity
+from locard.rules import _said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locard.model.finding import Case
+
+_MESSAGE = re.compile(
+    r"connection refused|ECONNREFUSED|\bErrno 111\b|ConnectionRefusedError|actively refused"
+    r"|connect\(\) failed \(111|no live upstreams|Connect call failed",
+    re.IGNORECASE,
+)
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """One finding for each log whose bad requests say it."""
+    for said in _said.growing(case, _MESSAGE):
+        address = _said.address_in(said.example)
+        whom = f" by {address}" if address else ""
+        port = address.rpartition(":")[2] if address else ""
+        yield Finding(
+            rule="connection-refused",
+            layer=said.support.layer,
+            role=Role.MECHANISM,
+            severity=Severity.CRITICAL,
+            title=f"Connections are refused{whom}",
+            detail=said.support.says,
+            supports=(said.support,),
+            explains=said.explains,
+            next_commands=((f"ss -ltnp sport = :{port}",) if port else ()) + said.commands,
+        )

@@ -1,0 +1,92 @@
+"""Busy threads burn CPU in one function: the code itself is slow, nothing that it waits for.
+
+Pattern: a computation takes long, and each worker that runs it is gone for everyone else meanwhile.
+Evidence: most busy observations run in one function of the application; processes that use a CPU
+  each; requests that wait to be accepted, or that got slower.
+Against: the processes use little CPU.
+Next: a profile of that process; what changed in that function or in its input.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from locard.model import semconv
+from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.headline import share
+from locard.model.stacks import application_frame
+from locard.rules import _facts, _waits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locard.model.finding import Case
+    from locard.rules._waits import Seen
+
+_LEAST_SHARE = 0.5  # of the busy observations
+_BUSY_CPUS = 0.7  # of one CPU, that a process which computes uses
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """One finding for the function in which most of what is busy computes."""
+    seen = _waits.busy(case)
+    places: Counter[tuple[str, str]] = Counter()
+    for one in seen:
+        if (
+            one.stack is not None
+            and one.stack.active
+            and (frame := application_frame(one.stack.frames))
+        ):
+            places[_facts.enclosing(frame.function), frame.file] += 1
+    if not places:
+        return
+    (function, file), count = places.most_common(1)[0]
+    trouble = _waits.trouble(case)
+    burning = list(_burning(case, seen, function))
+    if count < _waits.LEAST or count < _LEAST_SHARE * len(seen) or not (trouble and burning):
+        return
+    first = next(s for s in seen if s.stack is not None)
+    place = f"{function} ({_facts.short(file)})"
+    says = (
+        f"{count} of {len(seen)} observations of busy threads ({share(count, len(seen))}) run in "
+        f"{place}"
+    )
+    supports = [Support(first.evidence, first.layer, says), *burning, *trouble[:2]]
+    yield Finding(
+        rule="hot-function",
+        layer=first.layer,
+        role=Role.MECHANISM,
+        severity=Severity.CRITICAL,
+        title=f"Busy threads burn CPU in {place}",
+        detail="; ".join(s.says for s in supports),
+        supports=tuple(supports),
+        values=((semconv.CODE_FILE, file), (semconv.CODE_FUNCTION, function)),
+        next_commands=tuple(
+            f"py-spy top --nonblocking --pid {pid}"
+            for pid in dict.fromkeys(s.pid for s in seen if s.stack and s.stack.active)
+        )[:1],
+    )
+
+
+def _burning(case: Case, seen: list[Seen], function: str) -> Iterator[Support]:
+    """The CPU of the processes that were seen in it."""
+    pids = {
+        s.pid
+        for s in seen
+        if s.stack
+        and s.stack.active
+        and (frame := application_frame(s.stack.frames))
+        and _facts.enclosing(frame.function) == function
+    }
+    used = [
+        (e, r)
+        for e, r in _facts.readings(case, semconv.PROCESS_CPU_UTILIZATION)
+        if r.subject.removeprefix("pid ").isdigit() and int(r.subject.removeprefix("pid ")) in pids
+    ]
+    total = sum(r.value for _, r in used)
+    if used and total >= _BUSY_CPUS:
+        names = ", ".join(f"{r.subject}: {r.value:.2f}" for _, r in used[:4])
+        yield Support(
+            used[0][0].id, used[0][0].layer, f"these processes use {total:.2f} CPUs ({names})"
+        )

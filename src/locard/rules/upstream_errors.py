@@ -1,0 +1,70 @@
+"""An upstream answers with errors, or hangs up before it has answered.
+
+Pattern: calls to another service fail quickly; what the service gets is a closed connection, a reset or
+  an error status. It is not slow.
+Evidence: messages of bad requests that say that the far end closed, reset or failed.
+Against: the requests got slower as well: then time-outs on this side may close the connections.
+Next: the log of that upstream at the same times; idle time-outs of both sides against each other.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locard.model.finding import Finding, Role, Severity, Support
+from locard.rules import _said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locard.model.finding import Case
+
+_CLOSED = re.compile(
+    r"prematurely closed (the )?connection|connection reset by peer|ECONNRESET|socket hang up"
+    r"|RemoteDisconnected|Remote end closed connection|server disconnected|ServerDisconnected"
+    r"|Connection aborted|unexpected EOF|upstream connect error or disconnect|broken pipe"
+    r"|no response received from|IncompleteRead|peer closed connection|\bConnection closed before\b"
+    r"|stream reset|RST_STREAM|transport is closing",
+    re.IGNORECASE,
+)
+_FAILED = re.compile(
+    r"(upstream|backend|service|gateway|provider|partner|api)\S* .{0,60}\b(5\d\d|unavailable|bad gateway)\b"
+    r"|\b(502 Bad Gateway|503 Service (Temporarily )?Unavailable|500 Internal Server Error for url)"
+    r"|Server Error: .{0,40} for url|upstream sent invalid",
+    re.IGNORECASE,
+)
+_SLOWER = 2.0  # times the p99 before
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """One finding for each log whose bad requests say it."""
+    for pattern, what in (
+        (_CLOSED, "closes connections before it has answered"),
+        (_FAILED, "fails"),
+    ):
+        for said in _said.growing(case, pattern):
+            address = _said.address_in(said.example)
+            who = f"The upstream {address}" if address else "An upstream"
+            log = said.log
+            against = []
+            if (
+                log.before_p99_ms
+                and log.after_p99_ms
+                and log.after_p99_ms > _SLOWER * log.before_p99_ms
+            ):
+                says = f"requests got slower too: p99 {log.before_p99_ms:.0f} to {log.after_p99_ms:.0f} ms"
+                against.append(Support(said.evidence, said.support.layer, says))
+            yield Finding(
+                rule="upstream-errors",
+                layer=said.support.layer,
+                role=Role.MECHANISM,
+                severity=Severity.CRITICAL,
+                title=f"{who} {what}",
+                detail=said.support.says,
+                supports=(said.support,),
+                against=tuple(against),
+                explains=said.explains,
+                next_commands=said.commands,
+            )
+            return

@@ -1,0 +1,21 @@
+"""connection-refused: fires on messages that became more, and names who refuses."""
+
+from locard.rules.connection_refused import judge
+from rules.builders import case, log, message
+
+TEXT = "call to http://10.0.0.7:9102/charge failed: [Errno 111] Connection refused"
+
+
+def test_fires_on_messages_since_the_onset():
+    (finding,) = judge(case(log(changed=("errors",), messages=(message(TEXT, after=38),))))
+    assert finding.title == "Connections are refused by 10.0.0.7:9102"
+    assert finding.next_commands[0] == "ss -ltnp sport = :9102"
+
+
+def test_quiet_where_it_was_as_frequent_before_or_nothing_changed():
+    for quiet in (
+        log(changed=("errors",), messages=(message(TEXT, before=90, after=38),)),
+        log(changed=(), messages=(message(TEXT, after=38),)),
+        log(changed=("errors",), messages=(message("boom", after=38),)),
+    ):
+        assert not list(judge(case(quiet)))

@@ -1,0 +1,28 @@
+"""peer-unreachable: connections that are not answered, against answers that are late."""
+
+from locard.rules.peer_unreachable import judge
+from rules.builders import calling, case, log, message, peer, peers
+
+GONE = "10.0.0.9:5432"
+
+
+def test_fires_on_sockets_that_wait_for_the_connection():
+    (finding,) = judge(case(log(), peers(peer(GONE, connecting=6, established=0))))
+    assert finding.title == f"Connections to {GONE} are not answered"
+    assert "syn-sent" in finding.next_commands[0]
+
+
+def test_threads_in_connect():
+    (finding,) = judge(case(log(), calling(GONE, syscall="connect")))
+    assert GONE in finding.title
+
+
+def test_messages_of_the_connection():
+    said = log(changed=("errors",), messages=(message("connect timeout to rates", after=38),))
+    (finding,) = judge(case(said))
+    assert finding.explains
+
+
+def test_quiet_where_the_answer_is_late_or_all_is_well():
+    assert not list(judge(case(log(), calling(GONE), peers(peer(GONE)))))
+    assert not list(judge(case(log(changed=()), peers(peer(GONE, connecting=6)))))

@@ -1,0 +1,39 @@
+"""upstream-errors: a far end that hangs up or fails, in the words of several libraries."""
+
+import pytest
+
+from locard.rules.upstream_errors import judge
+from rules.builders import case, log, message
+
+
+@pytest.mark.parametrize(
+    ("text", "who"),
+    [
+        (
+            'upstream prematurely closed connection, upstream: "http://10.0.0.9:3000/api"',
+            "The upstream 10.0.0.9:3000 closes",
+        ),
+        (
+            "('Connection aborted.', RemoteDisconnected('Remote end closed connection'))",
+            "An upstream",
+        ),
+        ("read ECONNRESET", "An upstream closes"),
+        ("socket hang up", "An upstream closes"),
+        ("HTTP 502 Bad Gateway from rates", "An upstream fails"),
+    ],
+)
+def test_fires_and_says_who(text, who):
+    said = log(changed=("errors",), messages=(message(text, after=38),), p99=(50.0, 50.0))
+    (finding,) = judge(case(said))
+    assert finding.title.startswith(who)
+    assert not finding.against
+
+
+def test_slower_requests_speak_against_it():
+    said = log(changed=("errors",), messages=(message("socket hang up", after=38),))
+    (finding,) = judge(case(said))
+    assert "slower" in finding.against[0].says
+
+
+def test_quiet_on_other_messages():
+    assert not list(judge(case(log(changed=("errors",), messages=(message("boom", after=38),)))))
