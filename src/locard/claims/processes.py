@@ -21,7 +21,7 @@ _WORTH_A_LINE = 0.05  # of the busy observations
 def proposed(record: Record) -> Iterator[Claim]:
     """What most busy threads do first; where none is busy, that all are idle."""
     cites = sources(record)
-    busy = [a for a in record.activities if not a.idle]
+    busy = [a for a in record.activities if a.work == "busy" and not a.idle]
     if not busy:
         if record.activities:
             yield _idle(record, cites)
@@ -35,7 +35,7 @@ def proposed(record: Record) -> Iterator[Claim]:
 
 def lead(record: Record) -> Claim | None:
     """What most busy threads do, as a verdict; None where no thread was seen busy."""
-    busy = [a for a in record.activities if not a.idle]
+    busy = [a for a in record.activities if a.work == "busy" and not a.idle]
     return _activity("verdict", "threads_lead", busy[0], sources(record)) if busy else None
 
 
@@ -64,6 +64,9 @@ def _idle(record: Record, cites: tuple[str, ...]) -> Claim:
         "doing",
         "every_thread_idle",
         "every thread",
-        figures(observations=sum(a.observations for a in record.activities), unknown=0),
+        figures(
+            observations=sum(a.observations for a in record.activities),
+            unknown=sum(a.observations for a in record.activities if a.work == "unknown"),
+        ),
         cites,
     )
