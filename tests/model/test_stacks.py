@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from locard.model.facts import Frame, ThreadStack, ThreadState
-from locard.model.stacks import work
+from locard.model.stacks import application_frame, work
 from locard.model.waits import kernel_words, kernel_work
 
 BOOT = ("run threading.py", "_bootstrap_inner threading.py", "_bootstrap threading.py")
@@ -116,3 +116,19 @@ def test_connecting_is_told_from_waiting_for_an_answer():
     assert "client" in kernel_words(state("recvfrom", "incoming", client="10.0.0.9:40000"))
     interpreter = state("futex", futex=1, futex_in="/usr/bin/python3.11 (zeroed data)")
     assert kernel_words(interpreter) == "waits for the GIL"
+
+
+def test_a_server_that_waits_is_idle_whatever_its_functions_are_called():
+    wait = "EpollSelector.select /usr/lib/python3.11/selectors.py"
+    loop, launched = f"a_new_loop {SITE}/gunicorn/workers/gthread.py", "<module> /opt/bin/gunicorn"
+    assert work(stack(wait, loop, launched)) == "idle"
+    busy = stack(wait, "fetch /srv/app.py", loop, launched)
+    assert work(busy) == "busy", "the application waits, called by the server"
+
+
+def test_the_script_that_starts_a_server_is_not_the_application():
+    launched = "<module> /opt/bin/gunicorn"
+    bare = stack(f"run {SITE}/gunicorn/app.py", launched)
+    assert application_frame(bare.frames).function == "run"
+    own = stack("recv /usr/lib/python3.11/socket.py", "main /srv/app.py", launched)
+    assert application_frame(own.frames).function == "main"

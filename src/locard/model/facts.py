@@ -174,10 +174,10 @@ class Peer:
 
     @property
     def words(self) -> str:
-        """`127.0.0.1:5432 (PostgreSQL, postgres, pid 7)`; the address alone where no more is known."""
-        known = [self.service] if self.service else []
-        if self.process and self.pid is not None:
-            known.append(f"{self.process}, pid {self.pid} on this machine")
+        """`127.0.0.1:5432 (PostgreSQL, pid 7 here)`; the address alone where no more is known."""
+        known = [name] if (name := self.service or self.process) else []
+        if self.pid is not None:
+            known.append(f"pid {self.pid} here")
         return f"{self.address} ({', '.join(known)})" if known else self.address
 
 

@@ -81,6 +81,15 @@ _WAITS = (
     ("asyncio/selector_events.py", {"select"}),
     ("twisted/internet/epollreactor.py", {"doPoll"}),
 )  # fmt: skip
+# Servers and workers: whatever of theirs waits with none of the application's code above it waits
+# for a connection, a request or a job.
+_SERVERS = (
+    "gunicorn/workers/", "gunicorn/arbiter.py", "uvicorn/", "hypercorn/", "waitress/", "cheroot/",
+    "werkzeug/serving.py", "socketserver.py", "wsgiref/", "aiohttp/web", "tornado/ioloop.py",
+    "celery/worker/", "celery/concurrency/", "celery/bin/", "kombu/asynchronous/", "billiard/pool.py",
+    "dramatiq/", "rq/worker", "huey/", "apscheduler/schedulers/", "gevent/hub.py", "gevent/baseserver.py",
+    "eventlet/hubs/",
+)  # fmt: skip
 # The beginning of a thread; below it there is nothing.
 _BOTTOM = ("threading.py", {"_bootstrap", "_bootstrap_inner", "run"})
 _ACCEPTS = ("socket.py", {"accept"})
@@ -114,9 +123,14 @@ def is_library(file: str) -> bool:
 def application_frame(frames: Sequence[Frame]) -> Frame | None:
     """The innermost frame of the application's own code; the innermost of all if it has none."""
     for frame in frames:
-        if not is_library(frame.file):
+        if not is_library(frame.file) and not _launches(frame):
             return frame
     return frames[0] if frames else None
+
+
+def _launches(frame: Frame) -> bool:
+    """Whether it is the script that an installed package starts with: `<module> (bin/gunicorn)`."""
+    return frame.function == "<module>" and "/bin/" in frame.file
 
 
 def bare_name(function: str) -> str:
@@ -165,7 +179,11 @@ def _waits_for_work(stack: ThreadStack) -> bool:
     above = 0
     while above < len(frames) and _at(frames[above], _WAITS):
         above += 1
-    return above < len(frames) and _at(frames[above], _WORK_LOOPS)
+    if above == len(frames):
+        return False
+    return _at(frames[above], _WORK_LOOPS) or (
+        above > 0 and any(part in frames[above].file for part in _SERVERS)
+    )
 
 
 def _rests(stack: ThreadStack) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from locard.model.moments import MARK
+
 if TYPE_CHECKING:
     from locard.model.log_facts import Onset
 
@@ -51,6 +53,11 @@ def interval(onset: Onset, tz: dt.tzinfo | None, *, dated: bool = False) -> str:
     if dated:
         return span(onset.earliest, onset.latest, tz)
     return f"{clock(onset.earliest, tz)} to {late}"
+
+
+def told(text: str, tz: dt.tzinfo | None) -> str:
+    """A text with its moments written out as clock times with their zone."""
+    return MARK.sub(lambda mark: clock(float(mark[1]), tz, zone=True), text)
 
 
 def ago(seconds: float) -> str:

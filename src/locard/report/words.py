@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.model.finding import Severity
+from locard.model.finding import Role, Severity
 from locard.report import log_tables
 from locard.report.sentences import Said, say
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from locard.model.claim import Slot
-    from locard.model.finding import Finding, Support
+    from locard.model.finding import Support
     from locard.model.investigation import Investigation
     from locard.model.log_facts import LogSummary
     from locard.model.target import Process
@@ -97,6 +97,8 @@ def title(found: Investigation) -> str:
 def _program(process: Process) -> str:
     """The command line without folders, as far as it tells programs apart."""
     words = [w.rpartition("/")[2] for w in process.cmdline[:8]] or [process.comm]
+    if len(process.cmdline) == 1 and " " in process.cmdline[0]:  # a title that the process wrote
+        words = process.cmdline[0].split()[:4]
     text = " ".join(w for w in words if w)
     return text if len(text) <= _TITLE else text[: _TITLE - 1] + "…"
 
@@ -114,13 +116,35 @@ def _layers_of(found: Investigation, side: str) -> tuple[Said, ...]:
 
 
 def next_commands(found: Investigation) -> tuple[str, ...]:
-    """Complete command lines, the leading factor's first."""
-    order = {f.finding: f.rank for f in found.contributing_factors}
+    """Complete command lines: the leading factor's, else the lead's, else those of who is hit.
 
-    def rank(finding: Finding) -> tuple[int, int]:
-        return order.get(finding.id, 99), list(Severity).index(finding.severity)
-
-    commands = [c for f in sorted(found.findings, key=rank) for c in f.next_commands]
+    What background findings suggest stands with them: the first screen says one thing to do next.
+    """
+    by_id = {f.id: f for f in found.findings}
+    ranked = [by_id[f.finding] for f in found.contributing_factors if f.finding in by_id]
+    commands = [c for f in ranked for c in f.next_commands]
+    commands += lead_commands(found)
+    scope = sorted(
+        (f for f in found.findings if f.role is Role.SCOPE),
+        key=lambda f: list(Severity).index(f.severity),
+    )
+    commands += [c for f in scope for c in f.next_commands]
+    if not commands:
+        commands = [c for f in found.findings for c in f.next_commands]
     if not commands and found.ledger is not None:
         commands = [f"locard incident show {found.incident}"]
     return tuple(dict.fromkeys(commands))
+
+
+def lead_commands(found: Investigation) -> list[str]:
+    """What one would type to follow what most busy threads do; empty where that is not the verdict."""
+    for item in found.claims:
+        claim = item.claim
+        if claim.slot != "verdict" or claim.kind != "threads_lead":
+            continue
+        pids = [a.pids[0] for a in found.activities if a.work == "busy" and a.pids]
+        if address := claim.text("peer"):
+            host, _, port = address.rpartition(":")
+            return [f"ss -tnpi dst {host} dport = :{port}"]
+        return [f"py-spy dump --nonblocking --pid {pids[0]}"] if pids else []
+    return []

@@ -49,7 +49,7 @@ def test_a_far_end_here_is_named_with_its_process(start):
     assert found.process.startswith("python")
     assert found.close_wait == 2
     assert found.established == 1
-    assert found.words.endswith(f"pid {server.pid} on this machine)")
+    assert found.words.endswith(f"pid {server.pid} here)")
 
 
 def test_dns_is_known_by_its_port(start):
