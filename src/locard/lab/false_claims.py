@@ -70,13 +70,14 @@ def _texts(claim: dict[str, Any], name: str) -> Iterator[str]:
 
 
 _JUDGES: dict[str, Callable[[dict[str, Any], Known], bool]] = {
-    "log_unchanged": _calm_log,
+    "log_steady": _calm_log,
     "nothing_found": lambda _, known: known.broken,
     "every_thread_idle": lambda _, known: known.busy is True,
     "every_value_hit": lambda _, known: known.everyone is False,
     "onset_known": _misses,
     "values_spared": _spares_the_hit,
-    "log_changed": lambda _, known: not known.broken,
+    "log_going_on": lambda _, known: not known.broken,
+    "log_recovered": lambda _, known: not known.broken,
     "who_is_hit": lambda _, known: not known.broken,
     "factor": _leads_wrongly,
 }
