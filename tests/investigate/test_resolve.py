@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from locard.investigate import resolve
-from locard.investigate.discover import log_files, metrics_urls
+from locard.investigate.discover import endpoints, log_files
 from locard.model.errors import AmbiguousTargetError, TargetNotFoundError, UsageError
 from support import needs_root
 
@@ -134,7 +134,21 @@ def test_logs_and_metrics_are_found_from_the_process(start, tmp_path):
     process = start("-c", SERVICE, path)
     target = resolve.resolve(f"pid/{process.pid}")
     assert log_files(target) == (str(path),)
-    assert metrics_urls(target) == (f"http://127.0.0.1:{process.line.strip()}/metrics",)
+    # It listens, and nothing says that it speaks HTTP.
+    port = process.line.strip()
+    assert endpoints(target).urls == ()
+    said = f"port {port}: not asked, nothing says that it speaks HTTP"
+    assert endpoints(target).not_asked == (said,)
+    # Its log tells of requests: then it does.
+    path.write_text('10.0.0.1 - - [x] "GET /a HTTP/1.1" 200 5\n')
+    assert endpoints(target, (str(path),)).urls == (f"http://127.0.0.1:{port}/metrics",)
+
+
+def test_a_script_that_imports_an_http_server_speaks_http(start):
+    process = start("metrics_page.py")
+    found = endpoints(resolve.resolve(f"pid/{process.pid}"))
+    assert found.urls == (f"http://127.0.0.1:{process.line.strip()}/metrics",)
+    assert found.not_asked == ()
 
 
 @needs_root

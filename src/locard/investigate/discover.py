@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from locard.investigate.speaks_http import is_web_server, serves_some_http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locard.model.target import Target
+    from locard.model.target import Process, Target
 
 _MAX_SOURCES = 4
 _MAX_PORTS = 4
@@ -34,18 +37,36 @@ def log_files(target: Target, proc: Path = Path("/proc")) -> tuple[str, ...]:
     return tuple(p for p in found if _has_content(p))[:_MAX_SOURCES]
 
 
-def metrics_urls(target: Target, proc: Path = Path("/proc")) -> tuple[str, ...]:
-    """`/metrics` on each TCP port that the target listens on; whether it answers is asked later."""
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where metrics may be asked for, and the ports that are not asked, with why."""
+
+    urls: tuple[str, ...] = ()
+    not_asked: tuple[str, ...] = ()
+
+
+def endpoints(target: Target, logs: tuple[str, ...] = (), proc: Path = Path("/proc")) -> Endpoints:
+    """`/metrics` on each TCP port of the target on which it speaks HTTP, by evidence."""
     if not target.pids or not _same_network(proc, target.pids[0]):
-        return ()
-    inodes = {i for pid in target.pids for i in _socket_inodes(proc / str(pid))}
-    ports: dict[int, str] = {}
+        return Endpoints()
+    holders: dict[str, list[Process]] = {}
+    for process in target.processes:
+        for inode in _socket_inodes(proc / str(process.pid)):
+            holders.setdefault(inode, []).append(process)
+    ports: dict[int, tuple[str, list[Process]]] = {}
     for name, loopback in (("tcp", "127.0.0.1"), ("tcp6", "[::1]")):
         for address, port, inode in _listening(proc / str(target.pids[0]) / "net" / name):
-            if inode in inodes:
-                ports.setdefault(port, address or loopback)
-    urls = (f"http://{address}:{port}/metrics" for port, address in sorted(ports.items()))
-    return tuple(urls)[:_MAX_PORTS]
+            if inode in holders:
+                ports.setdefault(port, (address or loopback, holders[inode]))
+    urls, not_asked = [], []
+    for port, (address, who) in sorted(ports.items()):
+        # Of several ports a script or a log does not say which one it is.
+        some = len(ports) == 1 and any(serves_some_http(p, logs, proc) for p in who)
+        if some or any(map(is_web_server, who)):
+            urls.append(f"http://{address}:{port}/metrics")
+        else:
+            not_asked.append(f"port {port}: not asked, nothing says that it speaks HTTP")
+    return Endpoints(tuple(urls)[:_MAX_PORTS], tuple(not_asked)[:_MAX_PORTS])
 
 
 def cgroups(

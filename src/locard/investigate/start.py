@@ -42,10 +42,14 @@ def prepare(question: Question, policy: Policy | None = None) -> tuple[Context, 
     Reads /proc and the policy file; runs nothing.
     """
     target = resolve(question.ref)
+    logs = question.logs or discover.log_files(target)
+    found = discover.Endpoints() if question.metrics else discover.endpoints(target, logs)
     context = Context(
         target=target,
-        log_sources=question.logs or discover.log_files(target),
-        metrics_urls=question.metrics or discover.metrics_urls(target),
+        log_sources=logs,
+        metrics_urls=question.metrics,
+        metrics_found=found.urls,
+        ports_not_asked=found.not_asked,
         window_s=question.window_s,
         root=os.geteuid() == 0,
         memory_cgroups=discover.cgroups(target, "memory"),

@@ -37,6 +37,19 @@ UPSTREAM_LABELS = (
     "peer",
 )
 PORT_LABELS = ("server_port", semconv.SERVER_PORT, "net_peer_port", "port")
+PATH_LABELS = frozenset(
+    {
+        "handler",
+        "path",
+        "route",
+        "http_route",
+        "http.route",
+        "endpoint",
+        "uri",
+        "url",
+        "http_target",
+    }
+)
 _STATUS_WORDS = (
     "status status_code code http_status http_status_code http_response_status_code "
     "http.response.status_code response_code envoy_response_code envoy_response_code_class "

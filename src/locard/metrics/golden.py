@@ -7,7 +7,7 @@ of the bucket they rest on are shown. Counters that fell were reset: what they h
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.metrics import conventions
@@ -60,8 +60,14 @@ class Scrape:
     exposition: Exposition
 
 
-def signals(first: Scrape, second: Scrape | None) -> tuple[GoldenSignal, ...]:
-    """All golden signals; with one scrape only, `now` is None and nothing is compared."""
+def signals(first: Scrape, second: Scrape | None, own_path: str = "") -> tuple[GoldenSignal, ...]:
+    """All golden signals; with one scrape only, `now` is None and nothing is compared.
+
+    What is counted of requests for `own_path`, the page itself, is left out: it is our own asking,
+    and that of other scrapers.
+    """
+    first = _without(first, own_path)
+    second = _without(second, own_path) if second else None
     found = [
         *_latency(first, second),
         *_traffic_and_errors(first, second),
@@ -69,6 +75,19 @@ def signals(first: Scrape, second: Scrape | None) -> tuple[GoldenSignal, ...]:
     ]
     # What the service serves stands before what it calls.
     return tuple(sorted(found, key=lambda s: ("kind", "client") in s.subject))
+
+
+def _without(scrape: Scrape, path: str) -> Scrape:
+    """A scrape without the series whose labels name a path."""
+    bare = path.rstrip("/")
+    if not bare:
+        return scrape
+    kept = tuple(
+        s
+        for s in scrape.exposition.series
+        if not any(k in conventions.PATH_LABELS and v.rstrip("/") == bare for k, v in s.labels)
+    )
+    return Scrape(scrape.at, replace(scrape.exposition, series=kept))
 
 
 def _subject(name: str, labels: Labels) -> Subject | None:

@@ -245,19 +245,18 @@ class ProcessFamily:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """An endpoint that accepted a connection and gave no answer, or refused it."""
+    """An endpoint without an answer: it accepted and was silent, closed, spoke no HTTP or refused."""
 
     url: str
-    how: Literal["accepted", "refused", "unreachable"]
-    after_s: float  # seconds waited
+    how: Literal["accepted", "closed", "no HTTP", "refused", "unreachable"]
+    after_s: float  # seconds until then
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointCoverage:
-    """Endpoints that gave no metrics: silent ones, and ports that were not asked and why."""
+    """Endpoints that gave no metrics, and how they failed."""
 
     unanswered: tuple[Unanswered, ...]
-    not_asked: tuple[str, ...] = ()  # "port 6379: not asked, nothing says that it speaks HTTP"
 
 
 @dataclass(frozen=True, slots=True)

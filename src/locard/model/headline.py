@@ -188,12 +188,13 @@ def _family(family: ProcessFamily) -> str:
 
 
 def _endpoints(coverage: EndpointCoverage) -> str:
-    said = [f"{u.url} {_HOW[u.how]} {u.after_s:.0f} s" for u in coverage.unanswered]
-    return "; ".join((*said, *coverage.not_asked))
+    return "; ".join(f"{u.url} {_HOW[u.how]} {u.after_s:.1f} s" for u in coverage.unanswered)
 
 
 _HOW = {
-    "accepted": "accepted the connection and did not answer within",
+    "accepted": "accepted the connection and gave no answer within",
+    "closed": "accepted the connection and closed it without an answer after",
+    "no HTTP": "answered, and not in HTTP, after",
     "refused": "refused the connection after",
     "unreachable": "could not be reached within",
 }

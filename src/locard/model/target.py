@@ -42,7 +42,10 @@ class Target:
 class Context:
     """Everything that a probe may take into account when it plans.
 
-    `log_sources` are paths or `-`; `metrics_urls` are http(s) URLs. `window_s` is the window of
+    `log_sources` are paths or `-`; `metrics_urls` are http(s) URLs that the user named,
+    `metrics_found` those of ports of the target that speak HTTP, `ports_not_asked` says of its other
+    ports why they were left alone. `first` is the target as it was resolved first: `target` is as
+    it is now, since processes come and go. `window_s` is the window of
     interest in seconds before now. `pause_s` is how long a probe that measures a rate may wait
     between two readings. `memory_cgroups` and `cpu_cgroups` are the directories of the control groups
     that the target is in, with their ancestors, whose limits bind as well.
@@ -56,6 +59,9 @@ class Context:
     root: bool = True
     memory_cgroups: tuple[str, ...] = ()
     cpu_cgroups: tuple[str, ...] = ()
+    metrics_found: tuple[str, ...] = ()
+    ports_not_asked: tuple[str, ...] = ()
+    first: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)

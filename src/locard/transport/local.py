@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from locard import __version__
 from locard.model.evidence import Identity, Output
 from locard.transport._child import become_harmless, environment
 
@@ -35,6 +36,7 @@ _MAX_STDERR = 64 << 10
 _CHUNK = 1 << 16
 _REAPING_S = 2.0
 _ENDING_S = 0.002  # between looks at a child that has closed its outputs
+_AGENT = f"locard/{__version__}"  # by which a target's log tells our requests from its clients'
 _GET_PROGRAM = "transport/_http_get.py"
 
 
@@ -73,7 +75,11 @@ def prepare(command: Command) -> Prepared:
     if command.via == "http":
         method, url = command.argv
         argv = (sys.executable, "-I", "-S", "-", method, _public(url), str(command.max_bytes))
-        return Prepared(argv, (_PACKAGE / _GET_PROGRAM).read_bytes(), secret=f"URL = {url!r}\n")
+        return Prepared(
+            argv,
+            (_PACKAGE / _GET_PROGRAM).read_bytes(),
+            secret=f"URL = {url!r}\nAGENT = {_AGENT!r}\n",
+        )
     name, rest = command.argv[0], command.argv[1:]
     if command.program is not None:
         return Prepared((sys.executable, *rest), (_PACKAGE / command.program).read_bytes())
@@ -248,6 +254,8 @@ def _with_http_status(output: Output) -> Output:
     try:
         said = json.loads(output.stderr.decode().splitlines()[-1])
     except (ValueError, IndexError):
+        return output
+    if "status" not in said and "problem" not in said:
         return output
     if "problem" in said:
         return replace(output, problem=f"no answer: {said['problem']}")

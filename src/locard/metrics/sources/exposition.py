@@ -3,9 +3,11 @@
 Shows: latency (p50, p90, p99, mean and the share of slow calls), traffic, errors and saturation of
   what the service serves and of each upstream that it calls: in the seconds between two scrapes,
   beside everything up to the first one.
-How: HTTP GET of each URL, a pause, GET again; the text formats of Prometheus and OpenMetrics.
-Impact: reads. Two requests for each endpoint, as any Prometheus server sends every few seconds.
-Limits: `before` is everything since the process started, so a fault that is already minutes old
+How: HTTP GET of each URL, a pause, GET again; the text formats of Prometheus and OpenMetrics. Where
+  no URL was given, /metrics on those ports of the target that speak HTTP by evidence.
+Impact: reads. Two requests for each endpoint, as any Prometheus server sends every few seconds, with
+  the user agent locard/VERSION. Endpoints that were found and hang cost 2 s in all.
+Limits: what a page counts of requests for itself is left out where a label names its path. `before` is everything since the process started, so a fault that is already minutes old
   weighs in it. Calls still in flight are not counted yet. One endpoint of several processes
   answers for all of them only where the client library gathers them (multiprocess mode).
 Source: Prometheus exposition formats 0.0.4 and OpenMetrics 1.0; OpenTelemetry semantic conventions
@@ -14,14 +16,16 @@ Source: Prometheus exposition formats 0.0.4 and OpenMetrics 1.0; OpenTelemetry s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from locard.guard.command import Impact, Template, Wait
 from locard.metrics.golden import Scrape, signals
 from locard.metrics.text_format import parse
 from locard.model.evidence import Output, Scope
-from locard.model.facts import MetricsSummary
+from locard.model.facts import EndpointCoverage, MetricsSummary, Unanswered
 from locard.model.target import Context, Skip
+from locard.model.thread_records import records
 from locard.probe import Sample
 
 if TYPE_CHECKING:
@@ -38,42 +42,91 @@ GET = Template(
     max_bytes=16 << 20,
     via="http",
 )
-COMMANDS = (GET,)
+# Of a page that nobody named: it may not be one, and its silence is not worth waiting for.
+GET_FOUND = Template(
+    argv=("GET", "{url:url}"),
+    impact=Impact.READS,
+    bound_s=1.0,
+    by_hand="curl -s -m 1 {url}",
+    max_bytes=16 << 20,
+    via="http",
+)
+COMMANDS = (GET, GET_FOUND)
 _OK = 200
+_MOST_HANGING_S = 1.0  # after this no further found page is asked: with the last one 2 s in all
+_HOW: dict[str, Literal["closed", "no HTTP", "refused", "unreachable"]] = {
+    "closed": "closed", "no HTTP": "no HTTP", "refused": "refused", "unreachable": "unreachable",
+}  # fmt: skip
 
 
 def applies(context: Context) -> Skip | None:
     """It takes the URL of an endpoint."""
-    if not context.metrics_urls:
-        return Skip("no metrics endpoint was named", "--metrics http://HOST:PORT/metrics")
-    return None
+    if context.metrics_urls or context.metrics_found:
+        return None
+    why = "; ".join(context.ports_not_asked) or "no metrics endpoint was named"
+    return Skip(why, "--metrics http://HOST:PORT/metrics")
 
 
 def scope(context: Context) -> Scope:
     """The endpoints; which processes stand behind them, they alone know."""
-    return Scope(pids=context.target.pids, note=" ".join(context.metrics_urls))
+    urls = (*context.metrics_urls, *context.metrics_found, *context.ports_not_asked)
+    return Scope(pids=context.target.pids, note="; ".join(urls))
 
 
 def plan(context: Context) -> Generator[Step, Output, None]:
-    """Scrape all, wait, scrape all again."""
-    for url in context.metrics_urls:
-        yield GET.fill(url=url)
-    yield Wait(context.pause_s)
-    for url in context.metrics_urls:
-        yield GET.fill(url=url)
+    """Scrape all, wait, scrape those again that answered."""
+    hung = 0.0
+    again: list[tuple[Template, str]] = []
+    pages = [(GET, url) for url in context.metrics_urls]
+    pages += [(GET_FOUND, url) for url in context.metrics_found]
+    for template, url in pages:
+        if template is GET_FOUND and hung >= _MOST_HANGING_S:
+            continue
+        output = yield template.fill(url=url)
+        if output.timed_out and template is GET_FOUND:
+            hung += output.duration_s
+        if output.http_status == _OK or not output.argv or not (output.stderr or output.problem):
+            again.append((template, url))  # it answered, or this is a dry run
+    if again:
+        yield Wait(context.pause_s)
+    for template, url in again:
+        if template is GET_FOUND and hung >= _MOST_HANGING_S:
+            continue
+        output = yield template.fill(url=url)
+        if output.timed_out and template is GET_FOUND:
+            hung += output.duration_s
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
-    """One MetricsSummary for each endpoint that answered with samples."""
+    """One MetricsSummary for each endpoint that answered with samples, and those that did not."""
     scrapes: dict[str, list[Scrape]] = {}
+    silent: dict[str, Unanswered] = {}
     for output in outputs:
         url = next((a for a in output.argv if a.startswith(("http://", "https://"))), None)
-        if url is None or output.http_status != _OK or output.truncated or output.timed_out:
+        if url is None:
+            continue
+        failed = _unanswered(url, output)
+        if failed is not None:
+            silent[url] = failed
+        if output.http_status != _OK or output.truncated or output.timed_out:
             continue
         exposition = parse(output.text)
         if exposition.series:
             scrapes.setdefault(url, []).append(Scrape(output.started, exposition))
-    return tuple(_summary(url, taken) for url, taken in scrapes.items())
+    facts: tuple[Fact, ...] = tuple(_summary(url, taken) for url, taken in scrapes.items())
+    return (*facts, EndpointCoverage(tuple(silent.values()))) if silent else facts
+
+
+def _unanswered(url: str, output: Output) -> Unanswered | None:
+    """How an endpoint failed to answer; None if it did, or was not asked."""
+    said = list(records(output.stderr.decode("utf-8", "replace")))
+    waited = round(output.duration_s, 1)
+    if output.timed_out and any(r.get("connected") for r in said):
+        return Unanswered(url, "accepted", waited)
+    how = _HOW.get(str(said[-1].get("how"))) if said else None
+    if how is not None:
+        return Unanswered(url, how, waited)
+    return Unanswered(url, "unreachable", waited) if output.timed_out else None
 
 
 def _summary(url: str, taken: list[Scrape]) -> MetricsSummary:
@@ -83,7 +136,7 @@ def _summary(url: str, taken: list[Scrape]) -> MetricsSummary:
         families=first.exposition.families,
         series=len(first.exposition.series),
         window_s=round(second.at - first.at, 3) if second else 0.0,
-        signals=signals(first, second),
+        signals=signals(first, second, own_path=urlsplit(url).path),
     )
 
 
@@ -126,4 +179,17 @@ SAMPLES = (
         ),
     ),
     Sample((_got("<html>no metrics here</html>", 100.0),), ("()",)),
+    Sample(
+        (
+            Output(
+                ("python3", "-", "GET", _URL, "4096"),
+                b"",
+                b'{"connected": true}\n',
+                None,
+                timed_out=True,
+                duration_s=1.02,
+            ),
+        ),
+        ("how='accepted', after_s=1.0",),
+    ),
 )
