@@ -37,6 +37,7 @@ GET = Template(
     by_hand="curl -s {url}",
     max_bytes=16 << 20,
     via="http",
+    output="exposition",
 )
 COMMANDS = (GET,)
 _OK = 200

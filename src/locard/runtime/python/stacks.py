@@ -48,12 +48,14 @@ DETECT = Template(
     ),
     impact=Impact.READS,
     bound_s=3.0,
+    output="counters",
 )
 DUMP = Template(
     argv=("py-spy", "dump", "--nonblocking", "--json", "--pid", "{pid:pid}"),
     impact=Impact.SAMPLES,
     bound_s=4.0,
     needs="py-spy (pip install py-spy)",
+    output="json",
 )
 COMMANDS = (DETECT, DUMP)
 
