@@ -49,6 +49,9 @@ _PATTERNS = {
 _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+):(?P<type>[a-z]+)(?P<many>\*?)\}")
 
 Via = Literal["exec", "http"]
+# How an output is built, and so how it is redacted: JSON (a document, or one a line), counters of the
+# kernel, a metrics page, or free text.
+Written = Literal["json", "counters", "exposition", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class Template:
     program: str | None = None
     stdin: bool = False  # the child inherits locard's standard input
     needs: str | None = field(default=None)  # executable that must be there; how to get it
+    output: Written = "text"
 
     def fill(self, **values: str | float | tuple[str | int, ...]) -> Command:
         """The command with its placeholders filled; raises RefusedError on a value that misfits."""

@@ -2,6 +2,10 @@
 
 The same secret gives the same pseudonym within one incident (so grouping and replay survive) and
 another one in the next, since each incident has its own key. The key stays out of the ledger.
+
+Structure comes first. A `Template` says how its output is built; values are judged by the name that
+they stand under and by their own form, and what is no value (counters, a page's numbers, JSON's
+punctuation) is never touched. All of it is linear in what is read.
 """
 
 from __future__ import annotations
@@ -12,58 +16,28 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from locard.guard import redact_argv, secret_forms, secret_names
+from locard.guard.redact_json import JsonRedactor
+from locard.guard.redact_names import named_values
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-_SECRET_KEYS = (
-    rb"(?:[A-Za-z0-9_-]*(?:passwords?|passwd|passphrase|secrets?|api[_-]?keys?|access[_-]?keys?"
-    rb"|private[_-]?keys?|auth[_-]?tokens?|access[_-]?tokens?|refresh[_-]?tokens?|credentials?)"
-    rb"|pwd|tokens?|authorization|cookie|set-cookie|cvv|cvc|pan|ssn)"
+    from locard.guard.command import Written
+
+MOST_TEXT = 8 << 20  # characters that are looked at; what lies beyond is cut and said
+_PSEUDONYM = re.compile(r"<[a-z-]{2,12}:[0-9a-f]{10}>")
+_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|-----END\b")
+# The lines of a key whose end is missing, line breaks written out or not, digits masked or not.
+_KEY_LINES = re.compile(
+    r"(?:[A-Za-z0-9+/=<>*#_…:-]{1,512}+(?=\s|\\+[nr]|$|[\"',}])(?:\s{1,8}|(?:\\{1,4}[nr]){1,4}|$)){1,400}"
 )
-
-# Order matters: the most specific first, so that a token in a URL is named for what it is.
-_PATTERNS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
-    (
-        "private-key",
-        re.compile(
-            rb"-----BEGIN [A-Z ]*PRIVATE KEY-----(?P<secret>.{1,16384}?)-----END", re.DOTALL
-        ),
-    ),
-    ("jwt", re.compile(rb"\b(?P<secret>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{4,})")),
-    ("aws-key", re.compile(rb"\b(?P<secret>(?:AKIA|ASIA)[0-9A-Z]{16})\b")),
-    ("auth", re.compile(rb"(?i)\b(?:bearer|basic)\s+(?P<secret>[\w~+/.=-]{8,})")),
-    ("userinfo", re.compile(rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']*:(?P<secret>[^\s/@\"']+)@")),
-    (
-        "secret",
-        re.compile(
-            rb"(?i)(?<![A-Za-z0-9<])" + _SECRET_KEYS + rb"\\?[\"']?\s{0,3}[:=]\s{0,3}\\?[\"']?"
-            rb"(?P<secret>(?!<[a-z-]+:)(?!(?:null|true|false|none)\b)[^\s\"'\\,;&}\x00]{2,})"
-        ),
-    ),
-    (
-        "secret",
-        re.compile(
-            rb"(?i)(?<=-)" + _SECRET_KEYS + rb"[ \x00](?P<secret>(?!<[a-z-]+:)[^\s\x00-][^\s\x00]*)"
-        ),
-    ),
-    ("email", re.compile(rb"(?P<secret>\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63}){1,4}\b)")),
-    ("iban", re.compile(rb"\b(?P<secret>[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30})\b")),
-    ("card", re.compile(rb"(?<![\w.-])(?P<secret>[3-6](?:[ -]?[0-9]){12,18})(?![\w-]|\.[0-9])")),
+_METRIC = re.compile(
+    r"(?P<name>[A-Za-z_:][\w:.]*)(?P<labels>\{.*\})?(?P<rest>[ \t]+\S+(?:[ \t]+\S+)?\s*)"
 )
-
-
-def _luhn(digits: bytes) -> bool:
-    numbers = [c - 48 for c in digits if 48 <= c <= 57]  # noqa: PLR2004 - ASCII digits
-    total = sum(numbers[-1::-2]) + sum(sum(divmod(2 * n, 10)) for n in numbers[-2::-2])
-    return 13 <= len(numbers) <= 19 and total % 10 == 0  # noqa: PLR2004 - ISO/IEC 7812
-
-
-def _iban(text: bytes) -> bool:
-    turned = text[4:] + text[:4]
-    return int("".join(str(int(chr(c), 36)) for c in turned)) % 97 == 1  # ISO 13616
-
-
-_CHECKS: dict[str, Callable[[bytes], bool]] = {"card": _luhn, "iban": _iban}
+_LABEL = re.compile(r'(?P<name>[A-Za-z_][\w.]*)\s*=\s*"(?P<value>(?:[^"\\]|\\.)*+)"')
+_WORD = 12  # letters: no name and no form of a secret is as short without another sign
 
 
 class Redactor:
@@ -74,37 +48,205 @@ class Redactor:
         self._key = key
         self.counts: Counter[str] = Counter()
 
-    def apply(self, data: bytes) -> tuple[bytes, int]:
-        """The data with pseudonyms in place of secrets, and how many were replaced."""
+    def treat(self, data: bytes, written: Written) -> tuple[bytes, int]:
+        """An output as it may be kept, and how many values were replaced in it."""
         before = self.counts.total()
-        for kind, pattern in _PATTERNS:
-            data = pattern.sub(self._replacement(kind), data)
-        return data, self.counts.total() - before
+        text = data.decode("utf-8", "surrogateescape")
+        ways: dict[str, Callable[[str], str]] = {
+            "json": self._json,
+            "counters": self._counters,
+            "exposition": self._exposition,
+            "text": self._text,
+        }
+        return ways[written](text).encode("utf-8", "surrogateescape"), self.counts.total() - before
+
+    def apply(self, data: bytes) -> tuple[bytes, int]:
+        """The same for free text."""
+        return self.treat(data, "text")
 
     def text(self, text: str) -> str:
-        """The same for text."""
-        return self.apply(text.encode("utf-8", "surrogateescape"))[0].decode("utf-8", "replace")
+        """A text of the target's or the user's with pseudonyms in place of secrets."""
+        plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return self._text(plain)
+
+    def value(self, name: str, text: str) -> str:
+        """The value of a field of that name."""
+        if not text or _PSEUDONYM.fullmatch(text):
+            return text
+        kind = secret_names.kind_of(name)
+        if kind in {secret_names.AUTH, secret_names.COOKIE}:
+            return self._header(kind, text)
+        if kind and secret_names.is_secret(kind, text, name=name):
+            return self.pseudonym("card" if kind == secret_names.CARD else "secret", text)
+        is_number = not any(c.isalpha() for c in text) and not re.search(r"[ +:]|\d\.\d+\.", text)
+        if is_number and name and not kind:
+            return text  # an order's number, a count, a version
+        return self._forms(self._names(text))
 
     def argv(self, argv: tuple[str, ...]) -> tuple[str, ...]:
-        """The same for a command line: `--password x` is recognised across its arguments."""
-        joined = "\0".join(argv)
-        return tuple(self.text(joined).split("\0")) if argv else ()
+        """A command line: options that take a secret are known by name, and by program."""
+        clean = []
+        for part, start in redact_argv.secrets(argv):
+            plain = part.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            if start is None:
+                clean.append(self._text(plain))
+            else:
+                clean.append(plain[:start] + self.pseudonym("secret", plain[start:]))
+        return tuple(clean)
 
-    def _replacement(self, kind: str) -> Callable[[re.Match[bytes]], bytes]:
-        check = _CHECKS.get(kind)
+    def pseudonym(self, kind: str, secret: str) -> str:
+        """What stands for a secret, which is counted."""
+        if _PSEUDONYM.fullmatch(secret):
+            return secret
+        self.counts[kind] += 1
+        data = secret.encode("utf-8", "surrogateescape")
+        return f"<{kind}:{hmac.new(self._key, data, hashlib.sha256).hexdigest()[:10]}>"
 
-        def replace(found: re.Match[bytes]) -> bytes:
-            secret = found["secret"]
-            if check is not None and not check(secret):
-                return found[0]
-            self.counts[kind] += 1
-            start, end = found.span("secret")
-            offset = found.start()
-            name = self._pseudonym(kind, secret)
-            return found[0][: start - offset] + name + found[0][end - offset :]
+    def _json(self, text: str) -> str:
+        found = JsonRedactor(self).document(text)
+        return self._plain(self._cut(text)) if found is None else found
 
-        return replace
+    def _text(self, text: str) -> str:
+        if text[:1] in "{[" and text.rstrip()[-1:] in "}]":
+            found = JsonRedactor(self).document(text)
+            if found is not None:
+                return found
+        return self._plain(self._cut(text))
 
-    def _pseudonym(self, kind: str, secret: bytes) -> bytes:
-        digest = hmac.new(self._key, secret, hashlib.sha256).hexdigest()[:10]
-        return f"<{kind}:{digest}>".encode()
+    def _cut(self, text: str) -> str:
+        if len(text) <= MOST_TEXT:
+            return text
+        self.counts["cut"] += 1
+        return text[:MOST_TEXT] + f"\n<cut: {len(text) - MOST_TEXT} characters were not looked at>"
+
+    def _plain(self, text: str) -> str:
+        if len(text) < _WORD and text.isalpha():
+            return text
+        return self._numbers(self._forms_of_letters(self._names(text)))
+
+    def _counters(self, text: str) -> str:
+        """Words of the kernel: no number in it is anyone's."""
+        return self._forms_of_letters(self._names(text))
+
+    def _exposition(self, text: str) -> str:
+        """A metrics page: labels are values, numbers are measurements."""
+        return "\n".join(map(self._metric, text.split("\n")))
+
+    def _metric(self, line: str) -> str:
+        found = _METRIC.fullmatch(line)
+        if found is None:
+            return self._counters(line) if line.startswith("#") else self._plain(self._cut(line))
+        if not found["labels"]:
+            return line
+
+        def label(match: re.Match[str]) -> str:
+            clean = self.value(match["name"], match["value"])
+            return f'{match["name"]}="{clean}"' if clean != match["value"] else match[0]
+
+        return found["name"] + _LABEL.sub(label, found["labels"]) + found["rest"]
+
+    def _names(self, text: str) -> str:
+        return self._replaced(text, ((s, e, "secret") for s, e in named_values(text)))
+
+    def _forms(self, text: str) -> str:
+        return self._numbers(self._forms_of_letters(text))
+
+    def _forms_of_letters(self, text: str) -> str:
+        text = self._keys(text)
+        for kind, pattern, check in secret_forms.FORMS:
+            text = self._matched(text, kind, pattern, check)
+        if "@" in text or "%40" in text:
+            text = self._replaced(text, ((s, e, "email") for s, e in _mails(text)))
+        return text
+
+    def _numbers(self, text: str) -> str:
+        for kind, pattern, check in secret_forms.NUMBERS:
+            text = self._matched(text, kind, pattern, check)
+        return self._replaced(text, ((s, e, "iban") for s, e in _ibans(text)))
+
+    def _matched(
+        self,
+        text: str,
+        kind: str,
+        pattern: re.Pattern[str],
+        check: Callable[[re.Match[str]], bool] | None,
+    ) -> str:
+        fitting = (m for m in pattern.finditer(text) if check is None or check(m))
+        return self._replaced(text, ((*m.span("secret"), kind) for m in fitting))
+
+    def _replaced(self, text: str, spans: Iterable[tuple[int, int, str]]) -> str:
+        parts: list[str] = []
+        done = 0
+        for start, end, kind in spans:
+            parts += (text[done:start], self.pseudonym(kind, text[start:end]))
+            done = end
+        return "".join((*parts, text[done:])) if parts else text
+
+    def _keys(self, text: str) -> str:
+        """Private keys, whole or cut at either end."""
+        if "PRIVATE KEY" not in text:
+            return text
+        return self._replaced(text, ((s, e, "private-key") for s, e in _key_bodies(text)))
+
+    def _header(self, kind: str, text: str) -> str:
+        whole = f"{kind}: {text}"
+        clean = self._names(whole)
+        if clean == whole and kind == secret_names.COOKIE and not secret_names.is_said(text):
+            return self.pseudonym("secret", text)
+        if clean == whole and secret_names.is_secret(secret_names.TOKEN, text):
+            return self.pseudonym("secret", text)
+        return clean[len(kind) + 2 :]
+
+
+def _key_bodies(text: str) -> Iterator[tuple[int, int]]:
+    done, no_end = 0, False
+    for begin in _BEGIN.finditer(text):
+        start = begin.end()
+        if start < done:
+            continue
+        end = None if no_end else _END.search(text, start)
+        no_end = end is None
+        if end is None:
+            lines = _KEY_LINES.match(text, start + _line_break(text, start))
+            stop = lines.end() if lines else start
+        else:
+            stop = end.start()
+        if stop > start:
+            yield start, stop
+        done = stop
+    last = None if done else _END.search(text)
+    if last and "PRIVATE KEY" in last[0]:  # its beginning is missing
+        start = max(text.rfind(" ", 0, last.start()), text.rfind('"', 0, last.start())) + 1
+        if start < last.start():
+            yield start, last.start()
+
+
+def _line_break(text: str, at: int) -> int:
+    found = re.compile(r"(?:\s|\\{1,4}[nr]){0,8}").match(text, at)
+    return len(found[0]) if found else 0
+
+
+def _mails(text: str) -> Iterator[tuple[int, int]]:
+    done = 0
+    for tail in secret_forms.EMAIL_TAIL.finditer(text):
+        at = tail.start()
+        if text[at - 1 : at] == '"':
+            start = text.rfind('"', max(done, at - 66), at - 1) + 1
+            local = text[start : at - 1]
+        else:
+            near = text[max(done, at - 64) : at]
+            start = at - len(near) + len(near.rstrip(secret_forms.EMAIL_CHARS))
+            local = text[start:at]
+            for mark in "=/?&'`{}|":  # what a mail may hold and nobody's does
+                start += local.rfind(mark) + 1
+                local = local[local.rfind(mark) + 1 :]
+        if secret_forms.is_mail(local, tail["domain"], text[tail.end() : tail.end() + 2]):
+            yield start, tail.end()
+            done = tail.end()
+
+
+def _ibans(text: str) -> Iterator[tuple[int, int]]:
+    for found in secret_forms.IBAN.finditer(text):
+        length = secret_forms.iban_length(found["secret"])
+        if length:
+            yield found.start(), found.start() + length

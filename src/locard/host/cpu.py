@@ -45,12 +45,16 @@ _MAX_PAUSE_S = 1.0
 _RUN_QUEUE = (3.0, 8.0)  # runnable threads for each CPU: warning, critical
 
 TIMES = Template(
-    ("grep", "-s", "-H", "", _STAT, _LOAD, _PRESSURE, "/proc/{pid:pid*}/stat"), Impact.READS, 3.0
+    ("grep", "-s", "-H", "", _STAT, _LOAD, _PRESSURE, "/proc/{pid:pid*}/stat"),
+    Impact.READS,
+    3.0,
+    output="counters",
 )
 QUOTAS = Template(
     ("grep", "-s", "-H", "^nr_\\|^throttled_\\|^[0-9-]\\|^max", "/dev/null", "{file:path*}"),
     Impact.READS,
     3.0,
+    output="counters",
 )
 COMMANDS = (TIMES, QUOTAS)
 

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 _FILE_NR = "/proc/sys/fs/file-nr"
 
-SYSTEM = Template(("grep", "-s", "-H", "", _FILE_NR), Impact.READS, 3.0)
+SYSTEM = Template(("grep", "-s", "-H", "", _FILE_NR), Impact.READS, 3.0, output="counters")
 LIMITS = Template(
     ("grep", "-s", "-H", "Max open files", "/dev/null", "/proc/{pid:pid*}/limits"),
     Impact.READS,
     3.0,
+    output="counters",
 )
 OPEN = Template(
     ("find", "/proc/{pid:pid*}/fd", "-mindepth", "1", "-maxdepth", "1", "-printf", "%h %l\\n"),
@@ -44,6 +45,7 @@ OPEN = Template(
     5.0,
     by_hand="for p in {pid}; do ls -l /proc/$p/fd; done",
     max_bytes=16 << 20,
+    output="counters",
 )
 COMMANDS = (SYSTEM, LIMITS, OPEN)
 

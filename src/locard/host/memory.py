@@ -41,7 +41,9 @@ _V2 = ("memory.max", "memory.current", "memory.pressure")
 _STAT = "memory.stat"
 _NO_LIMIT = 1 << 60  # cgroup v1 says "none" with a number near 2**63
 
-SYSTEM = Template(("grep", "-s", "-H", "", _MEMINFO, _PRESSURE, _DIRTY), Impact.READS, 3.0)
+SYSTEM = Template(
+    ("grep", "-s", "-H", "", _MEMINFO, _PRESSURE, _DIRTY), Impact.READS, 3.0, output="counters"
+)
 LIMITS = Template(
     (
         "grep",
@@ -53,6 +55,7 @@ LIMITS = Template(
     ),
     Impact.READS,
     3.0,
+    output="counters",
 )
 COMMANDS = (SYSTEM, LIMITS)
 

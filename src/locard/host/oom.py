@@ -33,10 +33,18 @@ if TYPE_CHECKING:
 _VMSTAT, _UPTIME = "/proc/vmstat", "/proc/uptime"
 _HOUR_S = 3600.0
 
-SYSTEM = Template(("grep", "-s", "-H", "^oom_kill\\|^[0-9]", _VMSTAT, _UPTIME), Impact.READS, 3.0)
+SYSTEM = Template(
+    ("grep", "-s", "-H", "^oom_kill\\|^[0-9]", _VMSTAT, _UPTIME),
+    Impact.READS,
+    3.0,
+    output="counters",
+)
 KERNEL_LOG = Template(("dmesg",), Impact.READS, 3.0, max_bytes=8 << 20)
 EVENTS = Template(
-    ("grep", "-s", "-H", "^oom_kill ", "/dev/null", "{file:path*}"), Impact.READS, 3.0
+    ("grep", "-s", "-H", "^oom_kill ", "/dev/null", "{file:path*}"),
+    Impact.READS,
+    3.0,
+    output="counters",
 )
 COMMANDS = (SYSTEM, KERNEL_LOG, EVENTS)
 

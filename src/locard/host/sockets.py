@@ -49,13 +49,16 @@ _MANY_CLOSE_WAIT = 50
 _MANY_SYN_SENT = 3
 _LEAST_RETRANSMITS = 5  # one or two come by chance, and are over 1 % of a quiet second
 
-SYSTEM = Template(("grep", "-s", "-H", "", _SOCKSTAT, _SOMAXCONN), Impact.READS, 3.0)
+SYSTEM = Template(
+    ("grep", "-s", "-H", "", _SOCKSTAT, _SOMAXCONN), Impact.READS, 3.0, output="counters"
+)
 HELD = Template(
     ("find", "/proc/{pid:pid*}/fd", "-lname", "socket:*", "-printf", "%h %l\\n"),
     Impact.READS,
     5.0,
     by_hand="for p in {pid}; do ls -l /proc/$p/fd; done | grep socket",
     max_bytes=16 << 20,
+    output="counters",
 )
 TABLES = Template(
     (
@@ -71,6 +74,7 @@ TABLES = Template(
     Impact.READS,
     5.0,
     max_bytes=32 << 20,
+    output="counters",
 )
 COMMANDS = (SYSTEM, HELD, TABLES)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from locard.catalogue import Entry
-    from locard.guard.command import Command
+    from locard.guard.command import Command, Written
     from locard.guard.redact import Redactor
     from locard.model.evidence import Identity, Layer, Scope
     from locard.model.facts import Fact
@@ -48,9 +48,12 @@ def steps(
         return
 
 
-def redacted(output: Output, redactor: Redactor) -> tuple[Output, int]:
-    """The output as it may be kept, and how many secrets were replaced in it."""
-    stdout, count_out = redactor.apply(output.stdout)
+def redacted(output: Output, redactor: Redactor, written: Written) -> tuple[Output, int]:
+    """The output as it may be kept, and how many secrets were replaced in it.
+
+    `written` is what its template says of standard output; standard error is text.
+    """
+    stdout, count_out = redactor.treat(output.stdout, written)
     stderr, count_err = redactor.apply(output.stderr)
     return replace(
         output, stdout=stdout, stderr=stderr, argv=redactor.argv(output.argv)

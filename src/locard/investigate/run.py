@@ -130,7 +130,9 @@ class Investigator:
         items: list[Ran] = []
 
         def perform(command: Command) -> Output:
-            output, count = probing.redacted(self._run(entry, command), self._means.redactor)
+            output, count = probing.redacted(
+                self._run(entry, command), self._means.redactor, command.template.output
+            )
             outputs.append(output)
             items.append(
                 probing.ran(command, output, self._opened.identity, self._means.redactor, count)

@@ -46,6 +46,7 @@ MAPPED = Template(
     ),
     impact=Impact.READS,
     bound_s=3.0,
+    output="counters",
 )
 GO = Template(
     argv=(

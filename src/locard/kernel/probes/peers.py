@@ -44,6 +44,7 @@ COMMANDS = (
         max_bytes=8 << 20,
         program="kernel/_peers.py",
         needs="python3 where the target runs (apt install python3-minimal)",
+        output="json",
     ),
 )
 

@@ -48,6 +48,7 @@ COMMANDS = (
         by_hand="for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan} /proc/$p/io; done",
         max_bytes=16 << 20,
         program="kernel/_threads.py",
+        output="json",
         needs="python3 where the target runs (apt install python3-minimal)",
     ),
 )

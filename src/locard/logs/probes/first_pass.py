@@ -42,6 +42,7 @@ FILE = Template(
     _BOUND_S,
     by_hand="locard logs {source} -o json",
     max_bytes=8 << 20,
+    output="json",
 )
 PIPE = Template(
     ("locard", "logs", "-", *_REST),
@@ -50,6 +51,7 @@ PIPE = Template(
     by_hand="locard logs - -o json",
     max_bytes=8 << 20,
     stdin=True,
+    output="json",
 )
 COMMANDS = (FILE, PIPE)
 

@@ -41,6 +41,7 @@ GET = Template(
     by_hand="curl -s {url}",
     max_bytes=16 << 20,
     via="http",
+    output="exposition",
 )
 # Of a page that nobody named: it may not be one, and its silence is not worth waiting for.
 GET_FOUND = Template(
@@ -50,6 +51,7 @@ GET_FOUND = Template(
     by_hand="curl -s -m 1 {url}",
     max_bytes=16 << 20,
     via="http",
+    output="exposition",
 )
 COMMANDS = (GET, GET_FOUND)
 _OK = 200

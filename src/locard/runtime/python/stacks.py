@@ -53,6 +53,7 @@ DUMP = Template(
     bound_s=4.0,
     max_bytes=32 << 20,
     needs="py-spy (pip install py-spy)",
+    output="json",
 )
 DUMP_MANY = Template(
     argv=("py-spy", "dump", "--nonblocking", "--json", "--pid", "{pid:pid}"),
@@ -60,6 +61,7 @@ DUMP_MANY = Template(
     bound_s=20.0,
     max_bytes=64 << 20,
     needs="py-spy (pip install py-spy)",
+    output="json",
 )
 KERNEL = Template(
     argv=("python3", "-I", "-S", "-", "1", "0", "{pid:pid*}"),
@@ -69,6 +71,7 @@ KERNEL = Template(
     max_bytes=8 << 20,
     program="kernel/_threads.py",
     needs="python3 where the target runs (apt install python3-minimal)",
+    output="json",
 )
 COMMANDS = (detect.MAPPED, detect.GO, DUMP, DUMP_MANY, KERNEL)
 
