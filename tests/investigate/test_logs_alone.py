@@ -14,7 +14,8 @@ def test_a_mechanism_comes_before_who_is_hit_and_that_before_what_names_nobody()
         "one-segment-affected",
         "service-degraded",
     ]
-    assert [f.rule for f in found.contributing_factors] == ["certificate-expired"]
+    rules = ["certificate-expired", "one-segment-affected"]
+    assert [f.rule for f in found.contributing_factors] == rules, "what names nobody is no factor"
     assert found.contributing_factors[0].finding == found.findings[0].id
     assert found.alarming
     (evidence,) = found.evidence

@@ -30,4 +30,5 @@ def _proposed(record: Record) -> Iterator[Claim]:
     else:
         yield from logs.proposed(logged[1], logged[0], record.started)
     yield from processes.proposed(record)
+    yield from verdict.also_seen(record)
     yield from layers.proposed(record)

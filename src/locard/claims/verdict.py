@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.claims import licence, processes
@@ -36,20 +37,27 @@ def headline(record: Record) -> tuple[Licensed, ...]:
     return tuple(chosen)
 
 
+def also_seen(record: Record) -> Iterator[Claim]:
+    """Findings about the surroundings that are worth a line, none of them the headline."""
+    for found in record.findings:
+        if found.role is Role.CONTEXT and found.severity is not Severity.INFO:
+            yield replace(_finding("also_seen", found), slot="also_seen")
+
+
 def _candidates(record: Record) -> Iterator[Claim]:
     by_id = {f.id: f for f in record.findings}
-    first = by_id.get(record.factors[0].finding) if record.factors else None
-    if first is not None and licence.strong(first):
-        yield _finding("factor", first)
+    leading = by_id.get(record.factors[0].finding) if record.factors else None
+    mechanism = leading if leading is not None and leading.role is Role.MECHANISM else None
+    if mechanism is not None and licence.strong(mechanism):
+        yield _finding("factor", mechanism)
     hit = next((f for f in _by_weight(record) if f.role is Role.SCOPE), None)
-    calm = _calm(record)
-    if hit is not None and first is None:
+    if hit is not None and mechanism is None:
         yield _finding("who_is_hit", hit)
-    lead = None if calm else processes.lead(record)
+    lead = None if _calm(record) else processes.lead(record)
     if lead is not None:
         yield lead
-    if first is not None and not licence.strong(first):
-        yield _finding("factor", first)
+    if mechanism is not None and not licence.strong(mechanism):
+        yield _finding("factor", mechanism)
     logged = record.chosen_log()
     if logged is not None and logged[1].changed and (said := _message(logged[1])) is not None:
         yield _saying("verdict", said, logged[1], logged[0])

@@ -27,10 +27,11 @@ def _order(finding: Finding) -> tuple[int, int, float, int, str]:
 def ranked(findings: Iterable[Finding]) -> tuple[ContributingFactor, ...]:
     """Mechanisms by confidence, then severity, then the share of the excess that they explain.
 
-    Findings of role SCOPE (who is hit) and CONTEXT (background) are no factors; they stay among
-    the findings.
+    After them the findings that name who is hit: where no mechanism was found, that is the answer.
+    Findings of role CONTEXT (background) are no factors, nor is what names nobody.
     """
-    mechanisms = sorted((f for f in findings if f.role is Role.MECHANISM), key=_order)
+    answers = [f for f in findings if f.role is Role.MECHANISM or _names_who(f)]
+    answers.sort(key=lambda f: (f.role is not Role.MECHANISM, _order(f)))
     return tuple(
         ContributingFactor(
             rank=rank,
@@ -43,8 +44,13 @@ def ranked(findings: Iterable[Finding]) -> tuple[ContributingFactor, ...]:
             evidence_against=finding.against,
             next_command=finding.next_commands[0] if finding.next_commands else None,
         )
-        for rank, finding in enumerate(mechanisms, 1)
+        for rank, finding in enumerate(answers, 1)
     )
+
+
+def _names_who(finding: Finding) -> bool:
+    alarming = finding.severity is not Severity.INFO
+    return finding.role is Role.SCOPE and bool(finding.values) and alarming
 
 
 def by_weight(findings: Iterable[Finding]) -> tuple[Finding, ...]:

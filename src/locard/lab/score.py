@@ -155,8 +155,9 @@ def _alarms(document: dict[str, Any], truth: Truth) -> tuple[str, ...]:
 def _rank(document: dict[str, Any], truth: Truth) -> int | None:
     factors = [f["rule"] for f in document.get("contributing_factors", [])]
     findings = document.get("findings", [])
-    for role in ("scope", "context"):  # of these only what says whom or what it is about
-        factors += [f["rule"] for f in findings if f.get("role") == role and f.get("values")]
+    # Of what is no factor only what says whom or what it is about.
+    named = [f for f in findings if f.get("role") != "mechanism" and f.get("values")]
+    factors += [f["rule"] for f in named if f["rule"] not in factors]
     return next((k for k, rule in enumerate(factors, 1) if rule in truth.rules), None)
 
 
