@@ -11,12 +11,15 @@ from rules.builders import (
     AS_BEFORE,
     OTHER,
     SLOW,
+    calling,
     calls,
     case,
     correlate,
     in_call,
     log,
     message,
+    peer,
+    peers,
     stack,
     stacks,
     state,
@@ -131,3 +134,17 @@ def test_a_log_without_change_speaks_against_the_metrics():
 )
 def test_quiet(facts):
     assert found(*facts) == []
+
+
+def test_fires_on_the_peer_that_busy_threads_wait_for():
+    (finding,) = judge(case(log(), calling("10.0.0.9:3000"), peers(peer("10.0.0.9:3000"))))
+    assert finding.title == "Busy threads wait for the answer of 10.0.0.9:3000"
+    assert finding.next_commands == ("ss -tnpi dst 10.0.0.9 dport = :3000",)
+
+
+def test_quiet_on_threads_that_wait_while_all_is_well_or_for_what_other_rules_name():
+    assert not list(judge(case(log(changed=()), calling("10.0.0.9:3000"))))
+    assert not list(judge(case(log(), calling("10.0.0.9:53"))))
+    blocked = peers(peer("10.0.0.9:5432", ("SELECT waiting", 3)))
+    assert not list(judge(case(log(), calling("10.0.0.9:5432"), blocked)))
+    assert not list(judge(case(log(), calling("10.0.0.9:3000", syscall="connect"))))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
@@ -22,7 +23,7 @@ from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
 from locard.model.log_facts import LogSummary
 from locard.model.stacks import is_busy
-from locard.rules import _facts
+from locard.rules import _facts, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 P_VALUE = 0.01
 LEAST_SHARE = 0.2  # of the excess that the upstream explains, else it is not the story
 P_VALUE_ALONE = 1e-3  # where no log says it; then the threads must agree as well
+LEAST_OF_BUSY = 0.5  # of the busy observations that wait for one peer
+_DNS = ":53"  # the look-up of names is a rule of its own
 _MIN_SEEN = 3  # observations of threads; fewer say nothing
 
 _TIMEOUT = re.compile(r"tim(ed|e)[ -]?out|deadline|ETIMEDOUT|took too long", re.IGNORECASE)
@@ -59,6 +62,7 @@ def judge(case: Case) -> Iterator[Finding]:
     else:
         rise = _from_metrics(rises)
         if rise is None:
+            yield from _from_threads(case)
             return
         name, supports = rise.subject, []
         values, explains = (("upstream", name),), None
@@ -121,6 +125,29 @@ def _from_logs(case: Case) -> tuple[str, LogSummary, Correlate, str] | None:
             if name is not None and fits and better:
                 best = (evidence.id, summary, correlate, name)
     return best
+
+
+def _from_threads(case: Case) -> Iterator[Finding]:
+    """The one peer that most busy threads wait for, where the service is in trouble besides."""
+    waits, trouble = _waits.peer_waits(case), _waits.trouble(case)
+    if waits is None or not trouble or waits.connecting * 2 > waits.count:
+        return
+    known = waits.peer
+    other_rule = waits.address.endswith(_DNS) or (
+        known is not None and any(s.title.endswith("waiting") for s in known.sessions)
+    )
+    if waits.count < LEAST_OF_BUSY * waits.of or other_rule or (known is not None and known.own):
+        return
+    found = _finding(
+        waits.words,
+        [waits.support, *trouble[:2]],
+        [],
+        values=(("upstream", waits.address),),
+        explains=None,
+        peer=waits.address,
+    )
+    # Whether it answers late or never is not known: only that the threads wait for it.
+    yield replace(found, title=f"Busy threads wait for the answer of {waits.words}")
 
 
 def _slow(summary: LogSummary) -> bool:
