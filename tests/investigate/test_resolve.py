@@ -170,3 +170,86 @@ def test_a_log_in_another_mount_namespace_is_not_the_file_of_that_path_here(star
     (found,) = log_files(resolve.resolve(f"pid/{process.pid}"))
     assert Path(found).read_text() == "inside\n"
     assert (here / "app.log").read_text() == "the host's own file\n"
+
+
+def entry(proc, pid, ppid, *cmdline, comm="x", state="S", threads=1):
+    folder = proc / str(pid)
+    folder.mkdir(parents=True, exist_ok=True)
+    rest = " ".join(["0"] * 13 + ["0", "0", str(threads), "0", str(pid * 100), "0", "0"])
+    (folder / "stat").write_text(f"{pid} ({comm}) {state} {ppid} {rest}")
+    (folder / "cmdline").write_bytes("\0".join(cmdline).encode() + b"\0")
+    (proc / "stat").write_text("cpu 1\nbtime 1700000000\n")
+
+
+def test_a_program_is_preferred_to_what_others_were_given(tmp_path):
+    entry(tmp_path, 10, 0, "/usr/bin/vi", "/etc/shopd.conf", comm="vi")
+    entry(tmp_path, 11, 0, "python3", "/srv/venv/bin/shopd", "-w", "4", comm="python3")
+    entry(tmp_path, 12, 11, "python3", "/srv/venv/bin/shopd", "-w", "4", comm="python3")
+    assert resolve.resolve("proc/shopd", tmp_path).pids == (11, 12)
+    assert resolve.resolve("proc/shopd.conf", tmp_path).pids == (10,), "only arguments have it"
+    entry(tmp_path, 13, 0, "/opt/shopd", comm="shopd")
+    with pytest.raises(AmbiguousTargetError):
+        resolve.resolve("proc/shopd", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "names"),
+    [
+        (("python3", "-m", "uvicorn", "app:app"), {"python3", "uvicorn", "x"}),
+        (("python3", "-u", "/srv/pay.py", "--port", "1"), {"python3", "pay.py", "pay", "x"}),
+        (("java", "-Xmx1g", "-jar", "/opt/shop.jar"), {"java", "shop.jar", "shop", "x"}),
+        (("nginx: master process nginx",), {"nginx", "x"}),
+        (("python3", "-c", "print(1)"), {"python3", "x"}),
+    ],
+)
+def test_what_a_process_runs(cmdline, names):
+    from locard.model.target import Process
+
+    assert resolve.programs(Process(7, 1, 0, 0.0, 0, "x", cmdline)) == names
+
+
+def test_a_torn_table_is_read_again(tmp_path, monkeypatch):
+    """A child whose parent is not in the table: the next look has both."""
+    entry(tmp_path, 10, 0, "/opt/shopd")
+    entry(tmp_path, 11, 10, "/opt/shopd")
+    whole = resolve._snapshot(tmp_path)
+    looks = [{11: whole[11]}, whole]
+    monkeypatch.setattr(resolve, "_snapshot", lambda _: looks.pop(0))
+    assert set(resolve.processes(tmp_path)) == {10, 11}
+    assert not looks
+
+
+def test_a_family_that_is_torn_for_a_moment_is_one_target(tmp_path, monkeypatch):
+    entry(tmp_path, 10, 0, "/opt/shopd")
+    entry(tmp_path, 11, 10, "/opt/shopd")
+    whole = resolve._snapshot(tmp_path)
+    from dataclasses import replace
+
+    torn = {**whole, 11: replace(whole[11], ppid=0)}
+    looks = [torn, whole]
+    monkeypatch.setattr(resolve, "_snapshot", lambda _: looks.pop(0))
+    assert resolve.resolve("proc/shopd", tmp_path).pids == (10, 11)
+
+
+def test_a_main_thread_that_has_ended_leaves_a_process(tmp_path):
+    entry(tmp_path, 10, 0, "/opt/shopd", state="Z", threads=4)
+    entry(tmp_path, 11, 0, "/opt/other", state="Z", threads=1)
+    assert set(resolve.processes(tmp_path)) == {10}
+
+
+def test_a_target_is_followed(start):
+    code = (
+        "import os, sys, time\nprint(1, flush=True)\nsys.stdin.readline()\n"
+        "pid = os.fork()\nif pid: print(pid, flush=True)\ntime.sleep(300)\n"
+    )
+    process = start("-c", code, stdin=subprocess.PIPE, start_new_session=True)
+    before = resolve.resolve(f"pid/{process.pid}")
+    assert len(before.pids) == 1
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    child = int(process.stdout.readline())
+    try:
+        assert resolve.again(before).pids == (process.pid, child)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        process.stdin.close()

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locard.model.errors import (
     AmbiguousTargetError,
@@ -17,9 +20,17 @@ from locard.model.errors import (
 )
 from locard.model.target import Process, Target
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 _KINDS = "pid/4242, proc/gunicorn, unit/payment.service, host/local"
 _LATER = {"container", "pod", "deployment"}
 _SHOWN = 8
+_LOOKS = 5
+_BETWEEN_LOOKS_S = 0.05
+_INTERPRETER = re.compile(
+    r"(python|pypy|node|nodejs|ruby|perl|php|java|sh|bash|dash|lua|beam|dotnet|uv)[0-9.]*[a-z]?"
+)
 
 
 def resolve(ref: str, proc: Path = Path("/proc")) -> Target:
@@ -45,13 +56,45 @@ def resolve(ref: str, proc: Path = Path("/proc")) -> Target:
     finders = {"pid": _by_pid, "proc": _by_command, "unit": _by_unit}
     if kind not in finders:
         raise UsageError(f"{ref!r} is no target", f"a target is written {_KINDS}", "Write it so.")
-    table = processes(proc)
-    root = finders[kind](name, table, proc)
+    for left in range(_LOOKS - 1, -1, -1):
+        table = processes(proc)
+        try:
+            root = finders[kind](name, table, proc)
+        except AmbiguousTargetError:
+            # A family that forks or ends meanwhile looks like two targets: look again.
+            if not left:
+                raise
+            time.sleep(_BETWEEN_LOOKS_S)
+        else:
+            break
     return Target(ref, kind, name, host, tree(root, table))
 
 
+def again(target: Target, proc: Path = Path("/proc")) -> Target:
+    """The target as it is now: its root and all descendants; itself if the root has ended."""
+    if not target.processes:
+        return target
+    table = processes(proc)
+    root = table.get(target.processes[0].pid)
+    if root is None or root.start_ticks != target.processes[0].start_ticks:
+        return target
+    return replace(target, processes=tree(root, table))
+
+
 def processes(proc: Path = Path("/proc")) -> dict[int, Process]:
-    """All processes that can be seen, by pid; those that end meanwhile are left out."""
+    """All processes that can be seen, by pid; those that end meanwhile are left out.
+
+    The table is read in pieces. One in which a parent is missing is torn, and read again.
+    """
+    table: dict[int, Process] = {}
+    for _ in range(_LOOKS):
+        table = _snapshot(proc)
+        if all(p.ppid in table or not p.ppid for p in table.values()):
+            break
+    return table
+
+
+def _snapshot(proc: Path) -> dict[int, Process]:
     boot, ticks = _boot_time(proc), os.sysconf("SC_CLK_TCK")
     found = {}
     for entry in proc.iterdir():
@@ -92,8 +135,8 @@ def _read(entry: Path, boot: float, ticks: int) -> Process | None:
     # The name stands in parentheses and may hold any character, parentheses too.
     comm, _, rest = stat.partition(b"(")[2].rpartition(b")")
     fields = rest.split()
-    if not fields or fields[0] in {b"Z", b"X"}:
-        return None
+    if not fields or (fields[0] in {b"Z", b"X"} and int(fields[17]) <= 1):
+        return None  # a main thread that has ended leaves the others at work
     argv = tuple(a.decode("utf-8", "replace") for a in cmdline.rstrip(b"\0").split(b"\0") if a)
     start = int(fields[19])
     return Process(
@@ -105,6 +148,7 @@ def _read(entry: Path, boot: float, ticks: int) -> Process | None:
         comm=comm.decode("utf-8", "replace"),
         cmdline=argv,
         threads=int(fields[17]),
+        state=fields[0].decode("ascii", "replace"),
     )
 
 
@@ -142,23 +186,56 @@ def _by_pid(name: str, table: dict[int, Process], proc: Path) -> Process:
 
 
 def _by_command(name: str, table: dict[int, Process], _: Path) -> Process:
-    """Like `pgrep -f` with a plain string, grouped by tree, locard and its ancestors left out."""
+    """The program of that name, else like `pgrep -f` with a plain string; grouped by tree.
+
+    Locard and its ancestors are left out. What runs is asked before what it was given: an editor
+    of `gunicorn.conf` is no gunicorn.
+    """
     own = _own_line(table)
-    fitting = {
-        p.pid: p
-        for p in table.values()
-        if p.pid not in own and name in (" ".join(p.cmdline) or p.comm)
-    }
-    roots = [p for p in fitting.values() if not _below(p, fitting, table)]
-    if not roots:
-        raise TargetNotFoundError(
-            f"no process fits proc/{name}",
-            "no command line that can be seen contains it",
-            "Look at what runs: ps -eo pid,args (or name it as pid/N)",
-        )
-    if len(roots) > 1:
-        raise _ambiguous(f"proc/{name}", roots)
-    return roots[0]
+    others = [p for p in table.values() if p.pid not in own]
+    asks: tuple[Callable[[Process], bool], ...] = (
+        lambda p: name in programs(p),
+        lambda p: any(name in word for word in programs(p)),
+        lambda p: name in (" ".join(p.cmdline) or p.comm),
+    )
+    for fits in asks:
+        fitting = {p.pid: p for p in others if fits(p)}
+        roots = [p for p in fitting.values() if not _below(p, fitting, table)]
+        if len(roots) > 1:
+            raise _ambiguous(f"proc/{name}", roots)
+        if roots:
+            return roots[0]
+    raise TargetNotFoundError(
+        f"no process fits proc/{name}",
+        "no command line that can be seen contains it",
+        "Look at what runs: ps -eo pid,args (or name it as pid/N)",
+    )
+
+
+def programs(process: Process) -> frozenset[str]:
+    """What a process runs, by name: its program, and the script or module of an interpreter."""
+    if not process.cmdline:
+        return frozenset({process.comm})
+    first = process.cmdline[0].partition(" ")[0].rpartition("/")[2].rstrip(":")
+    found = {process.comm, first}
+    if _INTERPRETER.fullmatch(first):
+        found.update(_scripts(process.cmdline[1:]))
+    return frozenset(found)
+
+
+def _scripts(words: tuple[str, ...]) -> Iterator[str]:
+    """The script or module that an interpreter was given, with and without its ending."""
+    for at, word in enumerate(words):
+        if word in {"-c", "-e"}:
+            return
+        if word in {"-m", "-jar"} and at + 1 < len(words):
+            word = words[at + 1]  # noqa: PLW2901 - the word that counts
+        elif word.startswith("-"):
+            continue
+        name = word.rpartition("/")[2]
+        yield name
+        yield name.rpartition(".")[0] or name
+        return
 
 
 def _below(process: Process, fitting: dict[int, Process], table: dict[int, Process]) -> bool:

@@ -82,6 +82,7 @@ class Investigator:
         self._known: set[tuple[str, str]] = set()
         self._first_finding: float | None = None
         self._processes = {p.pid: p for p in context.target.processes}
+        self._context = replace(context, first=context.target)
         self._ledger = means.ledger
 
     def run(self) -> Investigation:
@@ -89,11 +90,28 @@ class Investigator:
         self._record("opened", self._opened)
         try:
             for layer in Layer:
+                self._follow()
                 for entry in catalogue.entries("probe", layer):
                     self._probe(layer, entry)
         except KeyboardInterrupt:
             self._partial.append("interrupted by the user")
         return self._conclude()
+
+    def _follow(self) -> None:
+        """Look at the target's processes anew: what began meanwhile is looked at from here on."""
+        now = resolve.again(self._context.target)
+        if now.pids == self._context.target.pids:
+            return
+        redactor = self._means.redactor
+        known = self._processes
+        fresh = tuple(
+            known[p.pid]
+            if p.pid in known and known[p.pid].start_ticks == p.start_ticks
+            else replace(p, cmdline=redactor.argv(p.cmdline), comm=redactor.text(p.comm))
+            for p in now.processes
+        )
+        self._processes.update({p.pid: p for p in fresh})
+        self._context = replace(self._context, target=replace(now, processes=fresh))
 
     def _probe(self, layer: Layer, entry: Entry) -> None:
         probe = probing.load(entry)
@@ -233,7 +251,7 @@ class Investigator:
         return True
 
     def _conclude(self) -> Investigation:
-        ended_target = [p.pid for p in self._context.target.processes if not resolve.alive(p)]
+        ended_target = [p.pid for p in self._opened.target.processes if not resolve.alive(p)]
         if ended_target:
             pids = ", ".join(map(str, ended_target))
             self._partial.append(f"of the target, process {pids} ended during the investigation")

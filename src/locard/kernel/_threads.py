@@ -206,7 +206,7 @@ class Reader:
             name = re.search(r"^Name:\s*(.*)$", status, re.MULTILINE)
             found: dict[str, object] = {"condition": pid, "state": worst}
             found["name"] = name.group(1) if name else ""
-            found["threads"] = sum(s == worst for s in states)
+            found["threads"] = sum(s in "Tt" if by != "0" else s == worst for s in states)
             if by != "0":
                 found["by"] = f"{(slurp(f'/proc/{by}/comm') or 'a process').strip()} (pid {by})"
             emit(found)

@@ -17,6 +17,7 @@ class Process:
     comm: str
     cmdline: tuple[str, ...]
     threads: int = 1
+    state: str = ""  # R S D T t Z, of its first thread
 
 
 @dataclass(frozen=True, slots=True)

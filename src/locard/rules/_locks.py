@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.model.stacks import bare_name, is_busy, is_idle
-from locard.model.waits import of_interpreter
+from locard.model.waits import kernel_work, of_interpreter
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -206,6 +206,10 @@ def _holder_waits(site: Site, seen: list[ThreadState]) -> str:
     waits = Counter(
         f"{s.waits_for or 'the kernel'} ({s.syscall})"
         for s in seen
-        if s.pid in site.pids and s.state != "R" and s.syscall and s.syscall not in _RESTS
+        if s.pid in site.pids
+        and s.state != "R"
+        and s.syscall
+        and s.syscall not in _RESTS
+        and kernel_work(s) != "idle"
     )
     return waits.most_common(1)[0][0] if waits else ""
