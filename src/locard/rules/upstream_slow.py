@@ -21,6 +21,8 @@ from locard.model.facts import StackSamples, ThreadStates
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
 from locard.model.log_facts import LogSummary
+from locard.model.log_latency import risen
+from locard.model.log_state import judge as stands
 from locard.model.stacks import is_busy
 from locard.rules import _facts
 
@@ -74,7 +76,8 @@ def judge(case: Case) -> Iterator[Finding]:
         return
     supports += for_
     against += counter
-    yield _finding(name, supports, against, values=values, explains=explains, peer=peer)
+    over = chosen is not None and stands(chosen[1]).over
+    yield _finding(name, supports, against, values=values, explains=explains, peer=peer, over=over)
 
 
 def _finding(
@@ -85,6 +88,7 @@ def _finding(
     values: tuple[tuple[str, str], ...],
     explains: float | None,
     peer: str | None,
+    over: bool,
 ) -> Finding:
     others = [f"{k}={v}" for k, v in values if v != name]
     where = f" for {', '.join(others)}" if others else ""
@@ -96,8 +100,8 @@ def _finding(
         rule="upstream-slow",
         layer=supports[0].layer,
         role=Role.MECHANISM,
-        severity=Severity.CRITICAL,
-        title=f"The upstream {name} answers slowly{where}",
+        severity=Severity.WARNING if over else Severity.CRITICAL,
+        title=f"The upstream {name} {'answered' if over else 'answers'} slowly{where}",
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),
@@ -125,7 +129,7 @@ def _from_logs(case: Case) -> tuple[str, LogSummary, Correlate, str] | None:
 
 def _slow(summary: LogSummary) -> bool:
     """Whether it is about time at all: an upstream that fails at once is another pattern."""
-    if "latency" in summary.changed:
+    if "latency" in summary.changed and risen(summary) is not None:
         return True
     before, after = summary.before_p99_ms, summary.after_p99_ms
     if before is not None and after is not None and after >= 1.5 * before:
