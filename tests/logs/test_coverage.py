@@ -95,3 +95,20 @@ def test_a_request_with_a_failed_attempt_is_one_error_of_where_that_failed(tmp_p
     requests, more = [sum(p.total for p in found.series) for found in (one, two)]
     assert requests == more
     assert two.correlates[0].values == (("upstream", "tax"),)
+
+
+def test_an_even_pace_is_no_limit(tmp_path):
+    rows = [
+        {
+            "time": planted.START + i * 0.05,
+            "level": "info",
+            "msg": f"served {i} in 3 ms",
+            "status": 200,
+        }
+        for i in range(1800)
+    ]
+    rows[900:] = [r for row in rows[900:] for r in (row, {**row, "status": 507, "level": "error"})][
+        :1200
+    ]
+    rows.sort(key=lambda r: r["time"])
+    assert summarise(tmp_path, rows).coverage.kind == "whole"

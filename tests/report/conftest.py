@@ -34,6 +34,7 @@ from locard.model.log_facts import (
     Correlate,
     ExampleTrace,
     ExceptionCount,
+    Extent,
     FieldRole,
     GroupCount,
     LogSummary,
@@ -217,10 +218,14 @@ def found():
 @pytest.fixture
 def nothing():
     """A healthy service: everything was looked at, nothing was found."""
+    series = tuple(replace(p, errors=0, p99_ms=55.0) for p in log().series)
     quiet = log(
+        series=series,
         changed=(), onset=None, shape="flat", blast_radius=(), correlates=(), messages=(),
         after_total=0, after_bad=0, shapes=(), further_onsets=(), silences=(), changes=(),
         attempts=None, templates=(), numbers=(), exceptions=(), examples=(),
+        extent=Extent(requests=3600, errors=0, errors_by=("status",), levels=2, statuses=2),
+        skipped=(),
     )  # fmt: skip
     item = evidence(1, Layer.LOGS, "first-pass", quiet)
     return investigation(

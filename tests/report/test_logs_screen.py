@@ -43,6 +43,7 @@ def full(**fields):
             ExampleTrace("slowest", "t-2", 1800.0),
         ),
         "blast_radius": tuple(BlastRadius(f"f{n}", many[:n], many[n:], many) for n in range(1, 9)),
+        "bad_means": "status >= 500, or slower than 150 ms",
         "gaps": ("no duration: slow requests cannot be seen", "no upstream field", "no pod field"),
     }
     return log(**{**values, **fields})
@@ -123,6 +124,6 @@ def test_a_rise_of_a_part_says_whose_it_is():
     some = Correlate((("region", "eu"), ("upstream", "bank")), 50, 45.0, 0.9, 12.0, 1e-9)
     rose = MeasureShape("errors", "step", before=0.004, after=0.17)
     lines = shown(log(changed=("errors",), of_part=True, correlates=(some,), shapes=(rose,)))
-    said = "errors rose for region=eu and upstream=bank only, from 0.40 % to 17 %: too few to show among all"
+    said = "Errors rose for region=eu and upstream=bank only, from 0.40 % to 17 %: too few to show among all"
     assert said in " ".join(" ".join(lines).split())
     assert any(line.endswith("after of all") for line in lines)

@@ -25,7 +25,7 @@ from locard.model.facts import (
     ThreadStates,
 )
 from locard.model.finding import Case
-from locard.model.log_facts import Correlate, FieldRole, LogSummary, MessageCount
+from locard.model.log_facts import Correlate, FieldRole, LogSummary, MessageCount, Onset
 from locard.stats.intervals import binomial_tail
 
 _LAYERS = {
@@ -60,7 +60,8 @@ def log(*correlates, changed=("latency",), messages=(), p99=(50.0, 1400.0)):
         source="app.log", lines=1000, records=1000, skipped=(),
         roles=(FieldRole("upstream", "upstream", "its name"),),
         first=0.0, last=1000.0, error_means="status >= 500", bad_means="slow or failed",
-        changed=changed, shape="step" if changed else "flat", onset=None, series=(),
+        changed=changed, shape="step" if changed else "flat",
+        onset=Onset(600.0, 602.0, 0.95) if changed else None, series=(),
         before_total=900, before_bad=1, after_total=400, after_bad=40,
         before_p50_ms=20.0, before_p99_ms=p99[0], after_p50_ms=80.0, after_p99_ms=p99[1],
         groups=(), blast_radius=(), correlates=correlates, messages=messages,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from locard.model.finding import Role, Severity
-from locard.model.log_facts import Onset, Silence
+from locard.model.log_facts import Extent, MeasureShape, Onset, Silence
 from locard.rules.log_silence import judge
 from rules.builders import case, log
 
@@ -44,8 +44,30 @@ def test_fires_on_a_silence_that_ended():
     assert "until 00:11:40 UTC" in finding.detail
 
 
-def test_quiet_if_it_said_goodbye_or_all_requests_ended():
+def test_requests_that_end_while_the_log_goes_on_are_the_whole_logs_silence():
+    (finding,) = found(field="", value="")
+    assert finding.role is Role.MECHANISM
+    assert "No request is logged since" in finding.title
+
+
+def test_a_log_that_goes_silent_at_all_is_a_finding():
+    seen = Extent(
+        requests=1000, errors_by=("status",), last_line=1000.0, typical_gap_s=1.0, longest_gap_s=4.0
+    )
+    (finding,) = judge(case(replace(log(changed=()), extent=replace(seen, read_at=1480.0))))
+    assert finding.role is Role.MECHANISM
+    assert "its last line came at 00:16:40 UTC, 8 min before it was read" in finding.title
+    assert not list(judge(case(replace(log(changed=()), extent=replace(seen, read_at=1030.0)))))
+
+
+def test_traffic_down_to_a_tenth_is_a_finding():
+    fell = MeasureShape("volume", "step", Onset(600.0, 610.0, 0.95), before=10.0, after=0.9)
+    (finding,) = judge(case(replace(log(changed=()), shapes=(fell,))))
+    assert "Traffic fell to 9.0 % of what it was" in finding.title
+    assert not list(judge(case(replace(log(changed=()), shapes=(replace(fell, after=6.0),)))))
+
+
+def test_quiet_if_it_said_goodbye():
     assert not found(last_words="Worker exiting (pid: 12)")
     assert not found(last_words="Graceful shutdown complete")
-    assert not found(field="", value="")
     assert not list(judge(case(log())))

@@ -6,23 +6,27 @@ without a licence cannot be said at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
+from locard.claims.logs import kind_of, of_state, standing
+from locard.model import log_state
 from locard.model.claim import Claim, Licensed, figures
 from locard.model.evidence import Layer, Status
 from locard.model.facts import RuntimeCoverage
 from locard.model.finding import Confidence, Role, Severity
+from locard.model.log_facts import LogSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from locard.claims.record import Record
     from locard.model.finding import Finding
-    from locard.model.log_facts import AffectedValue, LogSummary
+    from locard.model.log_facts import AffectedValue
 
 LEAST_SEEN = 4  # observations of busy threads, below which they lead nowhere
 LEAST_SHARE = 0.5  # of them, that a lead has to cover
 _LEAST_SAYING = 3  # bad requests that say the same
+CALM = frozenset({"log_steady", "log_slight"})  # the log shows that all is well
 _STEPS = 6  # from a claim to the weakest one that stands in for it
 
 
@@ -84,27 +88,16 @@ def said_as_is(_: Claim, __: Record) -> None:
 # --- the log ------------------------------------------------------------------------------------
 
 
-def log_changed(claim: Claim, record: Record) -> Withheld | None:
-    """An onset, and figures that moved in the direction that the sentence says."""
+def log_stands(claim: Claim, record: Record) -> Withheld | None:
+    """The log is judged to stand so (model/log_state.py): read enough, errors told, level not bad."""
     log = _log(claim, record)
-    if log is None or log.onset is None:
-        return _cannot_tell(claim, "no onset stands in the record")
-    pairs = (("errors_before", "errors_after"), ("p99_before_ms", "p99_after_ms"))
-    known = [
-        (early, late)
-        for a, b in pairs
-        if (early := claim.maybe(a)) is not None and (late := claim.maybe(b)) is not None
-    ]
-    if any(late <= early for early, late in known):
-        why = "a figure that should have risen did not"
-        return Withheld(Claim("changed", "log_moved", *_rest(claim)), why)
-    return None
-
-
-def log_unchanged(claim: Claim, record: Record) -> Withheld | None:
-    """Placeholder."""
-    log = _log(claim, record)
-    return None if log else _cannot_tell(claim, "no log")
+    if log is None:
+        return _cannot_tell(claim, "no log stands in the record")
+    state = log_state.judge(log)
+    if claim.kind in {kind_of(s) for s in (state, *state.further)}:
+        return None
+    why = "; ".join(state.why) or f"the log is {state.kind.replace('-', ' ')}"
+    return Withheld(of_state(log, state, claim.evidence, claim.slot), why)
 
 
 def onset_known(claim: Claim, record: Record) -> Withheld | None:
@@ -147,17 +140,23 @@ def values_spared(claim: Claim, record: Record) -> Withheld | None:
 
 
 def every_value_hit(claim: Claim, record: Record) -> Withheld | None:
-    """Two values or more of each field, every one of them tested and worse."""
+    """A field that was tested, with requests enough, and none of its values spared."""
     log = _log(claim, record)
-    fields = set(claim.subject.split(", "))
-    radii = [r for r in (log.blast_radius if log else ()) if r.field in fields]
-    if not radii or any(r.unaffected or r.unknown or len(r.affected) < 2 for r in radii):  # noqa: PLR2004
-        return _cannot_tell(claim, "not every value was tested")
-    return None
+    if log is None:
+        return _cannot_tell(claim, "no log stands in the record")
+    spread = log_state.spread(log)
+    if spread.kind == "everyone":
+        return None
+    why = spread.why or "some values are spared"
+    return Withheld(Claim(claim.slot, "spread_untold", *_rest(claim)), why)
 
 
 def _log(claim: Claim, record: Record) -> LogSummary | None:
-    return next((log for i in claim.evidence if (log := record.log(i))), None)
+    source = claim.text("log")
+    for evidence, log in record.case.facts(LogSummary):
+        if evidence.id in claim.evidence and source in {"", log.source}:
+            return log
+    return None
 
 
 def _values(claim: Claim, record: Record, side: str) -> tuple[AffectedValue, ...]:
@@ -243,7 +242,7 @@ def nothing_found(claim: Claim, record: Record) -> Withheld | None:
         lacking.append("no log was read")
     else:
         said = grant(claim_of_log(logs), record).claim
-        if said.kind != "log_unchanged":
+        if said.kind not in CALM:
             lacking.append("the log does not show that all is well")
     for state in record.layers:
         if state.status in {"skipped", "no_data"} and state.layer is not Layer.METRICS:
@@ -260,10 +259,8 @@ def nothing_found(claim: Claim, record: Record) -> Withheld | None:
 
 def claim_of_log(logged: tuple[str, LogSummary]) -> Claim:
     """What the log says of a change, unlicensed."""
-    from locard.claims.logs import change  # noqa: PLC0415 - they need each other
-
     evidence, log = logged
-    return change(log, (evidence,))
+    return standing(log, (evidence,))
 
 
 def layer_healthy(claim: Claim, record: Record) -> Withheld | None:
@@ -298,10 +295,10 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
     "cannot_tell": said_as_is,
     "no_logs": said_as_is,
     "logs_unread": said_as_is,
-    "log_unreadable": said_as_is,
-    "log_unchanged": log_unchanged,
-    "log_changed": log_changed,
-    "log_moved": said_as_is,
+    **{f"log_{kind.replace('-', '_')}": log_stands for kind in get_args(log_state.StateKind)},
+    "bad_means": said_as_is,
+    "log_alarm": said_as_is,
+    "spread_untold": said_as_is,
     "log_holds_part": said_as_is,
     "onset_known": onset_known,
     "onset_before": said_as_is,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locard.model import log_sentences, log_state
 from locard.model.claim import Claim, Figure, figures
-from locard.model.headline import part_words
+from locard.model.log_latency import risen
+from locard.model.moments import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.claim import Slot
     from locard.model.log_facts import AffectedValue, BlastRadius, Correlate, LogSummary
+    from locard.model.log_state import LogState
 
 SHOWN_VALUES = 4
 
@@ -19,85 +22,81 @@ SHOWN_VALUES = 4
 def proposed(log: LogSummary, evidence: str, now: float) -> Iterator[Claim]:
     """The strongest claims about one log; the licences weaken what it does not carry."""
     cites = (evidence,)
-    yield change(log, cites)
+    yield standing(log, cites)
+    yield from (of_state(log, s, cites) for s in log_state.judge(log).further)
     yield _onset(log, cites, now)
     if not log.claims_rates:
         yield Claim(
-            "coverage",
-            "log_holds_part",
-            log.source,
-            figures(kind=log.coverage.kind, why=log.coverage.why),
-            cites,
-        )
+            "coverage", "log_holds_part", log.source,
+            figures(log=log.source, kind=log.coverage.kind, why=log.coverage.why), cites,
+        )  # fmt: skip
     if log.changed:
+        yield _bad_means(log, cites)
         yield from (_correlate(log, c, cites) for c in log.correlates[:1])
+        if not log.correlates:
+            yield _spread(log, cites)
         yield from _radii(log, cites)
-        if everyone := _everyone(log, cites):
-            yield everyone
+    yield from _alarms(log, cites)
 
 
-def change(log: LogSummary, cites: tuple[str, ...]) -> Claim:
-    """What changed in the log, or that nothing did."""
-    if not log.records:
-        return Claim("changed", "log_unreadable", log.source, figures(lines=log.lines), cites)
-    if not log.changed:
-        return Claim("changed", "log_unchanged", log.source, figures(records=log.records), cites)
-    errors = "errors" in log.changed
-    before, after = _rates(log)
+def beside(log: LogSummary, evidence: str) -> Iterator[Claim]:
+    """How another log of the target stands, where that is worth a line."""
+    state = log_state.judge(log)
+    if state.incident or log.changed:
+        yield of_state(log, state, (evidence,), slot="other_logs")
+
+
+def standing(log: LogSummary, cites: tuple[str, ...]) -> Claim:
+    """That the log goes on changed, or that nothing changed in it: the licence says what is so."""
+    if log.changed:
+        return of_state(log, log_state.LogState("going-on"), cites)
+    return of_state(log, log_state.LogState("steady"), cites)
+
+
+def of_state(
+    log: LogSummary, state: LogState, cites: tuple[str, ...], slot: Slot = "changed"
+) -> Claim:
+    """One state of the log with its figures."""
+    before, after = log_sentences.error_rates(log) if log.changed else (None, None)
+    rose = risen(log) if "latency" in log.changed else None
     return Claim(
-        "changed",
-        "log_changed",
+        slot,
+        kind_of(state),
         log.source,
-        (
-            *figures(
-                errors_before=before if errors and log.claims_rates else None,
-                errors_after=after if errors and log.claims_rates else None,
-                bad_before=log.before_bad if errors and not log.claims_rates else None,
-                bad_after=log.after_bad if errors and not log.claims_rates else None,
-                p99_before_ms=log.before_p99_ms if "latency" in log.changed else None,
-                p99_after_ms=log.after_p99_ms if "latency" in log.changed else None,
-                shape=log.shape if log.shape != "unknown" else None,
-                part=part_words(log) or None,
-            ),
-            *(Figure("also", None, outcome) for outcome in _rest(log)),
+        figures(
+            log=log.source,
+            since=state.since,
+            until=state.until,
+            ago_s=state.ago_s,
+            per_s_before=state.before,
+            per_s_after=state.after,
+            error_rate_before=before,
+            error_rate_after=after,
+            latency_measure=rose[0] if rose else None,
+            latency_before=rose[1] if rose else None,
+            latency_after=rose[2] if rose else None,
+            requests=log.extent.requests,
+            errors=log.extent.errors,
+            says=log_sentences.sentence(log, state, moment),
         ),
         cites,
     )
 
 
-def _rest(log: LogSummary) -> tuple[str, ...]:
-    """What changed beside that which has correlates."""
-    if not log.correlates or not log.judged:
-        return ()
-    return tuple(outcome for outcome in log.changed if outcome not in log.judged)
-
-
-def _rates(log: LogSummary) -> tuple[float | None, float | None]:
-    """The share of errors before and after: of the part that is hit where it is one."""
-    if log.of_part:
-        for shape in log.shapes:
-            if shape.measure == "errors" and shape.before is not None and shape.after is not None:
-                return shape.before, shape.after
-        return None, None
-    if log.onset is None:
-        return None, None
-    onset = log.onset
-    early = [p for p in log.series if p.start + p.width_s <= onset.earliest]
-    late = [p for p in log.series if p.start >= onset.latest]
-    return tuple(
-        sum(p.errors for p in side) / total if (total := sum(p.total for p in side)) else None
-        for side in (early, late)
-    )  # type: ignore[return-value]
+def kind_of(state: LogState) -> str:
+    """The kind of claim of a state: `log_going_on`."""
+    return f"log_{state.kind.replace('-', '_')}"
 
 
 def _onset(log: LogSummary, cites: tuple[str, ...], now: float) -> Claim:
     if log.onset is None:
-        return Claim("onset", "onset_unknown", log.source, (), cites)
+        return Claim("onset", "onset_unknown", log.source, figures(log=log.source), cites)
     return Claim(
         "onset",
         "onset_known",
         log.source,
         figures(
+            log=log.source,
             earliest=log.onset.earliest,
             latest=log.onset.latest,
             confidence=log.onset.confidence,
@@ -108,16 +107,42 @@ def _onset(log: LogSummary, cites: tuple[str, ...], now: float) -> Claim:
     )
 
 
+def _bad_means(log: LogSummary, cites: tuple[str, ...]) -> Claim:
+    values = figures(log=log.source, bad=log.bad_means, error=log.error_means)
+    return Claim("bad_means", "bad_means", log.source, values, cites)
+
+
 def _correlate(log: LogSummary, item: Correlate, cites: tuple[str, ...]) -> Claim:
     return Claim(
         "affected",
         "set_hit",
         ", ".join(f"{field}={value}" for field, value in item.values),
         figures(
+            log=log.source,
             support=item.support,
             of=log.after_bad,
             share_of_excess=item.share_of_excess if log.claims_rates else None,
             lift=item.lift if log.claims_rates else None,
+        ),
+        cites,
+    )
+
+
+def _spread(log: LogSummary, cites: tuple[str, ...]) -> Claim:
+    """That it is everyone: the licence says whether a field was there to test it."""
+    hit = [r for r in log.blast_radius if _all_hit(r)]
+    every = [v for r in hit for v in r.affected]
+    rates = log.claims_rates and bool(every)
+    return Claim(
+        "affected",
+        "every_value_hit",
+        ", ".join(r.field for r in hit) or "no field",
+        figures(
+            log=log.source,
+            fields=len(hit),
+            low=min(v.after_rate for v in every) if rates else None,
+            high=max(v.after_rate for v in every) if rates else None,
+            says=log_sentences.everyone(log, log_state.spread(log)),
         ),
         cites,
     )
@@ -134,18 +159,18 @@ def _radii(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
             if not values or same in seen or (side == "affected" and _all_hit(radius)):
                 continue
             seen.add(same)
-            yield _values(side, radius.field, values, rates=log.claims_rates, cites=cites)
+            yield _values(side, log, radius.field, values, cites)
 
 
 def _values(
     side: Slot,
+    log: LogSummary,
     field: str,
     values: tuple[AffectedValue, ...],
-    *,
-    rates: bool,
     cites: tuple[str, ...],
 ) -> Claim:
     kind = {"affected": "values_hit", "unaffected": "values_spared", "unknown": "values_unknown"}
+    rates = log.claims_rates
     shown = tuple(
         Figure(
             "value",
@@ -155,30 +180,12 @@ def _values(
         )
         for v in values[:SHOWN_VALUES]
     )
-    return Claim(side, kind[side], field, (*shown, *figures(values=len(values))), cites)
+    counts = figures(log=log.source, values=len(values))
+    return Claim(side, kind[side], field, (*shown, *counts), cites)
 
 
 def _all_hit(radius: BlastRadius) -> bool:
     return len(radius.affected) > 1 and not radius.unaffected and not radius.unknown
-
-
-def _everyone(log: LogSummary, cites: tuple[str, ...]) -> Claim | None:
-    """Fields of which every value is hit; None if there is none."""
-    hit = [r for r in log.blast_radius if _all_hit(r)]
-    if not hit:
-        return None
-    every = [v for r in hit for v in r.affected]
-    return Claim(
-        "affected",
-        "every_value_hit",
-        ", ".join(r.field for r in hit),
-        figures(
-            fields=len(hit),
-            low=min(v.after_rate for v in every) if log.claims_rates else None,
-            high=max(v.after_rate for v in every) if log.claims_rates else None,
-        ),
-        cites,
-    )
 
 
 def _telling(radius: BlastRadius, log: LogSummary) -> tuple[bool, bool, str]:
@@ -186,3 +193,11 @@ def _telling(radius: BlastRadius, log: LogSummary) -> tuple[bool, bool, str]:
     correlated = {field for c in log.correlates for field, _ in c.values}
     separates = bool(radius.affected) and bool(radius.unaffected)
     return radius.field not in correlated, not separates, radius.field
+
+
+def _alarms(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
+    """Lines that are new and say that something broke, beside a change."""
+    if log.changed:
+        for text in log_sentences.alarms(log, moment):
+            values = figures(log=log.source, says=text)
+            yield Claim("log_says", "log_alarm", log.source, values, cites)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from locard.model.evidence import Layer, Status
 from locard.model.facts import StackSamples, ThreadStates
 from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,15 +50,14 @@ class Record:
         """One finding by its id."""
         return next((f for f in self.findings if f.id == finding_id), None)
 
-    def log(self, evidence_id: str) -> LogSummary | None:
-        """The log summary of one piece of evidence."""
-        item = self.item(evidence_id)
-        return next((f for f in item.facts if isinstance(f, LogSummary)), None) if item else None
+    def logs(self) -> tuple[tuple[str, LogSummary], ...]:
+        """Every log of the target with its evidence id, the one that tells most first."""
+        logs = [(e.id, fact) for e, fact in self.case.facts(LogSummary)]
+        return tuple(sorted(logs, key=lambda p: (not p[1].changed, not judge(p[1]).incident)))
 
     def chosen_log(self) -> tuple[str, LogSummary] | None:
-        """The log that shows a change (the first one where several do), with its evidence id."""
-        logs = [(e.id, fact) for e, fact in self.case.facts(LogSummary)]
-        return next((p for p in logs if p[1].changed), logs[0] if logs else None)
+        """The log that shows a change, else one that is bad, else the first."""
+        return next(iter(self.logs()), None)
 
     def stacks(self) -> Iterator[tuple[Evidence, StackSamples]]:
         """The stacks of the target, each with its evidence."""

@@ -29,6 +29,8 @@ def _proposed(record: Record) -> Iterator[Claim]:
         yield Claim("onset", "onset_unknown", "the logs")
     else:
         yield from logs.proposed(logged[1], logged[0], record.started)
+        for evidence, log in record.logs()[1:]:
+            yield from logs.beside(log, evidence)
     yield from processes.proposed(record)
     yield from verdict.also_seen(record)
     yield from layers.proposed(record)

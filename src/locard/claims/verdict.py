@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from locard.claims import licence, processes
 from locard.model.claim import Claim, figures
 from locard.model.finding import Role, Severity
+from locard.model.log_state import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,9 +59,15 @@ def _candidates(record: Record) -> Iterator[Claim]:
         yield lead
     if mechanism is not None and not licence.strong(mechanism):
         yield _finding("factor", mechanism)
-    logged = record.chosen_log()
-    if logged is not None and logged[1].changed and (said := _message(logged[1])) is not None:
-        yield _saying("verdict", said, logged[1], logged[0])
+    yield from _sayings(record)
+
+
+def _sayings(record: Record) -> Iterator[Claim]:
+    """What most of the bad requests of one log say."""
+    for evidence, log in record.logs():
+        if judge(log).incident and (said := _message(log)) is not None:
+            yield _saying("verdict", said, log, evidence)
+            return
 
 
 def _calm(record: Record) -> bool:
@@ -68,7 +75,7 @@ def _calm(record: Record) -> bool:
     logged = record.chosen_log()
     if logged is None:
         return False
-    return licence.grant(licence.claim_of_log(logged), record).claim.kind == "log_unchanged"
+    return licence.grant(licence.claim_of_log(logged), record).claim.kind in licence.CALM
 
 
 def _by_weight(record: Record) -> list[Finding]:
@@ -105,7 +112,7 @@ def _saying(slot: str, said: MessageCount, log: LogSummary, evidence: str) -> Cl
         slot,  # type: ignore[arg-type]
         "bad_ones_say",
         said.example,
-        figures(before=said.before, after=said.after, of=log.after_bad),
+        figures(log=log.source, before=said.before, after=said.after, of=log.after_bad),
         (evidence,),
     )
 

@@ -33,6 +33,8 @@ _LEFT_OUT = re.compile(
 _LEAST_CAP = 10  # lines a second
 _CAPPED_SHARE = 0.2  # of the busy seconds have exactly the most lines: no traffic does that
 _FEWEST_SECONDS = 20
+# A cut: the rest of the second is empty for far longer than it takes to write a line, each time differently.
+_CUT_PACES, _LEAST_CUT_S, _LEAST_SPREAD_S = 3.0, 0.05, 0.02
 
 
 def of(table: Table, roles: Roles, fields: Sequence[FieldProfile], events: Events) -> Coverage:
@@ -54,7 +56,11 @@ def _only_errors(table: Table, roles: Roles, events: Events) -> Coverage | None:
         return None
     if errors == lines:
         return Coverage("errors-only", "every line of it is an error")
-    if roles.level is None or (events.has_duration and roles.status is not None):
+    if (
+        roles.level is None
+        or events.error.by_text
+        or (events.has_duration and roles.status is not None)
+    ):
         return None
     words = ", ".join(literal(w) for w in (*ERROR_WORDS, *_WARNINGS))
     column = roles.level.column
@@ -83,16 +89,27 @@ def _says_left_out(table: Table) -> Coverage | None:
 
 
 def _capped(table: Table) -> Coverage | None:
-    """Many seconds with exactly the same number of lines, and none with more."""
+    """Many seconds with exactly the same number of lines, none with more, and each cut before its end.
+
+    A logger or a load generator with an even pace writes as many lines in every second too, but
+    writes them until the second ends. A limit lets the first ones through and nothing after these,
+    sooner or later as the traffic is.
+    """
     rows = table.rows(
-        """SELECT lines, count(*) FROM (
-             SELECT floor(t_end) AS s, count(*) AS lines FROM ev WHERE t_end IS NOT NULL GROUP BY s)
-           GROUP BY lines ORDER BY lines DESC"""
+        """WITH seconds AS (
+             SELECT floor(t_end) AS s, count(*) AS lines, max(t_end) - floor(t_end) AS cut,
+                    (max(t_end) - min(t_end)) / greatest(1, count(*) - 1) AS pace
+             FROM ev WHERE t_end IS NOT NULL GROUP BY s)
+           SELECT lines, count(*), quantile_cont(1 - cut, 0.5), quantile_cont(pace, 0.5), stddev_pop(cut)
+           FROM seconds GROUP BY lines ORDER BY lines DESC"""
     )
-    seconds = sum(n for _, n in rows)
+    seconds = sum(row[1] for row in rows)
     if seconds < _FEWEST_SECONDS:
         return None
-    most, at_most = rows[0]
+    most, at_most, rest, pace, spread = rows[0]
     if most < _LEAST_CAP or at_most < _CAPPED_SHARE * seconds or at_most == seconds:
         return None
-    return Coverage("rate-limited", f"{at_most:,} seconds have exactly {most:,} lines, none more")
+    if rest < _CUT_PACES * pace or rest < _LEAST_CUT_S or spread < _LEAST_SPREAD_S:
+        return None
+    why = f"{at_most:,} seconds have exactly {most:,} lines, none more, and end {rest:.2g} s early"
+    return Coverage("rate-limited", why)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,18 @@ if TYPE_CHECKING:
     from locard.logs.where.syntax import Node
 
 _SERVER_ERROR = 500
+_LOOKED_AT = 64  # characters of a message in which its level stands
+_MOSTLY = 0.5  # of the messages
+# As glog (E1120), logging frameworks (ERROR, [error]), logfmt and JSON (level=error) write it.
+_NAMED = r"(?:level|lvl|severity)[\"']?[=:][ ]?[\"']?"
+_TEXT_ERROR = (
+    r"^[EF][0-9]{4}[ \t]|\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\[(?:error|crit|fatal|emerg)\]"
+    rf"|{_NAMED}(?:error|err|fatal|critical|panic|E)\b"
+)
+_TEXT_LEVEL = re.compile(
+    rf"{_TEXT_ERROR}|^[IWD][0-9]{{4}}[ \t]|\b(?:INFO|WARN|WARNING|DEBUG|TRACE|NOTICE)\b"
+    rf"|\[(?:info|warn|notice|debug)\]|{_NAMED}(?:info|warn|warning|debug|trace|I|W|D)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +44,23 @@ class ErrorTest:
     means: str
     parameters: dict[str, Any] = field(default_factory=dict)
     fields: frozenset[str] = frozenset()
+    by_text: bool = False  # by the levels in the messages, as the level of all records is one
+
+    @property
+    def asked(self) -> bool:
+        """Whether a user said it."""
+        return bool(self.fields)
 
 
 def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTest:
-    """By status and level; without both by the first exception or error field."""
+    """By status and level; without both by the first exception or error field.
+
+    A level that is the same in every record says what somebody set for the whole stream; then the levels
+    that the messages name count.
+    """
+    text = _by_text(roles, table)
+    if text is not None:
+        return text
     tests, words = [], []
     if roles.status:
         column = roles.status.column
@@ -63,6 +89,19 @@ def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTe
     return ErrorTest(
         "(" + " OR ".join(f"coalesce({t}, false)" for t in tests) + ")", " or ".join(words)
     )
+
+
+def _by_text(roles: Roles, table: Table) -> ErrorTest | None:
+    level, message = roles.level, roles.message
+    if level is None or message is None or roles.status or level.distinct > 1:
+        return None
+    named = [v for v in message.values if _TEXT_LEVEL.search(v[:_LOOKED_AT])]
+    if len(named) <= _MOSTLY * len(message.values):
+        return None
+    test = f"regexp_matches(left({message.column}, {_LOOKED_AT}), {literal(_TEXT_ERROR)})"
+    means = f"{message.name} names an error ({level.name} is the same in all records)"
+    test = table.lifted(message.column, test)
+    return ErrorTest(f"coalesce({test}, false)", means, by_text=True)
 
 
 def asked(text: str, table: Table, tz: tzinfo | None = None) -> ErrorTest:

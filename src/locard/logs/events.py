@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.logs import error_test
+from locard.logs import error_test, extent
 from locard.logs.endpoints import endpoint_sql
 from locard.logs.group_fields import MOST_VALUES, GroupField, chosen
 from locard.logs.interpret import time_sql, took_sql
@@ -27,8 +27,16 @@ if TYPE_CHECKING:
     from locard.logs.table import Table
 
 _MOST_TEMPLATES = 8192
+# UUIDs, hexadecimal ids (a digit within the first eight characters tells them from words), numbers.
+VARIABLE = (
+    "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|0x[0-9a-fA-F]+"
+    r"|\b[a-fA-F]{0,7}[0-9][0-9a-fA-F]{7,}\b|[0-9]+"
+)
 _LONGEST_MS = 1e11  # three years: longer ones are no durations
 _TEMPLATE_CHARS = 200
+_FEWEST_BEFORE = 20  # requests, to say that it was better before the window
+_TIMES_WORSE = 1.5
+_LEAST_WORSE = 0.02  # of the requests fail
 _ALL_DIFFERENT = 0.95  # ids among records; sketches are off by a few percent
 
 
@@ -43,6 +51,9 @@ class Events:
     has_duration: bool
     error_means: str
     begins: bool  # `t` was moved from the end of each request to its start
+    error: ErrorTest
+    own_requests: int = 0  # of locard itself: left out
+    was_better: bool = False  # before the window that was asked for, which is all that is here
 
 
 def build(
@@ -76,7 +87,8 @@ def build(
               FROM raw_kept)""",  # noqa: S608 - columns are ours
         error.parameters,
     )
-    _keep_window(table, since_s)
+    own = extent.leave_out_own(table)
+    was_better = _keep_window(table, since_s)
     if roles.trace_id and (roles.status or roles.duration):
         _count_once(table, roles.trace_id)
     if roles.trace_id and roles.level and (roles.status or roles.duration):
@@ -92,6 +104,9 @@ def build(
         has_duration=roles.duration is not None,
         error_means=error.means,
         begins=begins,
+        error=error,
+        own_requests=own,
+        was_better=was_better,
     )
 
 
@@ -170,7 +185,7 @@ def _template(table: Table) -> str:
         _make_enum(table, "tm", f"getvariable('{TEMPLATES}')[code]", codes, most=_MOST_TEMPLATES)
         return table.looked_up(TEMPLATES, codes, "template", _as_enum("tm", "template"))
     text = f"left({table.message}, {_TEMPLATE_CHARS})"
-    masked = f"regexp_replace({text}, '0x[0-9a-fA-F]+|[0-9]+', '#', 'g')"
+    masked = f"regexp_replace({text}, {literal(VARIABLE)}, '#', 'g')"
     _make_enum(table, "tm", "code", masked, most=_MOST_TEMPLATES)
     return _as_enum("tm", masked)
 
@@ -227,20 +242,47 @@ def _errors_of_traces(table: Table, trace: str) -> None:
             SELECT {trace} FROM raw JOIN ev ON _n = n WHERE err AND NOT request))""")  # noqa: S608
 
 
-def _keep_window(table: Table, since_s: float | None) -> None:
-    """Drop records whose clock is far from all others, and those before the asked window."""
+def _keep_window(table: Table, since_s: float | None) -> bool:
+    """Drop records whose clock is far from all others, and those before the asked window.
+
+    True where the requests that go with the window were better than those that stay.
+    """
     (ends,) = table.one(
         f"SELECT quantile_cont(t_end, [0.01, 0.99]) FROM ev WHERE {table.thinned}"  # noqa: S608 - a number
     )
     (last,) = table.one("SELECT max(t_end) FROM ev")
     if ends is None or last is None:
-        return
+        return False
     low, high = ends
     margin = (high - low) / 2 + 60
     from_, to = low - margin, high + margin
+    better = False
     if since_s is not None:
         # As much again before the window, for a baseline.
-        from_ = max(from_, min(last, to) - 2 * since_s)
+        begin = max(from_, min(last, to) - 2 * since_s)
+        better = _was_better(table, (from_, begin, to))
+        from_ = begin
     table.db.execute(
         "DELETE FROM ev WHERE t_end IS NULL OR t_end < ? OR t_end > ? OR isnan(t_end)", [from_, to]
     )
+    return better
+
+
+def _was_better(table: Table, edges: tuple[float, float, float]) -> bool:
+    """Whether far more fail, or half take far longer, between the last two times than between the first."""
+    start, begin, stop = edges
+    rows = {
+        late: (n, bad, took)
+        for late, n, bad, took in table.rows(
+            "SELECT t_end >= $begin AS late, count(*), count_if(err), "  # noqa: S608 - a number
+            f"quantile_cont({table.durations}, 0.5) "
+            "FROM ev WHERE request AND t_end >= $start AND t_end <= $stop GROUP BY late",
+            {"start": start, "begin": begin, "stop": stop},
+        )
+    }
+    if len(rows) < 2 or min(n for n, *_ in rows.values()) < _FEWEST_BEFORE:  # noqa: PLR2004 - both
+        return False
+    (n0, bad0, took0), (n1, bad1, took1) = rows[False], rows[True]
+    if bad1 / n1 >= max(_TIMES_WORSE * bad0 / n0, _LEAST_WORSE):
+        return True
+    return bool(took0 and took1 and took1 >= _TIMES_WORSE * took0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.logs import (
+    alarms,
     attempts,
     blast_radius,
     bystanders,
@@ -15,7 +17,9 @@ from locard.logs import (
     events,
     examples,
     exceptions,
+    extent,
     messages,
+    outcomes,
     part_change,
     series,
     two_clocks,
@@ -27,7 +31,7 @@ from locard.logs.field_file import given_for
 from locard.logs.nothing import nothing_read
 from locard.logs.profile import profile
 from locard.logs.roles import Roles, assign
-from locard.model.log_facts import LogSummary, MeasureShape, Outcome
+from locard.model.log_facts import LogSummary, MeasureShape, Outcome, Slight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from locard.model.log_facts import ChangeLine, Correlate, Coverage
     from locard.stats.contrast import Counts
 
+# A slower answer that nobody notices: still quick, and later by less than a blink.
+_QUICK_MS, _LITTLE_P99_MS, _LITTLE_P50_MS = 60.0, 30.0, 15.0
 _TRACE_IDS = 5
 _LOOKED_AT = 100  # bad requests, for so many ids
 
@@ -63,6 +69,10 @@ def judge(
     roles = assign(fields, table.records, given_for(fields, table.given))
     said = error_test.asked(errors, table, tz) if errors else None
     found = events.build(table, roles, fields, since_s, said)
+    if found.was_better:  # it began before the window: then its onset is there
+        found = events.build(table, roles, fields, None, said)
+    outcomes_of = outcomes.found(table, roles, found)
+    found = replace(found, groups={f: g for f, g in found.groups.items() if f not in outcomes_of})
     span = series.window(table, found) if found.requests else None
     change = changes.judge(table, found, span) if span else _no_time(found)
     quiet = volume.silences(table, found, roles) if span else ()
@@ -73,6 +83,10 @@ def judge(
     if span and not change.changed:
         change = part_change.judge(table, found, span) or change
     totals = contrast.mark(table, change) if span else contrast.mark_all(table)
+    slight = _slight(change, _latency(table)) if span else None
+    if slight is not None and span:
+        change = _no_change(change, span)
+        totals = contrast.mark(table, change)
     shared = correlates(table, found, totals) if change.onset else ()
     if span and not shared:
         change, totals, shared = _either(table, found, span, change, totals)
@@ -120,6 +134,11 @@ def judge(
         examples=examples.traces(table, roles.trace_id.column)
         if roles.trace_id and change.onset
         else (),
+        end=change.end,
+        extent=extent.measure(table, roles, found, since_s),
+        alarms=alarms.found(table, roles, found, change) if span else (),
+        outcomes=outcomes.shown(outcomes_of) if change.changed else (),
+        slight=slight,
         silences=bystanders.counted(table, found, roles, quiet),
         changes=_changes(table, roles, found, change),
         attempts=attempts.count(table, roles.trace_id.column, change)
@@ -146,6 +165,21 @@ def _changes(table: Table, roles: Roles, found: Events, change: Change) -> tuple
     if roles.message is None or change.onset is None:
         return ()
     return change_lines.near(table, found, roles.message.column, change.onset)
+
+
+def _slight(change: Change, latency: tuple[float | None, ...]) -> Slight | None:
+    """Where only latency changed, and by less than anybody would notice."""
+    if change.changed != ("latency",) or change.onset is None or None in latency:
+        return None
+    p50, p99, now_p50, now_p99 = (v or 0.0 for v in latency)
+    little = (
+        now_p99 < _QUICK_MS and now_p99 - p99 < _LITTLE_P99_MS and now_p50 - p50 < _LITTLE_P50_MS
+    )
+    return Slight(change.onset, p50, p99, now_p50, now_p99) if little else None
+
+
+def _no_change(change: Change, span: tuple[float, float]) -> Change:
+    return changes.Change((), change.bad_means, "flat", None, None, span)
 
 
 def _no_time(found: Events) -> Change:

@@ -23,6 +23,7 @@ _MONTHS = {m: i for i, m in enumerate(
 _LOOKED_AT = 4096  # bytes of a line
 _PIECE = 1 << 16
 _NEAR = 1 << 20  # bytes between which no more halving pays
+_AT_LEAST = 32 << 20  # bytes are read anyway: a baseline may lie before the window
 
 
 def time_of(line: bytes) -> float | None:
@@ -68,8 +69,11 @@ def last_time(data: bytes) -> float | None:
 def offset_since(fd: int, size: int, since_s: float) -> int:
     """Where to begin to read a file so that its last `since_s` seconds are read; 0 where unsure.
 
-    A line that begins there or later is not older, as far as lines are in order.
+    A line that begins there or later is not older, as far as lines are in order. What is small is read
+    whole: an onset before the window is told by it.
     """
+    if size <= _AT_LEAST:
+        return 0
     newest = last_time(os.pread(fd, _PIECE, max(0, size - _PIECE)))
     oldest = first_time(os.pread(fd, _PIECE, 0))
     if newest is None or oldest is None or oldest >= newest - since_s:

@@ -6,8 +6,11 @@ with its numbers masked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from locard.logs import causes
+from locard.logs.events import VARIABLE
 from locard.logs.sql_text import literal
 from locard.model.log_facts import MessageCount, NumberChange, TemplateChange
 from locard.stats.intervals import excess_evidence, tail_bound
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from locard.model.log_facts import TemplateChangeKind
 
 _MOST_MESSAGES = 8
+_MOST_KINDS = 2000  # of bad lines, before those that differ in ids are one
+_MOST_VARIANTS = 6  # texts of one template that are told apart
+_MOST_BAD = 200_000  # bad lines whose texts are looked at
+_LONGEST_TEXT = 1000
+_MOST_CAUSES = 6  # fields of an error
 _MOST_CHANGES = 8
 _EXAMPLE_CHARS = 200
 _ALPHA = 0.001  # for all templates together
@@ -32,18 +40,101 @@ _COUNTER = 0.95  # correlation with the line number: it counts something
 
 
 def bad_ones(table: Table, change: Change) -> tuple[MessageCount, ...]:
-    """Templates of error lines and bad requests, those that are most frequent since the onset."""
-    start = change.onset.earliest if change.onset else 0.0
-    rows = table.rows(
-        f"""SELECT tm::VARCHAR AS template, count(*) FILTER (NOT since),
-                   count(*) FILTER (since) AS now, min(n)
-            FROM (SELECT tm, n, coalesce(t >= $start, true) AS since FROM ev
-                  WHERE tm IS NOT NULL AND (err OR (request AND {change.is_bad})))
-            GROUP BY template ORDER BY now DESC, template LIMIT {_MOST_MESSAGES}""",  # noqa: S608 - ours
-        {"start": start},
+    """What error lines and bad requests say, with the cause: the most frequent since the onset.
+
+    Lines are counted by their template and by what the fields of an error say beside it; those that
+    differ in ids and numbers only are one. A template with many different texts stands for them all.
+    """
+    values = {"start": change.onset.earliest if change.onset else 0.0}
+    bad = f"FROM ev WHERE (err OR (request AND {change.is_bad}))"
+    counts = """count(*) FILTER (NOT coalesce(t >= $start, true)),
+                count(*) FILTER (coalesce(t >= $start, true)) AS now"""
+    whole = table.rows(
+        f"""SELECT tm::VARCHAR, {counts}, min(n), min(t_end) {bad} AND tm IS NOT NULL
+            GROUP BY tm ORDER BY now DESC LIMIT {_MOST_KINDS}""",
+        values,
     )
-    texts = _texts(table, [row[3] for row in rows])
-    return tuple(MessageCount(t, before, now, texts.get(n, t)) for t, before, now, n in rows)
+    # What good ones say too tells nothing of the bad ones.
+    empty = len(whole) == 1 and bool(_said_by_good(table, change, whole[0][0]))
+    variants = _variants(table, (bad, counts), values, empty=empty)
+    found: dict[str, MessageCount] = {}
+    texts: dict[int, str] = {}
+    for template, before, now, n, first in whole:
+        mine = variants.pop(template, [])
+        known = sum(m.before + m.after for m in mine)
+        if mine and known == before + now and len({m.template for m in mine}) <= _MOST_VARIANTS:
+            _merge(found, mine)
+            continue
+        if not mine and n not in texts:
+            texts |= _texts(table, [n])
+        example = mine[0].example if mine else texts.get(n, template)
+        _merge(found, [MessageCount(template, before, now, example, first)])
+    _merge(found, variants.pop(None, []))
+    ranked = sorted(found.values(), key=lambda m: (-m.after, -m.before, m.template))
+    return tuple(ranked[:_MOST_MESSAGES])
+
+
+def _said_by_good(table: Table, change: Change, template: str) -> int:
+    """How many good requests say the same."""
+    (count,) = table.one(
+        f"SELECT count(*) FROM ev WHERE NOT err AND request AND NOT {change.is_bad} "  # noqa: S608 - ours
+        "AND tm::VARCHAR = $template",
+        {"template": template},
+    )
+    return int(count)
+
+
+def _variants(
+    table: Table, asked: tuple[str, str], values: dict[str, Any], *, empty: bool
+) -> dict[str | None, list[MessageCount]]:
+    """By template: the different texts of bad lines with their causes, those that come most first.
+
+    `asked` is the SQL of the bad lines and of their counts; `empty`: their message says nothing.
+    """
+    bad, counts = asked
+    columns = causes.columns_of(table.columns, table.message)[:_MOST_CAUSES]
+    texts = (
+        [f"left({table.message}, {_LONGEST_TEXT})"] if table.message else ["CAST(NULL AS VARCHAR)"]
+    )
+    texts += [causes.column_sql(c) for c in columns]
+    picks = ", ".join(f"{sql} AS x{i}" for i, sql in enumerate(texts))
+    masked = ", ".join(
+        f"regexp_replace(x{i}, {literal(VARIABLE)}, '#', 'g') AS m{i}" for i in range(len(texts))
+    )
+    names = [f"m{i}" for i in range(len(texts))]
+    names.append(f"regexp_extract(x0, {literal(causes.STATUS_SQL)}, 1)")
+    shown = ", ".join(f"arg_min(x{i}, n)" for i in range(len(texts)))
+    rows = table.rows(
+        f"""SELECT tm::VARCHAR, {counts}, min(t_end), {shown}
+            FROM (SELECT *, {masked} FROM (SELECT tm, n, t, t_end {bad} LIMIT {_MOST_BAD})
+                  JOIN (SELECT _n, {picks} FROM raw) ON n = _n)
+            WHERE {" OR ".join(f"x{i} IS NOT NULL" for i in range(len(texts)))}
+            GROUP BY tm, {", ".join(names)} ORDER BY now DESC, min(n) LIMIT {_MOST_KINDS}""",  # noqa: S608 - ours
+        values,
+    )
+    found: dict[str | None, list[MessageCount]] = {}
+    for template, before, now, first, text, *beside in rows:
+        says = causes.said(text or "", [b for b in beside if b], empty=empty)
+        found.setdefault(template, []).append(
+            MessageCount(causes.mask(says), before, now, says, first)
+        )
+    return found
+
+
+def _merge(found: dict[str, MessageCount], more: Sequence[MessageCount]) -> None:
+    """Add messages, those that say the same as one."""
+    for item in more:
+        known = found.get(item.template)
+        if known is None:
+            found[item.template] = item
+            continue
+        times = [t for t in (known.first, item.first) if t is not None]
+        found[item.template] = replace(
+            known,
+            before=known.before + item.before,
+            after=known.after + item.after,
+            first=min(times, default=None),
+        )
 
 
 def _texts(table: Table, numbers: Sequence[int]) -> dict[int, str]:

@@ -17,6 +17,8 @@ from locard.model.facts import (
     ThreadStates,
 )
 from locard.model.log_facts import LogSummary
+from locard.model.log_latency import risen
+from locard.model.log_state import judge
 from locard.model.stacks import application_frame, work
 
 if TYPE_CHECKING:
@@ -24,9 +26,16 @@ if TYPE_CHECKING:
 
     from locard.model.evidence import Evidence
     from locard.model.facts import Fact
-    from locard.model.log_facts import Correlate, RatePoint
+    from locard.model.log_facts import Correlate
 
 _SHOWN = 3
+_STANDS = {
+    "steady": "nothing changed",
+    "unchanged": "no onset was found",
+    "untold": "whether anything changed cannot be told",
+    "slight": "latency changed too little to matter",
+    "traffic-changed": "the traffic changed, nothing else",
+}
 
 
 def headline(evidence: Evidence) -> str:
@@ -89,27 +98,21 @@ def _words(fact: Fact) -> str:
 def _log(log: LogSummary) -> str:
     if not log.records:
         return f"{log.lines} lines, no record among them"
+    state = judge(log)
     if not log.changed:
-        return f"{log.records} records, nothing changed"
+        return f"{log.records} records, {_STANDS.get(state.kind, state.kind.replace('-', ' '))}"
     parts = []
-    if "errors" in log.changed and not log.claims_rates:
+    if "errors" in log.changed:
         parts.append(bad_counts(log))
-    elif "errors" in log.changed:
-        before = share(sum(p.errors for p in _before(log)), sum(p.total for p in _before(log)))
-        after = share(sum(p.errors for p in _after(log)), sum(p.total for p in _after(log)))
-        parts.append(f"errors {before} -> {after}")
-    if "latency" in log.changed:
-        parts.append(f"p99 {milliseconds(log.before_p99_ms)} -> {milliseconds(log.after_p99_ms)}")
+    rose = risen(log) if "latency" in log.changed else None
+    if rose is not None and rose[0] != "slow":
+        name, before, after = rose
+        parts.append(f"{name} {milliseconds(before)} -> {milliseconds(after)}")
+    elif not parts:
+        parts.append(bad_counts(log))
     only = f" for {part_words(log)} only" if log.of_part else ""
-    return f"{', '.join(parts)}{only} ({log.shape}), {log.records} records"
-
-
-def _before(log: LogSummary) -> list[RatePoint]:
-    return [p for p in log.series if log.onset is None or p.start + p.width_s <= log.onset.earliest]
-
-
-def _after(log: LogSummary) -> list[RatePoint]:
-    return [p for p in log.series if log.onset is not None and p.start >= log.onset.latest]
+    over = "over: " if state.over else ""
+    return f"{over}{', '.join(parts)}{only} ({log.shape}), {log.records} records"
 
 
 def _metrics(metrics: MetricsSummary) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 ShapeName = Literal["step", "ramp", "spike", "periodic", "flat", "unknown"]
 Outcome = Literal["errors", "latency"]
 TemplateChangeKind = Literal["new", "vanished", "grown", "shrunk"]
+ErrorSource = Literal["status", "level", "text", "field", "asked"]
 ChangeKind = Literal["config", "deploy", "restart"]
 
 
@@ -154,12 +155,17 @@ class FieldRole:
 
 @dataclass(frozen=True, slots=True)
 class MessageCount:
-    """A message template (digits masked) among the bad requests, with one example."""
+    """A message template (ids and numbers masked) among the bad requests, with one example.
+
+    Where the message itself never differs, it is followed by what the field of the error says.
+    `first` is the time of the first of them at all.
+    """
 
     template: str
     before: int
     after: int
     example: str
+    first: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +245,70 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """What the answers rest on: how much was read, by what errors are told, how the log goes on.
+
+    Counts are of all requests that were judged, before and after an onset alike. Gaps are those between
+    lines in the order of time; the longest one leaves out the time since the last line.
+    """
+
+    requests: int = 0
+    errors: int = 0
+    errors_by: tuple[ErrorSource, ...] = ()
+    levels: int = 0  # different ones
+    statuses: int = 0  # different ones
+    zoned: bool = True  # the times name their zone
+    read_at: float | None = None  # Unix time at which the log was read
+    asked_from: float | None = None  # where the window of interest begins, if one was asked for
+    last_line: float | None = None  # time of the last record, be it of a request or not
+    typical_gap_s: float | None = None
+    longest_gap_s: float | None = None
+    beside: bool = False  # most errors stand in lines that are no requests, among lines that are
+    own_requests: int = 0  # lines of what locard itself asked: left out
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Lines that are too few for a rate and say that something broke: critical ones, or errors beside requests.
+
+    They are told where none came before, or hardly any: since the onset, or late in the log.
+    """
+
+    level: str
+    template: str
+    example: str
+    count: int  # from `first` on
+    earlier: int  # before that
+    first: float
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeField:
+    """A field that says in other words that a request failed: it tells nothing of who is hit.
+
+    `why` is its name, or its values: `value` comes with `bad` failed requests and `good` others.
+    """
+
+    field: str
+    value: str
+    bad: int
+    good: int
+    why: Literal["name", "values"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slight:
+    """A change of latency that is there beyond chance, and too small for anybody to care."""
+
+    onset: Onset
+    before_p50_ms: float
+    before_p99_ms: float
+    after_p50_ms: float
+    after_p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogSummary:
     """The first pass over one log: shape, onset, blast radius, correlates; no hypothesis."""
 
@@ -286,6 +356,11 @@ class LogSummary:
     # Errors rose for those that the correlates name, and among all requests it is within chance. Onset
     # and shapes of errors are then of these requests; all counts are of all, as ever.
     of_part: bool = False
+    end: float | None = None  # when it was over; None: it lasts, or nothing changed
+    extent: Extent = Extent()
+    alarms: tuple[Alarm, ...] = ()
+    outcomes: tuple[OutcomeField, ...] = ()
+    slight: Slight | None = None
 
     @property
     def claims_rates(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard.model.codec import encode
 from locard.report.sentences import say
+from locard.report.words import chosen_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +26,8 @@ SCHEMA = "locard/1"
 def investigation_document(found: Investigation, exit_code: int) -> dict[str, Any]:
     """An investigation as plain data. The first log's answers also stand at the top level."""
     document = encode(found)
-    logs = [summary for _, summary in found.logs()]
-    first = next((s for s in logs if s.changed), logs[0] if logs else None)
-    answers = encode(first) if first is not None else {}
+    chosen = chosen_log(found)
+    answers = encode(chosen[1]) if chosen is not None else {}
     document["findings"] = _findings(found.findings)
     document["claims"] = [{**encode(c), "says": say(c, dt.UTC).text} for c in found.claims]
     return {

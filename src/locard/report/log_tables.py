@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.model.headline import milliseconds, share
+from locard.model.wording import shorten
 from locard.report import times
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def telling(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _CHARS else text[: _CHARS - 1] + "…"
+    return shorten(text, _CHARS)
 
 
 def _who(field: str, value: str) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model.headline import bad_counts, milliseconds, part_words, share
+from locard.model import log_sentences
+from locard.model.headline import share
+from locard.model.log_state import judge
+from locard.model.wording import shorten
 from locard.report import times
 
 if TYPE_CHECKING:
@@ -14,34 +17,24 @@ if TYPE_CHECKING:
     from locard.model.log_facts import AffectedValue, BlastRadius, Correlate, LogSummary
 
 _SHOWN_VALUES = 4
-_SOON = 12 * 3600.0  # an onset that is longer ago needs its day
 _LONGEST = 60  # characters of a value
 
 
-def changed(log: LogSummary) -> str:
-    """What changed, in one sentence."""
-    if not log.records:
-        return f"The log has no record that can be read ({log.lines} lines)."
-    if not log.changed:
-        return (
-            cannot_tell(log)
-            or "Nothing changed in the logs: no onset of errors or latency was found."
-        )
-    parts = []
-    if log.of_part:
-        parts.append(f"errors rose {part(log)}")
-    elif "errors" in log.changed and log.claims_rates:
-        before, after = error_rates(log)
-        parts.append(f"errors rose from {before} to {after}")
-    elif "errors" in log.changed:
-        parts.append(f"errors became more: {bad_counts(log)}")
-    if "latency" in log.changed:
-        early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
-        parts.append(f"p99 latency rose from {early} to {late}")
-    text = " and ".join(parts)
-    kind = f" ({log.shape})" if log.shape != "unknown" else ""
-    rest = hit_everyone(log)
-    return text[:1].upper() + text[1:] + kind + "." + (f" {rest}" if rest else "")
+def states(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+    """How the log stands, a sentence each: the one that matters most first."""
+    state = judge(log)
+    dated = log.first is not None and not times.same_day(
+        log.first, log.extent.last_line or log.first, tz
+    )
+
+    def clock(at: float) -> str:
+        return times.day(at, tz) if dated else times.clock(at, tz, zone=True)
+
+    for one in (state, *state.further):
+        yield log_sentences.sentence(log, one, clock)
+    if log.changed and state.kind != "alarms":
+        for line in log_sentences.alarms(log, clock):
+            yield f"New since then: {line}"
 
 
 def hit_everyone(log: LogSummary) -> str:
@@ -52,36 +45,14 @@ def hit_everyone(log: LogSummary) -> str:
     return f"{' and '.join(rest).capitalize()} changed for everyone."
 
 
-def part(log: LogSummary) -> str:
-    """Whom a rise is about that does not show among all requests, and what it is there."""
-    rates = ""
-    for shape in log.shapes:
-        if shape.measure == "errors" and shape.before is not None and shape.after is not None:
-            rates = f", from {share(shape.before, 1)} to {share(shape.after, 1)}"
-    said = f"for {part_words(log)} only{rates if log.claims_rates else ''}"
-    return f"{said}: too few to show among all"
-
-
-def cannot_tell(log: LogSummary) -> str:
-    """Why it is not known whether anything changed; empty where it is."""
-    if log.first is None:
-        return "Whether anything changed cannot be told: its records have no times."
-    blind = log.error_means.startswith("no field")
-    if blind and any(gap.startswith("no duration") for gap in log.gaps):
-        return "Whether errors or latency changed cannot be told: no field says what either is."
-    return ""
-
-
-def error_rates(log: LogSummary) -> tuple[str, str]:
-    """The share of errors before and after the onset, in words."""
-    if log.onset is None:
-        return "unknown", "unknown"
-    before = [p for p in log.series if p.start + p.width_s <= log.onset.earliest]
-    after = [p for p in log.series if p.start >= log.onset.latest]
-    return (
-        share(sum(p.errors for p in before), sum(p.total for p in before)),
-        share(sum(p.errors for p in after), sum(p.total for p in after)),
-    )
+def bad_means(log: LogSummary) -> str:
+    """What makes a request a bad one, in this log and for this change: said where "bad" is used."""
+    if log.bad_means == log.error_means:
+        return f"failed: {log.error_means}"
+    slower = log.bad_means.removeprefix(f"{log.error_means}, or ")
+    if slower != log.bad_means:
+        return f"failed ({log.error_means}), or {slower}"
+    return log.bad_means
 
 
 def coverage(log: LogSummary) -> str:
@@ -94,16 +65,6 @@ def coverage(log: LogSummary) -> str:
         "rate-limited": "what a limit let through",
     }
     return f"The log holds {what.get(log.coverage.kind, 'a part')} ({log.coverage.why}): no rate is claimed."
-
-
-def onset(log: LogSummary, now: float, tz: tzinfo | None) -> str:
-    """When it began, and how long ago that is at `now`."""
-    if log.onset is None:
-        return "No onset is known."
-    ago = max(0.0, now - log.onset.latest)
-    when = times.interval(log.onset, tz, dated=ago > _SOON)
-    sure = f"{100 * log.onset.confidence:.0f} % interval"
-    return f"{when} ({sure}), {times.ago(ago)} before the investigation began."
 
 
 def radius(log: LogSummary, side: str) -> Iterator[str]:
@@ -148,7 +109,7 @@ def _telling(one: BlastRadius, log: LogSummary) -> tuple[bool, bool, str]:
 
 
 def _value(log: LogSummary, value: AffectedValue, side: str) -> str:
-    name = value.value if len(value.value) <= _LONGEST else value.value[: _LONGEST - 1] + "…"
+    name = shorten(value.value, _LONGEST)
     if side == "affected" and log.claims_rates:
         return f"{name} {share(value.after_rate, 1)}"
     return f"{name} ({value.requests} requests)" if side == "unknown" else name
@@ -156,4 +117,5 @@ def _value(log: LogSummary, value: AffectedValue, side: str) -> str:
 
 def _rates(values: tuple[AffectedValue, ...]) -> str:
     low, high = min(v.after_rate for v in values), max(v.after_rate for v in values)
-    return f"{share(low, 1)} to {share(high, 1)} bad"
+    least, most = share(low, 1), share(high, 1)
+    return f"{least} bad" if least == most else f"{least} to {most} bad"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.model.headline import milliseconds
+from locard.model.wording import shorten
 from locard.report import times
 from locard.report.log_tables import KINDS, trace_command
 
@@ -21,11 +22,12 @@ _CHARS = 100
 def said(log: LogSummary, tz: tzinfo | None) -> Iterator[tuple[str, list[str]]]:
     """Each kind of it: its label and its lines, what tells most first; counts are before → after."""
     if log.onset is None:
+        yield "bad ones say", list(bad_ones(log))
         return
     yield "near onset", list(_changes(log, tz))
     yield "exceptions", list(_exceptions(log))
     yield "numbers", list(_numbers(log))
-    yield "bad ones say", list(_messages(log))
+    yield "bad ones say", list(bad_ones(log))
     yield "messages", list(_templates(log))
 
 
@@ -38,9 +40,11 @@ def requests(log: LogSummary) -> Iterator[tuple[str, str]]:
         yield f"{one.why} such request{took}", trace_command(log.source, one.trace_id)
 
 
-def _messages(log: LogSummary) -> Iterator[str]:
+def bad_ones(log: LogSummary) -> Iterator[str]:
+    """What the bad requests say, on this screen and on the one of an investigation, a line each."""
     for item in [m for m in log.messages if m.after][:_SHOWN]:
-        yield f"{item.before:,} → {item.after:,}  {_cut(item.template)}"
+        counts = f"{item.before:,} → {item.after:,}" if log.onset is not None else f"{item.after:,}"
+        yield f"{counts}  {_cut(item.template)}"
 
 
 def _templates(log: LogSummary) -> Iterator[str]:
@@ -68,4 +72,4 @@ def _changes(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _CHARS else text[: _CHARS - 1] + "…"
+    return shorten(text, _CHARS)

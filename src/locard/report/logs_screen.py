@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shlex
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.model import log_sentences
 from locard.model.finding import Role
 from locard.model.headline import milliseconds, share
+from locard.model.log_state import judge, spread
+from locard.model.wording import shorten
 from locard.report import log_words, logs_said, sparkline, times
 from locard.report.plain import safe
 
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from locard.model.finding import Finding
-    from locard.model.log_facts import LogSummary, MeasureShape, Silence
+    from locard.model.log_facts import LogSummary, MeasureShape, OutcomeField, Silence
 
 COLUMNS = 78
 LINES = 40
@@ -25,7 +29,7 @@ _PARTIAL = "read in part: "
 _SHOWN = 4
 _LABEL = 15  # columns up to the texts after their labels
 _SPARK = 46
-_LONGEST = 200  # characters of a sentence that quotes the log
+_LONGEST = 320  # characters of a sentence that quotes the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,12 @@ def screen(
     LINES lines is left out, the least telling of each part first. Only a command may be longer than
     the screen is wide: folded, it could not be pasted.
     """
+    # What a sentence of the log's own state says already is not said twice.
+    states = {text.rstrip(".") for text in log_words.states(log, dt.UTC)}
     telling = [f for f in findings if f.values or f.role is Role.MECHANISM]
+    telling = [f for f in telling if f.title not in states]
     top = _folded(_top(log, tz))
-    end = _folded(_end(log, telling))
+    end = _folded(_end(log, telling, tz))
     commands = list(_commands(log, telling))
     yield from top
     yield from _fitted(list(_blocks(log, tz)), LINES - len(top) - len(end) - len(commands))
@@ -101,16 +108,21 @@ def _top(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
     if log.first is not None and log.last is not None:
         yield _labelled("from", times.span(log.first, log.last, tz))
-    yield _labelled("error", log.error_means)
-    if log.bad_means != log.error_means:
-        bad = log.bad_means.removeprefix(f"{log.error_means}, ")
-        yield _labelled("bad", bad if bad == log.bad_means else f"an error, {bad}")
+    if log.changed:
+        yield _labelled("bad means", log_words.bad_means(log))
+    if log.error_means not in log.bad_means or not log.changed:
+        yield _labelled("error", log.error_means)
     if not log.claims_rates:
         yield _labelled("holds", log_words.coverage(log).removeprefix("The log holds "))
     for item in log.skipped[:2]:
         lines = f"{item.lines:,} line{'s'[: item.lines != 1]}"
         text = f"{lines}: {item.reason}, such as {item.sample[:40]!r}"
         yield _labelled("skipped", text)
+    if log.extent.own_requests:
+        count = log.extent.own_requests
+        yield _labelled(
+            "left out", f"{count:,} line{'s'[: count != 1]} of what locard itself asked"
+        )
     for gap in log.gaps:
         if gap.startswith(_PARTIAL):
             yield _labelled("partial", gap)
@@ -126,17 +138,28 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         return
     sure = f"{100 * log.onset.confidence:.0f} %"
     yield _labelled("onset", f"{_interval(log, tz)} ({sure}), {log.shape}")
-    if log.of_part:
-        yield _labelled("part", f"errors rose {log_words.part(log)}")
+    state = judge(log)
+    over = state.over
+    if state.kind == "alarms":
+        return
+    if over and log.end is not None:
+        yield _labelled("until", times.clock(log.end, tz, zone=True))
+    during = "while it lasted" if over else "after"
     if log.claims_rates:
         early, late = share(log.before_bad, log.before_total), share(log.after_bad, log.after_total)
         of = " of all" if log.of_part else ""
-        yield _labelled("rate", f"{early} bad before, {late} after{of}")
+        yield _labelled("rate", f"{early} bad {_other(log)}, {late} {during}{of}")
     else:
-        yield _labelled("bad", f"{log.before_bad:,} lines before, {log.after_bad:,} after")
-    if log.before_p99_ms is not None and log.after_p99_ms is not None:
+        yield _labelled("bad", f"{log.before_bad:,} lines before, {log.after_bad:,} {during}")
+    known = log.before_p99_ms is not None and log.after_p99_ms is not None
+    if known and "latency" not in log.changed:  # else the sentence below has it
         early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
-        yield _labelled("p99", f"{early} before, {late} after")
+        yield _labelled("p99", f"{early} {_other(log)}, {late} {during}")
+
+
+def _other(log: LogSummary) -> str:
+    """The time that it is compared with: after its end where the log begins in the middle of it."""
+    return "before" if log.onset is None or log.onset.baseline_seen else "since its end"
 
 
 def _interval(log: LogSummary, tz: tzinfo | None) -> str:
@@ -211,12 +234,12 @@ def _unknown(log: LogSummary) -> str:
     return f"too few requests: {', '.join(counts[:_SHOWN])}{more}" if counts else ""
 
 
-def _end(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
+def _end(log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None) -> Iterator[str]:
     gaps = list(_gaps(log))
     if gaps:
         yield ""
         yield _labelled("cannot tell:", "; ".join(gaps))
-    apart = list(_what_sets_apart(log, findings))
+    apart = list(_what_sets_apart(log, findings, tz))
     yield from ("", *apart) if apart else ()
     yield from _findings(findings)
 
@@ -245,7 +268,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return shorten(text, _LONGEST)
 
 
 def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
@@ -255,6 +278,8 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"  {command}"
         traces.append(command)
     commands = [c for f in findings[:1] for c in f.next_commands if c not in traces]
+    if not commands and log.onset is None and log.source != "-" and judge(log).incident:
+        commands = [f"tail -n 20 {shlex.quote(log.source)}"]
     if log.onset is not None and log.source != "-" and not traces and not commands:
         at = times.stamp(log.onset.earliest)
         commands = [f"locard logs {shlex.quote(log.source)} --around {at} --window 10s"]
@@ -263,28 +288,27 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"  {commands[0]}"
 
 
-def _what_sets_apart(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
+def _what_sets_apart(
+    log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None
+) -> Iterator[str]:
+    yield from (_cut(text) for text in log_words.states(log, tz))
     if not log.changed:
-        silent = [s for s in log.silences if s.until is None]
-        if silent:
-            names = ", ".join(f"{s.field[:32]}={s.value[:32]}" for s in silent[:_SHOWN] if s.field)
-            yield f"{names or 'All requests'} fell silent while the log went on."
-            yield "No onset of errors or latency was found."
-        elif any(s.shape in {"step", "ramp", "spike"} for s in log.shapes):
-            yield "The traffic changed; no onset of errors or latency was found."
-        else:
-            nothing = "Nothing changed in this log: no onset of errors or latency was found."
-            yield log_words.cannot_tell(log) or nothing
         return
-    if not log.correlates and log.coverage.kind == "errors-only":
-        yield "Errors became more. Whom they hit more than others cannot be told from errors alone."
-    elif not log.correlates:
-        what = " and ".join(log.changed).capitalize()
-        yield f"{what} changed; nothing sets the bad requests apart: it is everyone."
+    state = judge(log)
+    if not log.correlates and state.kind != "alarms":
+        yield log_sentences.everyone(log, spread(log), over=state.over)
+    for item in log.outcomes[:1]:
+        yield _outcome(item)
     said = [f.values for f in findings]
     # What stands with its finding is not said twice.
-    for item in [c for c in log.correlates if c.values not in said][:_SHOWN]:
-        yield log_words.correlate(log, item)
+    for correlate in [c for c in log.correlates if c.values not in said][:_SHOWN]:
+        yield log_words.correlate(log, correlate)
     rest = log_words.hit_everyone(log)
     if rest:
         yield rest
+
+
+def _outcome(item: OutcomeField) -> str:
+    total = item.bad + item.good
+    counts = f"{item.bad:,} of {total:,} requests with it failed"
+    return f"{item.field}={shorten(item.value, 40)} says in other words that it failed ({counts})."

@@ -41,7 +41,10 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     """The whole report."""
     story = words.story(found, tz)
     lines = [f"# {quoted(story.headline)}", "", quoted(story.title), ""]
-    lines += _said("What changed", [*story.changed, *story.coverage, *story.onset])
+    lines += _said(
+        "What changed", [*story.changed, *story.coverage, *story.onset, *story.other_logs]
+    )
+    lines += _said("A bad request is one that", story.bad_means)
     lines += _said("Affected", story.affected)
     lines += _said("Confirmed unaffected", story.unaffected)
     lines += _said("Unknown", story.unknown)

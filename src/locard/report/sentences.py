@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.claims.licence import LICENCES, UnlicensedError
+from locard.claims.licence import LICENCES, UnlicensedError, log_stands
 from locard.model.claim import Licensed
-from locard.model.headline import milliseconds, share
+from locard.model.headline import share
 from locard.model.log_facts import Onset
+from locard.model.wording import shorten
 from locard.report import times
-from locard.report.shorten import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _SOON = 12 * 3600.0  # an onset that is longer ago needs its day
 _LONGEST_VALUE = 60
 _LONGEST_MESSAGE = 150
+_LONGEST_OTHER = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,51 +49,24 @@ def say(item: Licensed, tz: tzinfo | None = None) -> Said:
 # --- the log ------------------------------------------------------------------------------------
 
 
-def _log_unreadable(claim: Claim, _: tzinfo | None) -> str:
-    return f"The log has no record that can be read ({claim.number('lines'):.0f} lines)."
+def _log_stands(claim: Claim, tz: tzinfo | None) -> str:
+    """The words that belong to the state (model/log_sentences.py), with the reader's times."""
+    text = times.told(claim.text("says"), tz)
+    if claim.slot == "other_logs":
+        return f"{claim.subject.rpartition('/')[2]}: {shorten(text, _LONGEST_OTHER)}"
+    return text
 
 
-def _log_changed(claim: Claim, _: tzinfo | None) -> str:
-    parts = []
-    before, after = claim.maybe("errors_before"), claim.maybe("errors_after")
-    if claim.text("part"):
-        rates = "" if after is None else f", from {_share(before)} to {_share(after)}"
-        parts.append(f"errors rose for {claim.text('part')} only{rates}: too few to show among all")
-    elif after is not None:
-        parts.append(f"errors rose from {_share(before)} to {_share(after)}")
-    elif claim.maybe("bad_after") is not None:
-        parts.append(
-            f"errors became more: {claim.number('bad_after'):,.0f} bad lines since the onset, "
-            f"{claim.number('bad_before'):,.0f} before"
-        )
-    if claim.maybe("p99_after_ms") is not None:
-        early, late = claim.maybe("p99_before_ms"), claim.maybe("p99_after_ms")
-        parts.append(f"p99 latency rose from {milliseconds(early)} to {milliseconds(late)}")
-    return _whole(claim, " and ".join(parts) or "the log changed")
+def _log_alarm(claim: Claim, tz: tzinfo | None) -> str:
+    return f"new: {times.told(claim.text('says'), tz)}"
 
 
-def _log_moved(claim: Claim, _: tzinfo | None) -> str:
-    """The figures did not all rise: they are given as they are."""
-    parts = []
-    after = claim.maybe("errors_after")
-    if after is not None:
-        parts.append(f"errors {_share(claim.maybe('errors_before'))} before, {_share(after)} after")
-    late = claim.maybe("p99_after_ms")
-    if late is not None:
-        early = milliseconds(claim.maybe("p99_before_ms"))
-        parts.append(f"p99 latency {early} before, {milliseconds(late)} after")
-    return _whole(claim, "the pattern of bad requests changed: " + ", ".join(parts))
-
-
-def _whole(claim: Claim, text: str) -> str:
-    kind = f" ({claim.text('shape')})" if claim.text("shape") else ""
-    also = claim.texts("also")
-    rest = f" {' and '.join(also).capitalize()} changed for everyone." if also else ""
-    return f"{text[:1].upper()}{text[1:]}{kind}.{rest}"
-
-
-def _share(value: float | None) -> str:
-    return "unknown" if value is None else share(value, 1)
+def _bad_means(claim: Claim, _: tzinfo | None) -> str:
+    bad, error = claim.text("bad"), claim.text("error")
+    slower = bad.removeprefix(f"{error}, or ")
+    if bad == error:
+        return f"failed: {error}"
+    return f"failed ({error}), or {slower}" if slower != bad else bad
 
 
 def _log_holds_part(claim: Claim, _: tzinfo | None) -> str:
@@ -146,10 +120,16 @@ def _values(claim: Claim, _: tzinfo | None) -> str:
 
 def _every_value_hit(claim: Claim, _: tzinfo | None) -> str:
     low, high = claim.maybe("low"), claim.maybe("high")
+    if low is None or high is None:
+        return f"every value of {claim.subject}"
     rates = (
-        f": {share(low, 1)} to {share(high, 1)} bad" if low is not None and high is not None else ""
+        share(low, 1) if share(low, 1) == share(high, 1) else f"{share(low, 1)} to {share(high, 1)}"
     )
-    return f"every value of {claim.subject}{rates}"
+    return f"every value of {claim.subject}: {rates} bad"
+
+
+def _spread_untold(claim: Claim, _: tzinfo | None) -> str:
+    return claim.text("says")
 
 
 # --- the processes ------------------------------------------------------------------------------
@@ -251,12 +231,10 @@ _SENTENCES: dict[str, Words] = {
     "cannot_tell": _cannot_tell,
     "no_logs": _plain("No logs were looked at."),
     "logs_unread": _plain("The logs could not be read."),
-    "log_unreadable": _log_unreadable,
-    "log_unchanged": _plain(
-        "Nothing changed in the logs: no onset of errors or latency was found."
-    ),
-    "log_changed": _log_changed,
-    "log_moved": _log_moved,
+    **dict.fromkeys((kind for kind, need in LICENCES.items() if need is log_stands), _log_stands),
+    "bad_means": _bad_means,
+    "log_alarm": _log_alarm,
+    "spread_untold": _spread_untold,
     "log_holds_part": _log_holds_part,
     "onset_known": _onset_known,
     "onset_before": _onset_before,

@@ -65,9 +65,12 @@ def screen(
     table = _grid()
     _row(table, "changed", [*story.changed, *story.coverage])
     _row(table, "onset", story.onset)
+    _row(table, "other logs", story.other_logs)
+    _row(table, "bad means", story.bad_means)
     _row(table, "affected", story.affected)
     _row(table, "unaffected", story.unaffected)
     _row(table, "unknown", story.unknown)
+    _row(table, "bad ones", story.bad_ones_say)
     _row(table, "log says", story.log_says)
     _row(table, "doing", story.doing)
     parts += [table, *_factors(found)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.finding import Role, Severity
 from locard.report import log_tables
+from locard.report.logs_said import bad_ones
 from locard.report.sentences import Said, say
 
 if TYPE_CHECKING:
@@ -30,11 +31,14 @@ class Story:
     verdict: tuple[Said, ...]
     changed: tuple[Said, ...]
     onset: tuple[Said, ...]
+    other_logs: tuple[Said, ...]
+    bad_means: tuple[Said, ...]
     affected: tuple[Said, ...]
     unaffected: tuple[Said, ...]
     unknown: tuple[Said, ...]
     coverage: tuple[Said, ...]  # why no rate is claimed, where none can be
     log_says: tuple[Said, ...]
+    bad_ones_say: tuple[Said, ...]  # counts before → since the onset
     doing: tuple[Said, ...]
     also_seen: tuple[Said, ...]
     healthy: tuple[Said, ...]
@@ -53,6 +57,7 @@ def story(found: Investigation, tz: dt.tzinfo | None = None) -> Story:
     """The claims of an investigation as sentences; times in `tz`, the local zone where None."""
     logged = chosen_log(found)
     telling = log_tables.telling(logged[1], tz) if logged else ()
+    says = tuple(Said(text, (logged[0],)) for text in telling) if logged else ()
 
     def of(slot: Slot) -> tuple[Said, ...]:
         return tuple(say(item, tz) for item in found.claims if item.claim.slot == slot)
@@ -63,11 +68,14 @@ def story(found: Investigation, tz: dt.tzinfo | None = None) -> Story:
         verdict=of("verdict"),
         changed=of("changed"),
         onset=of("onset"),
+        other_logs=of("other_logs"),
+        bad_means=of("bad_means"),
         affected=of("affected"),
         unaffected=of("unaffected"),
         unknown=of("unknown"),
         coverage=of("coverage"),
-        log_says=tuple(Said(s, (logged[0],)) for s in telling) if logged else (),
+        log_says=(*of("log_says"), *says),
+        bad_ones_say=_bad_ones_say(found),
         doing=of("doing"),
         also_seen=of("also_seen"),
         healthy=of("healthy"),
@@ -78,10 +86,19 @@ def story(found: Investigation, tz: dt.tzinfo | None = None) -> Story:
     )
 
 
+def _bad_ones_say(found: Investigation) -> tuple[Said, ...]:
+    """Rows of counts and quoted messages, of each log that has some."""
+    return tuple(
+        Said(text, (evidence.id,)) for evidence, log in found.logs() for text in bad_ones(log)
+    )
+
+
 def chosen_log(found: Investigation) -> tuple[str, LogSummary] | None:
-    """The log that shows a change (the first one where several do), with its evidence id."""
+    """The log that the claims speak of, with its evidence id."""
+    named = next((c.claim for c in found.claims if c.claim.slot == "changed"), None)
     logs = [(e.id, s) for e, s in found.logs()]
-    return next((p for p in logs if p[1].changed), logs[0] if logs else None)
+    mine = (p for p in logs if named and p[1].source == named.text("log"))
+    return next(mine, logs[0] if logs else None)
 
 
 def title(found: Investigation) -> str:

@@ -9,6 +9,7 @@ from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
 from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge as stands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 P_VALUE = 0.01
 LEAST_SHARE = 0.2  # of the excess; below, the group is not the story
+_NEARLY_ALL = 0.8  # of the excess
 
 
 def fields(summary: LogSummary, roles: set[str], named: Callable[[str], object]) -> set[str]:
@@ -67,6 +69,7 @@ def _finding(
     through = f" (with {' and '.join(f'{f}={v}' for f, v in others)})" if others else ""
     supports = [Support(evidence.id, Layer.LOGS, correlate_words(summary, correlate))]
     against = []
+    over = stands(summary).over
     radii = {r.field: r for r in summary.blast_radius}
     for field, value in pairs:
         spared = _spared(radii.get(field), value)
@@ -78,9 +81,9 @@ def _finding(
     return Finding(
         rule=rule,
         layer=Layer.LOGS,
-        role=Role.SCOPE,
+        role=Role.MECHANISM if _is_answer(correlate, against, others) else Role.SCOPE,
         severity=Severity.WARNING,
-        title=f"Only {group} is affected{through}",
+        title=f"Only {group} {'was' if over else 'is'} affected{through}",
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),
@@ -88,6 +91,11 @@ def _finding(
         values=correlate.values,
         next_commands=trace_command(summary),
     )
+
+
+def _is_answer(correlate: Correlate, against: list[Support], others: list[tuple[str, str]]) -> bool:
+    """Whether to look there is the answer: it explains nearly all, needs nothing else, and others are spared."""
+    return correlate.share_of_excess >= _NEARLY_ALL and not against and not others
 
 
 def _spared(radius: BlastRadius | None, value: str) -> str:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from locard.model.evidence import Layer
 from locard.model.finding import Support
 from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge as stands
+from locard.model.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from locard.model.evidence import Evidence
     from locard.model.finding import Case
 
+_LONGEST = 240  # characters of an example
 _LEAST = 3  # such messages since the onset
 _LEAST_SHARE = 0.1  # of the bad requests since the onset
 
@@ -46,7 +49,9 @@ class Saying:
     def support(self) -> Support:
         """The sentence that a finding cites."""
         of = f" of {self.log.after_bad:,} bad requests" if self.log.after_bad >= self.after else ""
-        says = f"{self.after:,}{of} since the onset, {self.before:,} before: “{self.example}”"
+        example = shorten(self.example, _LONGEST)
+        when = f"since the onset, {self.before:,} before" if self.log.changed else "in this log"
+        says = f"{self.after:,}{of} {when}: “{example}”"
         return Support(self.evidence, Layer.LOGS, says)
 
     @property
@@ -61,7 +66,7 @@ class Saying:
 def growing(case: Case, pattern: re.Pattern[str]) -> Iterator[Saying]:
     """For each log, the messages that fit and are far more frequent since the onset."""
     for evidence, log in case.facts(LogSummary):
-        if not log.changed:
+        if not stands(log).incident:
             continue
         found = _messages(evidence, log, pattern) or _exceptions(evidence, log, pattern)
         if found is None or found.after < _LEAST:

@@ -22,6 +22,7 @@ from locard.model.facts import (
 from locard.model.finding import Support
 from locard.model.headline import share
 from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge as stands
 from locard.model.stacks import application_frame, is_busy
 from locard.model.waits import kernel_work
 from locard.rules import _facts
@@ -141,9 +142,11 @@ def trouble(case: Case) -> tuple[Support, ...]:
 
 def _log_trouble(case: Case) -> Iterator[Support]:
     for evidence, log in case.facts(LogSummary):
-        if log.changed:
-            what = " and ".join(log.changed)
-            yield Support(evidence.id, Layer.LOGS, f"{what} rose at the onset")
+        state = stands(log)
+        if state.incident and not state.over:
+            what = f"{' and '.join(log.changed)} rose at the onset" if log.changed else ""
+            says = what or f"the log stands badly: {state.kind.replace('-', ' ')}"
+            yield Support(evidence.id, Layer.LOGS, says)
 
 
 def _unanswered(case: Case) -> Iterator[Support]:

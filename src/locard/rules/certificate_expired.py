@@ -18,6 +18,7 @@ from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
 from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge as stands
 from locard.rules import _facts, _groups
 
 if TYPE_CHECKING:
@@ -70,8 +71,10 @@ def _finding(evidence: Evidence, log: LogSummary, said: list[MessageCount]) -> F
         rule="certificate-expired",
         layer=Layer.LOGS,
         role=Role.MECHANISM,
-        severity=Severity.CRITICAL,
-        title=f"The TLS certificate{whose} has expired",
+        severity=Severity.WARNING if stands(log).over else Severity.CRITICAL,
+        title=f"The TLS certificate{whose} had expired"
+        if stands(log).over
+        else f"The TLS certificate{whose} has expired",
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),

@@ -1,9 +1,9 @@
-"""An instance or a service stopped writing its log while the others went on.
+"""The whole log fell silent, or nearly; or one instance or service in it while the others went on.
 
-Pattern: a source of lines falls silent for good or for a while; what it does meanwhile is not in
+Pattern: lines stop for good or for a while, or become a quarter or less; what happens meanwhile is not in
   this log, so whatever the log says of it is too good.
-Evidence: its pace before, and that no pause of it was nearly as long; that the others did not take over its
-  requests, so that it is sent them still.
+Evidence: the pace before, and that no pause was nearly as long; of one instance, that the others did not
+  take over its requests, so that it is sent them still.
 Against: the counts are too small to say that. (Where the others did take them over it is gone or
   gets none, and no line is missing: then nothing is said.)
 Next: see whether it still serves; its disk, its quota, its log level, the agent that ships its log.
@@ -17,9 +17,11 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
+from locard.model import log_sentences
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge as stands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from locard.model.evidence import Evidence
     from locard.model.finding import Case
     from locard.model.log_facts import Silence
+    from locard.model.log_state import LogState
 
+_WHOLE = {"silent", "requests-stopped", "volume-fell"}
 _SURE = 3.0  # standard deviations
 # It said that it ends: nothing is missing.
 _FAREWELL = re.compile(
@@ -39,12 +43,31 @@ _FAREWELL = re.compile(
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for each source that fell silent, unless its requests went elsewhere."""
     for evidence, log in case.facts(LogSummary):
+        state = stands(log)
+        for one in [s for s in (state, *state.further) if s.kind in _WHOLE][:1]:
+            yield _of_all(evidence, log, one)
         for silence in log.silences:
-            # All requests at once: nobody asks any more, which is no matter of the log.
             told = not silence.field or _FAREWELL.search(silence.last_words)
             moved = _taken_over(silence)
             if not told and moved is not True:
                 yield _finding(evidence, log, silence, sure=moved is False)
+
+
+def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
+    """All of the log: it is the answer, or hides it."""
+    says = log_sentences.sentence(log, state, _clock)
+    rest = f"{log.records:,} records were read, from {_clock(log.first or 0.0)} on"
+    commands = (f"tail -n 20 {shlex.quote(log.source)}",) if log.source.startswith("/") else ()
+    return Finding(
+        rule="log-silence",
+        layer=Layer.LOGS,
+        role=Role.MECHANISM,
+        severity=Severity.WARNING,
+        title=says.rstrip("."),
+        detail=f"{says} {rest}.",
+        supports=tuple(Support(evidence.id, Layer.LOGS, s) for s in (says, rest)),
+        next_commands=commands,
+    )
 
 
 def _finding(evidence: Evidence, log: LogSummary, silence: Silence, *, sure: bool) -> Finding:

@@ -18,6 +18,7 @@ from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import bad_counts, share
 from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge as stands
 from locard.rules import _groups
 
 if TYPE_CHECKING:
@@ -45,13 +46,16 @@ def judge(case: Case) -> Iterator[Finding]:
         if not supports:
             continue
         rate = log.after_bad / log.after_total if log.after_total else 0.0
+        over = stands(log).over
         supports.append(bad_counts(log))
         yield Finding(
             rule="retry-storm",
             layer=Layer.LOGS,
             role=Role.MECHANISM,
-            severity=Severity.CRITICAL if rate >= _CRITICAL_SHARE else Severity.WARNING,
-            title=f"Retries multiply the traffic: {supports[0]}",
+            severity=Severity.CRITICAL
+            if rate >= _CRITICAL_SHARE and not over
+            else Severity.WARNING,
+            title=f"Retries {'multiplied' if over else 'multiply'} the traffic: {supports[0]}",
             detail="; ".join(supports),
             supports=tuple(Support(evidence.id, Layer.LOGS, s) for s in supports),
             against=tuple(Support(evidence.id, Layer.LOGS, s) for s in against),

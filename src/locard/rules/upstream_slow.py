@@ -22,6 +22,8 @@ from locard.model.facts import StackSamples, ThreadStates
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
 from locard.model.log_facts import LogSummary
+from locard.model.log_latency import risen
+from locard.model.log_state import judge as stands
 from locard.model.stacks import is_busy
 from locard.rules import _facts, _waits
 
@@ -78,7 +80,8 @@ def judge(case: Case) -> Iterator[Finding]:
         return
     supports += for_
     against += counter
-    yield _finding(name, supports, against, values=values, explains=explains, peer=peer)
+    over = chosen is not None and stands(chosen[1]).over
+    yield _finding(name, supports, against, values=values, explains=explains, peer=peer, over=over)
 
 
 def _finding(
@@ -89,6 +92,7 @@ def _finding(
     values: tuple[tuple[str, str], ...],
     explains: float | None,
     peer: str | None,
+    over: bool,
 ) -> Finding:
     others = [f"{k}={v}" for k, v in values if v != name]
     where = f" for {', '.join(others)}" if others else ""
@@ -100,8 +104,8 @@ def _finding(
         rule="upstream-slow",
         layer=supports[0].layer,
         role=Role.MECHANISM,
-        severity=Severity.CRITICAL,
-        title=f"The upstream {name} answers slowly{where}",
+        severity=Severity.WARNING if over else Severity.CRITICAL,
+        title=f"The upstream {name} {'answered' if over else 'answers'} slowly{where}",
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),
@@ -145,6 +149,7 @@ def _from_threads(case: Case) -> Iterator[Finding]:
         values=(("upstream", waits.address),),
         explains=None,
         peer=waits.address,
+        over=False,
     )
     # Whether it answers late or never is not known: only that the threads wait for it.
     yield replace(found, title=f"Busy threads wait for the answer of {waits.words}")
@@ -152,7 +157,7 @@ def _from_threads(case: Case) -> Iterator[Finding]:
 
 def _slow(summary: LogSummary) -> bool:
     """Whether it is about time at all: an upstream that fails at once is another pattern."""
-    if "latency" in summary.changed:
+    if "latency" in summary.changed and risen(summary) is not None:
         return True
     before, after = summary.before_p99_ms, summary.after_p99_ms
     if before is not None and after is not None and after >= 1.5 * before:

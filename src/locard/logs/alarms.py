@@ -1,0 +1,83 @@
+"""Lines that are too few for a rate and say that something broke: a worker timed out, memory ran out.
+
+Critical ones, and errors that belong to no request, among many lines that are requests; and whatever says
+in plain words that a process, a limit or a device gave up. Those that came all along say nothing new.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.logs.causes import mask
+from locard.logs.sql_text import literal
+from locard.model.log_facts import Alarm
+
+if TYPE_CHECKING:
+    from locard.logs.change import Change
+    from locard.logs.events import Events
+    from locard.logs.roles import Roles
+    from locard.logs.table import Table
+
+_CRITICAL = ("fatal", "critical", "crit", "panic", "emergency", "emerg", "alert", "dpanic", "f")
+_BROKE = (
+    r"(?i)worker timeout|worker .{0,40}(was sent sig|exited|died|killed)|harakiri|out of memory|oom.?kill"
+    r"|segmentation fault|segfault|core dumped|panic:|too many open files|no space left on device"
+    r"|read-only file system|listen queue .{0,20}full|deadlock|cannot allocate memory|stack overflow"
+    r"|certificate has expired|cannot fork|resource temporarily unavailable|traceback \(most recent"
+)
+_MOST = 4
+_MOST_LINES = 20_000
+_MOST_ERRORS = 200_000  # so many are enough for a rate
+_BY_CHANCE = 0.05  # lines that may fall anywhere all fall behind their first one
+_SINGLE, _LATE = 2, 0.5  # so few have to come in the later half of the log
+_FEW_EARLIER = 0.2  # of as many as would be at the later rate
+_TEXT_CHARS = 300
+
+
+def found(table: Table, roles: Roles, events: Events, change: Change) -> tuple[Alarm, ...]:
+    """The kinds of them that are new, those with the most lines first; at most four."""
+    if not table.message or events.first is None or events.last is None:
+        return ()
+    (errors,) = table.one("SELECT count_if(err) FROM ev")
+    if not 0 < errors <= _MOST_ERRORS:
+        return ()
+    level = f"lower(CAST({roles.level.column} AS VARCHAR))" if roles.level else "''"
+    listed = ", ".join(literal(w) for w in _CRITICAL)
+    beside = "false"
+    if roles.status is not None or roles.duration is not None:
+        has = [r.column for r in (roles.status, roles.duration) if r is not None]
+        beside = " AND ".join(f"({c}) IS NULL" for c in has)
+    rows = table.rows(
+        f"""SELECT coalesce({level}, '') AS level, left({table.message}, {_TEXT_CHARS}) AS text, t_end
+            FROM (FROM ev WHERE err) JOIN raw ON n = _n
+            WHERE {table.message} IS NOT NULL AND (coalesce({level} IN ({listed}), false) OR ({beside})
+              OR regexp_matches({table.message}, {literal(_BROKE)}))
+            ORDER BY t_end LIMIT {_MOST_LINES}""",  # noqa: S608 - columns are ours, texts are quoted
+    )
+    kinds: dict[str, list[tuple[str, str, float]]] = {}
+    for word, text, at in rows:
+        kinds.setdefault(mask(text), []).append((word, text, at))
+    span = (events.first, events.last)
+    alarms = [a for t, lines in kinds.items() if (a := _alarm(t, lines, span, change)) is not None]
+    alarms.sort(key=lambda a: (-a.count, a.first))
+    return tuple(alarms[:_MOST])
+
+
+def _alarm(
+    template: str, lines: list[tuple[str, str, float]], span: tuple[float, float], change: Change
+) -> Alarm | None:
+    """The lines of one kind, if none came before the onset, or as late as they do by no chance."""
+    whole = max(span[1] - span[0], 1e-3)
+    start = lines[0][2]
+    if change.onset is not None and change.onset.baseline_seen:
+        start = change.onset.earliest
+    late = [line for line in lines if line[2] >= start]
+    earlier = len(lines) - len(late)
+    gone = (start - span[0]) / whole
+    if not late or earlier > _FEW_EARLIER * len(late) * gone:
+        return None
+    by_chance = max(0.0, 1 - gone) ** len(late)
+    if by_chance > _BY_CHANCE and (len(late) > _SINGLE or gone < _LATE):
+        return None
+    word, text, first = late[0]
+    return Alarm(word, template, text, len(late), earlier, first, late[-1][2])

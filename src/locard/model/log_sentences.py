@@ -1,0 +1,303 @@
+"""How a log stands, in words: one sentence for each state, with its numbers; times as the reader wants them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.model.headline import bad_counts, milliseconds, part_words, share
+from locard.model.log_latency import risen
+from locard.model.wording import moved, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from locard.model.log_facts import LogSummary, MeasureShape
+    from locard.model.log_state import LogState, Spread
+
+    Clock = Callable[[float], str]
+    Words = Callable[[LogSummary, LogState, Clock], str]
+
+_SHOWN = 3
+_LONGEST = 100  # characters of what a log says
+_MINUTES, _HOURS, _DAYS = 120.0, 2 * 3600.0, 2 * 86400.0
+
+
+def sentence(log: LogSummary, state: LogState, clock: Clock) -> str:
+    """The state as a sentence; `clock` writes a Unix time with its zone."""
+    return _WORDS[state.kind](log, state, clock)
+
+
+def everyone(log: LogSummary, spread: Spread, *, over: bool = False) -> str:
+    """Whom it hits, where no set of values says so; in the past tense where it is `over`."""
+    what = " and ".join(log.changed).capitalize()
+    if spread.kind == "untested":
+        return f"{what} changed; {spread.why}."
+    if spread.kind == "unknown":
+        return (
+            "Errors became more. Whom they hit more than others cannot be told from errors alone."
+        )
+    fields = ", ".join(spread.fields[:_SHOWN]) + (", …" if len(spread.fields) > _SHOWN else "")
+    if spread.kind == "some":
+        return f"{what} changed for some values of {fields} (see affected); no set of them explains it."
+    return f"{what} changed for every value of {fields} with enough requests: it {'was' if over else 'is'} everyone."
+
+
+def duration(seconds: float) -> str:
+    """`20 s`, `35 min`, `4 h`, `12 days`; short ones as `0.2 s`, `40 ms`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds < 0.1 else f"{seconds:.1g} s"  # noqa: PLR2004
+    if seconds < _MINUTES:
+        return f"{seconds:.0f} s"
+    if seconds < _HOURS:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < _DAYS else f"{seconds / 86400:.0f} days"
+
+
+def error_rates(log: LogSummary) -> tuple[float | None, float | None]:
+    """The share of errors before the onset and while it lasted; None where that is not known."""
+    known = _shape(log, "errors")
+    if known is not None and known.before is not None and known.after is not None:
+        return known.before, known.after
+    if log.onset is None:
+        return None, None
+    stop = log.end if log.end is not None else float("inf")
+    early = [p for p in log.series if p.start + p.width_s <= log.onset.earliest]
+    late = [p for p in log.series if p.start >= log.onset.latest and p.start < stop]
+    if log.end is not None and not log.onset.baseline_seen:
+        early = [p for p in log.series if p.start >= log.end]
+    sides = [(sum(p.errors for p in side), sum(p.total for p in side)) for side in (early, late)]
+    before, after = (bad / total if total else None for bad, total in sides)
+    return before, after
+
+
+def _shape(log: LogSummary, measure: str) -> MeasureShape | None:
+    return next((s for s in log.shapes if s.measure == measure and s.shape != "flat"), None)
+
+
+def _what(log: LogSummary) -> str:
+    """What changed, from what to what: the verbs follow from the numbers."""
+    parts = []
+    if log.of_part:
+        before, after = error_rates(log)
+        rates = f", from {_share(before)} to {_share(after)}" if log.claims_rates else ""
+        if before is None:
+            rates = ""
+        parts.append(f"errors rose for {part_words(log)} only{rates}: too few to show among all")
+    elif "errors" in log.changed and not log.claims_rates:
+        parts.append(f"errors became more: {bad_counts(log)}")
+    elif "errors" in log.changed:
+        parts.append(_moved("errors", *error_rates(log), _share))
+    if "latency" in log.changed:
+        parts.append(_latency(log))
+    return " and ".join(p for p in parts if p)
+
+
+def _latency(log: LogSummary) -> str:
+    rose = risen(log)
+    if rose is None:
+        return "latency changed"
+    name, before, after = rose
+    if name == "slow":
+        limit = (
+            log.bad_means.rpartition("slower than ")[2] if "slower than" in log.bad_means else ""
+        )
+        who = f"requests slower than {limit}" if limit else "slow requests"
+        return f"{who} rose from {_share(before)} to {_share(after)} of all"
+    return f"{name} latency rose from {milliseconds(before)} to {milliseconds(after)}"
+
+
+def _moved(
+    what: str, before: float | None, after: float | None, write: Callable[[float | None], str]
+) -> str:
+    if before is None or after is None:
+        return f"{what} changed, to {write(after)}" if after is not None else f"{what} changed"
+    verb = moved(before, after)
+    if verb == "stayed":
+        return f"{what} stayed at {write(after)}"
+    return f"{what} {verb} from {write(before)} to {write(after)}"
+
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else share(value, 1)
+
+
+def _capital(text: str) -> str:
+    # p99 is a name.
+    return text if text[1:2].isdigit() else text[:1].upper() + text[1:]
+
+
+def _empty(log: LogSummary, _: LogState, __: Clock) -> str:
+    return f"The log has no record that can be read ({log.lines:,} lines)."
+
+
+def _going_on(log: LogSummary, state: LogState, clock: Clock) -> str:
+    kind = f" ({log.shape})" if log.shape != "unknown" else ""
+    rest = f" {_capital('; '.join(state.why))}." if state.why else ""
+    if state.before_window and log.extent.asked_from is not None:
+        rest += f" It began before the window that was asked for, which starts at {clock(log.extent.asked_from)}."
+    return f"{_capital(_what(log))}{kind}.{rest}"
+
+
+def _bursts(log: LogSummary, _: LogState, __: Clock) -> str:
+    return f"{_capital(_what(log))}, in bursts at regular distances (periodic)."
+
+
+def _recovered(log: LogSummary, state: LogState, clock: Clock) -> str:
+    until = state.until or 0.0
+    ago = f", {duration(state.ago_s)} before the log was read" if state.ago_s is not None else ""
+    if state.since is None:
+        begun = f"it was bad from the first line on, until {clock(until)}{ago}"
+        rates = _levels_past(log)
+        return f"It is over: {begun}{rates}."
+    return f"It is over: {_what(log)}, from {clock(state.since)} until {clock(until)}{ago}."
+
+
+def _levels_past(log: LogSummary) -> str:
+    """The levels while it lasted and since then, where the log begins in the middle of it."""
+    if not log.claims_rates:
+        return ""
+    during, since = share(log.after_bad, log.after_total), share(log.before_bad, log.before_total)
+    return f" ({during} of requests were bad, {since} since then)"
+
+
+def _silent(log: LogSummary, state: LogState, clock: Clock) -> str:
+    seen = log.extent
+    ago = duration(state.ago_s or 0.0)
+    per_s = log.records / max((seen.last_line or 0.0) - (log.first or 0.0), 1e-3)
+    pace = f"{per_s:.3g} lines a second" if per_s >= 1 else f"a line every {duration(1 / per_s)}"
+    longest = (
+        f", its longest pause was {duration(seen.longest_gap_s)}" if seen.longest_gap_s else ""
+    )
+    last = clock(seen.last_line or 0.0)
+    return f"The log is silent: its last line came at {last}, {ago} before it was read; it wrote {pace} before{longest}."
+
+
+def _requests_stopped(_: LogSummary, state: LogState, clock: Clock) -> str:
+    since = clock(state.since or 0.0)
+    return f"No request is logged since {since}, while the log goes on: {state.before or 0.0:.3g} a second before."
+
+
+def _volume_fell(log: LogSummary, state: LogState, clock: Clock) -> str:
+    before, after = state.before or 0.0, state.after or 0.0
+    lasted = max(0.0, (log.last or 0.0) - (state.since or 0.0))
+    over = max(0.0, (state.since or 0.0) - (log.first or 0.0))
+    part = f"to {share(after, before)}" if before else "to nothing"
+    return (
+        f"Traffic fell {part} of what it was at {clock(state.since or 0.0)}: from {before:.3g} requests/s over "
+        f"{duration(over)} to {after:.3g} over {duration(lasted)}. Who is not served any more is in no log line."
+    )
+
+
+def _errors_from_start(log: LogSummary, state: LogState, clock: Clock) -> str:
+    since = f" at {clock(state.since)}" if state.since is not None else ""
+    lines = f"{log.extent.errors:,} of them" if log.extent.errors else f"{log.records:,} lines"
+    return (
+        f"The log holds errors only, from its first line{since} on ({lines}): they began then or before, and "
+        "what share of the requests fails cannot be told from it."
+    )
+
+
+def _bad_throughout(log: LogSummary, state: LogState, clock: Clock) -> str:
+    seen = log.extent
+    rate = share(seen.errors, seen.requests)
+    since = f" at {clock(state.since)}" if state.since is not None else ""
+    return (
+        f"Bad from its first line{since} to its last: {seen.errors:,} of {seen.requests:,} requests fail ({rate}). "
+        "It began before this log does, or is always so."
+    )
+
+
+def _slow_throughout(log: LogSummary, _: LogState, __: Clock) -> str:
+    p50 = milliseconds(log.after_p50_ms)
+    return (
+        f"Slow from its first line to its last: half of the requests take {p50} or more. Whether that is "
+        "usual cannot be told: no faster time is in this log."
+    )
+
+
+def _alarms(log: LogSummary, _: LogState, clock: Clock) -> str:
+    said = "; ".join(alarms(log, clock))
+    if log.changed:
+        return f"The log says that something broke: {said}."
+    return (
+        f"No onset of errors or latency was found, but the log says that something broke: {said}."
+    )
+
+
+def alarms(log: LogSummary, clock: Clock) -> Iterator[str]:
+    """Each kind of line that is new and says that something broke."""
+    for item in log.alarms[:_SHOWN]:
+        level = f" of level {item.level}" if item.level else ""
+        lines = f"{item.count:,} line{'s'[: item.count != 1]}{level}"
+        when = f"since {clock(item.first)}" if item.count > 1 else f"at {clock(item.first)}"
+        earlier = f", {item.earlier} before" if item.earlier else ", none before"
+        yield f"{lines} {when}{earlier}: {shorten(item.example, _LONGEST)}"
+
+
+def _slight(log: LogSummary, state: LogState, clock: Clock) -> str:
+    slight = log.slight
+    if slight is None:
+        return ""
+    early, late = milliseconds(slight.before_p99_ms), milliseconds(slight.after_p99_ms)
+    p50 = f"p50 {milliseconds(slight.before_p50_ms)} before, {milliseconds(slight.after_p50_ms)} after"
+    verb = moved(slight.before_p99_ms, slight.after_p99_ms)
+    change = (
+        f"p99 latency {verb} from {early} to {late}"
+        if verb != "stayed"
+        else f"p99 latency stayed at {late}"
+    )
+    return f"Nothing changed that matters: {change} at {clock(state.since or 0.0)} ({p50})."
+
+
+def _untold(_: LogSummary, state: LogState, __: Clock) -> str:
+    why = " and ".join(state.why) or "no field says what an error is, or how long a request took"
+    return f"Whether anything changed cannot be told: {why}."
+
+
+def _traffic(log: LogSummary, state: LogState, clock: Clock) -> str:
+    before, after = state.before or 0.0, state.after or 0.0
+    verb = moved(before, after)
+    rates = f"{verb} from {before:.3g} to {after:.3g} requests/s" if verb != "stayed" else "changed"
+    when = f" at {clock(state.since)}" if state.since is not None else ""
+    but = f" ({'; '.join(state.why)})" if state.why else ""
+    return f"Traffic {rates}{when}; no onset of errors or latency was found{but}. {_level(log)}".rstrip()
+
+
+def _unchanged(log: LogSummary, state: LogState, _: Clock) -> str:
+    why = "; ".join(state.why)
+    return f"No onset of errors or latency was found. That nothing changed cannot be said: {why}. {_level(log)}".rstrip()
+
+
+def _steady(log: LogSummary, _: LogState, __: Clock) -> str:
+    return f"Nothing changed in this log. {_level(log)}".rstrip()
+
+
+def _level(log: LogSummary) -> str:
+    """The level over all, so that nobody has to take it for good."""
+    seen = log.extent
+    parts = []
+    if seen.requests and seen.errors_by and log.claims_rates:
+        parts.append(f"{share(seen.errors, seen.requests)} of {seen.requests:,} requests failed")
+    if log.after_p99_ms is not None and not log.before_total:
+        parts.append(f"p99 {milliseconds(log.after_p99_ms)}")
+    return f"{_capital(', '.join(parts))}." if parts else ""
+
+
+_WORDS: dict[str, Words] = {
+    "empty": _empty,
+    "going-on": _going_on,
+    "comes-and-goes": _bursts,
+    "recovered": _recovered,
+    "silent": _silent,
+    "requests-stopped": _requests_stopped,
+    "volume-fell": _volume_fell,
+    "errors-from-start": _errors_from_start,
+    "bad-throughout": _bad_throughout,
+    "slow-throughout": _slow_throughout,
+    "alarms": _alarms,
+    "slight": _slight,
+    "untold": _untold,
+    "traffic-changed": _traffic,
+    "unchanged": _unchanged,
+    "steady": _steady,
+}

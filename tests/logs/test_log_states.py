@@ -1,0 +1,191 @@
+"""How a log stands, from its lines to the sentence: each kind with its near miss."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import planted_logs as planted
+import pytest
+
+from locard.model.log_sentences import sentence
+from locard.model.log_state import judge, steadiness
+
+
+def iso(at):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
+
+
+def request(rng, *, bad=False, ms=30.0, **more):
+    return {
+        "level": "error" if bad else "info", "msg": "served", "path": rng.choice(["/a", "/b"]),
+        "status": 503 if bad else 200, "duration_ms": round(abs(rng.gauss(ms, ms / 5)), 1), **more,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def stands(tmp_path):
+    """The state and its sentence of a log that ended so many seconds ago."""
+
+    def run(make, *, rate=4.0, seconds=900.0, ended=0.0, since_s=None):
+        rng, rows = random.Random(7), []
+        now = time.time() - ended
+        at = now - seconds
+        while True:
+            at += rng.expovariate(rate(now - at) if callable(rate) else rate)
+            if at >= now:
+                break
+            made = make(rng, now - at)
+            rows.append(made if isinstance(made, str) else json.dumps({"time": iso(at), **made}))
+        path = planted.write(tmp_path / "app.log", rows)
+        log = planted.summarise(str(path), since_s=since_s)
+        state = judge(log)
+        return log, state, sentence(log, state, iso)
+
+    return run
+
+
+def test_steady_is_said_with_its_level(stands):
+    log, state, said = stands(lambda rng, _: request(rng, bad=rng.random() < 0.005))
+    assert (state.kind, state.incident, steadiness(log)) == ("steady", False, ())
+    assert said.startswith("Nothing changed in this log. 0.")
+    assert "requests failed, p99 4" in said
+
+
+def test_bad_from_its_first_line(stands):
+    _, state, said = stands(lambda rng, _: request(rng, bad=rng.random() < 0.4))
+    assert (state.kind, state.incident) == ("bad-throughout", True)
+    assert said.startswith("Bad from its first line")
+
+
+@pytest.mark.parametrize(("ended", "kind"), [(480.0, "silent"), (20.0, "steady"), (9e6, "steady")])
+def test_silent_is_not_steady_and_a_copy_of_the_past_is_not_silent(stands, ended, kind):
+    _, state, said = stands(lambda rng, _: request(rng), ended=ended)
+    assert state.kind == kind
+    if kind == "silent":
+        assert "8 min before it was read" in said
+
+
+def test_a_service_that_seldom_writes_is_not_silent(stands):
+    _, state, _ = stands(lambda rng, _: request(rng), rate=0.1, ended=90)
+    assert state.kind == "steady"
+
+
+@pytest.mark.parametrize(("rest", "kind"), [(0.4, "volume-fell"), (2.5, "traffic-changed")])
+def test_volume_down_to_a_tenth_is_an_incident_and_somewhat_less_is_not(stands, rest, kind):
+    _, state, said = stands(
+        lambda rng, _: request(rng), rate=lambda left: rest if left < 300 else 5.0
+    )
+    assert (state.kind, state.incident) == (kind, kind == "volume-fell")
+    assert "requests/s" in said
+
+
+def test_more_traffic_without_harm_is_no_incident(stands):
+    _, state, said = stands(
+        lambda rng, _: request(rng), rate=lambda left: 10.0 if left < 300 else 4.0
+    )
+    assert (state.kind, state.incident) == ("traffic-changed", False)
+    assert said.startswith("Traffic rose from ")
+
+
+def test_what_is_over_is_told_in_the_past_with_its_end(stands):
+    log, state, said = stands(
+        lambda rng, left: request(rng, bad=240 < left < 500 and rng.random() < 0.6)
+    )
+    assert (state.kind, state.over) == ("recovered", True)
+    assert said.startswith("It is over: errors rose from 0 % to")
+    assert said.endswith("4 min before the log was read.")
+    assert abs(log.end - (log.extent.last_line - 240)) < 10
+
+
+def test_what_goes_on_is_not_over(stands):
+    _, state, _ = stands(lambda rng, left: request(rng, bad=left < 300 and rng.random() < 0.6))
+    assert (state.kind, state.over) == ("going-on", False)
+
+
+def test_a_change_too_small_to_matter_is_none(stands):
+    log, state, said = stands(lambda rng, left: request(rng, ms=8 if left > 300 else 17))
+    assert (state.kind, state.incident, log.changed) == ("slight", False, ())
+    assert said.startswith("Nothing changed that matters: p99 latency rose from 1")
+    log, state, _ = stands(lambda rng, left: request(rng, ms=8 if left > 300 else 200))
+    assert (state.kind, log.changed) == ("going-on", ("latency",))
+
+
+def test_errors_only_from_the_first_line(stands):
+    _, state, said = stands(lambda *_: {"level": "error", "msg": "charge failed"}, seconds=240)
+    assert (state.kind, state.incident) == ("errors-from-start", True)
+    assert said.startswith("The log holds errors only, from its first line")
+
+
+def test_an_onset_before_the_window_is_found_and_said(stands):
+    def make(rng, left):
+        return request(rng, bad=left < 1500 and rng.random() < 0.6)
+
+    log, state, said = stands(make, seconds=2400, rate=3, since_s=600)
+    assert (state.kind, state.before_window) == ("going-on", True)
+    assert "It began before the window that was asked for" in said
+    assert log.onset.baseline_seen
+    _, state, _ = stands(lambda rng, _: request(rng), seconds=2400, rate=3, since_s=600)
+    assert state.kind == "steady"
+
+
+def test_worker_timeouts_among_access_lines(stands):
+    def make(rng, left):
+        if 5 < left < 40 and rng.random() < 0.04:
+            return {"level": "critical", "msg": f"WORKER TIMEOUT (pid:{rng.randrange(999)})"}
+        return request(rng)
+
+    log, state, said = stands(make)
+    assert (state.kind, state.incident) == ("alarms", True)
+    assert "WORKER TIMEOUT" in said
+    assert "%" not in said, "lines of no request are no share of the requests"
+    assert log.alarms[0].earlier == 0
+
+
+def test_critical_lines_that_come_all_the_time_are_no_news(stands):
+    def make(rng, _):
+        if rng.random() < 0.005:
+            return {"level": "critical", "msg": "watchdog: late"}
+        return request(rng)
+
+    log, state, _ = stands(make)
+    assert log.alarms == ()
+    assert state.kind == "steady"
+
+
+def test_a_level_that_never_varies_says_nothing(stands):
+    log, state, said = stands(lambda rng, _: {"level": "info", "msg": f"tick {rng.randrange(9)}"})
+    assert state.kind == "untold"
+    assert "level is the same in every line" in said
+    assert log.changed == ()
+
+
+def test_levels_in_the_text_count_where_the_field_is_always_the_same(stands):
+    def make(rng, left):
+        bad = rng.random() < (0.4 if left < 400 else 0.01)
+        return {
+            "level": "info",
+            "msg": f"{'ERROR refused' if bad else 'INFO done'} order {rng.randrange(999)}",
+        }
+
+    log, state, said = stands(make)
+    assert state.kind == "going-on"
+    assert log.extent.errors_by == ("text",)
+    assert said.startswith("Errors rose from")
+
+
+def test_too_few_requests_are_not_steady(stands):
+    _, state, said = stands(lambda rng, _: request(rng), rate=0.1, seconds=80)
+    assert state.kind == "unchanged"
+    assert "too few to tell" in said
+
+
+def test_what_locard_asked_is_left_out(stands):
+    def make(rng, left):
+        agent = "locard" if left < 200 and rng.random() < 0.5 else "curl/8"
+        return request(rng, bad=agent == "locard", user_agent=agent)
+
+    log, state, _ = stands(make)
+    assert log.extent.own_requests > 100
+    assert (state.incident, log.extent.errors) == (False, 0)
