@@ -56,11 +56,39 @@ def share(part: float, whole: float) -> str:
 
 
 def bad_counts(log: LogSummary) -> str:
-    """How many requests are bad since the onset, and before: no shares where the log has not all."""
+    """How many requests are bad since the onset, and before: no shares where the log has not all.
+
+    Bad is said in words: failed, or slower than what. What is over is told in the past tense.
+    """
+    over = judge(log).over
+    then = "before" if log.onset is None or log.onset.baseline_seen else "since then"
     if not log.claims_rates:
-        return f"{log.after_bad:,} bad lines since the onset, {log.before_bad:,} before"
+        during = "while it lasted" if over else "since the onset"
+        return f"{log.after_bad:,} bad lines {during}, {log.before_bad:,} {then}"
     after = share(log.after_bad, log.after_total)
-    return f"{after} of requests are bad, {share(log.before_bad, log.before_total)} before"
+    return (
+        f"{after} of {_noun(log)} {_bad(log, over=over)}, "
+        f"{share(log.before_bad, log.before_total)} {then}"
+    )
+
+
+def _noun(log: LogSummary) -> str:
+    """What is counted: lines, where nothing in the log is of a request."""
+    roles = {r.role for r in log.roles}
+    return "requests" if roles & {"status", "duration"} or "level" not in roles else "lines"
+
+
+def _bad(log: LogSummary, *, over: bool) -> str:
+    fail = ("are errors", "were errors") if _noun(log) == "lines" else ("fail", "failed")
+    slow = ("take longer than", "took longer than")
+    if log.bad_means == log.error_means:
+        return fail[over]
+    head, joined, limit = log.bad_means.rpartition("slower than ")
+    if not joined:
+        return f"{'were' if over else 'are'} bad ({log.bad_means})"
+    if not head:
+        return f"{slow[over]} {limit}"
+    return f"{fail[over]} or {slow[over]} {limit}"
 
 
 def part_words(log: LogSummary) -> str:

@@ -156,8 +156,7 @@ def _levels_past(log: LogSummary) -> str:
     """The levels while it lasted and since then, where the log begins in the middle of it."""
     if not log.claims_rates:
         return ""
-    during, since = share(log.after_bad, log.after_total), share(log.before_bad, log.before_total)
-    return f" ({during} of requests were bad, {since} since then)"
+    return f" ({bad_counts(log)})"
 
 
 def _silent(log: LogSummary, state: LogState, clock: Clock) -> str:
