@@ -1,0 +1,179 @@
+"""Disks that the target writes to: free space and inodes, and deleted files that it still holds.
+
+Shows: for each file system on which the target has a file open for writing, its current folder or
+  its /tmp: how full it is in space and in inodes; deleted files that it still has open, whose space
+  comes back only when they are closed.
+How: a reader of locard's own goes to python3 on standard input and reads /proc/PID/{fd,fdinfo,cwd,
+  mountinfo}, and asks statvfs through /proc/PID/fd, so that it is the target's own file system.
+Impact: reads. Two small reads for each open file, at most 20,000.
+Limits: network and FUSE mounts are never asked, since their server may not answer: they are named.
+  Space in reserve for root counts as used. Quotas of users and projects are not seen. Verdicts: 90 %
+  used warns, 98 % is critical: many programs fail on the first write that does not fit. A deleted
+  file that takes 10 % of its file system warns, since no `du` shows it.
+Source: proc(5), statvfs(3); Linux Documentation/filesystems/proc.rst for mountinfo.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from locard.guard.command import Impact, Template
+from locard.host import _files
+from locard.model import semconv, thread_records
+from locard.model.evidence import Output, Scope
+from locard.model.facts import Reading, Readings
+from locard.model.target import Context, Skip
+from locard.probe import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from locard.model.facts import Fact
+    from locard.probe import Step
+
+COMMANDS = (
+    Template(
+        argv=("python3", "-I", "-S", "-", "{pid:pid*}"),
+        impact=Impact.READS,
+        bound_s=3.0,
+        by_hand="lsof -p {pid}; df -h; df -i; lsof +L1 -p {pid}",
+        program="host/_disk.py",
+        needs="python3 where the target runs (apt install python3-minimal)",
+    ),
+)
+_FULL = (0.90, 0.98)
+_LARGE = 0.10  # of its file system
+_LEAST_BYTES = 1 << 20
+
+
+def applies(context: Context) -> Skip | None:
+    """It takes processes whose files are looked at."""
+    if not context.target.pids:
+        return Skip("the target has no processes", "name one: pid/PID or proc/NAME")
+    return None
+
+
+def scope(context: Context) -> Scope:
+    """The file systems that the target writes to."""
+    return Scope(pids=context.target.pids, note="file systems that the target writes to")
+
+
+def plan(context: Context) -> Generator[Step, Output, None]:
+    """One run of the reader for all processes."""
+    yield COMMANDS[0].fill(pid=context.target.pids)
+
+
+def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
+    """Space, inodes and deleted files of each file system."""
+    records = [r for o in outputs for r in thread_records.records(o.text)]
+    readings = []
+    for record in records:
+        try:
+            readings += list(_system(record))
+        except (KeyError, TypeError, ValueError):
+            continue
+    sizes = {r["fs"]: r for r in records if isinstance(r.get("fs"), str) and "blocks" in r}
+    readings += list(_deleted([r for r in records if "deleted" in r], sizes))
+    return (Readings(tuple(readings)),) if readings else ()
+
+
+def _subject(record: dict[str, Any]) -> str:
+    return f"{record['mount']} ({record['type']})"
+
+
+def _system(record: dict[str, Any]) -> Iterator[Reading]:
+    name = semconv.SYSTEM_FILESYSTEM_UTILIZATION
+    if "not_asked" in record:
+        detail = "not asked: a network or FUSE mount may not answer"
+        yield Reading(name, _subject(record), 0.0, "1", None, "unknown", detail, "target")
+        return
+    if "missed" in record and "mount" in record:
+        detail = str(record["missed"])
+        yield Reading(name, _subject(record), 0.0, "1", None, "unknown", detail, "target")
+        return
+    if "blocks" not in record:
+        return
+    writes = f"the target writes {', '.join(map(str, record['paths'][:2]))}"
+    blocks, avail, block = (int(record[k]) for k in ("blocks", "avail", "block"))
+    if blocks > 0:
+        used = 1 - avail / blocks
+        detail = f"{_size(avail * block)} of {_size(blocks * block)} free; {writes}"
+        verdict = _files.above(used, *_FULL)
+        yield Reading(name, _subject(record), round(used, 4), "1", 1.0, verdict, detail, "target")
+    files, free = int(record["files"]), int(record["free_files"])
+    if files > 0:
+        used = 1 - free / files
+        verdict = _files.above(used, *_FULL)
+        yield Reading(
+            semconv.SYSTEM_FILESYSTEM_INODES,
+            _subject(record),
+            round(used, 4),
+            "1",
+            1.0,
+            verdict,
+            f"{free} of {files} inodes free; {writes}",
+            "target",
+        )
+
+
+def _deleted(held: list[dict[str, Any]], sizes: dict[str, dict[str, Any]]) -> Iterator[Reading]:
+    """One reading for each file system with deleted files; what several share counts once."""
+    groups: dict[str, dict[object, dict[str, Any]]] = {}
+    for record in held:
+        if isinstance(record.get("bytes"), int):
+            groups.setdefault(str(record.get("fs")), {})[record.get("inode")] = record
+    for device, files in groups.items():
+        total = sum(r["bytes"] for r in files.values())
+        if total < _LEAST_BYTES:
+            continue
+        largest = max(files.values(), key=lambda r: r["bytes"])
+        system = sizes.get(device)
+        whole = int(system["blocks"]) * int(system["block"]) if system else None
+        large = whole is not None and total >= _LARGE * whole
+        detail = (
+            f"{len(files)} deleted files are still open, the largest {largest.get('path')} "
+            f"({_size(largest['bytes'])}, pid {largest['deleted']} descriptor {largest.get('fd')})"
+        )
+        yield Reading(
+            semconv.PROCESS_DELETED_FILES,
+            _subject(system) if system else f"device {device}",
+            total,
+            "By",
+            whole,
+            "warning" if large else "ok",
+            detail,
+            "target",
+        )
+
+
+def _size(count: int) -> str:
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:  # noqa: PLR2004 - the next unit
+            return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"  # noqa: PLR2004
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+_TEXT = (
+    '{"deleted": 7, "fd": 3, "path": "/data/trace.log", "bytes": 22020096, "inode": 5, "fs": "0:9"}\n'
+    '{"fs": "0:9", "mount": "/data", "type": "tmpfs", "blocks": 6144, "avail": 0, "block": 4096,'
+    ' "files": 1000, "free_files": 900, "paths": ["/data/trace.log"], "pids": [7]}\n'
+    '{"not_asked": "0:10", "mount": "/mnt/nas", "type": "nfs4", "paths": [], "pids": [7]}\n'
+    '{"end": 1}\n'
+)
+
+SAMPLES = (
+    Sample(
+        (Output(("python3", "-", "7"), _TEXT.encode()),),
+        (
+            "subject='/data (tmpfs)', value=1.0, unit='1', limit=1.0, verdict='critical'",
+            "0 B of 24 MiB free; the target writes /data/trace.log",
+            "900 of 1000 inodes free",
+            "value=22020096, unit='By', limit=25165824, verdict='warning'",
+            "the largest /data/trace.log (21 MiB, pid 7 descriptor 3)",
+            "subject='/mnt/nas (nfs4)', value=0.0, unit='1', limit=None, verdict='unknown'",
+        ),
+    ),
+    Sample((Output(("python3", "-", "7"), b'{"fs": "0:9", "mount": "/d'),), ("()",)),
+)
