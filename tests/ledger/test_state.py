@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from locard.ledger.state import StateDirectory
@@ -15,9 +18,9 @@ def test_where_it_is(monkeypatch, tmp_path):
 
 def test_incidents_are_private_and_the_key_stays_outside(tmp_path):
     state = StateDirectory(tmp_path / "s")
-    incident, ledger, key = state.begin("payment service; rm -rf /")
-    ledger.append("opened", {})
-    ledger.close()
+    with state.begin("payment service; rm -rf /") as begun:
+        begun.ledger.append("opened", {})
+    incident, key = begun.incident, begun.key
     assert state.incidents() == (incident,)
     assert " " not in incident
     assert "/" not in incident
@@ -29,14 +32,70 @@ def test_incidents_are_private_and_the_key_stays_outside(tmp_path):
 
 def test_an_incident_that_is_named_goes_on_with_its_key(tmp_path):
     state = StateDirectory(tmp_path / "s")
-    _, ledger, key = state.begin("x", "INC-7")
-    ledger.append("note", 1)
-    ledger.close()
-    incident, ledger, again = state.begin("x", "INC-7")
-    ledger.append("note", 2)
-    assert (incident, again) == ("INC-7", key)
-    assert ledger.verify().entries == 2
-    ledger.close()
+    with state.begin("x", "INC-7") as begun:
+        begun.ledger.append("note", 1)
+    with state.begin("x", "INC-7") as again:
+        again.ledger.append("note", 2)
+        assert (again.incident, again.key) == ("INC-7", begun.key)
+        assert again.ledger.verify().entries == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"short"])
+def test_a_short_key_is_made_anew_only_where_no_record_used_it(tmp_path, content):
+    state = StateDirectory(tmp_path / "s")
+    with state.begin("x", "used") as begun:
+        assert len(begun.key) == 32
+    for incident in ("fresh", "used"):
+        (tmp_path / "s" / "keys" / incident).write_bytes(content)
+    with state.begin("x", "fresh") as begun:
+        assert len(begun.key) == 32
+        assert (tmp_path / "s" / "keys" / "fresh").read_bytes() == begun.key
+    with pytest.raises(StateError, match="is damaged"):
+        state.begin("x", "used")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from locard.ledger.state import StateDirectory
+from locard.model.errors import StateError
+try:
+    with StateDirectory(Path(sys.argv[1])).begin("x", "INC-7") as begun:
+        begun.ledger.append("note", 1)
+        print("writes", flush=True)
+        sys.stdin.read()
+except StateError as error:
+    print(error.what, flush=True)
+"""
+
+
+def test_two_processes_do_not_record_into_one_incident_at_once(tmp_path):
+    argv = [sys.executable, "-c", WRITER, str(tmp_path / "s")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(argv, **pipes) as first:
+        assert first.stdout.readline() == "writes\n"
+        second = subprocess.run(argv, capture_output=True, text=True, input="", check=True)
+        assert "is being recorded by another locard" in second.stdout
+        first.stdin.close()
+        first.wait()
+    third = subprocess.run(argv, capture_output=True, text=True, input="", check=True)
+    assert third.stdout == "writes\n"
+    with StateDirectory(tmp_path / "s").open("INC-7") as ledger:
+        assert ledger.verify().entries == 2
+
+
+def test_files_that_are_no_incident_are_not_listed(tmp_path):
+    state = StateDirectory(tmp_path / "s")
+    with state.begin("x", "INC-7"):
+        pass
+    folder = tmp_path / "s" / "incidents"
+    (folder / "my copy (1)\x1b[31m.ledger").write_text("x")
+    (folder / "link.ledger").symlink_to(folder / "INC-7.ledger")
+    (folder / "deep.ledger").mkdir()
+    assert state.incidents() == ("INC-7",)
+    assert state.open("last").path.name == "INC-7.ledger"
+    with pytest.raises(StateError, match="symbolic link"):
+        state.open("link")
 
 
 @pytest.mark.parametrize("name", ["../x", "", "a/b", ".hidden", "a\0b"])
@@ -52,5 +111,5 @@ def test_no_incident_yet(tmp_path):
 
 def test_a_file_in_the_way(tmp_path):
     (tmp_path / "s").write_text("")
-    with pytest.raises(StateError, match="cannot write the state directory"):
+    with pytest.raises(StateError, match="cannot use the state directory"):
         StateDirectory(tmp_path / "s").begin("x")

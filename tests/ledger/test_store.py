@@ -7,11 +7,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
+import zlib
 
 import pytest
 
+from locard.ledger import store
 from locard.ledger.store import Ledger, digest_of
-from locard.model.errors import StateError, TamperedError
+from locard.model.errors import StateError, TamperedError, UsageError
 from support import needs_root
 
 
@@ -137,6 +140,109 @@ def test_damage_and_other_files_are_told_apart(path, filled):
     half.write_bytes(filled.read_bytes()[:4096])
     with pytest.raises(TamperedError), Ledger.open(half) as ledger:
         ledger.verify()
+
+
+def test_a_database_of_another_program_is_not_touched(tmp_path):
+    victim, link = tmp_path / "victim.db", tmp_path / "x.ledger"
+    db = sqlite3.connect(victim)
+    db.execute("CREATE TABLE t (x)")
+    db.commit()
+    db.close()
+    before = victim.read_bytes()
+    link.symlink_to(victim)
+    for path in (victim, link):
+        for write in (False, True):
+            with pytest.raises(StateError, match="no ledger") as caught:
+                Ledger.open(path, write=write)
+            assert "may be removed" not in caught.value.next_step
+    assert victim.read_bytes() == before
+    assert {p.name for p in tmp_path.iterdir()} == {"victim.db", "x.ledger"}
+
+
+def test_a_trigger_of_somebody_else_does_not_run(filled):
+    db = sqlite3.connect(filled)
+    db.execute("CREATE TRIGGER t AFTER INSERT ON entries BEGIN DELETE FROM outputs; END")
+    db.commit()
+    db.close()
+    with Ledger.open(filled) as ledger:
+        assert ledger.verify().entries == 3
+    with pytest.raises(TamperedError, match="tables and triggers"):
+        Ledger.open(filled, write=True)
+
+
+def packed(size):
+    stream = zlib.compressobj(9)
+    return b"".join(stream.compress(b"\0" * (1 << 20)) for _ in range(size)) + stream.flush()
+
+
+@pytest.mark.parametrize("says_its_size", [False, True])
+def test_an_output_that_unpacks_to_more_than_it_says_is_not_unpacked(filled, says_its_size):
+    bomb = packed(200)
+    digest = digest_of(b"one")
+    meddle(filled)
+    db = sqlite3.connect(filled)
+    size = 200 << 20 if says_its_size else 3
+    db.execute("UPDATE outputs SET data = ?, size = ? WHERE digest = ?", (bomb, size, digest))
+    db.commit()
+    db.close()
+    tracemalloc.start()
+    with Ledger.open(filled) as ledger:
+        assert ledger.output(digest_of(b"two")) == b"two"
+        with pytest.raises(TamperedError):
+            ledger.output(digest)
+        with pytest.raises(TamperedError):
+            ledger.verify()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 << 20
+
+
+def test_an_entry_larger_than_any_of_ours_is_not_read(filled):
+    meddle(filled, "UPDATE entries SET body = hex(zeroblob(5000000)) WHERE seq = 2")
+    with Ledger.open(filled) as ledger:
+        for read in (ledger.verify, lambda: list(ledger.entries())):
+            with pytest.raises(TamperedError, match="larger than"):
+                read()
+
+
+@pytest.mark.parametrize("body", ["[", '{"ran":[1]}', '{"ran":7}', "[" * 100_000])
+def test_a_chain_around_rubbish_is_an_error_and_no_traceback(filled, body):
+    with Ledger.open(filled, write=True) as ledger:
+        seq, previous = 4, ledger.head
+        db = sqlite3.connect(filled)
+        row = (
+            seq,
+            1.0,
+            "evidence",
+            body,
+            previous,
+            store._hash(previous, seq, 1.0, "evidence", body),
+        )
+        db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
+        db.commit()
+        db.close()
+        with pytest.raises(TamperedError):
+            ledger.verify()
+
+
+def test_the_first_digits_of_a_head_are_enough(filled):
+    with Ledger.open(filled) as ledger:
+        heads = [e.hash for e in ledger.entries()]
+        assert ledger.verify(heads[-1][:12]).head == heads[-1]
+        assert ledger.verify(heads[0][:8].upper())
+        with pytest.raises(TamperedError, match="no longer in the record"):
+            ledger.verify("0f" * 8)
+        for other in ("abc", "", "xyz" * 5):
+            with pytest.raises(UsageError):
+                ledger.verify(other)
+
+
+def test_two_writers_make_one_chain(filled):
+    with Ledger.open(filled, write=True) as one, Ledger.open(filled, write=True) as other:
+        for n in range(5):
+            one.append("note", n)
+            other.append("note", n)
+        assert one.verify().entries == 13
 
 
 WRITER = """

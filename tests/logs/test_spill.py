@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from locard.logs import asking, memory, spill
 
@@ -24,12 +25,32 @@ def test_a_log_larger_than_the_memory_is_read_whole(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_one_left_is_removed(tmp_path):
-    left = tmp_path / "spill" / "999999999"
-    left.mkdir(parents=True)
-    (left / "x").write_text("x")
+    with spill.room(tmp_path) as folder:
+        left = Path(folder).with_name("room-0123456789abcdef")
+        left.mkdir(mode=0o700)
+        (left / "x").write_text("x")
+        with spill.room(tmp_path) as other:
+            assert other != folder
+            assert not left.exists()  # nobody holds it
+            assert Path(folder).exists()  # somebody does
+    assert not list((tmp_path / "spill").iterdir())
+
+
+def test_links_and_what_it_has_not_made_are_left_alone(tmp_path):
+    elsewhere = tmp_path / "elsewhere" / "room-0123456789abcdef"
+    elsewhere.mkdir(parents=True)
+    (tmp_path / "spill").mkdir(mode=0o700)
+    (tmp_path / "spill" / "4242").mkdir()
+    (tmp_path / "spill" / "room-1").symlink_to(elsewhere)
     with spill.room(tmp_path) as folder:
         assert folder
-        assert not left.exists()
+    assert elsewhere.exists()
+    assert (tmp_path / "spill" / "4242").exists()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "spill").symlink_to(elsewhere.parent)
+    with spill.room(tmp_path / "state") as folder:
+        assert folder == ""
+    assert elsewhere.exists()
 
 
 def test_without_a_state_directory_there_is_no_room(tmp_path):

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from locard.guard import private
 from locard.guard.budget import parse_duration
 from locard.logs import asking
 from locard.logs import slice as slicing
@@ -156,12 +157,12 @@ def _write_parquet(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> No
     from locard.ledger.state import StateDirectory  # noqa: PLC0415
     from locard.logs.export import to_parquet  # noqa: PLC0415
 
-    folder = StateDirectory.find(args.state).path / "scans"
+    state = StateDirectory.find(args.state).path
+    folder = state / "scans"
     path = folder / f"output-{os.getpid()}.new"
+    private.check(state, "scans", make=True)
     try:
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
         to_parquet(sheet.db, answer.typed_sql, path, answer.parameters, args.threads)
         with path.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)

@@ -65,10 +65,9 @@ def investigate(
 ) -> Investigation:
     """Run it, recorded in a new incident or in the one named; raises StateError at the start."""
     state = StateDirectory.find(options.state)
-    incident, ledger, key = state.begin(_name(context.target), options.incident)
-    redactor = Redactor(key)
-    means = Means(gate, options.budget, redactor, ledger, options.listener, options.began)
-    with ledger:
+    with state.begin(_name(context.target), options.incident) as begun:
+        redactor = Redactor(begun.key)
+        means = Means(gate, options.budget, redactor, begun.ledger, options.listener, options.began)
         for lack in _lacking(context):
             options.listener.warned(lack)
         asked = replace(
@@ -76,7 +75,7 @@ def investigate(
             logs=tuple(map(redactor.text, question.logs)),
             metrics=tuple(map(redactor.text, question.metrics)),
         )
-        return Investigator(incident, asked, _redacted(context, redactor), means).run()
+        return Investigator(begun.incident, asked, _redacted(context, redactor), means).run()
 
 
 def _name(target: Target) -> str:

@@ -6,17 +6,47 @@ import datetime as dt
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+from locard.guard import private
 from locard.model.errors import StateError, UsageError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from locard.ledger.store import Ledger
 
 _INCIDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SUFFIX = ".ledger"
+_KEY_BYTES = 32
+
+
+@dataclass(slots=True)
+class Begun:
+    """An incident that this process records: nobody else writes an investigation into it meanwhile."""
+
+    incident: str
+    ledger: Ledger
+    key: bytes
+    _lock: int = field(default=-1, repr=False)
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the ledger, then let others write."""
+        self.ledger.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +75,38 @@ class StateDirectory:
         return self.path / "incidents" / f"{incident}{_SUFFIX}"
 
     def incidents(self) -> tuple[str, ...]:
-        """The ids of all incidents, by name."""
-        folder = self.path / "incidents"
-        return tuple(sorted(p.name.removesuffix(_SUFFIX) for p in folder.glob(f"*{_SUFFIX}")))
+        """The ids of all incidents, the oldest first; other files in the folder are none."""
+        found = []
+        try:
+            entries = sorted(os.scandir(self.path / "incidents"), key=lambda e: e.name)
+        except OSError:
+            return ()
+        for entry in entries:
+            name = entry.name.removesuffix(_SUFFIX)
+            is_one = entry.name.endswith(_SUFFIX) and _INCIDENT.fullmatch(name)
+            if is_one and entry.is_file(follow_symlinks=False):
+                found.append((entry.stat(follow_symlinks=False).st_mtime_ns, name))
+        return tuple(name for _, name in sorted(found))
 
-    def begin(self, name: str, incident: str | None = None) -> tuple[str, Ledger, bytes]:
-        """A new incident, or the one named: its id, its ledger, its redaction key.
-
-        Raises StateError.
-        """
+    def begin(self, name: str, incident: str | None = None) -> Begun:
+        """A new incident, or the one named, for this process alone to write; raises StateError."""
         from locard.ledger.store import Ledger  # noqa: PLC0415 - SQLite: who asks for the path alone needs none
 
-        if incident is not None:
-            path = self.ledger_path(incident)
-            self._make(path.parent)
-            ledger = Ledger.open(path, write=True) if path.exists() else Ledger.create(path)
-            return incident, ledger, self._key(incident)
-        today = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or "target"
-        incident = f"{today}-{slug}-{secrets.token_hex(2)}"
+        if incident is None:
+            today = dt.datetime.now(dt.UTC).strftime("%Y%m%d-%H%M%S")
+            slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:40] or "target"
+            incident = f"{today}-{slug}-{secrets.token_hex(2)}"
         path = self.ledger_path(incident)
-        self._make(path.parent)
-        key = self._key(incident)
-        return incident, Ledger.create(path), key
+        with private.folder(self.path, "incidents", make=True):
+            key, held = self._key(incident, used=os.path.lexists(path))
+            try:
+                ledger = (
+                    Ledger.open(path, write=True) if os.path.lexists(path) else Ledger.create(path)
+                )
+            except BaseException:
+                os.close(held)
+                raise
+        return Begun(incident, ledger, key, held)
 
     def open(self, incident: str, *, write: bool = False) -> Ledger:
         """The ledger of an incident, or of the newest one for `last`; raises StateError."""
@@ -79,32 +118,51 @@ class StateDirectory:
                 raise StateError(
                     "no incident yet", f"{self.path} holds none", "Make one: locard investigate …"
                 )
-            incident = max(every, key=lambda i: self.ledger_path(i).stat().st_mtime_ns)
-        return Ledger.open(self.ledger_path(incident), write=write)
+            incident = every[-1]
+        path = self.ledger_path(incident)
+        if not os.path.lexists(path):
+            raise StateError(
+                f"no incident {incident!r}",
+                f"{self.path} holds none of that id",
+                "List them with: locard incident list",
+            )
+        with private.folder(self.path, "incidents"):
+            return Ledger.open(path, write=write)
 
-    def _key(self, incident: str) -> bytes:
-        """The redaction key of an incident: beside the ledgers, never in one."""
-        folder = self.path / "keys"
-        self._make(folder)
-        key = secrets.token_bytes(32)
-        path = folder / incident
-        try:
-            if path.exists():
-                return path.read_bytes()
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(key)
-        except OSError as error:
-            raise _unwritable(path, error) from error
-        return key
+    def _key(self, incident: str, *, used: bool) -> tuple[bytes, int]:
+        """The redaction key of an incident, and the descriptor that keeps others from writing it.
 
-    def _make(self, folder: Path) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            for private in (self.path, folder):
-                private.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
+        It lies beside the ledgers, never in one. A short key is what a full disk left: made anew where
+        no record used it, else an error, since anybody could compute what it hides.
+        """
+        path = self.path / "keys" / incident
+        with private.folder(self.path, "keys", make=True) as keys:
+            try:
+                private.write_once(keys, incident, secrets.token_bytes(_KEY_BYTES))
+                held = private.open_file(keys, incident, path, write=True)
+                if os.fstat(held).st_size != _KEY_BYTES and not used:
+                    os.close(held)
+                    os.unlink(incident, dir_fd=keys)
+                    private.write_once(keys, incident, secrets.token_bytes(_KEY_BYTES))
+                    held = private.open_file(keys, incident, path, write=True)
+            except OSError as error:
+                raise _unwritable(path, error) from error
+        if not private.lock(held):
+            os.close(held)
+            raise StateError(
+                f"the incident {incident} is being recorded by another locard",
+                "two investigations in one record would be told apart by nobody",
+                "Wait until it has ended, or leave --incident out: a new incident is made.",
+            )
+        key = os.pread(held, _KEY_BYTES + 1, 0)
+        if len(key) != _KEY_BYTES:
+            os.close(held)
+            raise StateError(
+                f"the key of the incident {incident} is damaged",
+                f"{path} has {len(key)} bytes instead of {_KEY_BYTES}: pseudonyms would hide nothing",
+                "Leave --incident out: a new incident is made, with a key of its own.",
+            )
+        return key, held
 
 
 def _unwritable(path: Path, error: OSError) -> StateError:

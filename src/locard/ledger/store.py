@@ -4,6 +4,9 @@ Every entry's hash covers the hash before it, so that nothing can be changed, re
 between unnoticed; outputs are stored once under their SHA-256 digest, which the entries cite. The
 write-ahead log makes each append atomic: after kill -9 at any moment the file holds exactly the
 entries whose append had returned, and perhaps one more.
+
+A ledger may come from somebody else. Before SQLite sees the file its mark is read; links are not
+followed; sizes are checked before anything is unpacked, so that memory stays bounded whatever it holds.
 """
 
 from __future__ import annotations
@@ -12,41 +15,36 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sqlite3
 import time
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from locard.ledger.file import (
+    APPLICATION_ID,
+    MOST_BODY,
+    MOST_OUTPUT,
+    SCHEMA,
+    VERSION,
+    check_schema,
+    look_at,
+    mapped,
+    prepare,
+    tampered,
+)
 from locard.model.codec import canonical
-from locard.model.errors import StateError, TamperedError
+from locard.model.errors import StateError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_APPLICATION_ID = 0x10CA4D
-_VERSION = 1
 _GENESIS = "0" * 64
-_NOT_A_LEDGER = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
-_SCHEMA = """
-CREATE TABLE entries (
-  seq INTEGER PRIMARY KEY, at REAL NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL,
-  previous TEXT NOT NULL, hash TEXT NOT NULL);
-CREATE TABLE outputs (
-  digest TEXT PRIMARY KEY, size INTEGER NOT NULL, data BLOB, erased TEXT) WITHOUT ROWID;
-CREATE TRIGGER entries_kept_1 BEFORE UPDATE ON entries
-  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER entries_kept_2 BEFORE DELETE ON entries
-  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER outputs_kept_1 BEFORE DELETE ON outputs
-  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER outputs_kept_2 BEFORE UPDATE ON outputs
-  WHEN NEW.digest <> OLD.digest OR NEW.size <> OLD.size OR NEW.data IS NOT NULL
-    OR OLD.erased IS NOT NULL
-  BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-"""
+MOST_ENTRIES = 1_000_000
+_LEAST_HEAD = 8  # hexadecimal digits of a head
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +86,31 @@ class Ledger:
     @classmethod
     def create(cls, path: Path) -> Ledger:
         """A new ledger, readable by its owner only; raises StateError."""
-        with _mapped(path):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-            db = _connect(path)
-            db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-            db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
+        with mapped(path):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+            db = sqlite3.connect(path, isolation_level=None, timeout=5)
+            # The mark reaches the file itself before there is a write-ahead log beside it.
+            db.executescript(
+                f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID};"
+                f"PRAGMA user_version = {VERSION};{SCHEMA}COMMIT;"
+            )
+            prepare(db, write=True)
         return cls(path, db, _GENESIS, 0)
 
     @classmethod
     def open(cls, path: Path, *, write: bool = False) -> Ledger:
         """An existing ledger; raises StateError if there is none or it is something else."""
-        if not path.is_file():
-            raise StateError(f"no ledger {path}", "there is no such file", "See: locard incident")
-        with _mapped(path):
-            db = _connect(path, write=write)
-            if db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+        look_at(path)
+        with mapped(path):
+            db = sqlite3.connect(path, isolation_level=None, timeout=5)
+            try:
+                prepare(db, write=write)
+                check_schema(db, path, exact=write)
+                last = _last(db)
+            except BaseException:
                 db.close()
-                raise StateError(
-                    f"{path} is no ledger",
-                    "it lacks the mark of one, or locard was killed before it was begun",
-                    "Nothing was recorded in it; it may be removed.",
-                )
-            last = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
-        seq, head = last or (0, _GENESIS)
-        return cls(path, db, head, seq)
+                raise
+        return cls(path, db, last[1], last[0])
 
     @property
     def head(self) -> str:
@@ -124,54 +122,80 @@ class Ledger:
 
         Raises StateError (a full disk, for one); the ledger then is as it was before.
         """
-        at, seq = time.time(), self._seq + 1
         text = canonical(body).decode()
-        digest = _hash(self._head, seq, at, kind, text)
-        row = (seq, at, kind, text, self._head, digest)
-        with _mapped(self.path), self._db:
+        if len(text) > MOST_BODY or any(len(data) > MOST_OUTPUT for data in outputs):
+            raise StateError(
+                f"cannot record in {self.path.name}",
+                f"an entry may have {MOST_BODY >> 20} MB and an output {MOST_OUTPUT >> 20} MB",
+                "Report this bug: commands are bounded below that.",
+            )
+        packed = [(digest_of(d), len(d), zlib.compress(d, 6)) for d in outputs]
+        with mapped(self.path), self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            for data in outputs:
-                self._db.execute(
-                    "INSERT OR IGNORE INTO outputs VALUES (?, ?, ?, NULL)",
-                    (digest_of(data), len(data), zlib.compress(data, 6)),
-                )
+            # Another process may have appended: the head is what the file says now.
+            before, head = _last(self._db)
+            at, seq = time.time(), before + 1
+            digest = _hash(head, seq, at, kind, text)
+            self._db.executemany("INSERT OR IGNORE INTO outputs VALUES (?, ?, ?, NULL)", packed)
+            row = (seq, at, kind, text, head, digest)
             self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
-        entry = Entry(seq, at, kind, json.loads(text), self._head, digest)
         self._head, self._seq = digest, seq
-        return entry
+        return Entry(seq, at, kind, json.loads(text), head, digest)
 
     def entries(self, kind: str | None = None) -> Iterator[Entry]:
         """All entries in order, or those of one kind."""
-        query = "SELECT seq, at, kind, body, previous, hash FROM entries"
-        with _mapped(self.path):
-            for seq, at, found, body, previous, digest in self._db.execute(query + " ORDER BY seq"):
-                if kind is None or found == kind:
-                    yield Entry(seq, at, found, json.loads(body), previous, digest)
+        for entry, _ in self._rows():
+            if kind is None or entry.kind == kind:
+                yield entry
+
+    def _rows(self) -> Iterator[tuple[Entry, str]]:
+        """Each entry with its body as it is written, none larger than is bearable."""
+        with mapped(self.path):
+            (count,) = self._db.execute("SELECT count(*) FROM entries").fetchone()
+            if count > MOST_ENTRIES:
+                raise tampered(self.path, f"it has {count} entries; locard writes no such record")
+            query = "SELECT seq, at, kind, body, previous, hash FROM entries ORDER BY seq"
+            sizes = "SELECT max(length(CAST(body AS BLOB))), max(length(kind)) FROM entries"
+            if any((size or 0) > MOST_BODY for size in self._db.execute(sizes).fetchone()):
+                raise tampered(self.path, f"an entry is larger than {MOST_BODY >> 20} MB")
+            for seq, at, found, body, previous, digest in self._db.execute(query):
+                try:
+                    yield Entry(seq, at, found, json.loads(body), previous, digest), body
+                except (ValueError, TypeError, RecursionError) as error:
+                    raise tampered(self.path, f"entry {seq} holds no JSON") from error
 
     def output(self, digest: str) -> bytes | None:
         """A stored output; None if it was erased. Raises TamperedError if it is missing."""
-        with _mapped(self.path):
+        with mapped(self.path):
             row = self._db.execute(
-                "SELECT data, erased FROM outputs WHERE digest = ?", (digest,)
+                "SELECT size, length(data), typeof(data), erased FROM outputs WHERE digest = ?",
+                (digest,),
             ).fetchone()
-        if row is None:
-            raise _tampered(self.path, f"the output {digest[:12]} is missing")
-        data, erased = row
-        if data is None and erased is not None:
-            return None
+            if row is None:
+                raise tampered(self.path, f"the output {digest[:12]} is missing")
+            size, packed, kind, erased = row
+            if packed is None and erased is not None:
+                return None
+            if kind != "blob" or not isinstance(size, int) or max(size, packed) > MOST_OUTPUT:
+                raise tampered(self.path, f"the output {digest[:12]} is damaged or too large")
+            query = "SELECT data FROM outputs WHERE digest = ?"
+            (data,) = self._db.execute(query, (digest,)).fetchone()
         try:
-            content = zlib.decompress(data)
-        except (zlib.error, TypeError) as error:
-            raise _tampered(self.path, f"the output {digest[:12]} is damaged") from error
+            unpacking = zlib.decompressobj()
+            content = unpacking.decompress(data, size + 1)
+        except zlib.error as error:
+            raise tampered(self.path, f"the output {digest[:12]} is damaged") from error
+        if len(content) != size or not unpacking.eof:
+            raise tampered(self.path, f"the output {digest[:12]} has not the size that is written")
         if digest_of(content) != digest:
-            raise _tampered(self.path, f"the output {digest[:12]} was changed")
+            raise tampered(self.path, f"the output {digest[:12]} was changed")
         return content
 
     def erase(self, digest: str, reason: str) -> Entry:
         """Erase the content of an output on request; a tombstone and an entry stay."""
         self.output(digest)
         entry = self.append("erased", {"output": digest, "reason": reason})
-        with _mapped(self.path), self._db:
+        with mapped(self.path), self._db:
             self._db.execute(
                 "UPDATE outputs SET data = NULL, erased = ? WHERE digest = ? AND erased IS NULL",
                 (entry.hash, digest),
@@ -181,28 +205,31 @@ class Ledger:
     def verify(self, head: str | None = None) -> Verified:
         """Recompute the chain and every output's digest; raises TamperedError at the first fault.
 
-        With `head` (as printed at the time), also that the record still contains that entry: a
-        chain alone cannot tell that its last entries were cut off.
+        With `head` (as printed at the time, or its first digits), also that the record still contains
+        that entry: a chain alone cannot tell that its last entries were cut off.
         """
-        previous, seq, hashes, cited, erased = _GENESIS, 0, set(), set(), set()
-        with _mapped(self.path):
-            rows = self._db.execute("SELECT seq, at, kind, body, previous, hash FROM entries")
-            for row_seq, at, kind, body, row_previous, digest in sorted(rows):
-                seq += 1
-                expected = _hash(previous, row_seq, at, kind, body)
-                if row_seq != seq or row_previous != previous or digest != expected:
-                    raise _tampered(self.path, f"entry {seq} does not continue the chain")
-                previous = digest
-                hashes.add(digest)
-                content = json.loads(body)
-                cited |= set(_cited(content))
-                if kind == "erased":
-                    erased.add(content["output"])
+        wanted, found = _head_prefix(head), head is None
+        previous, seq = _GENESIS, 0
+        cited: set[str] = set()
+        erased: set[str] = set()
+        for entry, body in self._rows():
+            seq += 1
+            expected = _hash(previous, entry.seq, entry.at, entry.kind, body)
+            if (entry.seq, entry.previous, entry.hash) != (seq, previous, expected):
+                raise tampered(self.path, f"entry {seq} does not continue the chain")
+            previous = entry.hash
+            found = found or previous.startswith(wanted)
+            try:
+                cited.update(_cited(entry.body))
+                if entry.kind == "erased":
+                    erased.add(str(entry.body["output"]))
+            except (KeyError, TypeError, AttributeError) as error:
+                raise tampered(self.path, f"entry {seq} is none of locard's") from error
         for digest in sorted(cited):
             if self.output(digest) is None and digest not in erased:
-                raise _tampered(self.path, f"the output {digest[:12]} was erased without an entry")
-        if head is not None and head not in hashes and head != previous:
-            raise _tampered(self.path, f"the entry {head[:12]} is no longer in the record")
+                raise tampered(self.path, f"the output {digest[:12]} was erased without an entry")
+        if not found:
+            raise tampered(self.path, f"the entry {wanted[:12]} is no longer in the record")
         return Verified(seq, len(cited), len(erased), previous)
 
     def close(self) -> None:
@@ -232,41 +259,19 @@ def _cited(body: Any) -> Iterator[str]:
             yield ran["stderr"]
 
 
-def _connect(path: Path, *, write: bool = True) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, timeout=5)
-    if write:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-    else:
-        db.execute("PRAGMA query_only = ON")
-    return db
+def _head_prefix(head: str | None) -> str:
+    """The digits of a head, as far as they were given; raises UsageError."""
+    prefix = (head or "").strip().lower()
+    if head is not None and not re.fullmatch(rf"[0-9a-f]{{{_LEAST_HEAD},64}}", prefix):
+        raise UsageError(
+            f"{head!r} is no head",
+            f"a head has 64 hexadecimal digits, of which {_LEAST_HEAD} are enough",
+            "Copy it from the report: --head 1a2b3c4d5e6f",
+        )
+    return prefix
 
 
-def _tampered(path: Path, why: str) -> TamperedError:
-    return TamperedError(
-        f"the ledger {path.name} does not verify",
-        why,
-        "Compare it with an export or a copy made at the time; do not rely on it before.",
-    )
-
-
-@contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[None]:
-    """SQLite's and the system's errors as StateError, told apart by code."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        why, step = str(error), "Pass another place: --state DIR (or LOCARD_STATE)."
-        if code == sqlite3.SQLITE_FULL:
-            why = "the disk is full"
-            step = f"Free space below {path.parent}, or pass another place: --state DIR."
-        elif code in _NOT_A_LEDGER:
-            raise _tampered(path, f"it is damaged or no database ({error})") from error
-        raise StateError(f"cannot use the ledger {path}", why, step) from error
-    except OSError as error:
-        raise StateError(
-            f"cannot write {path}",
-            error.strerror or str(error),
-            "Pass a directory that you may write: --state DIR (or LOCARD_STATE).",
-        ) from error
+def _last(db: sqlite3.Connection) -> tuple[int, str]:
+    """The number and hash of the last entry."""
+    row = db.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+    return row or (0, _GENESIS)

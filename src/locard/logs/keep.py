@@ -16,10 +16,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locard import __version__
+from locard.guard import private
 from locard.logs.sheet import Sheet
 from locard.logs.sql_text import literal
 from locard.logs.stored import Stored
 from locard.logs.where.meaning import NUMBER_COLUMNS, Meaning
+from locard.model.errors import StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,6 +114,7 @@ class Shelf:
         """The kept scan of exactly this state of the file, if there is one; never raises."""
         about = self._about(identity)
         try:
+            private.check(self.folder.parent, self.folder.name)
             if not self._is_ours(about) or time.time() - about.stat().st_mtime > self.expires_s:
                 return None
             found = json.loads(about.read_bytes())
@@ -123,7 +126,7 @@ class Shelf:
             values = {c: Stored(c, *kept) for c, kept in found["stored"].items()}
             columns = found["columns"].values()
             return _sheet(found, _open(parts, threads, columns, values), source, values)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, StateError):
             return None
         except Exception as error:
             import duckdb  # noqa: PLC0415 - see table.connect
@@ -142,8 +145,7 @@ class Shelf:
         import duckdb  # noqa: PLC0415 - see table.connect
 
         try:
-            self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.mkdir(mode=0o700, exist_ok=True)
+            private.check(self.folder.parent, self.folder.name, make=True)
             if not self._is_ours(self.folder):
                 return False
             self.tidy()
@@ -155,7 +157,7 @@ class Shelf:
             self._write(self._about(identity), _described(identity, sheet, size, int(last)))
             self._forget_older(identity)
             self.tidy(last=identity.key)
-        except (OSError, duckdb.Error):
+        except (OSError, StateError, duckdb.Error):
             # A full disk or memory costs the copy, not the answer.
             with contextlib.suppress(OSError):
                 self._forget(identity.key)
@@ -165,7 +167,8 @@ class Shelf:
     def note(self, identity: Identity, stop: Stop | None) -> None:
         """Add to a copy where jq stops in the log: finding it may take seconds. It expires as before."""
         about = self._about(identity)
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, StateError):
+            private.check(self.folder.parent, self.folder.name)
             info = about.stat()
             found = json.loads(about.read_bytes())
             self._write(about, found | {"stop": stop})
