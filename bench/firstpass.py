@@ -39,7 +39,7 @@ def write(path: Path, lines: int, *, fields: int = 5, values: int = 10, onsets: 
 
 def worker(path: str) -> dict[str, float]:
     """CPU seconds of the scan, and of what comes after it up to the screen."""
-    from locard.investigate import logs_alone  # noqa: F401, PLC0415 - only the worker's process pays for it
+    from locard.investigate import logs_alone  # noqa: PLC0415 - only the worker's process pays for it
     from locard.logs import first_pass, loading, reading  # noqa: PLC0415 - as above
     from locard.report import logs_screen  # noqa: PLC0415 - as above
 
@@ -49,7 +49,7 @@ def worker(path: str) -> dict[str, float]:
         table = loading.load(source, 1e6, 1, spill=folder)
         scanned = time.process_time()
         summary = first_pass.judge(path, table)
-        list(logs_screen.screen(summary))
+        list(logs_screen.screen(summary, logs_alone.conclude(summary).claims))
         done = time.process_time()
     return {
         "scan": scanned - began,

@@ -7,7 +7,7 @@ import random
 
 import planted_logs as planted
 
-from locard.report.logs_screen import screen
+from rules.builders import logs_screen as screen
 
 INCIDENT = planted.Incident(150, error_rate=0.4, affected={"upstream": "card"})
 

@@ -7,7 +7,7 @@ import json
 import planted_logs as planted
 import pytest
 
-from locard.report import log_words
+from locard.investigate import logs_alone
 
 ONSET = 210
 HIT = {"upstream": "wallet", "region": "ap-south"}  # one request in 25
@@ -32,7 +32,7 @@ def test_a_faint_onset_is_found_and_dated_where_it_shows(summarise, seed):
     assert summary.onset.earliest - planted.START <= ONSET <= summary.onset.latest - planted.START
     assert [dict(c.values) for c in summary.correlates] == [HIT]
     assert summary.after_total > 7500  # all are compared, not the part alone
-    said = next(log_words.states(summary, None))
+    said = logs_alone.conclude(summary).claims[0].claim.text("says")
     assert said.startswith("Errors rose for region=ap-south and upstream=wallet only, from ")
     assert ": too few to show among all (" in said
 

@@ -20,8 +20,9 @@ from locard.model.log_facts import (
     NumberChange,
     TemplateChange,
 )
-from locard.report.logs_screen import LINES, screen
+from locard.report.logs_screen import LINES
 from report.conftest import HOSTILE, START, investigation, log
+from rules.builders import logs_screen as screen
 
 UTC = dt.UTC
 

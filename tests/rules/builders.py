@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from locard.investigate import logs_alone
 from locard.model import semconv
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.facts import (
@@ -26,6 +27,7 @@ from locard.model.facts import (
 )
 from locard.model.finding import Case
 from locard.model.log_facts import Correlate, FieldRole, LogSummary, MessageCount, Onset
+from locard.report.logs_screen import screen
 from locard.stats.intervals import binomial_tail
 
 _LAYERS = {
@@ -191,3 +193,8 @@ def cpu(value, pid=7):
     return Readings(
         (Reading(semconv.PROCESS_CPU_UTILIZATION, f"pid {pid}", value, "{cpu}", 2.0, "ok"),)
     )
+
+
+def logs_screen(summary, findings=(), tz=None):
+    """The screen of `locard logs` with what may be claimed of the log."""
+    return screen(summary, logs_alone.conclude(summary).claims, findings, tz)

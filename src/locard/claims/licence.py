@@ -151,6 +151,14 @@ def every_value_hit(claim: Claim, record: Record) -> Withheld | None:
     return Withheld(Claim(claim.slot, "spread_untold", *_rest(claim)), why)
 
 
+def rest_for_everyone(claim: Claim, record: Record) -> Withheld | None:
+    """What the correlates do not explain was tested as they were, and no set of values stands out."""
+    log = _log(claim, record)
+    if log is None or log_state.spread(log).kind in {"untested", "unknown"}:
+        return _cannot_tell(claim, "no field was there to test whom it hits")
+    return None
+
+
 def _log(claim: Claim, record: Record) -> LogSummary | None:
     source = claim.text("log")
     for evidence, log in record.case.facts(LogSummary):
@@ -297,6 +305,8 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
     "logs_unread": said_as_is,
     **{f"log_{kind.replace('-', '_')}": log_stands for kind in get_args(log_state.StateKind)},
     "bad_means": said_as_is,
+    "outcome_field": said_as_is,
+    "rest_for_everyone": rest_for_everyone,
     "log_alarm": said_as_is,
     "spread_untold": said_as_is,
     "log_holds_part": said_as_is,

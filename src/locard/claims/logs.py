@@ -13,10 +13,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.claim import Slot
-    from locard.model.log_facts import AffectedValue, BlastRadius, Correlate, LogSummary
+    from locard.model.log_facts import (
+        AffectedValue,
+        BlastRadius,
+        Correlate,
+        LogSummary,
+        OutcomeField,
+    )
     from locard.model.log_state import LogState
 
 SHOWN_VALUES = 4
+SHOWN_SETS = 4
+_DAY_S = 86400.0
 
 
 def proposed(log: LogSummary, evidence: str, now: float) -> Iterator[Claim]:
@@ -32,9 +40,12 @@ def proposed(log: LogSummary, evidence: str, now: float) -> Iterator[Claim]:
         )  # fmt: skip
     if log.changed:
         yield _bad_means(log, cites)
-        yield from (_correlate(log, c, cites) for c in log.correlates[:1])
-        if not log.correlates:
+        yield from (_correlate(log, c, cites) for c in log.correlates[:SHOWN_SETS])
+        if log.correlates:
+            yield from _rest(log, cites)
+        else:
             yield _spread(log, cites)
+        yield from (_outcome(log, o, cites) for o in log.outcomes[:1])
         yield from _radii(log, cites)
     yield from _alarms(log, cites)
 
@@ -77,10 +88,19 @@ def of_state(
             latency_after=rose[2] if rose else None,
             requests=log.extent.requests,
             errors=log.extent.errors,
+            dated=_dated(log),
             says=log_sentences.sentence(log, state, moment),
         ),
         cites,
     )
+
+
+def _dated(log: LogSummary) -> bool:
+    """Whether its moments need their day: it spans more than one, or is not of today."""
+    if log.first is None:
+        return False
+    last = max(log.extent.read_at or 0.0, log.extent.last_line or 0.0, log.last or log.first)
+    return last // _DAY_S != log.first // _DAY_S and last - log.first > _DAY_S / 2
 
 
 def kind_of(state: LogState) -> str:
@@ -128,6 +148,24 @@ def _correlate(log: LogSummary, item: Correlate, cites: tuple[str, ...]) -> Clai
     )
 
 
+def _rest(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
+    """What changed beside that which has correlates."""
+    rest = [outcome for outcome in log.changed if outcome not in log.judged]
+    if log.judged and rest:
+        what = " and ".join(rest)
+        yield Claim("affected", "rest_for_everyone", what, figures(log=log.source), cites)
+
+
+def _outcome(log: LogSummary, item: OutcomeField, cites: tuple[str, ...]) -> Claim:
+    return Claim(
+        "log_says",
+        "outcome_field",
+        f"{item.field}={item.value}",
+        figures(log=log.source, bad=item.bad, good=item.good),
+        cites,
+    )
+
+
 def _spread(log: LogSummary, cites: tuple[str, ...]) -> Claim:
     """That it is everyone: the licence says whether a field was there to test it."""
     hit = [r for r in log.blast_radius if _all_hit(r)]
@@ -142,7 +180,7 @@ def _spread(log: LogSummary, cites: tuple[str, ...]) -> Claim:
             fields=len(hit),
             low=min(v.after_rate for v in every) if rates else None,
             high=max(v.after_rate for v in every) if rates else None,
-            says=log_sentences.everyone(log, log_state.spread(log)),
+            says=log_sentences.everyone(log, log_state.spread(log), over=log_state.judge(log).over),
         ),
         cites,
     )
@@ -199,5 +237,5 @@ def _alarms(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
     """Lines that are new and say that something broke, beside a change."""
     if log.changed:
         for text in log_sentences.alarms(log, moment):
-            values = figures(log=log.source, says=text)
+            values = figures(log=log.source, dated=_dated(log), says=text)
             yield Claim("log_says", "log_alarm", log.source, values, cites)

@@ -6,12 +6,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.claims.licence import grant_all
+from locard.claims.logs import proposed
+from locard.claims.record import Record
 from locard.investigate import factors
 from locard.investigate.conclude import judge
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.finding import Case, Severity
 
 if TYPE_CHECKING:
+    from locard.model.claim import Licensed
     from locard.model.finding import ContributingFactor, Finding
     from locard.model.log_facts import LogSummary
 
@@ -26,6 +30,7 @@ class Concluded:
     evidence: tuple[Evidence, ...]
     findings: tuple[Finding, ...]
     contributing_factors: tuple[ContributingFactor, ...]
+    claims: tuple[Licensed, ...]
 
     @property
     def alarming(self) -> bool:
@@ -38,5 +43,10 @@ def conclude(summary: LogSummary) -> Concluded:
     status = Status.PARTIAL if summary.partial else Status.OK
     scope = Scope(note=summary.source)
     evidence = Evidence("e1", "first-pass", Layer.LOGS, status, scope, (), (summary,))
-    findings = judge(Case(summary.source, time.time(), (evidence,)))
-    return Concluded((evidence,), factors.by_weight(findings), factors.ranked(findings))
+    now = time.time()
+    case = Case(summary.source, now, (evidence,))
+    findings = judge(case)
+    ranked = factors.ranked(findings)
+    record = Record(case, now, findings, ranked)
+    claims = grant_all(proposed(summary, evidence.id, now), record)
+    return Concluded((evidence,), factors.by_weight(findings), ranked, claims)

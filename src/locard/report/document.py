@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from locard.investigate.logs_alone import Concluded
     from locard.investigate.plan import Planned
+    from locard.model.claim import Licensed
     from locard.model.finding import Finding
     from locard.model.investigation import Investigation
     from locard.model.log_facts import LogSummary
@@ -29,7 +30,7 @@ def investigation_document(found: Investigation, exit_code: int) -> dict[str, An
     chosen = chosen_log(found)
     answers = encode(chosen[1]) if chosen is not None else {}
     document["findings"] = _findings(found.findings)
-    document["claims"] = [{**encode(c), "says": say(c, dt.UTC).text} for c in found.claims]
+    document["claims"] = _claims(found.claims)
     return {
         "schema": SCHEMA,
         "kind": "investigation",
@@ -53,8 +54,13 @@ def logs_document(summary: LogSummary, concluded: Concluded) -> dict[str, Any]:
         "log_summary": encode(summary),
         "findings": _findings(concluded.findings),
         "contributing_factors": [encode(f) for f in concluded.contributing_factors],
+        "claims": _claims(concluded.claims),
         "evidence": [encode(replace(e, facts=())) for e in concluded.evidence],
     }
+
+
+def _claims(granted: Iterable[Licensed]) -> list[dict[str, Any]]:
+    return [{**encode(item), "says": say(item, dt.UTC).text} for item in granted]
 
 
 def _findings(found: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -8,20 +8,22 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.model import log_sentences
 from locard.model.finding import Role
 from locard.model.headline import milliseconds, share
-from locard.model.log_state import judge, spread
+from locard.model.log_state import judge
 from locard.model.wording import shorten
-from locard.report import log_words, logs_said, sparkline, times
+from locard.report import logs_said, sparkline, times
 from locard.report.plain import safe
+from locard.report.sentences import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import tzinfo
 
+    from locard.model.claim import Licensed, Slot
     from locard.model.finding import Finding
-    from locard.model.log_facts import LogSummary, MeasureShape, OutcomeField, Silence
+    from locard.model.log_facts import LogSummary, MeasureShape, Silence
+    from locard.report.sentences import Said
 
 COLUMNS = 78
 LINES = 40
@@ -29,6 +31,7 @@ _PARTIAL = "read in part: "
 _SHOWN = 4
 _LABEL = 15  # columns up to the texts after their labels
 _SPARK = 46
+_VALUES = frozenset({"values_hit", "values_spared", "values_unknown"})  # rows, not sentences
 _LONGEST = 320  # characters of a sentence that quotes the log
 
 
@@ -41,23 +44,26 @@ class _Block:
 
 
 def screen(
-    log: LogSummary, findings: Sequence[Finding] = (), tz: tzinfo | None = None
+    log: LogSummary,
+    claims: Sequence[Licensed],
+    findings: Sequence[Finding] = (),
+    tz: tzinfo | None = None,
 ) -> Iterator[str]:
     """The first pass as lines of at most 80 columns, the key finding and the next command last.
 
-    `findings` are those of the rules, what tells most first. What does not fit on one screen of
+    `claims` are what may be said of the log, `findings` those of the rules, what tells most first. What does not fit on one screen of
     LINES lines is left out, the least telling of each part first. Only a command may be longer than
     the screen is wide: folded, it could not be pasted.
     """
     # What a sentence of the log's own state says already is not said twice.
-    states = {text.rstrip(".") for text in log_words.states(log, dt.UTC)}
+    states = {say(c, dt.UTC).text.rstrip(".") for c in claims if c.claim.slot == "changed"}
     telling = [f for f in findings if f.values or f.role is Role.MECHANISM]
     telling = [f for f in telling if f.title not in states]
-    top = _folded(_top(log, tz))
-    end = _folded(_end(log, telling, tz))
+    top = _folded(_top(log, claims, tz))
+    end = _folded(_end(log, claims, telling, tz))
     commands = list(_commands(log, telling))
     yield from top
-    yield from _fitted(list(_blocks(log, tz)), LINES - len(top) - len(end) - len(commands))
+    yield from _fitted(list(_blocks(log, claims, tz)), LINES - len(top) - len(end) - len(commands))
     yield from end
     yield from commands
 
@@ -102,18 +108,17 @@ def _fitted(blocks: Sequence[_Block], room: int) -> Iterator[str]:
                 yield from row
 
 
-def _top(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
+def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iterator[str]:
     head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
     room = COLUMNS - len(head)
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
     if log.first is not None and log.last is not None:
         yield _labelled("from", times.span(log.first, log.last, tz))
-    if log.changed:
-        yield _labelled("bad means", log_words.bad_means(log))
+    yield from (_labelled("bad means", said.text) for said in _of(claims, "bad_means", tz))
     if log.error_means not in log.bad_means or not log.changed:
         yield _labelled("error", log.error_means)
-    if not log.claims_rates:
-        yield _labelled("holds", log_words.coverage(log).removeprefix("The log holds "))
+    for said in _of(claims, "coverage", tz):
+        yield _labelled("holds", said.text.removeprefix("The log holds "))
     for item in log.skipped[:2]:
         lines = f"{item.lines:,} line{'s'[: item.lines != 1]}"
         text = f"{lines}: {item.reason}, such as {item.sample[:40]!r}"
@@ -208,10 +213,12 @@ def _period(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def _blocks(log: LogSummary, tz: tzinfo | None) -> Iterator[_Block]:
+def _blocks(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iterator[_Block]:
     first = [""]
-    for side in ("affected", "unaffected", "unknown"):
-        hit = [_unknown(log)] if side == "unknown" else list(log_words.radius(log, side))
+    sides: tuple[Slot, ...] = ("affected", "unaffected", "unknown")
+    for side in sides:
+        values = (c for c in claims if c.claim.slot == side and c.claim.kind in _VALUES)
+        hit = [_unknown(log)] if side == "unknown" else [say(c, tz).text for c in values]
         if rows := _rows(side, hit):
             yield _Block(first, rows)
             first = []
@@ -234,12 +241,17 @@ def _unknown(log: LogSummary) -> str:
     return f"too few requests: {', '.join(counts[:_SHOWN])}{more}" if counts else ""
 
 
-def _end(log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None) -> Iterator[str]:
+def _end(
+    log: LogSummary,
+    claims: Sequence[Licensed],
+    findings: Sequence[Finding],
+    tz: tzinfo | None,
+) -> Iterator[str]:
     gaps = list(_gaps(log))
     if gaps:
         yield ""
         yield _labelled("cannot tell:", "; ".join(gaps))
-    apart = list(_what_sets_apart(log, findings, tz))
+    apart = list(_what_sets_apart(claims, findings, tz))
     yield from ("", *apart) if apart else ()
     yield from _findings(findings)
 
@@ -289,26 +301,17 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def _what_sets_apart(
-    log: LogSummary, findings: Sequence[Finding], tz: tzinfo | None
+    claims: Sequence[Licensed], findings: Sequence[Finding], tz: tzinfo | None
 ) -> Iterator[str]:
-    yield from (_cut(text) for text in log_words.states(log, tz))
-    if not log.changed:
-        return
-    state = judge(log)
-    if not log.correlates and state.kind != "alarms":
-        yield log_sentences.everyone(log, spread(log), over=state.over)
-    for item in log.outcomes[:1]:
-        yield _outcome(item)
-    said = [f.values for f in findings]
-    # What stands with its finding is not said twice.
-    for correlate in [c for c in log.correlates if c.values not in said][:_SHOWN]:
-        yield log_words.correlate(log, correlate)
-    rest = log_words.hit_everyone(log)
-    if rest:
-        yield rest
+    """How the log stands, then who is hit; what stands with its finding is not said twice."""
+    named = {", ".join(f"{field}={value}" for field, value in f.values) for f in findings}
+    for slot in ("changed", "log_says", "affected"):
+        for item in claims:
+            claim = item.claim
+            again = claim.kind == "set_hit" and claim.subject in named
+            if claim.slot == slot and claim.kind not in _VALUES and not again:
+                yield _cut(say(item, tz).text)
 
 
-def _outcome(item: OutcomeField) -> str:
-    total = item.bad + item.good
-    counts = f"{item.bad:,} of {total:,} requests with it failed"
-    return f"{item.field}={shorten(item.value, 40)} says in other words that it failed ({counts})."
+def _of(claims: Sequence[Licensed], slot: Slot, tz: tzinfo | None) -> Iterator[Said]:
+    return (say(c, tz) for c in claims if c.claim.slot == slot)

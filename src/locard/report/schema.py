@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Literal, Union
 
 from locard.investigate.plan import Planned
+from locard.model.claim import Licensed
 from locard.model.codec import field_types
 from locard.model.evidence import Evidence
 from locard.model.finding import Confidence, ContributingFactor, Finding
@@ -45,6 +46,7 @@ def schema() -> dict[str, Any]:
         log_summary=_of(LogSummary, defs),
         findings=_of(tuple[Finding, ...], defs),
         contributing_factors=_of(tuple[ContributingFactor, ...], defs),
+        claims=_of(tuple[Licensed, ...], defs),
         evidence=_of(tuple[Evidence, ...], defs),
     )
     defs["slice"] = _document(

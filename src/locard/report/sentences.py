@@ -51,14 +51,28 @@ def say(item: Licensed, tz: tzinfo | None = None) -> Said:
 
 def _log_stands(claim: Claim, tz: tzinfo | None) -> str:
     """The words that belong to the state (model/log_sentences.py), with the reader's times."""
-    text = times.told(claim.text("says"), tz)
+    text = _told(claim, tz)
     if claim.slot == "other_logs":
         return f"{claim.subject.rpartition('/')[2]}: {shorten(text, _LONGEST_OTHER)}"
     return text
 
 
 def _log_alarm(claim: Claim, tz: tzinfo | None) -> str:
-    return f"new: {times.told(claim.text('says'), tz)}"
+    return f"New since then: {_told(claim, tz)}"
+
+
+def _told(claim: Claim, tz: tzinfo | None) -> str:
+    return times.told(claim.text("says"), tz, dated=bool(claim.maybe("dated")))
+
+
+def _outcome_field(claim: Claim, _: tzinfo | None) -> str:
+    bad, good = claim.number("bad"), claim.number("good")
+    counts = f"{bad:,.0f} of {bad + good:,.0f} requests with it failed"
+    return f"{shorten(claim.subject, _LONGEST_VALUE)} says in other words that it failed ({counts})"
+
+
+def _rest_for_everyone(claim: Claim, _: tzinfo | None) -> str:
+    return f"{claim.subject.capitalize()} changed for everyone."
 
 
 def _bad_means(claim: Claim, _: tzinfo | None) -> str:
@@ -235,6 +249,8 @@ _SENTENCES: dict[str, Words] = {
     "bad_means": _bad_means,
     "log_alarm": _log_alarm,
     "spread_untold": _spread_untold,
+    "outcome_field": _outcome_field,
+    "rest_for_everyone": _rest_for_everyone,
     "log_holds_part": _log_holds_part,
     "onset_known": _onset_known,
     "onset_before": _onset_before,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from locard.model.moments import MARK
 
 if TYPE_CHECKING:
+    import re
+
     from locard.model.log_facts import Onset
 
 _MINUTES, _HOURS, _DAYS = (
@@ -55,9 +57,14 @@ def interval(onset: Onset, tz: dt.tzinfo | None, *, dated: bool = False) -> str:
     return f"{clock(onset.earliest, tz)} to {late}"
 
 
-def told(text: str, tz: dt.tzinfo | None) -> str:
-    """A text with its moments written out as clock times with their zone."""
-    return MARK.sub(lambda mark: clock(float(mark[1]), tz, zone=True), text)
+def told(text: str, tz: dt.tzinfo | None, *, dated: bool = False) -> str:
+    """A text with its moments written out as clock times with their zone, and their day if asked."""
+
+    def write(mark: re.Match[str]) -> str:
+        at = float(mark[1])
+        return day(at, tz) if dated else clock(at, tz, zone=True)
+
+    return MARK.sub(write, text)
 
 
 def ago(seconds: float) -> str:

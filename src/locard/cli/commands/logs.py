@@ -276,5 +276,5 @@ def _show(args: argparse.Namespace, summary: LogSummary, concluded: Concluded) -
     if args.output == "json":
         sys.stdout.write(document.dumps(document.logs_document(summary, concluded)) + "\n")
         return
-    for line in logs_screen.screen(summary, concluded.findings, args.tz):
+    for line in logs_screen.screen(summary, concluded.claims, concluded.findings, args.tz):
         sys.stdout.write(safe(line) + "\n")
