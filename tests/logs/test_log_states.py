@@ -50,7 +50,7 @@ def test_steady_is_said_with_its_level(stands):
     log, state, said = stands(lambda rng, _: request(rng, bad=rng.random() < 0.005))
     assert (state.kind, state.incident, steadiness(log)) == ("steady", False, ())
     assert said.startswith("Nothing changed in this log. 0.")
-    assert "requests failed, p99 4" in said
+    assert "requests fail, p99 4" in said
 
 
 def test_bad_from_its_first_line(stands):

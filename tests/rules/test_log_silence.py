@@ -21,7 +21,7 @@ def found(**changes):
 def test_fires_where_it_is_still_sent_its_requests():
     (finding,) = found()
     assert finding.title == "pod=pay-2 stopped writing to the log at 00:10:00 UTC"
-    assert finding.role is Role.CONTEXT
+    assert finding.role is Role.SCOPE
     assert finding.severity is Severity.WARNING
     assert "it is sent them still" in finding.detail
     assert finding.values == (("pod", "pay-2"),)

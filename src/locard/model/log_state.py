@@ -35,6 +35,10 @@ StateKind = Literal[
 ]
 SpreadKind = Literal["set", "everyone", "some", "untested", "unknown"]
 
+_WEIGHTS: dict[StateKind, int] = {
+    "going-on": 9, "comes-and-goes": 8, "silent": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5,
+    "alarms": 5, "bad-throughout": 4, "recovered": 3, "slow-throughout": 1, "steady": 1, "empty": -1,
+}  # fmt: skip
 _BAD_SHARE = 0.05  # of the requests fail: bad, whatever is usual
 _FEWEST = 20  # requests, to speak of a share
 _SLOW_MS = 1000.0
@@ -43,9 +47,9 @@ _NEARLY_ALL = 0.9
 _MOST_SKIPPED = 0.5  # of the lines
 _COLLAPSED = 0.25  # of the volume before
 _LEAST_LOST = 50  # lines that would have come
-# A writer may hold back a block of its output (8 KB, some 100 lines); a minute may be a slow reader.
-_MISSED_LINES, _LEAST_SILENCE_S = 100, 60.0
-_FEW_MISSED, _LONG_SILENCE_S = 20, 600.0
+# So many lines are missing after so many seconds: a writer may hold back a block of its output (8 KB, some
+# 100 lines), and a reader under load comes late.
+_SILENT = ((30.0, 300), (60.0, 100), (600.0, 20))
 _PAUSES = 3.0  # times the longest pause before
 _OLD_S, _OLD_SPANS = 6 * 3600.0, 3.0  # a log that ended longer ago is a copy of the past
 _QUARTER_S, _ZONE_SLACK_S = 900.0, 90.0
@@ -93,6 +97,11 @@ def judge(log: LogSummary, now: float | None = None) -> LogState:
     if not found:
         return _calm(log)
     return replace(found[0], further=tuple(found[1:]))
+
+
+def weight(state: LogState) -> int:
+    """How much a state tells, to choose among several logs of one target: the highest first."""
+    return _WEIGHTS.get(state.kind, 1 if state.incident else 0)
 
 
 def spread(log: LogSummary) -> Spread:
@@ -222,13 +231,13 @@ def _silent_s(log: LogSummary, now: float | None) -> float | None:
     if read is None or seen.last_line is None or log.first is None:
         return None
     since, span = read - seen.last_line, seen.last_line - log.first
-    if since < _LEAST_SILENCE_S or span <= 0 or since > max(_OLD_S, _OLD_SPANS * span):
+    if span <= 0 or since > max(_OLD_S, _OLD_SPANS * span):
         return None
     if not seen.zoned and abs(since - round(since / _QUARTER_S) * _QUARTER_S) < _ZONE_SLACK_S:
         return None  # as likely another zone as a silence
     missed = since * log.records / span
-    few = missed < _MISSED_LINES and not (missed >= _FEW_MISSED and since >= _LONG_SILENCE_S)
-    return None if few or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
+    enough = any(since >= least_s and missed >= lines for least_s, lines in _SILENT)
+    return None if not enough or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
 
 
 def _levels(log: LogSummary) -> Iterator[LogState]:

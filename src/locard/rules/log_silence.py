@@ -89,7 +89,7 @@ def _finding(evidence: Evidence, log: LogSummary, silence: Silence, *, sure: boo
     return Finding(
         rule="log-silence",
         layer=Layer.LOGS,
-        role=Role.CONTEXT,
+        role=Role.SCOPE if sure else Role.CONTEXT,
         severity=Severity.WARNING if sure else Severity.INFO,
         title=f"{who} stopped writing to the log at {_clock(silence.since.earliest)}",
         detail="; ".join(says),
