@@ -59,6 +59,17 @@ def test_bad_from_its_first_line(stands):
     assert said.startswith("Bad from its first line")
 
 
+def test_a_few_lines_that_end_in_errors_are_not_bad_from_the_first(stands):
+    def make(rng, left):
+        level = "error" if left < 60 and rng.random() < 0.5 else "info"
+        return {"level": level, "msg": "lost the peer" if level == "error" else "booting worker"}
+
+    _, state, said = stands(make, rate=0.25, seconds=120)
+    assert state.kind in {"errors-late", "going-on"}
+    assert state.incident
+    assert "first line" not in said
+
+
 @pytest.mark.parametrize(("ended", "kind"), [(480.0, "silent"), (20.0, "steady"), (9e6, "steady")])
 def test_silent_is_not_steady_and_a_copy_of_the_past_is_not_silent(stands, ended, kind):
     _, state, said = stands(lambda rng, _: request(rng), ended=ended)

@@ -206,6 +206,15 @@ def _bad_throughout(log: LogSummary, state: LogState, clock: Clock) -> str:
     )
 
 
+def _errors_late(log: LogSummary, state: LogState, clock: Clock) -> str:
+    seen = log.extent
+    what = "requests failed" if noun(log) == "requests" else "lines are errors"
+    return (
+        f"{seen.errors:,} of {seen.requests:,} {what} ({share(seen.errors, seen.requests)}), most of them since "
+        f"{clock(state.since or 0.0)}: too few to date an onset."
+    )
+
+
 def _slow_throughout(log: LogSummary, _: LogState, __: Clock) -> str:
     p50 = milliseconds(log.after_p50_ms)
     return (
@@ -298,6 +307,7 @@ _WORDS: dict[str, Words] = {
     "volume-fell": _volume_fell,
     "errors-from-start": _errors_from_start,
     "bad-throughout": _bad_throughout,
+    "errors-late": _errors_late,
     "slow-throughout": _slow_throughout,
     "alarms": _alarms,
     "slight": _slight,

@@ -26,6 +26,7 @@ StateKind = Literal[
     "errors-from-start",  # errors only, from the first line on
     "bad-throughout",  # no onset: the level itself is bad
     "slow-throughout",  # half of the requests take a second or more
+    "errors-late",  # many errors for so few lines, and most of them late
     "alarms",  # lines too few for a rate say that something broke
     "slight",  # a change too small to matter
     "untold",  # neither errors nor latency can be told
@@ -36,7 +37,7 @@ StateKind = Literal[
 SpreadKind = Literal["set", "everyone", "some", "untested", "unknown"]
 
 _WEIGHTS: dict[StateKind, int] = {
-    "going-on": 9, "comes-and-goes": 8, "silent": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5,
+    "going-on": 9, "comes-and-goes": 8, "silent": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5, "errors-late": 5,
     "alarms": 5, "bad-throughout": 4, "recovered": 3, "slow-throughout": 1, "steady": 1, "empty": -1,
 }  # fmt: skip
 _BAD_SHARE = 0.05  # of the requests fail: bad, whatever is usual
@@ -44,6 +45,7 @@ _FEWEST = 20  # requests, to speak of a share
 _SLOW_MS = 1000.0
 _BACK = 0.67  # of the slowness while it lasted: below, requests are fast again
 _NEARLY_ALL = 0.9
+_EARLY = 0.4  # of the errors' share: the first half of the log with less is not bad
 _MOST_SKIPPED = 0.5  # of the lines
 _COLLAPSED = 0.25  # of the volume before
 _LEAST_LOST = 50  # lines that would have come
@@ -92,8 +94,7 @@ def judge(log: LogSummary, now: float | None = None) -> LogState:
         return LogState("empty")
     found = [*_changes(log, now), *_stops(log, now)]
     if not log.changed:
-        found += _levels(log)
-        found += _smaller(log)
+        found += [*_levels(log), *_smaller(log)]
     if not found:
         return _calm(log)
     return replace(found[0], further=tuple(found[1:]))
@@ -246,9 +247,29 @@ def _levels(log: LogSummary) -> Iterator[LogState]:
     if log.coverage.kind == "errors-only" or 0 < seen.requests == seen.errors:
         yield LogState("errors-from-start", incident=True, since=log.first)
     elif seen.requests >= _FEWEST and seen.errors >= _BAD_SHARE * seen.requests:
-        yield LogState("bad-throughout", incident=True, since=log.first)
+        late = _late(log)
+        if late is None:
+            yield LogState("bad-throughout", incident=True, since=log.first)
+        elif not log.alarms:
+            yield LogState("errors-late", incident=True, since=late)
     elif (log.after_p50_ms or 0.0) >= _SLOW_MS and log.before_total == 0:
         yield LogState("slow-throughout", since=log.first)
+
+
+def _late(log: LogSummary) -> float | None:
+    """Since when most of the errors are, where the first half of the log has few; None where it is like the rest."""
+    points = log.series
+    half = points[: len(points) // 2]
+    errors, total = sum(p.errors for p in half), sum(p.total for p in half)
+    every, whole = sum(p.errors for p in points), sum(p.total for p in points)
+    if not every or not total or errors / total > _EARLY * every / whole:
+        return None
+    passed = 0
+    for point in points:
+        if point.errors and passed + point.errors > _EARLY / 2 * every:
+            return point.start
+        passed += point.errors
+    return None
 
 
 def _smaller(log: LogSummary) -> Iterator[LogState]:
