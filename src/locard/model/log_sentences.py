@@ -189,10 +189,10 @@ def _volume_fell(log: LogSummary, state: LogState, clock: Clock) -> str:
 
 def _errors_from_start(log: LogSummary, state: LogState, clock: Clock) -> str:
     since = f" at {clock(state.since)}" if state.since is not None else ""
-    lines = f"{log.extent.errors:,} of them" if log.extent.errors else f"{log.records:,} lines"
+    many = log.extent.errors or log.records
     return (
-        f"The log holds errors only, from its first line{since} on ({lines}): they began then or before, and "
-        "what share of the requests fails cannot be told from it."
+        f"The log holds errors only, {many:,} since its first line{since}: they began then or before. "
+        "What share of the requests fails is not in it."
     )
 
 
