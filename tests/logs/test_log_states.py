@@ -126,7 +126,13 @@ def test_a_change_too_small_to_matter_is_none(stands):
 def test_errors_only_from_the_first_line(stands):
     _, state, said = stands(lambda *_: {"level": "error", "msg": "charge failed"}, seconds=240)
     assert (state.kind, state.incident) == ("errors-from-start", True)
-    assert said.startswith("The log holds errors only, from its first line")
+    assert said.startswith("The log holds errors only, ")
+
+
+def test_a_log_of_warnings_is_no_log_of_errors(stands):
+    _, state, said = stands(lambda *_: {"level": "warn", "msg": "slow query"}, seconds=240)
+    assert (state.kind, state.incident) == ("untold", False)
+    assert "no line of it is below a warning" in said
 
 
 def test_an_onset_before_the_window_is_found_and_said(stands):

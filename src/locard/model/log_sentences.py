@@ -190,8 +190,9 @@ def _volume_fell(log: LogSummary, state: LogState, clock: Clock) -> str:
 def _errors_from_start(log: LogSummary, state: LogState, clock: Clock) -> str:
     since = f" at {clock(state.since)}" if state.since is not None else ""
     many = log.extent.errors or log.records
+    kind = "errors only" if log.extent.errors == log.extent.requests else "errors and warnings only"
     return (
-        f"The log holds errors only, {many:,} since its first line{since}: they began then or before. "
+        f"The log holds {kind}, {many:,} since its first line{since}: they began then or before. "
         "What share of the requests fails is not in it."
     )
 

@@ -44,7 +44,8 @@ _BAD_SHARE = 0.05  # of the requests fail: bad, whatever is usual
 _FEWEST = 20  # requests, to speak of a share
 _SLOW_MS = 1000.0
 _BACK = 0.67  # of the slowness while it lasted: below, requests are fast again
-_NEARLY_ALL = 0.9
+_MOSTLY, _NEARLY_ALL = 0.5, 0.9
+_CHRONIC_S = 6 * 3600.0
 _EARLY = 0.4  # of the errors' share: the first half of the log with less is not bad
 _MOST_SKIPPED = 0.5  # of the lines
 _COLLAPSED = 0.25  # of the volume before
@@ -244,9 +245,14 @@ def _silent_s(log: LogSummary, now: float | None) -> float | None:
 def _levels(log: LogSummary) -> Iterator[LogState]:
     """The level itself is bad, though it did not change."""
     seen = log.extent
-    if log.coverage.kind == "errors-only" or 0 < seen.requests == seen.errors:
-        yield LogState("errors-from-start", incident=True, since=log.first)
-    elif seen.requests >= _FEWEST and seen.errors >= _BAD_SHARE * seen.requests:
+    only = log.coverage.kind == "errors-only" or 0 < seen.requests == seen.errors
+    if only and seen.errors >= _MOSTLY * seen.requests:
+        # What goes on for so long is the log of errors that every service has.
+        lasts = (log.last or 0.0) - (log.first or 0.0) >= _CHRONIC_S
+        yield LogState("errors-from-start", incident=not lasts, since=log.first)
+    elif (
+        log.claims_rates and seen.requests >= _FEWEST and seen.errors >= _BAD_SHARE * seen.requests
+    ):
         late = _late(log)
         if late is None:
             yield LogState("bad-throughout", incident=True, since=log.first)
