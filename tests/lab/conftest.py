@@ -114,9 +114,9 @@ def _play_together(names, variant):
             _look(seen[name], stage)
             seen[name].ended = time.time()
             stage.stop_traffic()
-            seen[name].requests = records.read(stage.records)
-        for name, stage in stages.items():
+            # At once: a log that ended a while ago is a silent one.
             seen[name].answer = _ask(stage.log)
+            seen[name].requests = records.read(stage.records)
     return seen
 
 

@@ -50,13 +50,24 @@ def test_steady_is_said_with_its_level(stands):
     log, state, said = stands(lambda rng, _: request(rng, bad=rng.random() < 0.005))
     assert (state.kind, state.incident, steadiness(log)) == ("steady", False, ())
     assert said.startswith("Nothing changed in this log. 0.")
-    assert "requests failed, p99 4" in said
+    assert "requests fail, p99 4" in said
 
 
 def test_bad_from_its_first_line(stands):
     _, state, said = stands(lambda rng, _: request(rng, bad=rng.random() < 0.4))
     assert (state.kind, state.incident) == ("bad-throughout", True)
     assert said.startswith("Bad from its first line")
+
+
+def test_a_few_lines_that_end_in_errors_are_not_bad_from_the_first(stands):
+    def make(rng, left):
+        level = "error" if left < 60 and rng.random() < 0.5 else "info"
+        return {"level": level, "msg": "lost the peer" if level == "error" else "booting worker"}
+
+    _, state, said = stands(make, rate=0.25, seconds=120)
+    assert state.kind in {"errors-late", "going-on"}
+    assert state.incident
+    assert "first line" not in said
 
 
 @pytest.mark.parametrize(("ended", "kind"), [(480.0, "silent"), (20.0, "steady"), (9e6, "steady")])
@@ -115,7 +126,13 @@ def test_a_change_too_small_to_matter_is_none(stands):
 def test_errors_only_from_the_first_line(stands):
     _, state, said = stands(lambda *_: {"level": "error", "msg": "charge failed"}, seconds=240)
     assert (state.kind, state.incident) == ("errors-from-start", True)
-    assert said.startswith("The log holds errors only, from its first line")
+    assert said.startswith("The log holds errors only, ")
+
+
+def test_a_log_of_warnings_is_no_log_of_errors(stands):
+    _, state, said = stands(lambda *_: {"level": "warn", "msg": "slow query"}, seconds=240)
+    assert (state.kind, state.incident) == ("untold", False)
+    assert "no line of it is below a warning" in said
 
 
 def test_an_onset_before_the_window_is_found_and_said(stands):

@@ -30,6 +30,7 @@ UTC = dt.UTC
 def full(**fields):
     """A log of which every part has more to say than a screen can hold."""
     many = tuple(AffectedValue(f"{HOSTILE[-4:]}{n}", 0.01, 0.5, 0.4, 0.6, 200) for n in range(9))
+    spared = tuple(AffectedValue(f"s{n}", 0.01, 0.01, 0.0, 0.02, 200) for n in range(9))
     values = {
         "templates": tuple(
             TemplateChange("new", f"{HOSTILE} {n}", 0, 9, HOSTILE) for n in range(9)
@@ -43,7 +44,7 @@ def full(**fields):
             ExampleTrace("typical", "$(reboot)", 400.0),
             ExampleTrace("slowest", "t-2", 1800.0),
         ),
-        "blast_radius": tuple(BlastRadius(f"f{n}", many[:n], many[n:], many) for n in range(1, 9)),
+        "blast_radius": tuple(BlastRadius(f"f{n}", many[:n], spared[n:], many) for n in range(1, 9)),
         "bad_means": "status >= 500, or slower than 150 ms",
         "gaps": ("no duration: slow requests cannot be seen", "no upstream field", "no pod field"),
     }

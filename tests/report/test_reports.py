@@ -196,7 +196,7 @@ def test_sparkline_marks_the_onset(found):
         assert set(before) == {"▁"}
         assert "█" in after
         assert len(drawn.line) == width + 1
-        assert (drawn.what, drawn.top) == ("errors", "top 50 %")
+        assert (drawn.what, drawn.top) == ("errors", "up to 50 %")
     assert sparkline.drawn(replace(log, series=()), 60) is None
 
 

@@ -21,7 +21,7 @@ def found(**changes):
 def test_fires_where_it_is_still_sent_its_requests():
     (finding,) = found()
     assert finding.title == "pod=pay-2 stopped writing to the log at 00:10:00 UTC"
-    assert finding.role is Role.CONTEXT
+    assert finding.role is Role.SCOPE
     assert finding.severity is Severity.WARNING
     assert "it is sent them still" in finding.detail
     assert finding.values == (("pod", "pay-2"),)
@@ -46,7 +46,7 @@ def test_fires_on_a_silence_that_ended():
 
 def test_requests_that_end_while_the_log_goes_on_are_the_whole_logs_silence():
     (finding,) = found(field="", value="")
-    assert finding.role is Role.MECHANISM
+    assert (finding.role, finding.severity) == (Role.CONTEXT, Severity.INFO), "nobody may ask"
     assert "No request is logged since" in finding.title
 
 
@@ -60,10 +60,11 @@ def test_a_log_that_goes_silent_at_all_is_a_finding():
     assert not list(judge(case(replace(log(changed=()), extent=replace(seen, read_at=1030.0)))))
 
 
-def test_traffic_down_to_a_tenth_is_a_finding():
+def test_traffic_down_to_a_tenth_is_said():
     fell = MeasureShape("volume", "step", Onset(600.0, 610.0, 0.95), before=10.0, after=0.9)
     (finding,) = judge(case(replace(log(changed=()), shapes=(fell,))))
     assert "Traffic fell to 9.0 % of what it was" in finding.title
+    assert finding.severity is Severity.INFO, "nobody may ask"
     assert not list(judge(case(replace(log(changed=()), shapes=(replace(fell, after=6.0),)))))
 
 

@@ -23,7 +23,7 @@ def found(summary, *radii, role="instance"):
 def test_fires_on_one_instance_with_the_others_spared():
     (finding,) = found(log(correlate(pod="pay-2")), SPARED)
     assert finding.title == "Only pod=pay-2 is affected"
-    assert finding.role is Role.MECHANISM, "to look there is the answer"
+    assert finding.role is Role.SCOPE
     assert finding.confidence is Confidence.MODERATE
     assert "pod=pay-1 (130 requests)" in finding.detail
 

@@ -46,7 +46,7 @@ def test_fires_on_one_segment_in_one_region(summarise):
     summary = summarise(planted.Incident(70, affected=hit, slower=20))
     (finding,) = rule.judge(case(summary))
     assert finding.rule == "one-segment-affected"
-    assert finding.role is Role.MECHANISM, "to look there is the answer"
+    assert finding.role is Role.SCOPE
     assert dict(finding.values) == hit
     assert finding.explains > 0.8
     assert any("segment=free" in s.says for s in finding.supports)

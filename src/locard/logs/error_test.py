@@ -52,6 +52,9 @@ class ErrorTest:
         return bool(self.fields)
 
 
+UNTOLD = ErrorTest("false", "no field of this log says what an error is")
+
+
 def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTest:
     """By status and level; without both by the first exception or error field.
 
@@ -84,7 +87,7 @@ def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTe
                 words.append(f"{item.name} is set")
                 break
     if not tests:
-        return ErrorTest("false", "no field of this log says what an error is")
+        return UNTOLD
     # A lifted test of a field that a record lacks is null.
     return ErrorTest(
         "(" + " OR ".join(f"coalesce({t}, false)" for t in tests) + ")", " or ".join(words)

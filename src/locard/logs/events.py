@@ -51,7 +51,7 @@ class Events:
     has_duration: bool
     error_means: str
     begins: bool  # `t` was moved from the end of each request to its start
-    error: ErrorTest
+    error: ErrorTest = error_test.UNTOLD
     own_requests: int = 0  # of locard itself: left out
     was_better: bool = False  # before the window that was asked for, which is all that is here
 

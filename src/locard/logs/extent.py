@@ -12,6 +12,7 @@ from locard.model.log_facts import Extent
 if TYPE_CHECKING:
     from locard.logs.error_test import ErrorTest
     from locard.logs.events import Events
+    from locard.logs.profile import FieldProfile
     from locard.logs.roles import Roles
     from locard.logs.table import Table
     from locard.model.log_facts import ErrorSource
@@ -26,13 +27,15 @@ def leave_out_own(table: Table) -> int:
     columns = [c for name, c in table.columns.items() if _AGENT.search(_plain(name))]
     if not columns:
         return 0
-    own = " OR ".join(f"regexp_full_match({c}, {literal(_OWN)})" for c in columns)
-    (count,) = table.one(
-        f"SELECT count(*) FROM ev JOIN raw ON n = _n WHERE ({own})"  # noqa: S608 - columns are ours
+    own = " OR ".join(
+        f"(starts_with({c}, 'locard') AND regexp_full_match({c}, {literal(_OWN)}))" for c in columns
     )
-    if count:
-        table.db.execute(f"DELETE FROM ev WHERE n IN (SELECT _n FROM raw WHERE {own})")  # noqa: S608 - as above
-    return int(count)
+    if not table.one(f"SELECT bool_or({own}) FROM raw")[0]:  # noqa: S608 - columns are ours
+        return 0
+    (before,) = table.one("SELECT count(*) FROM ev")
+    table.db.execute(f"DELETE FROM ev WHERE n IN (SELECT _n FROM raw WHERE {own})")  # noqa: S608 - as above
+    (after,) = table.one("SELECT count(*) FROM ev")
+    return int(before - after)
 
 
 def measure(table: Table, roles: Roles, events: Events, since_s: float | None) -> Extent:
@@ -45,8 +48,8 @@ def measure(table: Table, roles: Roles, events: Events, since_s: float | None) -
         requests=requests,
         errors=errors,
         errors_by=_told_by(roles, events.error),
-        levels=_different(table, roles.level.column) if roles.level else 0,
-        statuses=_different(table, roles.status.column) if roles.status else 0,
+        levels=_different(table, roles.level) if roles.level else 0,
+        statuses=_different(table, roles.status) if roles.status else 0,
         zoned=roles.time is None or roles.time_format.zoned,
         read_at=round(time.time(), 3),
         asked_from=asked,
@@ -85,8 +88,11 @@ def _beside(table: Table, roles: Roles) -> bool:
     return bool((beside or 0) > errors / 2)
 
 
-def _different(table: Table, column: str) -> int:
-    """How many different values a column has, up to a hundred."""
+def _different(table: Table, item: FieldProfile) -> int:
+    """How many different values a role's fields have, up to a hundred."""
+    column = item.column
+    if column in table.columns.values() and item.distinct:
+        return min(item.distinct, _MOST_DIFFERENT)
     (count,) = table.one(
         f"SELECT count(*) FROM (SELECT DISTINCT {column} AS v FROM raw "  # noqa: S608 - columns are ours
         f"WHERE {column} IS NOT NULL LIMIT {_MOST_DIFFERENT})"

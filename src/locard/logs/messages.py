@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _MOST_MESSAGES = 8
 _MOST_KINDS = 2000  # of bad lines, before those that differ in ids are one
 _MOST_VARIANTS = 6  # texts of one template that are told apart
-_MOST_BAD = 200_000  # bad lines whose texts are looked at
-_LONGEST_TEXT = 1000
+_MOST_BAD = 50_000  # bad lines whose texts are looked at, the last ones
+_LONGEST_TEXT = 500
 _MOST_CAUSES = 6  # fields of an error
 _MOST_CHANGES = 8
 _EXAMPLE_CHARS = 200
@@ -62,13 +62,16 @@ def bad_ones(table: Table, change: Change) -> tuple[MessageCount, ...]:
     for template, before, now, n, first in whole:
         mine = variants.pop(template, [])
         known = sum(m.before + m.after for m in mine)
-        if mine and known == before + now and len({m.template for m in mine}) <= _MOST_VARIANTS:
+        kinds = len({m.template for m in mine})
+        if mine and known == before + now and kinds <= _MOST_VARIANTS:
             _merge(found, mine)
             continue
         if not mine and n not in texts:
             texts |= _texts(table, [n])
         example = mine[0].example if mine else texts.get(n, template)
-        _merge(found, [MessageCount(template, before, now, example, first)])
+        # More lines than were looked at, and all of those say the same.
+        said = mine[0].template if kinds == 1 else template
+        _merge(found, [MessageCount(said, before, now, example, first)])
     _merge(found, variants.pop(None, []))
     ranked = sorted(found.values(), key=lambda m: (-m.after, -m.before, m.template))
     return tuple(ranked[:_MOST_MESSAGES])
@@ -104,10 +107,12 @@ def _variants(
     names = [f"m{i}" for i in range(len(texts))]
     names.append(f"regexp_extract(x0, {literal(causes.STATUS_SQL)}, 1)")
     shown = ", ".join(f"arg_min(x{i}, n)" for i in range(len(texts)))
+    # The texts are looked at once the bad lines are picked.
     rows = table.rows(
         f"""SELECT tm::VARCHAR, {counts}, min(t_end), {shown}
-            FROM (SELECT *, {masked} FROM (SELECT tm, n, t, t_end {bad} LIMIT {_MOST_BAD})
-                  JOIN (SELECT _n, {picks} FROM raw) ON n = _n)
+            FROM (SELECT *, {masked} FROM (
+                    SELECT tm, n, t, t_end, {picks}
+                    FROM (SELECT tm, n, t, t_end {bad} ORDER BY n DESC LIMIT {_MOST_BAD}) JOIN raw ON n = _n))
             WHERE {" OR ".join(f"x{i} IS NOT NULL" for i in range(len(texts)))}
             GROUP BY tm, {", ".join(names)} ORDER BY now DESC, min(n) LIMIT {_MOST_KINDS}""",  # noqa: S608 - ours
         values,

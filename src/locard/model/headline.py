@@ -67,19 +67,19 @@ def bad_counts(log: LogSummary) -> str:
         return f"{log.after_bad:,} bad lines {during}, {log.before_bad:,} {then}"
     after = share(log.after_bad, log.after_total)
     return (
-        f"{after} of {_noun(log)} {_bad(log, over=over)}, "
+        f"{after} of {noun(log)} {_bad(log, over=over)}, "
         f"{share(log.before_bad, log.before_total)} {then}"
     )
 
 
-def _noun(log: LogSummary) -> str:
+def noun(log: LogSummary) -> str:
     """What is counted: lines, where nothing in the log is of a request."""
     roles = {r.role for r in log.roles}
     return "requests" if roles & {"status", "duration"} or "level" not in roles else "lines"
 
 
 def _bad(log: LogSummary, *, over: bool) -> str:
-    fail = ("are errors", "were errors") if _noun(log) == "lines" else ("fail", "failed")
+    fail = ("are errors", "were errors") if noun(log) == "lines" else ("fail", "failed")
     slow = ("take longer than", "took longer than")
     if log.bad_means == log.error_means:
         return fail[over]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model.headline import bad_counts, milliseconds, part_words, share
+from locard.model.headline import bad_counts, milliseconds, noun, part_words, share
 from locard.model.log_latency import risen
 from locard.model.wording import moved, shorten
 
@@ -189,10 +189,11 @@ def _volume_fell(log: LogSummary, state: LogState, clock: Clock) -> str:
 
 def _errors_from_start(log: LogSummary, state: LogState, clock: Clock) -> str:
     since = f" at {clock(state.since)}" if state.since is not None else ""
-    lines = f"{log.extent.errors:,} of them" if log.extent.errors else f"{log.records:,} lines"
+    many = log.extent.errors or log.records
+    kind = "errors only" if log.extent.errors == log.extent.requests else "errors and warnings only"
     return (
-        f"The log holds errors only, from its first line{since} on ({lines}): they began then or before, and "
-        "what share of the requests fails cannot be told from it."
+        f"The log holds {kind}, {many:,} since its first line{since}: they began then or before. "
+        "What share of the requests fails is not in it."
     )
 
 
@@ -201,8 +202,17 @@ def _bad_throughout(log: LogSummary, state: LogState, clock: Clock) -> str:
     rate = share(seen.errors, seen.requests)
     since = f" at {clock(state.since)}" if state.since is not None else ""
     return (
-        f"Bad from its first line{since} to its last: {seen.errors:,} of {seen.requests:,} requests fail ({rate}). "
+        f"Bad from its first line{since} to its last: {seen.errors:,} of {seen.requests:,} {_failing(log)} ({rate}). "
         "It began before this log does, or is always so."
+    )
+
+
+def _errors_late(log: LogSummary, state: LogState, clock: Clock) -> str:
+    seen = log.extent
+    what = "requests failed" if noun(log) == "requests" else "lines are errors"
+    return (
+        f"{seen.errors:,} of {seen.requests:,} {what} ({share(seen.errors, seen.requests)}), most of them since "
+        f"{clock(state.since or 0.0)}: too few to date an onset."
     )
 
 
@@ -268,7 +278,13 @@ def _unchanged(log: LogSummary, state: LogState, _: Clock) -> str:
 
 
 def _steady(log: LogSummary, _: LogState, __: Clock) -> str:
-    return f"Nothing changed in this log. {_level(log)}".rstrip()
+    blind = log.after_p99_ms is None
+    rest = " How long requests take is not in it." if blind and noun(log) == "requests" else ""
+    return f"Nothing changed in this log. {_level(log)}".rstrip() + rest
+
+
+def _failing(log: LogSummary) -> str:
+    return "requests fail" if noun(log) == "requests" else "lines are errors"
 
 
 def _level(log: LogSummary) -> str:
@@ -276,7 +292,7 @@ def _level(log: LogSummary) -> str:
     seen = log.extent
     parts = []
     if seen.requests and seen.errors_by and log.claims_rates:
-        parts.append(f"{share(seen.errors, seen.requests)} of {seen.requests:,} requests failed")
+        parts.append(f"{share(seen.errors, seen.requests)} of {seen.requests:,} {_failing(log)}")
     if log.after_p99_ms is not None and not log.before_total:
         parts.append(f"p99 {milliseconds(log.after_p99_ms)}")
     return f"{_capital(', '.join(parts))}." if parts else ""
@@ -292,6 +308,7 @@ _WORDS: dict[str, Words] = {
     "volume-fell": _volume_fell,
     "errors-from-start": _errors_from_start,
     "bad-throughout": _bad_throughout,
+    "errors-late": _errors_late,
     "slow-throughout": _slow_throughout,
     "alarms": _alarms,
     "slight": _slight,

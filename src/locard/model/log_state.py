@@ -26,6 +26,7 @@ StateKind = Literal[
     "errors-from-start",  # errors only, from the first line on
     "bad-throughout",  # no onset: the level itself is bad
     "slow-throughout",  # half of the requests take a second or more
+    "errors-late",  # many errors for so few lines, and most of them late
     "alarms",  # lines too few for a rate say that something broke
     "slight",  # a change too small to matter
     "untold",  # neither errors nor latency can be told
@@ -35,17 +36,23 @@ StateKind = Literal[
 ]
 SpreadKind = Literal["set", "everyone", "some", "untested", "unknown"]
 
+_WEIGHTS: dict[StateKind, int] = {
+    "going-on": 9, "comes-and-goes": 8, "silent": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5, "errors-late": 5,
+    "alarms": 5, "bad-throughout": 4, "recovered": 3, "slow-throughout": 1, "steady": 1, "empty": -1,
+}  # fmt: skip
 _BAD_SHARE = 0.05  # of the requests fail: bad, whatever is usual
 _FEWEST = 20  # requests, to speak of a share
 _SLOW_MS = 1000.0
 _BACK = 0.67  # of the slowness while it lasted: below, requests are fast again
-_NEARLY_ALL = 0.9
+_MOSTLY, _NEARLY_ALL = 0.5, 0.9
+_CHRONIC_S = 6 * 3600.0
+_EARLY = 0.4  # of the errors' share: the first half of the log with less is not bad
 _MOST_SKIPPED = 0.5  # of the lines
 _COLLAPSED = 0.25  # of the volume before
 _LEAST_LOST = 50  # lines that would have come
-# A writer may hold back a block of its output (8 KB, some 100 lines); a minute may be a slow reader.
-_MISSED_LINES, _LEAST_SILENCE_S = 100, 60.0
-_FEW_MISSED, _LONG_SILENCE_S = 20, 600.0
+# So many lines are missing after so many seconds: a writer may hold back a block of its output (8 KB, some
+# 100 lines), and a reader under load comes late.
+_SILENT = ((30.0, 300), (60.0, 100), (600.0, 20))
 _PAUSES = 3.0  # times the longest pause before
 _OLD_S, _OLD_SPANS = 6 * 3600.0, 3.0  # a log that ended longer ago is a copy of the past
 _QUARTER_S, _ZONE_SLACK_S = 900.0, 90.0
@@ -88,11 +95,15 @@ def judge(log: LogSummary, now: float | None = None) -> LogState:
         return LogState("empty")
     found = [*_changes(log, now), *_stops(log, now)]
     if not log.changed:
-        found += _levels(log)
-        found += _smaller(log)
+        found += [*_levels(log), *_smaller(log)]
     if not found:
         return _calm(log)
     return replace(found[0], further=tuple(found[1:]))
+
+
+def weight(state: LogState) -> int:
+    """How much a state tells, to choose among several logs of one target: the highest first."""
+    return _WEIGHTS.get(state.kind, 1 if state.incident else 0)
 
 
 def spread(log: LogSummary) -> Spread:
@@ -222,24 +233,49 @@ def _silent_s(log: LogSummary, now: float | None) -> float | None:
     if read is None or seen.last_line is None or log.first is None:
         return None
     since, span = read - seen.last_line, seen.last_line - log.first
-    if since < _LEAST_SILENCE_S or span <= 0 or since > max(_OLD_S, _OLD_SPANS * span):
+    if span <= 0 or since > max(_OLD_S, _OLD_SPANS * span):
         return None
     if not seen.zoned and abs(since - round(since / _QUARTER_S) * _QUARTER_S) < _ZONE_SLACK_S:
         return None  # as likely another zone as a silence
     missed = since * log.records / span
-    few = missed < _MISSED_LINES and not (missed >= _FEW_MISSED and since >= _LONG_SILENCE_S)
-    return None if few or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
+    enough = any(since >= least_s and missed >= lines for least_s, lines in _SILENT)
+    return None if not enough or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
 
 
 def _levels(log: LogSummary) -> Iterator[LogState]:
     """The level itself is bad, though it did not change."""
     seen = log.extent
-    if log.coverage.kind == "errors-only" or 0 < seen.requests == seen.errors:
-        yield LogState("errors-from-start", incident=True, since=log.first)
-    elif seen.requests >= _FEWEST and seen.errors >= _BAD_SHARE * seen.requests:
-        yield LogState("bad-throughout", incident=True, since=log.first)
+    only = log.coverage.kind == "errors-only" or 0 < seen.requests == seen.errors
+    if only and seen.errors >= _MOSTLY * seen.requests:
+        # What goes on for so long is the log of errors that every service has.
+        lasts = (log.last or 0.0) - (log.first or 0.0) >= _CHRONIC_S
+        yield LogState("errors-from-start", incident=not lasts, since=log.first)
+    elif (
+        log.claims_rates and seen.requests >= _FEWEST and seen.errors >= _BAD_SHARE * seen.requests
+    ):
+        late = _late(log)
+        if late is None:
+            yield LogState("bad-throughout", incident=True, since=log.first)
+        elif not log.alarms:
+            yield LogState("errors-late", incident=True, since=late)
     elif (log.after_p50_ms or 0.0) >= _SLOW_MS and log.before_total == 0:
         yield LogState("slow-throughout", since=log.first)
+
+
+def _late(log: LogSummary) -> float | None:
+    """Since when most of the errors are, where the first half of the log has few; None where it is like the rest."""
+    points = log.series
+    half = points[: len(points) // 2]
+    errors, total = sum(p.errors for p in half), sum(p.total for p in half)
+    every, whole = sum(p.errors for p in points), sum(p.total for p in points)
+    if not every or not total or errors / total > _EARLY * every / whole:
+        return None
+    passed = 0
+    for point in points:
+        if point.errors and passed + point.errors > _EARLY / 2 * every:
+            return point.start
+        passed += point.errors
+    return None
 
 
 def _smaller(log: LogSummary) -> Iterator[LogState]:

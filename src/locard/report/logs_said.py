@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from locard.model.headline import milliseconds
@@ -49,9 +50,15 @@ def bad_ones(log: LogSummary) -> Iterator[str]:
 
 def _templates(log: LogSummary) -> Iterator[str]:
     """Not again what is among the bad requests' messages."""
-    shown = {m.template for m in log.messages[:_SHOWN]}
-    for item in [t for t in log.templates if t.template not in shown][:_SHOWN]:
+    shown = [_plain(m.template) for m in log.messages[:_SHOWN]]
+    rest = [t for t in log.templates if not any(s.startswith(_plain(t.template)) for s in shown)]
+    for item in rest[:_SHOWN]:
         yield f"{KINDS[item.kind]}: {item.before:,} → {item.after:,}  {_cut(item.template)}"
+
+
+def _plain(template: str) -> str:
+    """A template without the marks of its variables, of which there are two kinds."""
+    return re.sub(r"(<\*>|#)\S*", "", template)
 
 
 def _numbers(log: LogSummary) -> Iterator[str]:

@@ -30,7 +30,7 @@ LINES = 40
 _PARTIAL = "read in part: "
 _SHOWN = 4
 _LABEL = 15  # columns up to the texts after their labels
-_SPARK = 46
+_SPARK = 44
 _VALUES = frozenset({"values_hit", "values_spared", "values_unknown"})  # rows, not sentences
 _LONGEST = 320  # characters of a sentence that quotes the log
 

@@ -72,5 +72,7 @@ def _said(what: str, top: float, *, shares: bool) -> str:
     if not top:
         return "none"
     if what == "p99":
-        return f"top {milliseconds(top)}"
-    return f"top {share(top, 1)}" if what == "errors" and shares else f"top {top:.2g}/s"
+        return f"up to {milliseconds(top)}"
+    if what == "errors" and shares:
+        return f"up to {share(top, 1)}"
+    return f"up to {top:.2g} a second"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 P_VALUE = 0.01
 LEAST_SHARE = 0.2  # of the excess; below, the group is not the story
-_NEARLY_ALL = 0.8  # of the excess
 
 
 def fields(summary: LogSummary, roles: set[str], named: Callable[[str], object]) -> set[str]:
@@ -81,7 +80,7 @@ def _finding(
     return Finding(
         rule=rule,
         layer=Layer.LOGS,
-        role=Role.MECHANISM if _is_answer(correlate, against, others) else Role.SCOPE,
+        role=Role.SCOPE,
         severity=Severity.WARNING,
         title=f"Only {group} {'was' if over else 'is'} affected{through}",
         detail="; ".join(s.says for s in supports),
@@ -91,11 +90,6 @@ def _finding(
         values=correlate.values,
         next_commands=trace_command(summary),
     )
-
-
-def _is_answer(correlate: Correlate, against: list[Support], others: list[tuple[str, str]]) -> bool:
-    """Whether to look there is the answer: it explains nearly all, needs nothing else, and others are spared."""
-    return correlate.share_of_excess >= _NEARLY_ALL and not against and not others
 
 
 def _spared(radius: BlastRadius | None, value: str) -> str:

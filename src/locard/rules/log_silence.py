@@ -4,7 +4,7 @@ Pattern: lines stop for good or for a while, or become a quarter or less; what h
   this log, so whatever the log says of it is too good.
 Evidence: the pace before, and that no pause was nearly as long; of one instance, that the others did not
   take over its requests, so that it is sent them still.
-Against: the counts are too small to say that. (Where the others did take them over it is gone or
+Against: the counts are too small to say that; where requests became few, nobody may ask. (Where the others did take them over it is gone or
   gets none, and no line is missing: then nothing is said.)
 Next: see whether it still serves; its disk, its quota, its log level, the agent that ships its log.
 """
@@ -54,15 +54,15 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
-    """All of the log: it is the answer, or hides it."""
+    """All of the log. That nothing is written is an answer; fewer requests may mean that nobody asks."""
     says = log_sentences.sentence(log, state, _clock)
     rest = f"{log.records:,} records were read, from {_clock(log.first or 0.0)} on"
     commands = (f"tail -n 20 {shlex.quote(log.source)}",) if log.source.startswith("/") else ()
     return Finding(
         rule="log-silence",
         layer=Layer.LOGS,
-        role=Role.MECHANISM,
-        severity=Severity.WARNING,
+        role=Role.MECHANISM if state.kind == "silent" else Role.CONTEXT,
+        severity=Severity.WARNING if state.kind == "silent" else Severity.INFO,
         title=says.rstrip("."),
         detail=f"{says} {rest}.",
         supports=tuple(Support(evidence.id, Layer.LOGS, s) for s in (says, rest)),
@@ -89,7 +89,7 @@ def _finding(evidence: Evidence, log: LogSummary, silence: Silence, *, sure: boo
     return Finding(
         rule="log-silence",
         layer=Layer.LOGS,
-        role=Role.CONTEXT,
+        role=Role.SCOPE if sure else Role.CONTEXT,
         severity=Severity.WARNING if sure else Severity.INFO,
         title=f"{who} stopped writing to the log at {_clock(silence.since.earliest)}",
         detail="; ".join(says),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from locard.model.log_state import LogState
 
 _CRITICAL_SHARE = 0.25  # of the requests after the onset
-_WITHOUT_ONSET = {"bad-throughout", "errors-from-start", "alarms"}
+_WITHOUT_ONSET = {"bad-throughout", "errors-from-start", "errors-late", "alarms"}
 
 
 def judge(case: Case) -> Iterator[Finding]:

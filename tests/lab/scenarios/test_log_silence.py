@@ -36,8 +36,10 @@ def test_the_near_miss_is_silent_for_want_of_requests(near_misses):
     seen = near_misses[NAME]
     late = [r for r in seen.requests if r.due > seen.onset + 1]
     assert len(late) < 20
-    assert seen.answer["findings"] == []
+    assert {f["severity"] for f in seen.answer["findings"]} <= {"info"}, (
+        "fewer requests may be said"
+    )
 
 
 def test_nothing_is_found_where_nothing_happens(healthy):
-    assert healthy[NAME].answer["findings"] == []
+    assert [f["title"] for f in healthy[NAME].answer["findings"]] == []

@@ -37,8 +37,8 @@ def test_the_near_miss_has_always_been_slower(near_misses):
     seen = near_misses[NAME]
     mine, others = (sorted(d for _, d in side) for side in logged(seen, 0, 0))
     assert mine[len(mine) // 2] > 1.5 * others[len(others) // 2]
-    assert seen.answer["findings"] == []
+    assert [f["title"] for f in seen.answer["findings"]] == []
 
 
 def test_nothing_is_found_where_nothing_happens(healthy):
-    assert healthy[NAME].answer["findings"] == []
+    assert [f["title"] for f in healthy[NAME].answer["findings"]] == []
