@@ -145,11 +145,11 @@ def states(*every):
     return ThreadStates(len({s.round for s in every}), every, ())
 
 
-def readings(*every):
+def readings(*every, of="host"):
     """Each reading is (name, subject, value, verdict) with an optional limit."""
     return Readings(
         tuple(
-            Reading(name, subject, value, "1", limit[0] if limit else None, verdict)
+            Reading(name, subject, value, "1", limit[0] if limit else None, verdict, of=of)
             for name, subject, value, verdict, *limit in every
         )
     )
