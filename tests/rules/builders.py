@@ -10,6 +10,7 @@ from locard.model.facts import (
     EndpointCoverage,
     Frame,
     GoldenSignal,
+    MemoryUse,
     MetricsSummary,
     Peer,
     Peers,
@@ -38,6 +39,7 @@ _LAYERS = {
     Peers: Layer.KERNEL,
     ProcessConditions: Layer.KERNEL,
     ProcessFamily: Layer.HOST,
+    MemoryUse: Layer.HOST,
     Readings: Layer.HOST,
 }
 

@@ -157,3 +157,18 @@ def test_a_crowd_of_threads_gets_fewer_dumps_and_more_time():
 
 def test_it_needs_processes():
     assert stacks.applies(context()) is not None
+
+
+LOOP = "import asyncio\nasync def serve():\n    print('ready', flush=True)\n    await asyncio.sleep(60)\nasyncio.run(serve())"
+BESIDE = (
+    "import asyncio, threading, time\n"
+    "async def serve():\n    print('ready', flush=True)\n    await asyncio.sleep(60)\n"
+    "threading.Thread(target=asyncio.run, args=(serve(),), daemon=True).start()\ntime.sleep(60)"
+)
+
+
+@pytest.mark.parametrize(("code", "hidden"), [(LOOP, True), (BESIDE, False)])
+def test_suspended_coroutines_of_the_main_loop_are_said(start, code, hidden):
+    _, _, coverage = samples_of(start("-c", code).pid)
+    assert bool(coverage.processes[0].hidden) is hidden
+    assert coverage.partial is hidden
