@@ -63,3 +63,34 @@ def test_a_hostile_process_name_stays_one_field():
     assert reading.value == 1
     forged = b"[ 9999.000000] app says: nothing about (memory)\n"
     assert read(1, forged).value == 0
+
+
+def test_kills_are_told_apart_by_the_victims_cgroup():
+    def kill(pid, group, at):
+        return (
+            f"[{at:12.6f}] oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg={group},"
+            f"task_memcg={group},task=app,pid={pid},uid=0\n"
+            f"[{at:12.6f}] Memory cgroup out of memory: Killed process {pid} (app) total-vm:1kB\n"
+        )
+
+    log = kill(7, "/pods/mine", 9_900.0) + kill(8, "/pods/theirs", 9_950.0)
+    events = "/sys/fs/cgroup/memory/pods/mine/memory.oom_control"
+    above = "/sys/fs/cgroup/memory/pods/memory.oom_control"
+    counts = f"{events}:oom_kill 1\n{above}:oom_kill 5\n".encode()
+    text = b"/proc/vmstat:oom_kill 2\n/proc/uptime:10000.0 1.0\n"
+    (fact,) = oom.read(
+        [
+            Output(COUNTERS, text),
+            Output(("dmesg",), log.encode()),
+            Output(("grep", "-s", events, above), counts),
+        ]
+    )
+    found = {(r.name, r.subject): r for r in fact.readings}
+    mine = found["system.memory.oom_kills", "the target's cgroups, last hour"]
+    assert (mine.value, mine.of, mine.verdict) == (1, "target", "critical")
+    others = found["system.memory.oom_kills", "other cgroups, last hour"]
+    assert (others.value, others.of, others.verdict) == (1, "strangers", "warning")
+    own = found["container.memory.oom_kills", "cgroup /memory/pods/mine"]
+    assert (own.of, own.verdict) == ("target", "warning")
+    ancestor = found["container.memory.oom_kills", "cgroup /memory/pods"]
+    assert (ancestor.of, ancestor.verdict) == ("strangers", "ok")

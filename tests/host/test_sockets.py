@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locard.host import sockets
+from locard.host import _socket_tables, sockets
 from locard.model.evidence import Output
 from locard.model.target import Context, Process, Target
 from support import run_probe
@@ -36,9 +36,25 @@ def test_connections_that_wait_to_be_accepted(start):
     program = start("deaf_listener.py")
     (queue,) = [r for r in readings_of(program.pid) if r.name == "process.network.accept_queue"]
     assert queue.subject == f"port {program.line.strip()}"
-    assert (queue.value, queue.verdict) == (5, "warning")
-    assert queue.limit is not None
-    assert queue.limit >= 5
+    assert (queue.value, queue.verdict, queue.of) == (5, "warning", "target")
+    assert queue.limit == 16, "the backlog that it asked for, not the upper bound of the host"
+    assert f"listened on by pid {program.pid}" in queue.detail
+
+
+FULL = """
+import socket, time
+s = socket.create_server(("127.0.0.1", 0), backlog=2)
+kept = [socket.socket() for _ in range(8)]
+for c in kept:
+    c.setblocking(False); c.connect_ex(s.getsockname())
+time.sleep(.2); print(s.getsockname()[1], flush=True); time.sleep(60)
+"""
+
+
+def test_a_queue_that_is_full_is_critical(start):
+    program = start("-c", FULL)
+    (queue,) = [r for r in readings_of(program.pid) if r.name == "process.network.accept_queue"]
+    assert (queue.limit, queue.verdict) == (2, "critical")
 
 
 def test_connections_that_the_program_does_not_close(start):
@@ -46,6 +62,46 @@ def test_connections_that_the_program_does_not_close(start):
     (states,) = [r for r in readings_of(pid) if r.subject == f"pid {pid}"]
     assert states.verdict == "warning"
     assert "60 CLOSE_WAIT" in states.detail
+
+
+LEAK = """
+import socket, threading, time
+s = socket.create_server(("127.0.0.1", 0), backlog=64)
+def serve():
+    while True: s.accept()[0].close()
+threading.Thread(target=serve, daemon=True).start()
+print(s.getsockname()[1], flush=True); time.sleep(60)
+"""
+LEAKER = """
+import socket, sys, time
+kept = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(30)]
+for c in kept: assert c.recv(1) == b""
+print("ready", flush=True); time.sleep(60)
+"""
+
+
+def test_the_peer_whose_connections_are_not_closed_is_named(start):
+    port = start("-c", LEAK).line.strip()
+    leaker = start("-c", LEAKER, port)
+    (found,) = [r for r in readings_of(leaker.pid) if r.name == "process.network.close_wait.count"]
+    assert found.subject == f"peer 127.0.0.1:{port}"
+    assert (found.value, found.verdict) == (30, "warning")
+
+
+def test_clients_that_hung_up_are_no_peer(start):
+    pid = start("-c", CLOSE_WAIT).pid
+    (found,) = [r for r in readings_of(pid) if r.name == "process.network.close_wait.count"]
+    assert found.subject.startswith("clients of port ")
+
+
+def test_ephemeral_ports_to_one_far_end():
+    rows = [_socket_tables.Socket("0", "TIME_WAIT", 0, f"0100007F:{32768 + n:04X}", "0100007F:1F90")
+            for n in range(1990)]  # fmt: skip
+    (full,) = _socket_tables.ephemeral_ports(rows, 32768, 34767)
+    assert full.verdict == "critical"
+    assert "127.0.0.1:8080" in full.detail
+    (room,) = _socket_tables.ephemeral_ports(rows, 32768, 60999)
+    assert room.verdict == "ok"
 
 
 def test_a_calm_process_is_fine(start):

@@ -11,6 +11,7 @@ from locard.model.facts import (
     EndpointCoverage,
     Frame,
     GoldenSignal,
+    MemoryUse,
     MetricsSummary,
     Peer,
     Peers,
@@ -40,6 +41,7 @@ _LAYERS = {
     Peers: Layer.KERNEL,
     ProcessConditions: Layer.KERNEL,
     ProcessFamily: Layer.HOST,
+    MemoryUse: Layer.HOST,
     Readings: Layer.HOST,
 }
 
@@ -147,11 +149,11 @@ def states(*every):
     return ThreadStates(len({s.round for s in every}), every, ())
 
 
-def readings(*every):
+def readings(*every, of="host"):
     """Each reading is (name, subject, value, verdict) with an optional limit."""
     return Readings(
         tuple(
-            Reading(name, subject, value, "1", limit[0] if limit else None, verdict)
+            Reading(name, subject, value, "1", limit[0] if limit else None, verdict, of=of)
             for name, subject, value, verdict, *limit in every
         )
     )

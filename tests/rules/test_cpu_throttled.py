@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from locard.host import cpu
 from locard.investigate import discover
 from locard.model.evidence import Layer
 from locard.model.finding import Role, Severity
+from locard.model.log_facts import Onset
 from locard.model.target import Context, Process, Target
 from locard.rules.cpu_throttled import judge
 from rules.builders import case, log, readings
@@ -48,6 +50,34 @@ def test_fires_as_a_mechanism_if_it_is_new_and_requests_got_slower():
 def test_fires_as_background(facts):
     (finding,) = found(*facts)
     assert finding.role is Role.CONTEXT
+
+
+TIME = "container.cpu.quota.accounted_time"
+
+
+def began(ago, share, counted):
+    """Throttled at times now; an onset some seconds ago, and what the counters hold."""
+    onset = Onset(1_000.0 - ago - 1, 1_000.0 - ago, 0.95)
+    return found(
+        replace(SLOWER, onset=onset),
+        readings(AT_TIMES, (EVER, POD, share, "ok", 1.0), (TIME, POD, counted, "ok")),
+    )
+
+
+def test_fires_as_a_mechanism_if_it_began_at_the_onset():
+    """A quota that is as new as the onset: all of its counters are of the time since."""
+    (finding,) = began(40, share=0.4, counted=38)
+    assert finding.role is Role.MECHANISM
+    assert any("as new as the onset" in s.says for s in finding.supports)
+    (finding,) = began(40, share=0.04, counted=400)
+    assert finding.role is Role.MECHANISM
+    assert any("before the onset it was stopped in 0.0%" in s.says for s in finding.supports)
+
+
+def test_fires_as_background_if_it_was_so_before_the_onset():
+    (finding,) = began(40, share=0.4, counted=4000)
+    assert finding.role is Role.CONTEXT
+    assert any("nothing new" in s.says for s in finding.against)
 
 
 def test_the_worst_of_several_is_named():

@@ -11,19 +11,24 @@ MINE = ("container.memory.oom_kills", "cgroup /pod", 1, "warning")
 
 
 def found(*every):
-    return list(judge(case(readings(*every))))
+    return list(judge(case(*every)))
 
 
 def test_fires_when_it_hit_the_target():
-    (finding,) = found((*RECENT[:3], "critical"), MINE)
+    recent = readings((*RECENT[:3], "critical"), of="target")
+    (finding,) = found(recent, readings(MINE, of="target"))
     assert (finding.role, finding.severity) == (Role.MECHANISM, Severity.CRITICAL)
+    assert "of the target in the last hour" in finding.title
 
 
 def test_fires_as_background_when_it_hit_others_or_long_ago():
-    assert found(RECENT)[0].role is Role.CONTEXT
-    assert found(MINE)[0].role is Role.CONTEXT
+    (others,) = found(readings(RECENT, of="strangers"))
+    assert others.role is Role.CONTEXT
+    assert "none of the target" in others.title
+    assert "the host ran out" in found(readings(RECENT))[0].title
+    assert found(readings(MINE, of="target"))[0].role is Role.CONTEXT
 
 
 def test_quiet_on_none_and_unknown():
-    assert found((*RECENT[:2], 0, "ok"), (*MINE[:2], 0, "ok")) == []
-    assert found((*RECENT[:3], "unknown")) == []
+    assert found(readings((*RECENT[:2], 0, "ok"), (*MINE[:2], 0, "ok"))) == []
+    assert found(readings((*RECENT[:3], "unknown"))) == []

@@ -35,6 +35,12 @@ def test_fires_on_children_that_the_kernel_killed():
     assert found.role is Role.MECHANISM
 
 
+def test_kills_for_memory_are_the_mechanism_behind_it():
+    kills = readings((semconv.SYSTEM_OOM_KILLS, "the target's", 5.0, "critical"), of="target")
+    (found,) = worker_restarts.judge(case(TIMEOUT, family(20, 60), kills))
+    assert found.role is Role.CONTEXT
+
+
 def test_a_reload_is_background():
     reload = log(messages=(message("Handling signal: hup"), message("Worker exiting (pid: 9)")))
     (found,) = worker_restarts.judge(case(reload, family(45)))

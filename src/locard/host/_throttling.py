@@ -40,7 +40,18 @@ def readings(first: Mapping[str, list[str]], last: Mapping[str, list[str]]) -> I
                 "1",
                 1.0,
                 "ok",  # what has passed is compared with, not judged
-                f"of {then['nr_periods']} periods since the cgroup was made",
+                f"of {then['nr_periods']} periods since it has a quota",
+                "target",
+            )
+            yield Reading(
+                semconv.CONTAINER_CPU_QUOTA_TIME,
+                subject,
+                round(then["nr_periods"] * _period_s(directory, last), 1),
+                "s",
+                None,
+                "ok",
+                "periods are counted only under a quota, and while something runs",
+                "target",
             )
 
 
@@ -51,14 +62,14 @@ def _now(subject: str, quota: float, then: dict[str, int], now: dict[str, int]) 
         throttled = now["nr_throttled"] - then["nr_throttled"]
     except KeyError:
         detail = f"{_STAT} could not be read twice"
-        return Reading(name, subject, 0.0, "1", None, "unknown", detail)
+        return Reading(name, subject, 0.0, "1", None, "unknown", detail, "target")
     share = throttled / periods if periods > 0 else 0.0
     verdict = _files.above(share, 0.25, 0.75)
     if throttled and periods < _LEAST_PERIODS:
         verdict = "unknown"
     words = f"{throttled} of {periods} periods, {_stopped(then, now):.2g} s in all"
     detail = f"{words}, by a quota of {quota:.3g} CPUs"
-    return Reading(name, subject, round(share, 4), "1", 1.0, verdict, detail)
+    return Reading(name, subject, round(share, 4), "1", 1.0, verdict, detail, "target")
 
 
 def _stopped(then: dict[str, int], now: dict[str, int]) -> float:
@@ -67,6 +78,13 @@ def _stopped(then: dict[str, int], now: dict[str, int]) -> float:
         if name in now and name in then:
             return max(0, now[name] - then[name]) * scale
     return 0.0
+
+
+def _period_s(directory: str, at: Mapping[str, list[str]]) -> float:
+    """The length of a period in seconds; mostly 0.1."""
+    words = " ".join(at.get(f"{directory}/{_V2[1]}", ())).split()[1:]
+    words = words or [" ".join(at.get(f"{directory}/{_V1[2]}", ()))]
+    return int(words[0]) / 1e6 if words[0].isdigit() and int(words[0]) else 0.1
 
 
 def _quota(directory: str, at: Mapping[str, list[str]]) -> float | None:

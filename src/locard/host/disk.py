@@ -38,6 +38,7 @@ COMMANDS = (
         bound_s=3.0,
         by_hand="lsof -p {pid}; df -h; df -i; lsof +L1 -p {pid}",
         program="host/_disk.py",
+        output="json",
         needs="python3 where the target runs (apt install python3-minimal)",
     ),
 )

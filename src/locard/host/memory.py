@@ -2,10 +2,10 @@
 
 Shows: MemAvailable against MemTotal, Dirty and Writeback against the kernel's threshold, memory
   pressure (PSI), swap, and for each memory cgroup of the target (v1 or v2, ancestors included)
-  its working set against its limit.
-How: reads /proc/meminfo, /proc/pressure/memory, /proc/sys/vm/dirty_ratio and the cgroups' memory.*
+  its working set against its limit; what each process of the target holds for itself.
+How: reads /proc/meminfo, /proc/PID/status, /proc/pressure/memory, /proc/sys/vm/dirty_ratio and the cgroups' memory.*
   files.
-Impact: reads. Two greps over small files.
+Impact: reads. Three greps over small files.
 Limits: one moment. Pressure needs a kernel with PSI (4.20 and later, not disabled); without it the
   reading is unknown. Verdicts: available under 10 % of the total is a warning and under 5 %
   critical, since reclaim then competes with work; a working set (usage without inactive file
@@ -23,7 +23,7 @@ from locard.guard.command import Impact, Template
 from locard.host import _files
 from locard.model import semconv
 from locard.model.evidence import Output, Scope
-from locard.model.facts import Reading, Readings
+from locard.model.facts import MemoryUse, ProcessMemory, Reading, Readings
 from locard.probe import Sample
 
 if TYPE_CHECKING:
@@ -57,7 +57,13 @@ LIMITS = Template(
     3.0,
     output="counters",
 )
-COMMANDS = (SYSTEM, LIMITS)
+PRIVATE = Template(
+    ("grep", "-s", "-H", "^RssAnon\\|^VmSwap", "/dev/null", "/proc/{pid:pid*}/status"),
+    Impact.READS,
+    3.0,
+    output="counters",
+)
+COMMANDS = (SYSTEM, LIMITS, PRIVATE)
 
 
 def applies(context: Context) -> Skip | None:  # noqa: ARG001 - every host has memory
@@ -80,6 +86,8 @@ def plan(context: Context) -> Generator[Step, Output, None]:
     )
     if files:
         yield LIMITS.fill(file=files)
+    if context.target.pids:
+        yield PRIVATE.fill(pid=context.target.pids)
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
@@ -88,7 +96,20 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         return ()
     files = _files.by_file(outputs)
     readings = (*_system(files), *_cgroups(files))
-    return (Readings(readings),) if readings else ()
+    facts: tuple[Fact, ...] = (Readings(readings),) if readings else ()
+    use = _private(outputs[-1])
+    return (*facts, use) if use.processes else facts
+
+
+def _private(output: Output) -> MemoryUse:
+    """What each process of the target holds for itself, at the moment of reading."""
+    found = []
+    for path, lines in _files.by_file([output]).items():
+        pid = path.split("/")[2]
+        held = _files.fields(lines)
+        if pid.isdigit() and "RssAnon" in held:
+            found.append(ProcessMemory(int(pid), 1024 * sum(held.values())))
+    return MemoryUse(output.started, tuple(found))
 
 
 def _system(files: dict[str, list[str]]) -> Iterator[Reading]:
@@ -181,6 +202,7 @@ def _cgroups(files: dict[str, list[str]]) -> Iterator[Reading]:
             limit,
             _files.above(working / limit, 0.90, 0.97),
             f"{working / limit:.0%} of its limit of {limit >> 20} MiB",
+            "target",
         )
         if files.get(f"{base}/memory.pressure"):
             yield _pressure(subject, files[f"{base}/memory.pressure"])
@@ -211,6 +233,10 @@ SAMPLES = (
                 ("grep", f"{_POD}/memory.max", f"{_POD}/memory.current", f"{_POD}/memory.stat"),
                 _CGROUP_TEXT.encode(),
             ),
+            Output(
+                ("grep", "/proc/7/status"),
+                b"/proc/7/status:RssAnon:\t 2048 kB\n/proc/7/status:VmSwap:\t 1024 kB\n",
+            ),
         ),
         (
             "value=1024000000, unit='By', limit=16777216000, verdict='warning'",
@@ -218,6 +244,7 @@ SAMPLES = (
             "subject='cgroup /kubepods/pod1', value=103809024",
             "99% of its limit of 100 MiB",
             "878 of 976 MiB of swap used",
+            "ProcessMemory(pid=7, private=3145728)",
         ),
     ),
     Sample((Output(_GREP, b"", exit_code=2),), ("verdict='unknown'",)),

@@ -6,8 +6,9 @@ How: reads /proc/vmstat, /proc/uptime, memory.events or memory.oom_control, and 
 Impact: reads.
 Limits: dmesg needs CAP_SYSLOG where kernel.dmesg_restrict is set; without it a count since boot
   has no time and the verdict is unknown. Its times drift from the clock over suspends. The ring
-  buffer forgets. Verdicts: a kill within the hour is critical if it hit a cgroup of the target,
-  else a warning; a count of the target's cgroup above zero warns.
+  buffer forgets. Whose a kill was is told by the cgroup in the kernel's line (5.0 and later).
+  Verdicts: a kill within the hour is critical if it hit a cgroup of the target, else a warning
+  that is the host's or strangers'; a count of the target's own cgroup above zero warns.
 Source: proc(5), dmesg(1); Linux mm/oom_kill.c for the wording, admin-guide/cgroup-v2.rst.
 """
 
@@ -54,6 +55,8 @@ _ROOTS = (
     "/sys/fs/cgroup/unified",
     "/sys/fs/cgroup/memory",
 )  # all the host: no cgroup of the target
+_BY_LENGTH = sorted(_ROOTS, key=len)
+_VICTIM = re.compile(r"oom-kill:[^\n]*?task_memcg=(?P<group>[^\n]*?),task=[^\n]*?,pid=(?P<pid>\d+)")
 _KILLED = re.compile(
     r"^(?:<\d+>)?\[\s*(?P<at>\d+\.\d+)\][^\n]*?"
     r"(?P<memcg>Memory cgroup out of memory|Out of memory|oom-kill)[^\n]*?"
@@ -85,57 +88,105 @@ def plan(context: Context) -> Generator[Step, Output, None]:
         yield EVENTS.fill(file=files)
 
 
+def _own(outputs: Sequence[Output]) -> frozenset[str]:
+    """The paths of the target's own cgroups: of those that were asked, those below no other one."""
+    asked = {
+        a.rpartition("/")[0]
+        for o in outputs
+        for a in o.argv
+        if a.rpartition("/")[2] in {_V1, _V2} and a.rpartition("/")[0] not in _ROOTS
+    }
+    return frozenset(d for d in asked if not any(o.startswith(d + "/") for o in asked))
+
+
+def _below_mount(directory: str) -> str:
+    """`/pod1` of `/sys/fs/cgroup/memory/pod1`, as the kernel's log writes a cgroup."""
+    root = next((r for r in reversed(_BY_LENGTH) if directory.startswith(r + "/")), "")
+    return directory.removeprefix(root)
+
+
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """A reading of the host and one of each cgroup that counts kills."""
     if not outputs:
         return ()
     files = _files.by_file(outputs)
     log = next((o for o in outputs if _files.program(o) == "dmesg"), None)
-    cgroups = list(_cgroups(files))
-    counted = any(r.value > 0 for r in cgroups)
-    return (Readings((_host(files, log, target_hit=counted), *cgroups)),)
+    own = _own(outputs)
+    return (Readings((*_host(files, log, own), *_cgroups(files, own))),)
 
 
-def _host(files: dict[str, list[str]], log: Output | None, *, target_hit: bool) -> Reading:
+def _host(
+    files: dict[str, list[str]], log: Output | None, own: frozenset[str]
+) -> Iterator[Reading]:
     name, subject, unit = semconv.SYSTEM_OOM_KILLS, "system, last hour", "{process}"
     since_boot = _files.fields(files.get(_VMSTAT, ())).get("oom_kill")
     uptime = " ".join(files.get(_UPTIME, ())).split()
     if since_boot == 0:
-        return Reading(name, subject, 0, unit, None, "ok", "none since boot")
+        yield Reading(name, subject, 0, unit, None, "ok", "none since boot")
+        return
     readable = log is not None and log.exit_code == 0 and log.stdout
     if log is None or not readable or not uptime:
         count = "an unknown number" if since_boot is None else str(since_boot)
         detail = f"{count} since boot; when is not known, the kernel log is not readable"
-        return Reading(name, subject, since_boot or 0, unit, None, "unknown", detail)
+        yield Reading(name, subject, since_boot or 0, unit, None, "unknown", detail)
+        return
     now = float(uptime[0]) if re.fullmatch(r"\d+(\.\d+)?", uptime[0]) else 0.0
     recent = [k for k in _KILLED.finditer(log.text) if now - float(k["at"]) <= _HOUR_S]
     if not recent:
         detail = f"{'unknown' if since_boot is None else since_boot} since boot"
-        return Reading(name, subject, 0, unit, None, "ok", detail)
-    in_cgroup = recent[-1]["memcg"].startswith("Memory cgroup")
-    detail = "; ".join(
-        f"{k['name']} (pid {k['pid']}) {now - float(k['at']):.0f} s ago" for k in recent[-3:]
-    ) + (", by a cgroup's limit" if in_cgroup else ", the host ran out")
-    verdict: _files.Verdict = "critical" if target_hit else "warning"
-    return Reading(name, subject, len(recent), unit, None, verdict, detail)
+        yield Reading(name, subject, 0, unit, None, "ok", detail)
+        return
+    groups = {v["pid"]: v["group"] for v in _VICTIM.finditer(log.text)}
+    paths = [_below_mount(d) for d in own]
+    mine, host, others = [], [], []
+    for kill in recent:
+        group = groups.get(kill["pid"], "")
+        if any(group == p or group.startswith(p + "/") for p in paths):
+            mine.append(kill)
+        elif kill["memcg"].startswith("Memory cgroup"):
+            others.append(kill)
+        else:
+            host.append(kill)
+    for kills, whose, of in (
+        (mine, "the target's cgroups, last hour", "target"),
+        (host, subject, "host"),
+        (others, "other cgroups, last hour", "strangers"),
+    ):
+        if kills:
+            verdict: _files.Verdict = "critical" if of == "target" else "warning"
+            yield Reading(
+                name, whose, len(kills), unit, None, verdict, _words(kills, now),
+                of,  # type: ignore[arg-type] # one of the three
+            )  # fmt: skip
 
 
-def _cgroups(files: dict[str, list[str]]) -> Iterator[Reading]:
+def _words(kills: list[re.Match[str]], now: float) -> str:
+    shown = "; ".join(
+        f"{k['name']} (pid {k['pid']}) {now - float(k['at']):.0f} s ago" for k in kills[-3:]
+    )
+    in_cgroup = kills[-1]["memcg"].startswith("Memory cgroup")
+    return shown + (", by a cgroup's limit" if in_cgroup else ", the host ran out")
+
+
+def _cgroups(files: dict[str, list[str]], own: frozenset[str]) -> Iterator[Reading]:
     for path, lines in files.items():
         base, _, name = path.rpartition("/")
         count = _files.fields(lines).get("oom_kill")
         if name not in {_V1, _V2} or count is None or base in _ROOTS:
             continue
         subject = _files.cgroup_subject(base)
-        verdict: _files.Verdict = "warning" if count else "ok"
+        # What an ancestor counts may have hit any group below it.
+        verdict: _files.Verdict = "warning" if count and base in own else "ok"
         detail = "since the cgroup was made"
         yield Reading(
-            semconv.CONTAINER_OOM_KILLS, subject, count, "{process}", None, verdict, detail
-        )
+            semconv.CONTAINER_OOM_KILLS, subject, count, "{process}", None, verdict, detail,
+            "target" if base in own else "strangers",
+        )  # fmt: skip
 
 
 _SYSTEM_ARGV = ("grep", "-s", "-H", "^oom_kill", _VMSTAT, _UPTIME)
 _LOG = b"""[    1.339317] EXT4-fs (vda): mounted filesystem
+[ 9000.099000] oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/a,task_memcg=/a,task=gunicorn,pid=4242,uid=0
 [ 9000.100000] Memory cgroup out of memory: Killed process 4242 (gunicorn) total-vm:1kB, anon-rss:1kB
 """
 
@@ -150,8 +201,9 @@ SAMPLES = (
             ),
         ),
         (
-            "value=1, unit='{process}', limit=None, verdict='critical'",
-            "gunicorn (pid 4242) 100 s ago, by a cgroup",
+            'subject="the target\'s cgroups, last hour", value=1',
+            "verdict='critical', detail=\"gunicorn (pid 4242) 100 s ago, by a cgroup",
+            "of='target'",
             "subject='cgroup /memory/a'",
         ),
     ),

@@ -32,13 +32,18 @@ if TYPE_CHECKING:
 _BOOT = "/proc/stat"
 _MOST_CHILDREN = 500
 
-FIRST = Template(("grep", "-s", "-H", "", _BOOT, "/proc/{pid:pid*}/stat"), Impact.READS, 3.0)
-NOW = Template(("grep", "-s", "", "/dev/null", "/proc/{pid:pid*}/stat"), Impact.READS, 3.0)
+FIRST = Template(
+    ("grep", "-s", "-H", "", _BOOT, "/proc/{pid:pid*}/stat"), Impact.READS, 3.0, output="counters"
+)
+NOW = Template(
+    ("grep", "-s", "", "/dev/null", "/proc/{pid:pid*}/stat"), Impact.READS, 3.0, output="counters"
+)
 CHILDREN = Template(
     ("grep", "-s", "-r", "--include=children", "", "/dev/null", "/proc/{pid:pid*}/task"),
     Impact.READS,
     3.0,
     by_hand="ps -o pid,ppid,state,lstart,args --ppid {pid}",
+    output="counters",
 )
 COMMANDS = (FIRST, NOW, CHILDREN)
 

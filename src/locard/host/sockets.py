@@ -1,17 +1,22 @@
 """Sockets: TCP states of the target, listen queues that overflow, retransmits.
 
-Shows: how many TCP sockets of the target's processes are in which state, connections that wait to
-  be accepted, listen-queue overflows and retransmits between two readings, sockets of the host.
-How: reads /proc/net/sockstat and, in the target's network namespace, /proc/PID/net/{netstat,snmp},
-  which socket inodes its processes hold (/proc/PID/fd) and /proc/PID/net/{tcp,tcp6}; then again.
+Shows: how many TCP sockets of the target's processes are in which state, for each of its listening
+  sockets the connections that wait to be accepted against the backlog, CLOSE_WAIT and SYN_SENT by
+  far end, ephemeral ports to one far end, listen-queue overflows and retransmits between two
+  readings, sockets of the host and of the target's network namespace.
+How: reads /proc/net/sockstat and, in the target's network namespace, /proc/PID/net/{netstat,snmp,
+  sockstat}, which socket inodes its processes hold (/proc/PID/fd) and /proc/PID/net/{tcp,tcp6};
+  then again. Asks sock_diag for backlogs, as `ss -ltn` does.
 Impact: reads. The TCP tables cost the kernel about 1 ms for each 1,000 connections.
 Limits: counters of netstat and snmp are of the whole namespace, not of the target. Other users'
-  processes need CAP_SYS_PTRACE. The backlog of a listener is not in /proc: net.core.somaxconn, its
-  upper bound, is shown. The readings are a second apart, since a client whose connection is dropped
+  processes need CAP_SYS_PTRACE. Backlogs of another network namespace than locard's are not known:
+  net.core.somaxconn, their upper bound, is shown; the range of ephemeral ports is this host's. The
+  readings are a second apart, since a client whose connection is dropped
   tries again after one. Verdicts: any overflow between them is critical (a client is being refused
-  or delayed by seconds); connections waiting to be accepted in both readings warn; over 1 % of
+  or delayed by seconds); connections waiting to be accepted in both readings warn, and as
+  many as the backlog are critical; over 1 % of
   segments retransmitted warns, over 5 % is critical (throughput of TCP collapses between them), but
-  fewer than 5 retransmits are chance whatever share they are; 50 or more in CLOSE_WAIT, and more
+  fewer than 5 retransmits are chance whatever share they are; 50 or more in CLOSE_WAIT (20 with one far end), and more
   than established ones, warn: the peers hung up and the program does not close; 3 or more that are
   in SYN_SENT in both readings, each the same one, warn: a peer does not answer.
 Source: proc(5), tcp(7), listen(2); Linux net/ipv4/proc.c for the counters.
@@ -24,8 +29,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template, Wait
-from locard.host import _files
-from locard.model import semconv
+from locard.host import _files, _socket_tables
+from locard.model import semconv, thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import Reading, Readings
 from locard.probe import Sample
@@ -39,18 +44,22 @@ if TYPE_CHECKING:
 
 _SOCKSTAT = "/proc/net/sockstat"
 _SOMAXCONN = "/proc/sys/net/core/somaxconn"
-_STATE_NAMES = (
-    "ESTABLISHED SYN_SENT SYN_RECV FIN_WAIT1 FIN_WAIT2 TIME_WAIT CLOSE CLOSE_WAIT LAST_ACK LISTEN "
-    "CLOSING NEW_SYN_RECV"
-)
-_STATES = _STATE_NAMES.split()
+_RANGE = "/proc/sys/net/ipv4/ip_local_port_range"
 _MAX_PAUSE_S = 1.0
 _MANY_CLOSE_WAIT = 50
 _MANY_SYN_SENT = 3
 _LEAST_RETRANSMITS = 5  # one or two come by chance, and are over 1 % of a quiet second
 
 SYSTEM = Template(
-    ("grep", "-s", "-H", "", _SOCKSTAT, _SOMAXCONN), Impact.READS, 3.0, output="counters"
+    ("grep", "-s", "-H", "", _SOCKSTAT, _SOMAXCONN, _RANGE), Impact.READS, 3.0, output="counters"
+)
+BACKLOGS = Template(
+    ("python3", "-I", "-S", "-"),
+    Impact.READS,
+    3.0,
+    by_hand="ss -ltn",
+    program="transport/_backlogs.py",
+    output="json",
 )
 HELD = Template(
     ("find", "/proc/{pid:pid*}/fd", "-lname", "socket:*", "-printf", "%h %l\\n"),
@@ -68,6 +77,7 @@ TABLES = Template(
         "",
         "/proc/{pid:pid}/net/netstat",
         "/proc/{pid:pid}/net/snmp",
+        "/proc/{pid:pid}/net/sockstat",
         "/proc/{pid:pid}/net/tcp",
         "/proc/{pid:pid}/net/tcp6",
     ),
@@ -76,7 +86,7 @@ TABLES = Template(
     max_bytes=32 << 20,
     output="counters",
 )
-COMMANDS = (SYSTEM, HELD, TABLES)
+COMMANDS = (SYSTEM, HELD, TABLES, BACKLOGS)
 
 _HELD_LINE = re.compile(r"^/proc/(\d+)/fd socket:\[(\d+)\]$", re.MULTILINE)
 
@@ -98,6 +108,7 @@ def plan(context: Context) -> Generator[Step, Output, None]:
         return
     pids = context.target.pids
     yield HELD.fill(pid=pids)
+    yield BACKLOGS.fill()
     yield TABLES.fill(pid=str(pids[0]))
     yield Wait(min(context.pause_s, _MAX_PAUSE_S))
     yield TABLES.fill(pid=str(pids[0]))
@@ -107,17 +118,19 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """Readings of the host, of the namespace and of each process that holds TCP sockets."""
     if not outputs:
         return ()
-    readings = list(_system(_files.by_file(outputs[:1])))
+    system = _files.by_file(outputs[:1])
+    readings = list(_system(system))
     tables = [
         _files.by_file([o])
         for o in outputs[1:]
         if _files.program(o) == "grep" and o.stdout and not o.truncated
     ]
     held = [o for o in outputs if _files.program(o) == "find"]
-    somaxconn = _files.whole("".join(_files.by_file(outputs[:1]).get(_SOMAXCONN, [])))
+    asked = [r for o in outputs[1:] for r in thread_records.records(o.text) if "backlog" in r]
+    backlogs = {str(r.get("inode")): r["backlog"] for r in asked if isinstance(r["backlog"], int)}
     if held:
         readings += _counters(tables)
-        readings += _processes(held[0], tables, somaxconn)
+        readings += _processes(held[0], tables, backlogs, system)
     return (Readings(tuple(readings)),)
 
 
@@ -171,52 +184,45 @@ def _counters(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
         yield Reading(name, subject, round(share, 5), "1", None, verdict, detail)
 
 
-def _sockets(files: dict[str, list[str]]) -> dict[str, tuple[str, int, str]]:
-    """Inode -> (state, receive queue, local address in hexadecimal)."""
-    found = {}
-    for path, lines in files.items():
-        if not path.endswith(("/tcp", "/tcp6")):
-            continue
-        for line in lines[1:]:
-            part = line.split()
-            try:
-                state = _STATES[int(part[3], 16) - 1]
-                found[part[9]] = (state, int(part[4].partition(":")[2], 16), part[1])
-            except (IndexError, ValueError):
-                continue
-    return found
-
-
 def _processes(
-    held: Output, tables: list[dict[str, list[str]]], somaxconn: int | None
+    held: Output,
+    tables: list[dict[str, list[str]]],
+    backlogs: dict[str, int],
+    system: dict[str, list[str]],
 ) -> Iterator[Reading]:
     owners: dict[str, list[str]] = {}
     for found in _HELD_LINE.finditer(held.text):
         owners.setdefault(found[2], []).append(found[1])
-    seen = [_sockets(files) for files in tables]
-    asked = [a.split("/")[2] for a in held.argv if re.fullmatch(r"/proc/\d+/fd", a)]
-    if not seen:
+    every = [_socket_tables.rows(files) for files in tables]
+    if not every:
         yield Reading(semconv.PROCESS_CONNECTIONS, "target", 0, "{connection}", None, "unknown")
         return
+    seen = [_socket_tables.by_inode(rows) for rows in every]
     counts = _by_pid(seen[-1], owners)
     # Only a socket that has not moved on between the readings waits for a peer that is silent.
     stuck = _by_pid(
-        {i: s for i, s in seen[-1].items() if i in seen[0] and seen[0][i][0] == s[0]}, owners
+        {i: s for i, s in seen[-1].items() if i in seen[0] and seen[0][i].state == s.state}, owners
     )
-    for pid in asked:
+    for pid in dict.fromkeys(re.findall(r"/proc/(\d+)/fd", " ".join(held.argv))):
         if pid in counts:
             unanswered = stuck.get(pid, Counter())["SYN_SENT"] if len(seen) > 1 else 0
             yield _states(pid, counts[pid], unanswered)
-    yield from _listeners(seen, owners, somaxconn)
+    somaxconn = _files.whole("".join(system.get(_SOMAXCONN, [])))
+    yield from _socket_tables.accept_queues(seen, owners, backlogs, somaxconn)
+    yield from _socket_tables.far_ends(seen, owners)
+    low, high = (
+        [int(w) for w in " ".join(system.get(_RANGE, [])).split() if w.isdigit()] + [None, None]
+    )[:2]
+    yield from _socket_tables.ephemeral_ports(every[-1], low, high)
 
 
 def _by_pid(
-    sockets: dict[str, tuple[str, int, str]], owners: dict[str, list[str]]
+    sockets: dict[str, _socket_tables.Socket], owners: dict[str, list[str]]
 ) -> dict[str, Counter[str]]:
     found: dict[str, Counter[str]] = {}
-    for inode, (state, _, _) in sockets.items():
+    for inode, one in sockets.items():
         for pid in owners.get(inode, ()):
-            found.setdefault(pid, Counter())[state] += 1
+            found.setdefault(pid, Counter())[one.state] += 1
     return found
 
 
@@ -232,28 +238,8 @@ def _states(pid: str, now: Counter[str], unanswered: int) -> Reading:
         None,
         "warning" if leaks or unanswered >= _MANY_SYN_SENT else "ok",
         detail,
+        "target",
     )
-
-
-def _listeners(
-    seen: list[dict[str, tuple[str, int, str]]],
-    owners: dict[str, list[str]],
-    somaxconn: int | None,
-) -> Iterator[Reading]:
-    for inode, (state, queued, local) in seen[-1].items():
-        if state != "LISTEN" or inode not in owners:
-            continue
-        before = seen[0].get(inode, (state, 0, local))[1]
-        port = int(local.rpartition(":")[2], 16)
-        yield Reading(
-            semconv.PROCESS_ACCEPT_QUEUE,
-            f"port {port}",
-            queued,
-            "{connection}",
-            somaxconn,
-            "warning" if min(before, queued) > 0 and len(seen) > 1 else "ok",
-            f"connections that wait to be accepted, {before} in the reading before",
-        )
 
 
 _TCP = """/proc/7/net/tcp:  sl  local_address rem_address   st tx_queue rx_queue

@@ -54,6 +54,7 @@ def prepare(question: Question, policy: Policy | None = None) -> tuple[Context, 
         root=os.geteuid() == 0,
         memory_cgroups=discover.cgroups(target, "memory"),
         cpu_cgroups=discover.cgroups(target, "cpu"),
+        pids_cgroups=discover.cgroups(target, "pids"),
     )
     cap, why = (policy or read_policy()).cap(question.ref, local.identity().user)
     declared = {e.name: probing.load(e).COMMANDS for e in catalogue.entries("probe")}

@@ -62,6 +62,7 @@ _FD_CALLS = (
 # In /proc/PID/task/TID/status: how often it was switched, and its id in its own pid namespace.
 _SWITCHES = re.compile(r"ctxt_switches:\s*(\d+)")
 _NSPID = re.compile(r"^NSpid:.*\s(\d+)$", re.MULTILINE)
+_PRIVATE = re.compile(r"^(?:RssAnon|VmSwap):\s*(\d+) kB$", re.MULTILINE)
 _TRACER = re.compile(r"^TracerPid:\s*(\d+)$", re.MULTILINE)
 _ON_FD = frozenset(_FD_CALLS.split())
 _TCP_LISTEN = "0A"
@@ -359,6 +360,9 @@ class Reader:
                 name, _, value = line.partition(":")
                 if value.strip().isdigit():
                     counts[name] = int(value)
+            kib = _PRIVATE.findall(slurp(f"/proc/{pid}/status") or "")
+            if kib:
+                counts["private"] = 1024 * sum(map(int, kib))
             emit(counts)
 
     def _miss(self, pid: int, why: str) -> None:

@@ -213,6 +213,22 @@ class ProcessConditions:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessMemory:
+    """Memory that one process has for itself alone: anonymous pages, in RAM and swapped out."""
+
+    pid: int
+    private: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryUse:
+    """What each process of the target held at one moment; two of them show what grows."""
+
+    at: float  # Unix time, seconds
+    processes: tuple[ProcessMemory, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessAge:
     """One process of the family. `after_root_s`: seconds by which it is younger than the root."""
 
@@ -303,5 +319,6 @@ Fact = (
     | Peers
     | ProcessConditions
     | ProcessFamily
+    | MemoryUse
     | Readings
 )

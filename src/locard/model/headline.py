@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard.model.facts import (
     EndpointCoverage,
+    MemoryUse,
     MetricsSummary,
     Peers,
     ProcessConditions,
@@ -218,6 +219,11 @@ def _family(family: ProcessFamily) -> str:
     return f"{words}; while locard looked: {changed}" if changed else words
 
 
+def _memory(use: MemoryUse) -> str:
+    total = sum(p.private for p in use.processes)
+    return f"{total / (1 << 20):.0f} MiB private memory of {len(use.processes)} processes"
+
+
 def _endpoints(coverage: EndpointCoverage) -> str:
     return "; ".join(f"{u.url} {_HOW[u.how]} {u.after_s:.1f} s" for u in coverage.unanswered)
 
@@ -253,5 +259,6 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     Peers: _peers,
     ProcessConditions: _conditions,
     ProcessFamily: _family,
+    MemoryUse: _memory,
     Readings: _readings,
 }

@@ -48,7 +48,7 @@ class Context:
     ports why they were left alone. `first` is the target as it was resolved first: `target` is as
     it is now, since processes come and go. `window_s` is the window of
     interest in seconds before now. `pause_s` is how long a probe that measures a rate may wait
-    between two readings. `memory_cgroups` and `cpu_cgroups` are the directories of the control groups
+    between two readings. `memory_cgroups`, `cpu_cgroups` and `pids_cgroups` are the directories of the control groups
     that the target is in, with their ancestors, whose limits bind as well.
     """
 
@@ -60,6 +60,7 @@ class Context:
     root: bool = True
     memory_cgroups: tuple[str, ...] = ()
     cpu_cgroups: tuple[str, ...] = ()
+    pids_cgroups: tuple[str, ...] = ()
     metrics_found: tuple[str, ...] = ()
     ports_not_asked: tuple[str, ...] = ()
     first: Target | None = None

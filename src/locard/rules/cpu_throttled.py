@@ -12,6 +12,7 @@ Next: see the quota and what uses it; raising it is a change for the usual proce
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.model import semconv
@@ -23,9 +24,12 @@ from locard.rules import _facts, _readings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locard.model.evidence import Evidence
     from locard.model.finding import Case, Finding
 
 _AS_EVER = 0.8  # of the present share: a service that was always throttled as much
+_FEW = 0.3  # of the present share: then it is new
+_COVERS = 1.25  # times the seconds since the onset: counters that hold less know nothing older
 
 
 def judge(case: Case) -> Iterator[Finding]:
@@ -36,24 +40,82 @@ def judge(case: Case) -> Iterator[Finding]:
     bad.sort(key=lambda item: -item[1].value)
     worst = bad[0][1]
     slower, same = _logs(case)
-    against = (*_as_ever(case, worst.subject, worst.value), *(() if slower else same))
+    before = _before(case, worst.subject, worst.value)
+    new, ever = _judged(before, worst.value)
+    against = (*ever, *(() if slower else same))
     group = worst.subject.removeprefix("cgroup ")
     yield _readings.finding(
         "cpu-throttled",
         f"The CPU quota of {worst.subject} stops it in {worst.value:.0%} of the periods",
         bad,
-        mechanism=worst.verdict == "critical" and bool(slower) and not against,
-        extra=slower,
+        mechanism=(worst.verdict == "critical" or bool(new)) and bool(slower) and not against,
+        extra=(*new, *slower),
         against=against,
         next_commands=(f"grep -s '' {shlex.quote(f'/sys/fs/cgroup{group}')}/cpu.*",),
     )
 
 
-def _as_ever(case: Case, subject: str, share: float) -> Iterator[Support]:
-    for evidence, reading in _facts.readings(case, semconv.CONTAINER_CPU_THROTTLED_LIFETIME):
-        if reading.subject == subject and reading.value >= _AS_EVER * share:
-            says = f"that is nothing new: {reading.value:.1%} {reading.detail}"
-            yield Support(evidence.id, evidence.layer, says)
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """How much the group was throttled before the onset; `share` is None if it had no quota then."""
+
+    evidence: Evidence
+    share: float | None
+    words: str
+
+
+def _before(case: Case, subject: str, now: float) -> _Before | None:
+    """What the counters hold less what came since the onset, at the present share.
+
+    Periods are counted only under a quota: counters that reach back no further than the onset say
+    that the quota was set then, and nothing of the time before.
+    """
+    found = [
+        (e, r)
+        for e, r in _facts.readings(case, semconv.CONTAINER_CPU_THROTTLED_LIFETIME)
+        if r.subject == subject
+    ]
+    if not found:
+        return None
+    evidence, ever = found[0]
+    counted = next(
+        (
+            r.value
+            for _, r in _facts.readings(case, semconv.CONTAINER_CPU_QUOTA_TIME)
+            if r.subject == subject
+        ),
+        None,
+    )
+    words = f"{ever.value:.1%} {ever.detail}"
+    since = _since_onset(case)
+    if counted is None or since is None:
+        return _Before(evidence, ever.value, words)
+    if counted <= _COVERS * since:
+        says = f"its counters reach back {counted:.0f} s, the onset was {since:.0f} s ago"
+        return _Before(evidence, None, says)
+    share = (ever.value * counted - now * since) / (counted - since)
+    return _Before(evidence, max(0.0, share), words)
+
+
+def _since_onset(case: Case) -> float | None:
+    """Seconds since the earliest onset in the logs."""
+    onsets = [s.onset.earliest for _, s in case.facts(LogSummary) if s.onset is not None]
+    return max(0.0, case.now - min(onsets)) if onsets else None
+
+
+def _judged(before: _Before | None, now: float) -> tuple[tuple[Support, ...], tuple[Support, ...]]:
+    """For: it began with the onset. Against: it was as much ever."""
+    if before is None:
+        return (), ()
+    id_, layer = before.evidence.id, before.evidence.layer
+    if before.share is None:
+        return (Support(id_, layer, f"the quota is as new as the onset: {before.words}"),), ()
+    if before.share >= _AS_EVER * now:
+        return (), (Support(id_, layer, f"that is nothing new: {before.words}"),)
+    if before.share <= _FEW * now:
+        says = f"before the onset it was stopped in {before.share:.1%} of the periods"
+        return (Support(id_, layer, says),), ()
+    return (), ()
 
 
 def _logs(case: Case) -> tuple[tuple[Support, ...], tuple[Support, ...]]:

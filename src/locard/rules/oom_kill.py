@@ -20,21 +20,28 @@ if TYPE_CHECKING:
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding if there were kills in the last hour, or of the target's cgroups at all."""
+    """One finding for kills that hit the target, one for those of the host or of others."""
     recent = _facts.bad(case, semconv.SYSTEM_OOM_KILLS)
-    mine = _facts.bad(case, semconv.CONTAINER_OOM_KILLS)
-    if not recent and not mine:
-        return
-    hit = bool(mine) and bool(recent)
-    title = (
-        f"The OOM killer ended {recent[0][1].value:g} process(es) in the last hour"
-        if recent
-        else f"The OOM killer hit the target's cgroup {mine[0][1].value:g} time(s) since it exists"
-    )
-    yield _readings.finding(
-        "oom-kill",
-        title,
-        (*recent, *mine),
-        mechanism=hit,
-        next_commands=("dmesg -T --level=err,warn,info",),
-    )
+    own = [(e, r) for e, r in recent if r.of == "target"]
+    rest = [(e, r) for e, r in recent if r.of != "target"]
+    counted = _facts.bad(case, semconv.CONTAINER_OOM_KILLS)
+    if own or counted:
+        first = (own or counted)[0][1]
+        when = "in the last hour" if own else "since its cgroup was made"
+        yield _readings.finding(
+            "oom-kill",
+            f"The OOM killer ended {first.value:g} processes of the target {when}",
+            (*own, *counted),
+            mechanism=bool(own),
+            next_commands=("dmesg -T --level=err,warn,info",),
+        )
+    if rest:
+        count = sum(r.value for _, r in rest)
+        whose = "the host ran out" if any(r.of == "host" for _, r in rest) else "none of the target"
+        yield _readings.finding(
+            "oom-kill",
+            f"The OOM killer ended {count:g} other processes in the last hour ({whose})",
+            rest,
+            mechanism=False,
+            next_commands=("dmesg -T --level=err,warn,info",),
+        )

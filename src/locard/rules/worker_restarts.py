@@ -48,16 +48,19 @@ def judge(case: Case) -> Iterator[Finding]:
         supports = [Support(evidence.id, evidence.layer, s) for s in _seen(family, root, case.now)]
         if not supports:
             continue
+        lately = [(e, r) for e, r in _facts.bad(case, semconv.SYSTEM_OOM_KILLS) if r.of == "target"]
         kills = [
             Support(e.id, e.layer, f"the kernel killed {r.value:g} processes of {r.subject}")
-            for e, r in _facts.bad(case, semconv.CONTAINER_OOM_KILLS)
+            for e, r in (*lately, *_facts.bad(case, semconv.CONTAINER_OOM_KILLS))
         ]
         sure = bool(said or kills)
+        # Killed for memory: then that is the mechanism, and this is what it looks like.
+        behind = bool(lately)
         against = () if sure else (Support(evidence.id, evidence.layer, _UNSAID),)
         yield Finding(
             rule="worker-restarts",
             layer=evidence.layer,
-            role=Role.MECHANISM if sure else Role.CONTEXT,
+            role=Role.MECHANISM if sure and not behind else Role.CONTEXT,
             severity=Severity.CRITICAL if sure else Severity.INFO,
             title=_title(root, supports[0].says, sure=sure),
             detail="; ".join(s.says for s in (*supports, *said, *kills)),

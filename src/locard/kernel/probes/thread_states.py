@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING, Any
 from locard.guard.command import Impact, Template
 from locard.model import semconv, thread_records
 from locard.model.evidence import Output, Scope
-from locard.model.facts import ProcessConditions, Reading, Readings, ThreadStates
+from locard.model.facts import (
+    MemoryUse,
+    ProcessConditions,
+    ProcessMemory,
+    Reading,
+    Readings,
+    ThreadStates,
+)
 from locard.model.target import Context, Skip
 from locard.probe import Sample
 
@@ -86,10 +93,27 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         conditions = tuple(c for r in records if (c := thread_records.condition(r)))
         if conditions:
             facts.append(ProcessConditions(conditions))
+        use = _memory([r for r in records if "io" in r])
+        if use is not None:
+            facts.append(use)
         readings = tuple(_io_readings([r for r in records if "io" in r]))
         if readings:
             facts.append(Readings(readings))
     return tuple(facts)
+
+
+def _memory(records: list[dict[str, Any]]) -> MemoryUse | None:
+    """What each process held in the first round."""
+    first: dict[int, int] = {}
+    at: float | None = None
+    for record in records:
+        pid, private, when = record.get("io"), record.get("private"), record.get("at")
+        if isinstance(pid, int) and isinstance(private, int) and isinstance(when, float):
+            first.setdefault(pid, private)
+            at = when if at is None else at
+    if at is None:
+        return None
+    return MemoryUse(at, tuple(ProcessMemory(p, n) for p, n in first.items()))
 
 
 def _io_readings(records: list[dict[str, Any]]) -> Iterator[Reading]:

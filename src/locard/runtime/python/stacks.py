@@ -29,6 +29,7 @@ from locard.guard.command import Impact, Template, Wait
 from locard.model import thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import Frame, ProcessRuntime, RuntimeCoverage, StackSamples, ThreadStack
+from locard.model.stacks import is_library
 from locard.model.target import Context, Skip
 from locard.probe import Sample
 from locard.runtime import detect
@@ -197,8 +198,16 @@ def _coverage(
 
 
 def _hidden(stacks: Sequence[ThreadStack]) -> str:
-    """What no stack of a thread can show, by the loops that are seen on them."""
-    files = {f.file for s in stacks for f in s.frames}
+    """What no stack of a thread can show, by the loops that are seen on them.
+
+    A loop beside the main thread with nothing of the application on it is some library's own.
+    """
+    loops = [
+        s
+        for s in stacks
+        if s.thread == "MainThread" or not all(is_library(f.file) for f in s.frames)
+    ]
+    files = {f.file for s in loops for f in s.frames}
     kinds = [word for word, marks in _LOOPS if any(m in f for f in files for m in marks)]
     if not kinds:
         return ""

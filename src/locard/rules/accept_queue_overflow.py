@@ -1,0 +1,44 @@
+"""Connections wait to be accepted, up to the backlog of the target's listening socket.
+
+Pattern: all workers are busy or the accepting thread is blocked; the kernel completes connections
+  into the queue and, once that is full, drops the next ones: clients see seconds, then time-outs.
+Evidence: the accept queue of the target's own listening socket in two readings against its backlog;
+  overflows of the network namespace between them.
+Against: the queue is short, and nothing overflowed.
+Next: see the queue; what keeps the workers busy is the mechanism behind it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.model import semconv
+from locard.rules import _facts, _readings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locard.model.finding import Case, Finding
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """One finding for the longest queue."""
+    bad = _facts.bad(case, semconv.PROCESS_ACCEPT_QUEUE)
+    if not bad:
+        return
+    bad.sort(key=lambda item: -item[1].value)
+    worst = bad[0][1]
+    full = worst.verdict == "critical"
+    drops = _facts.bad(case, semconv.SYSTEM_LISTEN_OVERFLOWS) if full else []
+    port = worst.subject.rpartition(" ")[2]
+    of = f" of {worst.limit:.0f}" if worst.limit is not None else ""
+    yield _readings.finding(
+        "accept-queue-overflow",
+        f"The accept queue of port {port} is full: {worst.value:.0f}{of} connections wait"
+        if full
+        else f"{worst.value:.0f} connections to port {port} wait to be accepted",
+        bad,
+        mechanism=full,
+        extra=_readings.supports(drops),
+        next_commands=(f"ss -ltnp sport = :{port}",),
+    )
