@@ -42,6 +42,6 @@ def test_no_value_leaves_its_quotes(say):
     assert written.text.startswith("stats count(*) as records by upstream\n")
     assert any("cannot quote its name" in item for item in written.unsaid)
     assert "stats" not in cloudwatch.write(Asked((Present(odd),), select=(odd, "path"))).text
-    text, _ = say(r"path ~ '\\/ | stats'")
+    text, _ = say(r"path ~ '\\\\/ | stats'")
     assert r"like /\\\/ | stats/" in text
     assert r"like /a\/b\/c/" in say(r"path ~ 'a/b\/c'")[0]
