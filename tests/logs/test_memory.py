@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 from planted_logs import Incident, lines, write
@@ -48,3 +50,24 @@ def test_the_newer_half_is_judged_where_all_does_not_fit(tmp_path):
     assert summary.partial
     assert summary.changed == ("errors",)
     assert any("only the newer" in gap for gap in summary.gaps)
+
+
+def test_one_value_cannot_go_past_the_bound(tmp_path):
+    code = """
+import resource
+import duckdb
+from locard.logs import memory
+from locard.logs.table import connect
+db = connect(1)
+big = "SELECT length(repeat('x', 1500000000))"
+with memory.bounded():
+    try:
+        db.execute(big).fetchall()
+    except duckdb.OutOfMemoryException:
+        print("bounded")
+    print(db.execute("SELECT count(*) FROM range(1000000)").fetchone()[0])
+print(resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 600_000)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["bounded", "1000000", "True", "True"]

@@ -38,3 +38,10 @@ def test_unknown_keys_are_ignored_and_missing_ones_take_the_default():
 def test_what_is_no_record_is_an_error(data):
     with pytest.raises((TypeError, ValueError, KeyError)):
         decode(Scope if data else Reading, data)
+
+
+def test_names_that_are_no_utf_8_can_be_kept():
+    name = b"bad\xff.log".decode("utf-8", "surrogateescape")
+    kept = canonical({"path": name})
+    assert kept.decode("utf-8") == '{"path":"bad\\udcff.log"}'
+    assert json.loads(kept) == {"path": name}

@@ -64,7 +64,7 @@ def process_began() -> float:
 def write_file(path: str, text: str) -> None:
     """Write a file that the user named; raises StateError."""
     try:
-        Path(path).write_text(text, "utf-8")
+        Path(path).write_text(text, "utf-8", "backslashreplace")
     except OSError as error:
         raise StateError(
             f"cannot write {path}",

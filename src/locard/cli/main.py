@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from locard import __version__, catalogue
+from locard.cli import streams
 from locard.model.errors import ExitCode, LocardError, UsageError
 
 if TYPE_CHECKING:
@@ -43,20 +44,64 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Never lets a traceback through."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        with streams.safe():
+            return _run(words)
+    except LocardError as error:
+        return _complain(error)
+
+
+def _run(words: list[str]) -> int:
+    try:
         code = _dispatch(words)
         sys.stdout.flush()
     except LocardError as error:
-        return _complain(error)
+        code = _complain(error)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        return ExitCode.PARTIAL
+        code = ExitCode.PARTIAL
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): end quietly, as other tools do.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.NOTHING_FOUND
+        code = _reader_gone(words)
+    except SystemExit as error:  # of argparse; or of Rich, which found nobody at the other end
+        code = _reader_gone(words) if error.code == 1 else int(error.code or 0)
+    except (OSError, MemoryError) as error:
+        code = _unwritten(error)
     except Exception as error:  # noqa: BLE001 - the last net: a bug, said as one
-        return _internal(error)
+        code = _internal(error)
     return code
+
+
+def _reader_gone(words: list[str]) -> int:
+    """The reader of our output has gone (`| head`): end quietly, but what was cut short is no 0."""
+    streams.drop_output()
+    only_help = not words or words[-1] in {"-h", "--help", "--version"}
+    return ExitCode.NOTHING_FOUND if only_help else ExitCode.PARTIAL
+
+
+def _unwritten(error: OSError | MemoryError) -> int:
+    if isinstance(error, MemoryError):
+        return _complain(
+            _CutShortError(
+                "out of memory",
+                "what was asked needs more than there is",
+                "Ask for less: a shorter --since, a narrower --where.",
+            )
+        )
+    if not streams.is_unwritable(error):
+        return _internal(error)
+    streams.drop_output()
+    return _complain(
+        _CutShortError(
+            "the answer could not be written",
+            error.strerror or str(error),
+            "Make room, or write it elsewhere. What was recorded is safe: locard incident list",
+        )
+    )
+
+
+class _CutShortError(LocardError):
+    """The answer is not there, or not whole (exit 4)."""
+
+    exit_code = ExitCode.PARTIAL
 
 
 def _dispatch(words: list[str]) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard.guard import private
 from locard.guard.budget import parse_duration
-from locard.logs import asking
+from locard.logs import asking, memory
 from locard.logs import slice as slicing
 from locard.logs.field_file import parse_flags
 from locard.logs.reading import Wants
@@ -67,10 +67,13 @@ def run(args: argparse.Namespace, shelf: Shelf | None) -> int:
     if len(args.source) > 1:
         return _traces(args, shelf)
     with _asked(args, args.source[0], shelf) as sheet:
-        # `--sql` can ask for anything, and is answered here; other rows come as fast as they are read.
-        with asking.interrupted_after(sheet.db, parse_duration(args.budget)):
-            answer = _answer(args, sheet)
-        _write(args, sheet, answer)
+        with contextlib.ExitStack() as bounds:
+            if args.sql is not None:  # it can ask for anything
+                bounds.enter_context(memory.bounded())
+            # It is answered here; other rows come as fast as they are read.
+            with asking.interrupted_after(sheet.db, parse_duration(args.budget)):
+                answer = _answer(args, sheet)
+            _write(args, sheet, answer)
         sys.stdout.flush()
         _say(args, sheet, answer)
         return ExitCode.PARTIAL if sheet.partial else ExitCode.NOTHING_FOUND

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,13 @@ from locard.model.headline import headline
 from locard.model.investigation import Investigation, ProbeRun, Timings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from locard.ledger.store import Ledger
     from locard.model.facts import Fact
+
+
+_MOST_TOGETHER = 256 << 20  # bytes of the outputs of one probe, which are in memory together
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +53,21 @@ def replay(ledger: Ledger) -> Replayed:
     at = 0.0
     for entry in ledger.entries():
         at = entry.at
-        if entry.kind == "opened":
-            # An incident may hold several investigations: the last one counts.
-            opened, closed = decode(Opened, entry.body), None
-            runs, evidence, findings = [], [], []
-        elif entry.kind == "skipped":
-            runs.append(decode(ProbeRun, entry.body))
-        elif entry.kind == "evidence":
-            again = _evidence(ledger, entry.body)
-            evidence.append(again)
-            runs.append(decode(ProbeRun, {**entry.body["run"], "headline": headline(again)}))
-        elif entry.kind == "finding":
-            findings.append(decode(Finding, entry.body))
-        elif entry.kind == "closed":
-            closed = decode(Closed, entry.body)
+        with _readable(ledger, entry.seq):
+            if entry.kind == "opened":
+                # An incident may hold several investigations: the last one counts.
+                opened, closed = decode(Opened, entry.body), None
+                runs, evidence, findings = [], [], []
+            elif entry.kind == "skipped":
+                runs.append(decode(ProbeRun, entry.body))
+            elif entry.kind == "evidence":
+                again = _evidence(ledger, entry.body)
+                evidence.append(again)
+                runs.append(decode(ProbeRun, {**entry.body["run"], "headline": headline(again)}))
+            elif entry.kind == "finding":
+                findings.append(decode(Finding, entry.body))
+            elif entry.kind == "closed":
+                closed = decode(Closed, entry.body)
     if opened is None:
         raise StateError(
             f"{ledger.path.name} holds no investigation",
@@ -75,8 +82,24 @@ def replay(ledger: Ledger) -> Replayed:
     return Replayed(whole, tuple(findings))
 
 
+@contextlib.contextmanager
+def _readable(ledger: Ledger, seq: int) -> Iterator[None]:
+    """An entry whose chain is whole but which is none of locard's is an error, not a crash."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise StateError(
+            f"entry {seq} of {ledger.path.name} cannot be read",
+            f"it is not what this version of locard writes ({type(error).__name__})",
+            "Use the version that wrote it; do not rely on a record of unknown origin.",
+        ) from error
+
+
 def _evidence(ledger: Ledger, body: dict[str, Any]) -> Evidence:
     ran = decode(tuple[Ran, ...], body["ran"])
+    whole = sum(ledger.size(digest) for item in ran for digest in (item.stdout, item.stderr))
+    if whole > _MOST_TOGETHER:
+        raise ValueError("its outputs are larger than those of any probe")
     outputs = [probing.output_of(item, ledger.output) for item in ran]
     facts: tuple[Fact, ...] = ()
     problem = body["problem"]

@@ -37,7 +37,7 @@ def resolve(ref: str, proc: Path = Path("/proc")) -> Target:
     """The target; raises UsageError, TargetNotFoundError, AmbiguousTargetError."""
     kind, slash, name = ref.partition("/")
     if not slash or not name:
-        kind, name = ("pid", ref) if ref.isdigit() else ("proc", ref)
+        kind, name = ("pid", ref) if ref.isascii() and ref.isdigit() else ("proc", ref)
     host = os.uname().nodename
     if kind == "host":
         if name != "local":
@@ -171,8 +171,11 @@ def _own_line(table: dict[int, Process]) -> set[int]:
     return own
 
 
+_MOST_DIGITS = 10
+
+
 def _by_pid(name: str, table: dict[int, Process], proc: Path) -> Process:
-    if not name.isdigit():
+    if not (name.isascii() and name.isdigit() and len(name) <= _MOST_DIGITS):
         raise UsageError(f"{name!r} is no pid", "a pid is a number", "Or name it: proc/NAME.")
     process = table.get(int(name))
     if process is None:

@@ -144,21 +144,23 @@ class Ledger:
 
     def entries(self, kind: str | None = None) -> Iterator[Entry]:
         """All entries in order, or those of one kind."""
-        for entry, _ in self._rows():
-            if kind is None or entry.kind == kind:
-                yield entry
+        for entry, _ in self._rows(kind):
+            yield entry
 
-    def _rows(self) -> Iterator[tuple[Entry, str]]:
+    def _rows(self, kind: str | None = None) -> Iterator[tuple[Entry, str]]:
         """Each entry with its body as it is written, none larger than is bearable."""
         with mapped(self.path):
             (count,) = self._db.execute("SELECT count(*) FROM entries").fetchone()
             if count > MOST_ENTRIES:
                 raise tampered(self.path, f"it has {count} entries; locard writes no such record")
-            query = "SELECT seq, at, kind, body, previous, hash FROM entries ORDER BY seq"
+            query = "SELECT seq, at, kind, body, previous, hash FROM entries"
+            query += (" WHERE kind = ?" if kind else "") + " ORDER BY seq"
             sizes = "SELECT max(length(CAST(body AS BLOB))), max(length(kind)) FROM entries"
             if any((size or 0) > MOST_BODY for size in self._db.execute(sizes).fetchone()):
                 raise tampered(self.path, f"an entry is larger than {MOST_BODY >> 20} MB")
-            for seq, at, found, body, previous, digest in self._db.execute(query):
+            for seq, at, found, body, previous, digest in self._db.execute(
+                query, (kind,) if kind else ()
+            ):
                 try:
                     yield Entry(seq, at, found, json.loads(body), previous, digest), body
                 except (ValueError, TypeError, RecursionError) as error:
@@ -190,6 +192,13 @@ class Ledger:
         if digest_of(content) != digest:
             raise tampered(self.path, f"the output {digest[:12]} was changed")
         return content
+
+    def size(self, digest: str) -> int:
+        """The bytes of a stored output as its entry says; 0 where there is none."""
+        with mapped(self.path):
+            query = "SELECT size FROM outputs WHERE digest = ?"
+            row = self._db.execute(query, (digest,)).fetchone()
+        return row[0] if row and isinstance(row[0], int) else 0
 
     def erase(self, digest: str, reason: str) -> Entry:
         """Erase the content of an output on request; a tombstone and an entry stay."""

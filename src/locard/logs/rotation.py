@@ -27,6 +27,9 @@ _TURN = re.compile(r"[.-](?:\d{1,4}|\d{4}-?\d\d-?\d\d(?:[-T_.]?\d{1,6})?)(?=\.|$
 _NO_LOGS = re.compile(
     r"\.(?:pid|lock|sock|so|py|conf|ya?ml|toml|bz2|xz|zip|tar|tgz|db|parquet|swp)$|~$"
 )
+_NAMED_LOG = re.compile(
+    r"(?i)(?<![a-z])(?:logs?|jsonl|ndjson|out|err|access|error|syslog|messages)(?![a-z])"
+)
 _PIECE = 1 << 16
 _MANY = 8
 
@@ -37,9 +40,19 @@ def base_of(path: str) -> str:
     return os.path.join(folder, _TURN.sub("", _PACKED.sub("", name)))  # noqa: PTH118 - text in, text out
 
 
+def may_be_log(path: str) -> bool:
+    """Whether nothing in a file's name says that it is something else."""
+    return not _NO_LOGS.search(path) and not os.path.basename(path).startswith(".")  # noqa: PTH119 - a million of them
+
+
+def is_named_like_log(path: str) -> bool:
+    """Whether a file's name says that it is a log."""
+    return _NAMED_LOG.search(os.path.basename(path)) is not None  # noqa: PTH119 - as above
+
+
 def looks_like_log(path: str) -> bool:
     """Whether a file in a directory of logs is one, by its name and first bytes."""
-    if _NO_LOGS.search(path) or Path(path).name.startswith("."):
+    if not may_be_log(path):
         return False
     if _PACKED.search(path):
         return True
@@ -112,17 +125,19 @@ class RotatedSet(Source):
     paths: list[str] = field(default_factory=list)
     open_file: Opened | None = None
     lost: list[str] = field(default_factory=list)
+    left_out: str = ""  # files of the set that are not in `paths`, in words
 
     def __init__(self, name: str, paths: list[str], open_file: Opened) -> None:
         """`paths` in the order in which they are read."""
         Source.__init__(self, name, -1, None, owned=False)
         self.paths, self.open_file, self.lost = paths, open_file, []
+        self.left_out = ""
 
     def blocks(self, budget_s: float) -> Iterator[bytes]:
         """The blocks of each file; raises only where not one of them can be read."""
         deadline = time.monotonic() + budget_s
         failed: SourceUnreadableError | NotPermittedError | LocardError | None = None
-        reasons: list[str] = []
+        reasons = [self.left_out] if self.left_out else []
         for path in self.paths:
             left = deadline - time.monotonic()
             if left <= 0 or self.stopped:

@@ -33,9 +33,13 @@ def decode(kind: type[T], data: Any) -> T:
 
 
 def canonical(value: Any) -> bytes:
-    """One byte string for one value: sorted keys, no spaces, UTF-8. The ledger hashes this."""
+    """One byte string for one value: sorted keys, no spaces, UTF-8. The ledger hashes this.
+
+    Halves of surrogates, which stand for bytes of a file name that are no UTF-8, become JSON escapes.
+    """
     plain = encode(value)
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")
 
 
 @functools.cache

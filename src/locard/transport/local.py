@@ -84,12 +84,21 @@ def prepare(command: Command) -> Prepared:
     if command.program is not None:
         return Prepared((sys.executable, *rest), (_PACKAGE / command.program).read_bytes())
     if name == "locard":
-        return Prepared((sys.executable, "-m", "locard", *rest))
+        return Prepared((sys.executable, *_isolated(), "-m", "locard", *rest))
     beside = Path(sys.executable).with_name(name)
     found = str(beside) if beside.exists() else shutil.which(name)
     if found is None:
         return Prepared(command.argv, missing=name)
     return Prepared((found, *rest))
+
+
+def _isolated() -> tuple[str, ...]:
+    """Flags of an interpreter that imports nothing from its folder or the environment.
+
+    Where locard was installed for one user only, `-I` would not find it.
+    """
+    users = getattr(sys.modules.get("site"), "USER_SITE", None)
+    return ("-E", "-P") if users and str(_PACKAGE).startswith(users) else ("-I",)
 
 
 def _public(url: str) -> str:

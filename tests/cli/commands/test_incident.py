@@ -70,3 +70,67 @@ def test_what_is_not_there(locard, incident, words):
 def test_no_incident_yet(locard):
     assert "no incident" in locard("incident").stdout
     assert locard("incident", "show").returncode == 3
+
+
+def forge(state, incident):
+    """A record whose target was changed by somebody who could not change the chain."""
+    db = sqlite3.connect(StateDirectory(state).ledger_path(incident))
+    db.execute("DROP TRIGGER entries_kept_1")
+    db.execute("UPDATE entries SET body = replace(body, 'host/local', 'host/forged') WHERE seq = 1")
+    db.commit()
+    db.close()
+
+
+@pytest.mark.parametrize("action", ["show", "replay"])
+def test_what_does_not_verify_is_not_shown_as_if_it_were_true(locard, incident, state, action):
+    done = locard("incident", action, incident)
+    assert done.returncode == 0
+    assert "host/local" in done.stdout
+    forge(state, incident)
+    for form in ("text", "json", "markdown", "html"):
+        done = locard("incident", action, incident, "-o", form)
+        assert done.returncode == 1
+        assert "forged" not in done.stdout
+        assert "THIS RECORD WAS CHANGED" in done.stderr
+        if form == "text":
+            assert "THIS RECORD WAS CHANGED" in done.stdout
+    shown = locard("incident", action, incident, "--unverified")
+    assert shown.returncode == 1
+    assert "host/forged" in shown.stdout
+    assert shown.stdout.startswith("THIS RECORD WAS CHANGED")
+
+
+def test_the_list_is_a_table_that_fits(locard, incident, state):
+    folder = StateDirectory(state).path / "incidents"
+    (folder / "zz\x1b[31m.ledger").write_text("x")
+    (folder / "broken.ledger").write_text("x" * 200)
+    done = locard("incident", "list", "--tz", "UTC")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["when", "(UTC)", "target", "state", "verdict"]
+    row = next(line for line in lines if "host/local" in line)
+    assert "complete" in row or "partial" in row
+    assert any(line.strip() == incident for line in lines)
+    assert "unreadable" in done.stdout
+    assert "\x1b" not in done.stdout
+    found = {i["incident"]: i for i in locard.json("incident", "list")["incidents"]}
+    assert set(found) == {incident, "broken"}
+    assert found[incident]["target"] == "host/local"
+    assert found[incident]["started"] > 1.7e9
+    assert found[incident]["verdict"]
+
+
+def test_the_first_digits_of_the_head_are_enough(locard, incident):
+    head = locard("incident", "verify", "last").stdout.split()[-1]
+    assert locard("incident", "verify", "last", "--head", head[:12]).returncode == 0
+    assert locard("incident", "verify", "last", "--head", "0f" * 6).returncode == 1
+    assert locard("incident", "verify", "last", "--head", "0f").returncode == 2
+
+
+def test_an_entry_that_is_none_of_locards_is_an_error(locard, incident, state):
+    with StateDirectory(state).open(incident, write=True) as ledger:
+        ledger.append("evidence", {"ran": [], "run": 7})
+    done = locard("incident", "show", incident)
+    assert done.returncode == 3
+    assert "cannot be read" in done.stderr

@@ -375,3 +375,10 @@ def test_nothing_changed_is_claimed_only_of_what_is_known(locard, tmp_path, reco
     path = tmp_path / "log"
     path.write_text(f"{record}\n" * 50)
     assert said in " ".join(locard("logs", path).stdout.split())
+
+
+def test_sql_that_wants_too_much_is_an_error(locard, log):
+    done = locard("logs", log, "--sql", "SELECT length(repeat('x', 1500000000))", "--budget", "20s")
+    assert done.returncode == 2
+    assert "Out of Memory" in done.stderr
+    assert locard("logs", log, "--sql", "SELECT length(repeat('x', 15000))").returncode == 0

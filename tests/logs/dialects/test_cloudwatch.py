@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from locard.logs.dialects import cloudwatch
+from locard.logs.dialects._terms import Asked, Present
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -31,3 +34,14 @@ def test_counts_and_fields(say):
     )
     assert say(None, select=("time", "path"))[0] == "fields time, path\n| sort @timestamp asc"
     assert any("10,000" in item for item in say(None, select=("path",))[1])
+
+
+def test_no_value_leaves_its_quotes(say):
+    odd = "x` | stats count(*) as y by `z"
+    written = cloudwatch.write(Asked((), by=("upstream", odd)))
+    assert written.text.startswith("stats count(*) as records by upstream\n")
+    assert any("cannot quote its name" in item for item in written.unsaid)
+    assert "stats" not in cloudwatch.write(Asked((Present(odd),), select=(odd, "path"))).text
+    text, _ = say(r"path ~ '\\\\/ | stats'")
+    assert r"like /\\\/ | stats/" in text
+    assert r"like /a\/b\/c/" in say(r"path ~ 'a/b\/c'")[0]

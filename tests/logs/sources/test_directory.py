@@ -101,3 +101,29 @@ def test_reading_leaves_no_trace(folder, read):
     before = {p.name: p.stat().st_mtime_ns for p in folder.iterdir()}
     read(folder)
     assert {p.name: p.stat().st_mtime_ns for p in folder.iterdir()} == before
+
+
+def test_links_in_a_circle_cost_only_themselves(folder, read):
+    (folder / "a.log").symlink_to(folder / "b.log")
+    (folder / "b.log").symlink_to(folder / "a.log")
+    (folder / "gone.log").symlink_to(folder / "nowhere")
+    text, source = read(folder)
+    assert line(301).strip() in text
+    assert not source.partial
+
+
+def test_of_too_many_files_logs_come_first_and_then_the_newest(folder, read, monkeypatch):
+    monkeypatch.setattr("locard.logs.sources.directory._MOST_FILES", 3)
+    for number in range(20):
+        strange = folder / f"0{number:03}.dat"
+        strange.write_text(line(number))
+        os.utime(strange, (1e9 + number, 1e9 + number))
+    os.utime(folder / "app.log.10", (1, 1))
+    text, source = read(folder)
+    assert "22 of its 25 files were left out" in source.partial
+    assert line(301).strip() in text
+    assert line(201).strip() in text
+    assert line(100).strip() not in text  # the oldest of those named like logs
+    assert line(19).strip() not in text
+    monkeypatch.undo()
+    assert not read(folder)[1].partial

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
 
     from locard.ledger.state import StateDirectory
+    from locard.ledger.store import Ledger
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         " verify the hash chain; output: print a stored output; erase one, leaving a tombstone",
     )
     parser.add_argument("incident", nargs="?", default="last", help="an incident id, or last")
-    parser.add_argument("--head", metavar="HASH", help="verify: this entry must be in the record")
+    parser.add_argument(
+        "--head",
+        metavar="HASH",
+        help="verify: this entry must be in the record (8 digits or more)",
+    )
+    parser.add_argument(
+        "--unverified", action="store_true", help="show, replay: also what does not verify"
+    )
     parser.add_argument(
         "--digest", help="output, erase: the output's SHA-256, as the report cites it"
     )
@@ -48,14 +56,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(state: StateDirectory, args: argparse.Namespace) -> int:
+    from locard.cli import incidents  # noqa: PLC0415
     from locard.report import document  # noqa: PLC0415
 
-    incidents = state.incidents()
+    found = incidents.listed(state)
     if args.output == "json":
-        body = [{"incident": i, "ledger": str(state.ledger_path(i))} for i in incidents]
+        body = [
+            {**item.document(), "ledger": str(state.ledger_path(item.incident))} for item in found
+        ]
         print(document.dumps({"schema": document.SCHEMA, "kind": "incidents", "incidents": body}))
     else:
-        print("\n".join(incidents) or f"no incident in {state.path}")
+        print("\n".join(incidents.table(found, args.tz)) or f"no incident in {state.path}")
     return ExitCode.NOTHING_FOUND
 
 
@@ -64,12 +75,16 @@ def _show(state: StateDirectory, args: argparse.Namespace) -> int:
     from locard.report import render, terminal  # noqa: PLC0415
 
     with state.open(args.incident) as ledger:
+        why = _unverified(ledger, args)
+        if why and not args.unverified:
+            return ExitCode.FINDINGS
         again = replay(ledger)
     found = again.investigation
+    code = ExitCode.FINDINGS if why else ExitCode.NOTHING_FOUND
     if args.output == "text":
         terminal.show(found, tz=args.tz, color=not args.no_color)
     else:
-        sys.stdout.write(render.render(found, args.output, ExitCode.NOTHING_FOUND, tz=args.tz))
+        sys.stdout.write(render.render(found, args.output, code, tz=args.tz))
     if args.action == "replay":
         words = (
             "the same findings as at the time"
@@ -80,8 +95,34 @@ def _show(state: StateDirectory, args: argparse.Namespace) -> int:
             )
         )
         sys.stderr.write(f"replayed with no target: {words}\n")
-        return ExitCode.NOTHING_FOUND if again.same else ExitCode.FINDINGS
-    return ExitCode.NOTHING_FOUND
+        return code if again.same else ExitCode.FINDINGS
+    return code
+
+
+def _unverified(ledger: Ledger, args: argparse.Namespace) -> str:
+    """Why the record does not verify, said where it will be seen; empty where it does."""
+    from locard.model.errors import TamperedError  # noqa: PLC0415
+    from locard.report.plain import safe  # noqa: PLC0415
+
+    try:
+        ledger.verify()
+    except TamperedError as error:
+        why = f"THIS RECORD WAS CHANGED: {error.what}: {error.why}."
+        rest = (
+            "What follows may be forged."
+            if args.unverified
+            else "Nothing of it is shown; --unverified shows it all the same."
+        )
+        sys.stderr.write(f"locard: {safe(why)} {rest}\n  next: {safe(error.next_step)}\n")
+        if args.output in {"text", "markdown"}:
+            print(f"{safe(why)}\n{rest}\n")
+        elif args.output == "json" and not args.unverified:
+            from locard.report import document  # noqa: PLC0415
+
+            body = {"schema": document.SCHEMA, "kind": "unverified", "why": error.why}
+            print(document.dumps(body))
+        return why
+    return ""
 
 
 def _verify(state: StateDirectory, args: argparse.Namespace) -> int:

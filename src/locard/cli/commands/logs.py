@@ -103,7 +103,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) < 1 << 62:
+    if not (text.isascii() and text.isdigit()) or not 0 < int(text) < 1 << 62:
         raise UsageError(f"{text!r} is no count", "it is a whole number from 1", "Write 10.")
     return int(text)
 

@@ -258,6 +258,19 @@ def sole_texts(term: AnyOf) -> tuple[str, tuple[str, ...]] | None:
     return (names.pop(), values) if len(names) == 1 and len(values) == len(term.items) else None
 
 
+def escaped_unless_escaped(pattern: str, char_class: str) -> str:
+    """A pattern with a backslash before each of these characters that has none of its own."""
+    return re.sub(
+        rf"(\\.)|([{char_class}])", lambda m: m[1] or "\\" + m[2], pattern, flags=re.DOTALL
+    )
+
+
+def sayable(names: tuple[str, ...], mark: str, language: str, unsaid: list[str]) -> tuple[str, ...]:
+    """Those of the names that can be quoted by a mark; the others are told and left out."""
+    unsaid += [f"the field {n!r}: {language} cannot quote its name" for n in names if mark in n]
+    return tuple(name for name in names if mark not in name)
+
+
 def is_plain(name: str) -> bool:
     """Whether a name is a letter or underscore, then letters, digits and underscores."""
     return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from locard.logs.dialects import _terms as terms
-from locard.logs.dialects._terms import Asked, Sayer, Written, double_quoted
+from locard.logs.dialects._terms import Asked, CannotSayError, Sayer, Written, double_quoted
 
 _DEFAULT_LIMIT = 10_000
 
@@ -17,13 +17,16 @@ def write(asked: Asked) -> Written:
     """The commands of a query, one a line."""
     sayer = Sayer()
     sayer.say(asked, _word)
+    select = terms.sayable(asked.select, "`", "CloudWatch", sayer.unsaid)
+    by = terms.sayable(asked.by, "`", "CloudWatch", sayer.unsaid)
     stages = []
     if not asked.by:
-        names = ", ".join(_field(name) for name in asked.select) or "@message"
-        stages.append(f"fields {'@timestamp, ' if not asked.select else ''}{names}")
+        names = ", ".join(_field(name) for name in select) or "@message"
+        stages.append(f"fields {'@timestamp, ' if not select else ''}{names}")
     stages += [f"filter {word}" for word in sayer.words]
     if asked.by:
-        stages.append(f"stats count(*) as records by {', '.join(_field(n) for n in asked.by)}")
+        groups = f" by {', '.join(_field(n) for n in by)}" if by else ""
+        stages.append(f"stats count(*) as records{groups}")
         stages.append("sort records desc")
     else:
         stages.append("sort @timestamp asc")
@@ -37,6 +40,8 @@ def write(asked: Asked) -> Written:
 
 def _field(name: str) -> str:
     """A field; backticks where it has more than letters, digits, dots, @ and underscores."""
+    if "`" in name:
+        raise CannotSayError(f"the field {name!r}: CloudWatch cannot quote its name")
     return name if re.fullmatch(r"@?[A-Za-z_][A-Za-z0-9_.]*", name) else f"`{name}`"
 
 
@@ -52,7 +57,7 @@ def _word(term: terms.Term) -> str:
     if isinstance(term, terms.Present):
         return f"ispresent({name})"
     if isinstance(term, terms.Matches):
-        escaped = re.sub(r"(?<!\\)/", r"\/", term.pattern)
+        escaped = terms.escaped_unless_escaped(term.pattern, "/")
         test = f"{name} like /{escaped}/"
     elif isinstance(term, terms.Number):
         test = f"{name} {term.op} {term.digits}"

@@ -18,7 +18,7 @@ _DEFAULT_SIZE = 100
 _DEFAULT_GROUPS = 10
 # What RE2 knows and Lucene's regular expressions do not.
 _NOT_LUCENE = re.compile(r"\\[dDwWsSbBAzpPQ]|\(\?|[*+?}]\?|\[\[:|.\^|\$.")
-_LUCENE_ONLY = re.compile(r'(?<!\\)[#@&<>~"]')
+_LUCENE_ONLY = '#@&<>~"'
 
 
 def write(asked: Asked) -> Written:
@@ -85,5 +85,5 @@ def _lucene(term: terms.Matches) -> str:
     inner = pattern[start : len(pattern) - end]
     if _NOT_LUCENE.search(inner) or inner.startswith("^") or ("|" in inner and (start or end)):
         raise CannotSayError(f"{term.name} ~ {pattern!r}: Lucene's regular expressions lack this")
-    inner = _LUCENE_ONLY.sub(lambda m: "\\" + m[0], inner)
+    inner = terms.escaped_unless_escaped(inner, _LUCENE_ONLY)
     return f"{'' if start else '.*'}({inner}){'' if end else '.*'}"

@@ -40,7 +40,7 @@ def _listed(name: str) -> str:
 
 def _field(name: str) -> str:
     """A field in an expression: in single quotes, else it is a text."""
-    if "'" in name:
+    if "'" in name or name.endswith("\\"):
         raise CannotSayError(f"the field {name!r}: SPL cannot quote its name")
     return f"'{name}'"
 

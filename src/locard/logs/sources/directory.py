@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locard.logs import rotation
+from locard.logs.reading import unreadable
 from locard.logs.sources.file import open_file
 from locard.model.errors import NotPermittedError, SourceUnreadableError
 
@@ -30,13 +32,17 @@ def fits(name: str) -> bool:
     try:
         path = Path(name)
         return bool(name) and (path.is_dir() or (glob.has_magic(name) and not path.exists()))
-    except ValueError:  # a NUL
+    except (OSError, ValueError):  # too long for a path; a NUL
         return False
 
 
 def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """The files in the order of their first times."""
-    paths = _files(name)
+    names = _files(name)
+    left_out = max(0, len(names) - _MOST_FILES)
+    paths = names[:_MOST_FILES]
+    if Path(name).is_dir():
+        paths = [path for path in paths if rotation.looks_like_log(path)]
     if not paths:
         raise SourceUnreadableError(
             f"no log in {name}",
@@ -46,18 +52,47 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     ordered = rotation.in_order(paths)
     if wants.since_s is not None:
         ordered = rotation.recent(ordered, 2 * wants.since_s)
-    return rotation.RotatedSet(name, [path for path, _ in ordered], open_file)
+    read = rotation.RotatedSet(name, [path for path, _ in ordered], open_file)
+    if left_out:
+        read.left_out = (
+            f"{left_out:,} of its {len(names):,} files were left out: {_MOST_FILES:,} are read, those "
+            "named like logs first and of these the newest"
+        )
+    return read
 
 
 def _files(name: str) -> list[str]:
-    if not Path(name).is_dir():
-        return [p for p in sorted(glob.glob(name))[:_MOST_FILES] if Path(p).is_file()]  # noqa: PTH207 - text in, text out
+    """Files that may be logs by their names; where they are too many, the likeliest ones first."""
+    paths: list[str] = []
     try:
-        entries = sorted(e.path for e in os.scandir(name) if e.is_file())
+        if Path(name).is_dir():
+            with os.scandir(name) as entries:
+                named = (entry.path for entry in entries)
+                paths = [p for p in named if rotation.may_be_log(p) and _is_file(p)]
+        else:
+            paths = [p for p in glob.iglob(name) if _is_file(p)]  # noqa: PTH207 - text in, text out
     except PermissionError as error:
         raise NotPermittedError(
             f"cannot read the directory {name}",
             "its mode does not allow it to this user",
             "Run as its owner or in its group.",
         ) from error
-    return [p for p in entries[:_MOST_FILES] if rotation.looks_like_log(p)]
+    except OSError as error:
+        raise unreadable(name, error) from error
+    return sorted(paths, key=None if len(paths) <= _MOST_FILES else _likely_first)
+
+
+def _is_file(path: str) -> bool:
+    """Whether it can be read as one; a link that leads nowhere or in a circle is none."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a million of them
+    except (OSError, ValueError):
+        return False
+
+
+def _likely_first(path: str) -> tuple[bool, float, str]:
+    try:
+        written = os.stat(path).st_mtime  # noqa: PTH116 - as above
+    except OSError:
+        written = 0.0
+    return not rotation.is_named_like_log(path), -written, path

@@ -1,0 +1,95 @@
+"""The table of past incidents: when, which target, in which state, with what verdict."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from locard.model.errors import LocardError
+from locard.report import times
+from locard.report.plain import safe
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from locard.ledger.state import StateDirectory
+    from locard.ledger.store import Ledger
+
+_WIDTH = 80
+_WHEN, _TARGET, _STATE = 16, 20, 9
+_INDENT = _WHEN + 2
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One incident; `started` is Unix time in seconds, None where nothing of it can be read."""
+
+    incident: str
+    started: float | None
+    target: str
+    state: str  # complete, partial, cut short, empty, unreadable
+    verdict: str
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def listed(state: StateDirectory) -> tuple[Listed, ...]:
+    """All of them, the newest first. One that cannot be read costs only itself."""
+    return tuple(_read(state, incident) for incident in reversed(state.incidents()))
+
+
+def _read(state: StateDirectory, incident: str) -> Listed:
+    try:
+        with state.open(incident) as ledger:
+            return _of(ledger, incident)
+    except LocardError as error:
+        return Listed(incident, None, "", "unreadable", error.why)
+
+
+def _of(ledger: Ledger, incident: str) -> Listed:
+    opened = list(ledger.entries("opened"))
+    if not opened:
+        return Listed(incident, None, "", "empty", "no investigation was begun")
+    last = opened[-1]
+    # Findings are recorded at the end, the one that tells most first.
+    titles = (_text(e.body, "title") for e in ledger.entries("finding") if e.seq > last.seq)
+    closed = [e for e in ledger.entries("closed") if e.seq > last.seq]
+    how, verdict = "cut short", "it was ended before it could conclude"
+    if closed:
+        partial = isinstance(closed[-1].body, dict) and closed[-1].body.get("partial")
+        how = "partial" if partial else "complete"
+        verdict = next(titles, "") or "nothing found"
+    target = last.body.get("target") if isinstance(last.body, dict) else None
+    return Listed(incident, last.at, _text(target, "ref"), how, verdict)
+
+
+def _text(body: Any, key: str) -> str:
+    value = body.get(key) if isinstance(body, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def table(found: tuple[Listed, ...], tz: dt.tzinfo | None = None) -> list[str]:
+    """Lines of at most 80 columns: two for an incident, the second one with its id."""
+    if not found:
+        return []
+    newest = next((item.started for item in found if item.started is not None), 0.0)
+    zone = times.clock(newest, tz, zone=True).partition(" ")[2]
+    lines = [_row(f"when ({zone})"[:_WHEN], "target", "state", "verdict")]
+    for item in found:
+        when = times.day(item.started, tz)[:_WHEN] if item.started is not None else "-"
+        lines.append(_row(when, item.target or "-", item.state, item.verdict))
+        lines.append(" " * _INDENT + safe(item.incident))
+    return [*lines, "", "show one: locard incident show ID"]
+
+
+def _row(when: str, target: str, how: str, verdict: str) -> str:
+    room = _WIDTH - _INDENT - _TARGET - _STATE - 4
+    cells = (f"{when:<{_WHEN}}", _cut(target, _TARGET), f"{how:<{_STATE}}", _cut(verdict, room))
+    return "  ".join(cells).rstrip()
+
+
+def _cut(text: str, width: int) -> str:
+    plain = safe(" ".join(text.split()))
+    return f"{plain:<{width}}" if len(plain) <= width else plain[: width - 1] + "…"
