@@ -44,7 +44,9 @@ def full(**fields):
             ExampleTrace("typical", "$(reboot)", 400.0),
             ExampleTrace("slowest", "t-2", 1800.0),
         ),
-        "blast_radius": tuple(BlastRadius(f"f{n}", many[:n], spared[n:], many) for n in range(1, 9)),
+        "blast_radius": tuple(
+            BlastRadius(f"f{n}", many[:n], spared[n:], many) for n in range(1, 9)
+        ),
         "bad_means": "status >= 500, or slower than 150 ms",
         "gaps": ("no duration: slow requests cannot be seen", "no upstream field", "no pod field"),
     }
