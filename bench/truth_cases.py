@@ -60,7 +60,7 @@ CASES: dict[str, tuple[Asked, ...]] = {
               (r"event loop", r"login")),
     ),
     "05-close-wait-leak": (
-        Asked("text", _broken("close-wait-leak", "fd-exhaustion"), (r"CLOSE[_-]WAIT",)),
+        Asked("text", _broken("close-wait-leak", "fd-exhaustion"), (r"CLOSE[_-]WAIT",), _CALM[:2]),
     ),
     "07-nginx-keepalive-502": (
         Asked("text", _broken("upstream-errors"), (r"prematurely closed",),
@@ -71,7 +71,7 @@ CASES: dict[str, tuple[Asked, ...]] = {
     ),
     "10-deleted-log-disk-full": (
         Asked("text", _broken("disk-full", "deleted-file-held"), (r"full|No space left",
-              r"deleted")),
+              r"deleted"), _CALM[:2]),
     ),
     "11-dns-timeouts": (
         Asked("text", _broken("dns-slow", "dns-failing", busy=True), (r"DNS|127\.0\.0\.11:53",)),
@@ -93,10 +93,10 @@ CASES: dict[str, tuple[Asked, ...]] = {
         Asked("pypy", _broken("lock-contention", busy=True), (r"PyPy",)),
     ),
     "22-old-onset-and-rotation": (
-        Asked("a", _broken("upstream-errors", "connection-refused"), (r"35 min|connect timeout",)),
-        Asked("b", _broken("upstream-errors", "connection-refused"), (r"connect timeout|60 %",)),
-        Asked("d", _broken("upstream-errors", "connection-refused"), (r"connect timeout",)),
-        Asked("e", _broken("upstream-errors", "connection-refused"),
+        Asked("a", _broken("upstream-errors", "peer-unreachable"), (r"35 min|connect timeout",)),
+        Asked("b", _broken("upstream-errors", "peer-unreachable"), (r"connect timeout|60 %",)),
+        Asked("d", _broken("upstream-errors", "peer-unreachable"), (r"connect timeout",)),
+        Asked("e", _broken("upstream-errors", "peer-unreachable"),
               (r"(was|were|ended|over|recovered|until)",)),
     ),
     "23-non-http-ports": tuple(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 Moved = Literal["rose", "fell", "stayed"]
 _SAME = 0.05  # of the larger one: a difference that nobody would call a change
+_WORD = 24
+_LONG_WORD = re.compile(r"\S{33,}")  # a path, an id, a host with its domain
 _HEAD = 0.4  # of a shortened text is its begin: the cause stands at the end
 
 
@@ -17,9 +20,17 @@ def moved(before: float, after: float) -> Moved:
 
 
 def shorten(text: str, width: int) -> str:
-    """A text of at most `width` characters: head and tail stay, the middle goes."""
+    """A text of at most `width` characters: head and tail stay, the middle goes.
+
+    Its long words go first, each in the middle: paths and ids crowd out what happened to them.
+    """
     if len(text) <= width:
         return text
+    text = _LONG_WORD.sub(lambda word: _cut(word[0], _WORD), text)
+    return text if len(text) <= width else _cut(text, width)
+
+
+def _cut(text: str, width: int) -> str:
     if width <= 1:
         return "…"[:width]
     head = max(1, int(_HEAD * (width - 1)))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from locard.model.finding import Case
 
 _LONGEST = 240  # characters of an example
+_MANY = 20  # errors of a log that has nothing else
 _LEAST = 3  # such messages since the onset
 _LEAST_SHARE = 0.1  # of the bad requests since the onset
 
@@ -65,8 +66,9 @@ class Saying:
 
 def growing(case: Case, pattern: re.Pattern[str]) -> Iterator[Saying]:
     """For each log, the messages that fit and are far more frequent since the onset."""
+    logs = [log for _, log in case.facts(LogSummary)]
     for evidence, log in case.facts(LogSummary):
-        if not stands(log).incident:
+        if not log.changed and not _stands_badly(log, logs):
             continue
         found = _messages(evidence, log, pattern) or _exceptions(evidence, log, pattern)
         if found is None or found.after < _LEAST:
@@ -75,6 +77,17 @@ def growing(case: Case, pattern: re.Pattern[str]) -> Iterator[Saying]:
         grown = found.after * max(1, log.before_total) > 2 * found.before * max(1, log.after_total)
         if grown and found.after >= _LEAST_SHARE * log.after_bad:
             yield found
+
+
+def _stands_badly(log: LogSummary, logs: list[LogSummary]) -> bool:
+    """A log without an onset counts where another one shows harm, or where all of it is errors.
+
+    Most error logs hold a few lines of a healthy service.
+    """
+    if not stands(log).incident:
+        return False
+    others = any(other is not log and other.changed for other in logs)
+    return others or (len(logs) == 1 and log.after_bad >= _MANY)
 
 
 def _messages(evidence: Evidence, log: LogSummary, pattern: re.Pattern[str]) -> Saying | None:

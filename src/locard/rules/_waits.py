@@ -33,6 +33,15 @@ if TYPE_CHECKING:
     from locard.model.facts import Frame, ThreadStack, ThreadState
     from locard.model.finding import Case
 
+# States of a log that show harm without an onset. A log of errors alone is no such state: most error
+# logs hold a few lines of a healthy service.
+_BAD_STATES = {
+    "bad-throughout": "requests fail from the first line of the log on",
+    "slow-throughout": "requests are slow from the first line of the log on",
+    "requests-stopped": "no request is logged any more",
+    "volume-fell": "the traffic fell to a quarter or less",
+    "silent": "the log fell silent",
+}
 LEAST = 4  # observations, below which nothing is said
 
 
@@ -143,10 +152,11 @@ def trouble(case: Case) -> tuple[Support, ...]:
 def _log_trouble(case: Case) -> Iterator[Support]:
     for evidence, log in case.facts(LogSummary):
         state = stands(log)
-        if state.incident and not state.over:
-            what = f"{' and '.join(log.changed)} rose at the onset" if log.changed else ""
-            says = what or f"the log stands badly: {state.kind.replace('-', ' ')}"
+        if log.changed and not state.over:
+            says = f"{' and '.join(log.changed)} rose at the onset"
             yield Support(evidence.id, Layer.LOGS, says)
+        elif state.kind in _BAD_STATES:
+            yield Support(evidence.id, Layer.LOGS, _BAD_STATES[state.kind])
 
 
 def _unanswered(case: Case) -> Iterator[Support]:

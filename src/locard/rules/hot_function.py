@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from locard.rules._waits import Seen
 
 _LEAST_SHARE = 0.5  # of the busy observations
-_BUSY_CPUS = 0.7  # of one CPU, that a process which computes uses
+_BUSY_CPUS = 0.4  # CPUs that they use together; on a machine that is full they get no more
 
 
 def judge(case: Case) -> Iterator[Finding]:
