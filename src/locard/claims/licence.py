@@ -257,12 +257,18 @@ def nothing_found(claim: Claim, record: Record) -> Withheld | None:
             lacking.append(f"{state.layer}: not read")
         elif state.status == "partial":
             lacking.append(f"{state.layer}: read in part")
-    if record.findings and any(f.severity is not Severity.INFO for f in record.findings):
+    if any(f.severity is not Severity.INFO and f.role is not Role.CONTEXT for f in record.findings):
         lacking.append("rules found something")
     if lacking:
-        weaker = Claim("verdict", "nothing_among_read", *_rest(claim))
-        return Withheld(weaker, "; ".join(lacking))
+        kind = "nothing_in_steady_log" if calm(record) else "nothing_among_read"
+        return Withheld(Claim("verdict", kind, *_rest(claim)), "; ".join(lacking))
     return None
+
+
+def calm(record: Record) -> bool:
+    """Whether the log shows that all is well."""
+    logs = record.chosen_log()
+    return logs is not None and grant(claim_of_log(logs), record).claim.kind in CALM
 
 
 def claim_of_log(logged: tuple[str, LogSummary]) -> Claim:
@@ -296,7 +302,7 @@ def strong(finding: Finding) -> bool:
 
 
 _NEEDS_NO_EVIDENCE = frozenset(
-    {"cannot_tell", "layer_skipped", "layer_no_data", "no_logs", "nothing_among_read", "logs_unread",
+    {"cannot_tell", "layer_skipped", "layer_no_data", "no_logs", "nothing_among_read", "nothing_in_steady_log", "logs_unread",
      "onset_unknown", "nothing_found"}
 )  # fmt: skip
 LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
@@ -324,12 +330,14 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
     "every_thread_idle": every_thread_idle,
     "no_thread_busy": said_as_is,
     "process_condition": said_as_is,
+    "target_ended": said_as_is,
     "factor": factor,
     "who_is_hit": also_seen,
     "also_seen": also_seen,
     "bad_ones_say": bad_ones_say,
     "some_say": said_as_is,
     "nothing_found": nothing_found,
+    "nothing_in_steady_log": said_as_is,
     "nothing_among_read": said_as_is,
     "layer_healthy": layer_healthy,
     "layer_nothing_found": said_as_is,

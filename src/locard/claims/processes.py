@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.model.claim import Claim, figures
-from locard.model.facts import Peers, ProcessConditions, StackSamples, ThreadStates
+from locard.model.facts import Peers, ProcessConditions, ProcessFamily, StackSamples, ThreadStates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ def proposed(record: Record) -> Iterator[Claim]:
     """What most busy threads do first; where none is busy, how many are known to be idle."""
     cites = sources(record)
     yield from conditions(record)
+    yield from ended(record)
     busy = _busy(record)
     if not busy:
         if record.activities:
@@ -53,6 +54,16 @@ def conditions(record: Record) -> Iterator[Claim]:
                 figures(condition=one.condition, threads=one.threads, by=one.by),
                 (evidence.id,),
             )
+
+
+def ended(record: Record) -> Iterator[Claim]:
+    """That the process which was asked for is gone: what was read of it is of its last moments."""
+    root = record.target.processes[0] if record.target and record.target.processes else None
+    for evidence, fact in record.case.facts(ProcessFamily):
+        for one in fact.changes:
+            if root is not None and one.change == "ended" and one.pid == root.pid:
+                named = f"{one.name} (pid {one.pid})"
+                yield Claim("state", "target_ended", named, figures(at=one.at), (evidence.id,))
 
 
 def sources(record: Record) -> tuple[str, ...]:

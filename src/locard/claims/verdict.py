@@ -54,7 +54,7 @@ def _candidates(record: Record) -> Iterator[Claim]:
     hit = next((f for f in _by_weight(record) if f.role is Role.SCOPE), None)
     if hit is not None and mechanism is None:
         yield _finding("who_is_hit", hit)
-    lead = None if _calm(record) else processes.lead(record)
+    lead = None if licence.calm(record) else processes.lead(record)
     if lead is not None:
         yield lead
     if mechanism is not None and not licence.strong(mechanism):
@@ -68,14 +68,6 @@ def _sayings(record: Record) -> Iterator[Claim]:
         if judge(log).incident and (said := _message(log)) is not None:
             yield _saying("verdict", said, log, evidence)
             return
-
-
-def _calm(record: Record) -> bool:
-    """Whether the log shows that all is well: then busy threads are the usual work."""
-    logged = record.chosen_log()
-    if logged is None:
-        return False
-    return licence.grant(licence.claim_of_log(logged), record).claim.kind in licence.CALM
 
 
 def _by_weight(record: Record) -> list[Finding]:
@@ -119,11 +111,12 @@ def _saying(slot: str, said: MessageCount, log: LogSummary, evidence: str) -> Cl
 
 def _nothing(record: Record) -> Claim:
     read = [s.layer.value for s in record.layers if s.status in {"ran", "partial"}]
+    part = [s.layer.value for s in record.layers if s.status == "partial"]
     unread = [s.layer.value for s in record.layers if s.status in {"skipped", "no_data"}]
     return Claim(
         "verdict",
         "nothing_found",
         ", ".join(read),
-        figures(unread=", ".join(unread)),
+        figures(unread=", ".join(unread), part=", ".join(part)),
         tuple(e.id for e in record.evidence if e.facts),
     )

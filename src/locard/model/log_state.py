@@ -323,5 +323,5 @@ def _lacking(log: LogSummary) -> Iterator[str]:
         yield f"it does not hold every request ({log.coverage.why})"
     if 0 <= seen.requests < _FEWEST and seen.errors_by:
         yield f"it holds {seen.requests} request{'s'[: seen.requests != 1]}, too few to tell"
-    if seen.requests and math.isclose(log.first or 0.0, log.last or 0.0):
+    if seen.requests and log.first is not None and math.isclose(log.first, log.last or 0.0):
         yield "all of it is of one moment"

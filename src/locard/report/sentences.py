@@ -215,8 +215,23 @@ def _nothing_found(claim: Claim, _: tzinfo | None) -> str:
 
 
 def _nothing_among_read(claim: Claim, _: tzinfo | None) -> str:
+    return f"No cause was found in what could be read ({_read(claim)})."
+
+
+def _nothing_in_steady_log(claim: Claim, _: tzinfo | None) -> str:
+    return f"The log is steady, and nothing was found in what could be read ({_read(claim)})."
+
+
+def _read(claim: Claim) -> str:
+    part = f"; in part: {claim.text('part')}" if claim.text("part") else ""
     unread = f"; not read: {claim.text('unread')}" if claim.text("unread") else ""
-    return f"No cause was found in what could be read ({claim.subject or 'no layer'}{unread})."
+    return f"{claim.subject or 'no layer'}{part}{unread}"
+
+
+def _target_ended(claim: Claim, tz: tzinfo | None) -> str:
+    at = claim.maybe("at")
+    when = f" at {times.clock(at, tz, zone=True)}" if at is not None else ""
+    return f"{claim.subject} ended while locard looked{when}."
 
 
 def _layer_healthy(claim: Claim, _: tzinfo | None) -> str:
@@ -266,6 +281,7 @@ _SENTENCES: dict[str, Words] = {
     "every_thread_idle": _every_thread_idle,
     "no_thread_busy": _no_thread_busy,
     "process_condition": _process_condition,
+    "target_ended": _target_ended,
     "factor": _factor,
     "who_is_hit": _who_is_hit,
     "also_seen": _who_is_hit,
@@ -273,6 +289,7 @@ _SENTENCES: dict[str, Words] = {
     "some_say": _bad_ones_say,
     "nothing_found": _nothing_found,
     "nothing_among_read": _nothing_among_read,
+    "nothing_in_steady_log": _nothing_in_steady_log,
     "layer_healthy": _layer_healthy,
     "layer_nothing_found": _layer_nothing_found,
     "layer_skipped": _layer_unread,

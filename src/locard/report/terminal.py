@@ -31,6 +31,7 @@ _SHOWN_FACTORS = 3
 _SHOWN_SUPPORTS = 4
 _SHOWN_COMMANDS = 2
 _SHOWN_LINES = 3
+_SHOWN_PARTIAL = 4
 _WIDEST = 120
 _SPARK_LABELS = 28  # what is drawn, its top value, the mark, blanks
 _CONFIDENCE = {Confidence.STRONG: "bold red", Confidence.MODERATE: "yellow", Confidence.WEAK: "dim"}
@@ -150,9 +151,22 @@ def _layers(found: Investigation, story: Story) -> RenderableType:
     table.add_row("read", read or "no layer")
     for said in story.not_looked_at:
         table.add_row("not read", safe(said.text))
-    for text in found.partial:
+    partial = _by_reason(found.partial)
+    for text in partial[:_SHOWN_PARTIAL]:
         table.add_row("partial", safe(text))
+    if len(partial) > _SHOWN_PARTIAL:
+        table.add_row("", f"and {len(partial) - _SHOWN_PARTIAL} more (-o json)")
     return table
+
+
+def _by_reason(partial: Sequence[str]) -> list[str]:
+    """What was cut short, those probes together that were for the same reason."""
+    probes: dict[str, list[str]] = {}
+    for text in partial:
+        probe, colon, why = text.partition(": ")
+        known = bool(colon) and "/" in probe and " " not in probe
+        probes.setdefault(why if known else text, []).extend([probe] if known else [])
+    return [f"{', '.join(names)}: {why}" if names else why for why, names in probes.items()]
 
 
 def _layer(state: LayerState) -> str:

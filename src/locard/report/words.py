@@ -146,8 +146,6 @@ def next_commands(found: Investigation) -> tuple[str, ...]:
         key=lambda f: list(Severity).index(f.severity),
     )
     commands += [c for f in scope for c in f.next_commands]
-    if not commands:
-        commands = [c for f in found.findings for c in f.next_commands]
     if not commands and found.ledger is not None:
         commands = [f"locard incident show {found.incident}"]
     return tuple(dict.fromkeys(commands))
