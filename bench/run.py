@@ -19,6 +19,7 @@ RESULTS = HERE / "RESULTS.md"
 BENCHES = {
     "startup": ("startup.py",),
     "lab": ("lab.py", "--seeds", "3"),
+    "truth": ("truth.py",),
     "logs": ("logs.py", "1000", "5"),
     "firstpass": ("firstpass.py",),
     "memory": ("log_memory.py",),
