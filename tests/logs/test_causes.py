@@ -107,3 +107,10 @@ def test_different_status_codes_of_one_message_are_told_apart(messages):
         "bank answered 502 for order #",
         "bank answered 504 for order #",
     }
+
+
+def test_what_good_ones_say_too_is_nothing_that_bad_ones_say(messages):
+    def change(row, *_):
+        row["msg"] = "request served"
+
+    assert messages(change) == ()

@@ -54,9 +54,10 @@ def bad_ones(table: Table, change: Change) -> tuple[MessageCount, ...]:
             GROUP BY tm ORDER BY now DESC LIMIT {_MOST_KINDS}""",
         values,
     )
-    # What good ones say too tells nothing of the bad ones.
-    empty = len(whole) == 1 and bool(_said_by_good(table, change, whole[0][0]))
-    variants = _variants(table, (bad, counts), values, empty=empty)
+    # What good ones say as often tells nothing of the bad ones: then only a cause beside it does.
+    good = _said_by_good(table, change)
+    empty = {row[0] for row in whole if good.get(row[0], 0) >= row[1] + row[2]}
+    variants = _variants(table, (bad, counts), values, empty)
     found: dict[str, MessageCount] = {}
     texts: dict[int, str] = {}
     for template, before, now, n, first in whole:
@@ -65,6 +66,9 @@ def bad_ones(table: Table, change: Change) -> tuple[MessageCount, ...]:
         kinds = len({m.template for m in mine})
         if mine and known == before + now and kinds <= _MOST_VARIANTS:
             _merge(found, mine)
+            continue
+        if template in empty:
+            _merge(found, mine[:_MOST_VARIANTS])
             continue
         if not mine and n not in texts:
             texts |= _texts(table, [n])
@@ -77,22 +81,23 @@ def bad_ones(table: Table, change: Change) -> tuple[MessageCount, ...]:
     return tuple(ranked[:_MOST_MESSAGES])
 
 
-def _said_by_good(table: Table, change: Change, template: str) -> int:
-    """How many good requests say the same."""
-    (count,) = table.one(
-        f"SELECT count(*) FROM ev WHERE NOT err AND request AND NOT {change.is_bad} "  # noqa: S608 - ours
-        "AND tm::VARCHAR = $template",
-        {"template": template},
+def _said_by_good(table: Table, change: Change) -> dict[str, int]:
+    """How many good requests have each template."""
+    return dict(
+        table.rows(
+            f"SELECT tm::VARCHAR, count(*) FROM ev WHERE NOT err AND request AND NOT {change.is_bad} "  # noqa: S608 - ours
+            "AND tm IS NOT NULL GROUP BY tm"
+        )
     )
-    return int(count)
 
 
 def _variants(
-    table: Table, asked: tuple[str, str], values: dict[str, Any], *, empty: bool
+    table: Table, asked: tuple[str, str], values: dict[str, Any], empty: set[str]
 ) -> dict[str | None, list[MessageCount]]:
     """By template: the different texts of bad lines with their causes, those that come most first.
 
-    `asked` is the SQL of the bad lines and of their counts; `empty`: their message says nothing.
+    `asked` is the SQL of the bad lines and of their counts; `empty` are the templates that say
+    nothing of them: with no cause beside they are left out.
     """
     bad, counts = asked
     columns = causes.columns_of(table.columns, table.message)[:_MOST_CAUSES]
@@ -119,7 +124,10 @@ def _variants(
     )
     found: dict[str | None, list[MessageCount]] = {}
     for template, before, now, first, text, *beside in rows:
-        says = causes.said(text or "", [b for b in beside if b], empty=empty)
+        known = [b for b in beside if b]
+        if template in empty and not known:
+            continue
+        says = causes.said(text or "", known, empty=template in empty)
         found.setdefault(template, []).append(
             MessageCount(causes.mask(says), before, now, says, first)
         )
