@@ -98,6 +98,9 @@ def conclude(
 def _layer(layer: Layer, runs: Iterable[ProbeRun]) -> LayerState:
     mine = tuple(r for r in runs if r.layer is layer)
     states = {r.status for r in mine}
+    if Status.FAILED.value in states and not states & {Status.PARTIAL.value, Status.OK.value}:
+        whys = dict.fromkeys(r.headline or r.why for r in mine if r.status == Status.FAILED.value)
+        return LayerState(layer, "no_data", mine, "; ".join(filter(None, whys)))
     if states & {Status.PARTIAL.value, Status.FAILED.value}:
         return LayerState(layer, "partial", mine)
     if Status.OK.value in states:

@@ -21,12 +21,13 @@ NO_SPACE = re.compile(
 
 
 def messages(case: Case) -> Iterator[Support]:
-    """Messages of the log that tell of a write that did not fit."""
+    """How many lines of each log tell of a write that did not fit, with one of them."""
     for evidence, summary in case.facts(LogSummary):
-        for message in summary.messages:
-            if message.after > 0 and NO_SPACE.search(message.example):
-                says = f"the log says {message.after} times “{message.template}”"
-                yield Support(evidence.id, Layer.LOGS, says)
+        told = [m for m in summary.messages if m.after > 0 and NO_SPACE.search(m.example)]
+        if told:
+            count = sum(m.after for m in told)
+            says = f"{count} lines of the log tell of a write that failed: “{told[0].template}”"
+            yield Support(evidence.id, Layer.LOGS, says)
 
 
 def mount(reading: Reading) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from locard.model.finding import Case, Finding
 
 _WAITING = (semconv.SYSTEM_RUN_QUEUE, semconv.SYSTEM_CPU_PRESSURE)
+_HOT = 0.2  # CPUs: below, a look at the threads of that process shows an idle one
 _MOSTLY = 0.5  # of the busy time is the target's own
 
 
@@ -44,13 +45,17 @@ def judge(case: Case) -> Iterator[Finding]:
         own = total >= _MOSTLY * busy[0][1].value * cpus
         extra, against = ((support,), ()) if own else ((), (support,))
     top = max(used, key=lambda item: item[1].value, default=None)
-    pid = top[1].subject.removeprefix("pid ") if top else None
+    hot = top is not None and top[1].value >= _HOT
+    pid = top[1].subject.removeprefix("pid ") if top and hot else None
+    whose = f": the target uses {total:.2f} of {cpus:g}" if used and cpus else ""
     yield _readings.finding(
         "cpu-saturation",
-        f"The CPUs are {busy[0][1].value:.0%} busy and threads wait to run",
+        f"The CPUs are {busy[0][1].value:.0%} busy and threads wait to run{whose}",
         (*busy, *waiting),
         mechanism=worst and not against,
         extra=extra,
         against=against,
-        next_commands=(f"top -H -b -n 1 -p {pid}" if pid else "top -b -n 1 -o %CPU",),
+        next_commands=(
+            f"top -H -b -n 1 -p {pid}" if pid else "ps -eo pid,ppid,ni,pcpu,args --sort=-pcpu",
+        ),
     )

@@ -120,7 +120,7 @@ def why_not(runtime: str) -> str:
     if runtime in {UNKNOWN, ""}:
         return _UNREAD
     if runtime == NATIVE:
-        return "not CPython: native code, no adapter yet"
+        return "no adapter yet"
     if runtime.startswith("CPython"):
         return "py-spy gave no stacks"
-    return f"not CPython: {runtime}, no adapter yet"
+    return "no adapter yet"

@@ -138,7 +138,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     if not runtimes and not rounds:
         return ()
     coverage = tuple(_coverage(runtimes, rounds, missed, stacks))
-    said = tuple(f"pid {p.pid}: {p.why}" for p in coverage if p.why)
+    said = tuple(f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
     taken = len({s.round for s in stacks})
     samples = StackSamples("python", taken, tuple(stacks), said)
     return (samples, RuntimeCoverage(coverage)) if stacks else (RuntimeCoverage(coverage),)
@@ -284,7 +284,7 @@ SAMPLES = (
             "line=13",
             "tid=9",
             "runtime='CPython 3.11', stacks=2, why=''",
-            "pid=8, runtime='Node.js', stacks=0, why='not CPython: Node.js, no adapter yet'",
+            "pid=8, runtime='Node.js', stacks=0, why='no adapter yet'",
         ),
     ),
     Sample(
