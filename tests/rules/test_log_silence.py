@@ -1,11 +1,19 @@
 """log-silence: a source that stops while the others go on, and did not say that it would."""
 
+import datetime as dt
 from dataclasses import replace
 
 from locard.model.finding import Role, Severity
 from locard.model.log_facts import Extent, MeasureShape, Onset, Silence
-from locard.rules.log_silence import judge
+from locard.report import told
+from locard.rules import log_silence
 from rules.builders import case, log
+
+
+def judge(facts):
+    """What the rule finds, as a reader in UTC gets it."""
+    return [told.finding(f, dt.UTC) for f in log_silence.judge(facts)]
+
 
 SILENT = Silence(
     "pod", "pay-2", Onset(600.0, 602.0, 0.95), None, 2.0, 1e-9,

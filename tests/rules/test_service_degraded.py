@@ -1,10 +1,19 @@
+import datetime as dt
 from dataclasses import replace
 
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.facts import GoldenSignal, MetricsSummary
 from locard.model.finding import Case, Role, Severity
 from locard.model.log_facts import Correlate, Extent, LogSummary, Onset, RatePoint
-from locard.rules.service_degraded import judge
+from locard.report import told
+from locard.rules import service_degraded
+
+
+def judge(facts):
+    """What the rule finds, as a reader in UTC gets it."""
+
+    return [told.finding(f, dt.UTC) for f in service_degraded.judge(facts)]
+
 
 LOG = LogSummary(
     source="/var/log/x.log", lines=100, records=100, skipped=(), roles=(), first=0.0, last=100.0,

@@ -117,4 +117,6 @@ class _Progress(_Quiet):
         self._line("skipped", layer, f"{probe}: {skip.why}. To unlock: {skip.unlock}")
 
     def found(self, finding: Finding) -> None:
-        self._line("finding", finding.layer, f"{finding.rule}: {finding.title}")
+        from locard.report.times import told  # noqa: PLC0415 - keeps `--help` quick
+
+        self._line("finding", finding.layer, f"{finding.rule}: {told(finding.title, None)}")

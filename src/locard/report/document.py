@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.model.codec import encode
+from locard.report import told
 from locard.report.sentences import say
 from locard.report.words import chosen_log
 
@@ -26,7 +27,7 @@ SCHEMA = "locard/1"
 
 def investigation_document(found: Investigation, exit_code: int) -> dict[str, Any]:
     """An investigation as plain data. The first log's answers also stand at the top level."""
-    document = encode(found)
+    document = encode(told.investigation(found, dt.UTC))
     chosen = chosen_log(found)
     answers = encode(chosen[1]) if chosen is not None else {}
     document["findings"] = _findings(found.findings)
@@ -53,7 +54,9 @@ def logs_document(summary: LogSummary, concluded: Concluded) -> dict[str, Any]:
         "kind": "logs",
         "log_summary": encode(summary),
         "findings": _findings(concluded.findings),
-        "contributing_factors": [encode(f) for f in concluded.contributing_factors],
+        "contributing_factors": [
+            encode(told.factor(f, dt.UTC)) for f in concluded.contributing_factors
+        ],
         "claims": _claims(concluded.claims),
         "evidence": [encode(replace(e, facts=())) for e in concluded.evidence],
     }
@@ -64,7 +67,7 @@ def _claims(granted: Iterable[Licensed]) -> list[dict[str, Any]]:
 
 
 def _findings(found: Iterable[Finding]) -> list[dict[str, Any]]:
-    return [{**encode(f), "confidence": f.confidence.value} for f in found]
+    return [{**encode(told.finding(f, dt.UTC)), "confidence": f.confidence.value} for f in found]
 
 
 def plan_document(planned: Iterable[Planned]) -> dict[str, Any]:

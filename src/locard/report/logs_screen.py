@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shlex
 import textwrap
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from locard.model.finding import Role
 from locard.model.headline import milliseconds, share
 from locard.model.log_state import judge
 from locard.model.wording import shorten
-from locard.report import logs_said, sparkline, times
+from locard.report import logs_said, sparkline, times, told
 from locard.report.plain import safe
 from locard.report.sentences import say
 
@@ -56,7 +55,8 @@ def screen(
     the screen is wide: folded, it could not be pasted.
     """
     # What a sentence of the log's own state says already is not said twice.
-    states = {say(c, dt.UTC).text.rstrip(".") for c in claims if c.claim.slot == "changed"}
+    findings = [told.finding(f, tz) for f in findings]
+    states = {say(c, tz).text.rstrip(".") for c in claims if c.claim.slot == "changed"}
     telling = [f for f in findings if f.values or f.role is Role.MECHANISM]
     telling = [f for f in telling if f.title not in states]
     top = _folded(_top(log, claims, tz))

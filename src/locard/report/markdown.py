@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.headline import share
-from locard.report import log_tables, times, words
+from locard.report import log_tables, times, told, words
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def code(text: str) -> str:
 def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     """The whole report."""
     story = words.story(found, tz)
+    found = told.investigation(found, tz)
     lines = [f"# {quoted(story.headline)}", "", quoted(story.title), ""]
     lines += _said(
         "What changed", [*story.changed, *story.coverage, *story.onset, *story.other_logs]

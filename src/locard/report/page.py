@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from locard.model.headline import milliseconds, share
-from locard.report import chart, log_tables, sentences, times, words
+from locard.report import chart, log_tables, sentences, times, told, words
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     chosen = words.chosen_log(found)
     log = chosen[1] if chosen else None
     return environment.from_string(_TEMPLATE.read_text("utf-8")).render(
-        found=found,
+        found=told.investigation(found, tz),
         story=words.story(found, tz),
         log=log,
         log_evidence=chosen[0] if chosen else None,

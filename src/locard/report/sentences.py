@@ -196,12 +196,12 @@ def short(where: str) -> str:
 # --- findings, layers, the verdict --------------------------------------------------------------
 
 
-def _factor(claim: Claim, _: tzinfo | None) -> str:
-    return f"{claim.text('title')} ({claim.subject}, {claim.text('confidence')} evidence)"
+def _factor(claim: Claim, tz: tzinfo | None) -> str:
+    return f"{times.told(claim.text('title'), tz)} ({claim.subject}, {claim.text('confidence')} evidence)"
 
 
-def _who_is_hit(claim: Claim, _: tzinfo | None) -> str:
-    return f"{claim.text('title')} ({claim.subject})."
+def _who_is_hit(claim: Claim, tz: tzinfo | None) -> str:
+    return f"{times.told(claim.text('title'), tz)} ({claim.subject})."
 
 
 def _bad_ones_say(claim: Claim, _: tzinfo | None) -> str:

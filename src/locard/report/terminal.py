@@ -13,7 +13,7 @@ from rich.text import Text
 
 from locard.model.finding import Confidence
 from locard.model.headline import share
-from locard.report import sparkline, times, words
+from locard.report import sparkline, times, told, words
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def screen(
 ) -> RenderableType:
     """The screen as something that Rich can print."""
     story = words.story(found, tz)
+    found = told.investigation(found, tz)
     parts: list[RenderableType] = [
         Text(safe(story.title), style="dim"),
         Text(),

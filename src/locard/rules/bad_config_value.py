@@ -22,6 +22,7 @@ from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import bad_counts, share
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
+from locard.model.moments import moment
 from locard.model.wording import shorten
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _finding(evidence: Evidence, log: LogSummary, onset: Onset, line: ChangeLine
     if apart:
         side = "before" if line.first < onset.earliest else "after"
         where = f"{apart:.1f} s {side} the interval of the onset"
-    says = [f"{_clock(line.first)}, {where}: {line.text}"]
+    says = [f"{moment(line.first)}, {where}: {line.text}"]
     often = f"{line.elsewhere} such lines" if line.elsewhere else "no such line"
     chance = _chance(line, log, onset)
     by_chance = f"one comes so near by chance with a probability of {share(chance, 1)}"
@@ -137,10 +138,6 @@ def _finding(evidence: Evidence, log: LogSummary, onset: Onset, line: ChangeLine
         if log.source != "-"
         else (),
     )
-
-
-def _clock(at: float) -> str:
-    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%H:%M:%S UTC")
 
 
 def _iso(at: float) -> str:

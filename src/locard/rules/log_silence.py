@@ -22,6 +22,7 @@ from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
+from locard.model.moments import moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,8 +56,8 @@ def judge(case: Case) -> Iterator[Finding]:
 
 def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
     """All of the log. That nothing is written is an answer; fewer requests may mean that nobody asks."""
-    says = log_sentences.sentence(log, state, _clock)
-    rest = f"{log.records:,} records were read, from {_clock(log.first or 0.0)} on"
+    says = log_sentences.sentence(log, state, moment)
+    rest = f"{log.records:,} records were read, from {moment(log.first or 0.0)} on"
     commands = (f"tail -n 20 {shlex.quote(log.source)}",) if log.source.startswith("/") else ()
     return Finding(
         rule="log-silence",
@@ -72,9 +73,9 @@ def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
 
 def _finding(evidence: Evidence, log: LogSummary, silence: Silence, *, sure: bool) -> Finding:
     who = f"{silence.field}={silence.value}"
-    until = f"until {_clock(silence.until)}" if silence.until else "to the end of the log"
+    until = f"until {moment(silence.until)}" if silence.until else "to the end of the log"
     wrote = f"it wrote {silence.per_s:.3g} lines/s before"
-    says = [f"no line of {who} from {_clock(silence.since.latest)} {until}; {wrote}"]
+    says = [f"no line of {who} from {moment(silence.since.latest)} {until}; {wrote}"]
     against = []
     counts = (
         f"it wrote {silence.own_before} and the others {silence.others_before} in as much time "
@@ -91,7 +92,7 @@ def _finding(evidence: Evidence, log: LogSummary, silence: Silence, *, sure: boo
         layer=Layer.LOGS,
         role=Role.SCOPE if sure else Role.CONTEXT,
         severity=Severity.WARNING if sure else Severity.INFO,
-        title=f"{who} stopped writing to the log at {_clock(silence.since.earliest)}",
+        title=f"{who} stopped writing to the log at {moment(silence.since.earliest)}",
         detail="; ".join(says),
         supports=tuple(Support(evidence.id, Layer.LOGS, s) for s in says),
         against=tuple(Support(evidence.id, Layer.LOGS, s) for s in against),
@@ -119,10 +120,6 @@ def _taken_over(silence: Silence) -> bool | None:
     if apart(before) > _SURE and abs(apart(both)) < _SURE:
         return True
     return None
-
-
-def _clock(at: float) -> str:
-    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%H:%M:%S UTC")
 
 
 def _iso(at: float) -> str:

@@ -10,7 +10,6 @@ Next: the log itself around the onset, or its last lines.
 
 from __future__ import annotations
 
-import datetime as dt
 import shlex
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from locard.model.headline import bad_counts, milliseconds, part_words
 from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import judge as stands
+from locard.model.moments import moment
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _without_onset(
 ) -> Iterator[Finding]:
     """The first of what is wrong with the log though no onset was found."""
     for state in [s for s in states if s.incident and s.kind in _WITHOUT_ONSET][:1]:
-        says = log_sentences.sentence(log, state, _clock)
+        says = log_sentences.sentence(log, state, moment)
         yield Finding(
             rule="service-degraded",
             layer=Layer.LOGS,
@@ -82,10 +82,6 @@ def _without_onset(
         )
 
 
-def _clock(at: float) -> str:
-    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%H:%M:%S UTC")
-
-
 def _says(log: LogSummary, state: LogState) -> str:
     parts = [bad_counts(log)]
     rose = risen(log) if "latency" in log.changed else None
@@ -94,7 +90,7 @@ def _says(log: LogSummary, state: LogState) -> str:
         parts.append(f"{name} {milliseconds(before)} to {milliseconds(after)}")
     if state.over and state.until is not None:
         ago = f", {log_sentences.duration(state.ago_s)} before it was read" if state.ago_s else ""
-        parts.append(f"over since {_clock(state.until)}{ago}")
+        parts.append(f"over since {moment(state.until)}{ago}")
     return ", ".join(parts)
 
 
