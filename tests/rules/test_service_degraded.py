@@ -1,3 +1,5 @@
+"""service-degraded: what an onset, a bad level or an end means for those who are served."""
+
 import datetime as dt
 from dataclasses import replace
 
@@ -11,7 +13,6 @@ from locard.rules import service_degraded
 
 def judge(facts):
     """What the rule finds, as a reader in UTC gets it."""
-
     return [told.finding(f, dt.UTC) for f in service_degraded.judge(facts)]
 
 
