@@ -131,6 +131,12 @@ def _activity(
 
 def _none_busy(record: Record, cites: tuple[str, ...]) -> Claim:
     of = sum(a.observations for a in record.activities)
-    unknown = sum(a.observations for a in record.activities if a.work == "unknown")
-    values = figures(observations=of, unknown=unknown)
+    open_ = [a for a in record.activities if a.work == "unknown"]
+    most = max(open_, key=lambda a: a.observations, default=None)
+    values = figures(
+        observations=of,
+        unknown=sum(a.observations for a in open_),
+        most=f"{most.what}, in {function_of(most.where) or most.where}" if most else None,
+        most_observations=most.observations if most else None,
+    )
     return Claim("doing", "every_thread_idle", "every thread", values, cites)

@@ -170,9 +170,16 @@ def _every_thread_idle(_: Claim, __: tzinfo | None) -> str:
 
 def _no_thread_busy(claim: Claim, _: tzinfo | None) -> str:
     unknown, of = claim.number("unknown"), claim.number("observations")
-    if unknown:
-        return f"no thread was seen at work; of {share(unknown, of)} of the observations it cannot be told"
-    return "no thread was seen at work, of those that could be read"
+    if not unknown:
+        return "no thread was seen at work, of those that could be read"
+    most = ""
+    if claim.text("most"):
+        part = share(claim.number("most_observations"), of)
+        most = f"; most of these ({part} of all): {claim.text('most')}"
+    return (
+        "no thread was seen at work; whether it waits for work cannot be told in "
+        f"{share(unknown, of)} of the observations{most}"
+    )
 
 
 def _process_condition(claim: Claim, _: tzinfo | None) -> str:
