@@ -2,7 +2,7 @@
 
 import pytest
 
-from locard.model.wording import moved, shorten
+from locard.model.wording import contradicts_itself, moved, shorten
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,31 @@ def test_the_middle_goes_and_the_cause_stays():
     assert short.endswith("No space left on device")
     assert shorten("short", 80) == "short"
     assert [len(shorten(text, n)) for n in (0, 1, 2, 3)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p99 rose from 83 ms to 53 ms",
+        "p99 latency rose from 1.2 s to 400 ms",
+        "errors fell from 1 % to 40 %",
+        "memory grew from 2 GiB to 900 MiB",
+        "requests fell from 1,200 to 12,000",
+    ],
+)
+def test_words_that_their_numbers_contradict(text):
+    assert contradicts_itself(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "p99 rose from 53 ms to 83 ms",
+        "p99 latency rose from 400 ms to 1.2 s",
+        "traffic fell from 12.5 requests/s over 47 s to 3",
+        "errors rose from 0 % to 40 %",
+        "nothing of the kind: from 83 to 53",
+    ],
+)
+def test_words_that_fit(text):
+    assert not contradicts_itself(text)

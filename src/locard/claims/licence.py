@@ -15,6 +15,7 @@ from locard.model.evidence import Layer, Status
 from locard.model.facts import RuntimeCoverage
 from locard.model.finding import Confidence, Role, Severity
 from locard.model.log_facts import LogSummary
+from locard.model.wording import contradicts_itself
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -221,6 +222,8 @@ def factor(claim: Claim, record: Record) -> Withheld | None:
     found = _finding(claim, record)
     if found is None or not found.supports:
         return _cannot_tell(claim, "no rule found it")
+    if contradicts_itself(found.title):
+        return _cannot_tell(claim, "its numbers contradict its words")
     if found.role is Role.CONTEXT:
         return Withheld(Claim("also_seen", "also_seen", *_rest(claim)), "it is background")
     return None

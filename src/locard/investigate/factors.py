@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Confidence, ContributingFactor, Finding, Role, Severity
+from locard.model.wording import contradicts_itself
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +29,11 @@ def ranked(findings: Iterable[Finding]) -> tuple[ContributingFactor, ...]:
     """Mechanisms by confidence, then severity, then the share of the excess that they explain.
 
     After them the findings that name who is hit: where no mechanism was found, that is the answer.
+    A title that its own numbers contradict is never a factor.
     Findings of role CONTEXT (background) are no factors, nor is what names nobody.
     """
     answers = [f for f in findings if f.role is Role.MECHANISM or _names_who(f)]
+    answers = [f for f in answers if not contradicts_itself(f.title)]
     answers.sort(key=lambda f: (f.role is not Role.MECHANISM, _order(f)))
     return tuple(
         ContributingFactor(

@@ -7,6 +7,16 @@ from typing import Literal
 
 Moved = Literal["rose", "fell", "stayed"]
 _SAME = 0.05  # of the larger one: a difference that nobody would call a change
+_UP = frozenset({"rose", "grew", "went up"})
+_UNITS = {
+    "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0,
+    "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30,
+}  # fmt: skip
+_NUMBER = r"(?P<{0}>[0-9][0-9,]*(?:\.[0-9]+)?) ?(?P<unit_{0}>us|ms|min|s|h|%|KiB|MiB|GiB|)\b"
+_FROM_TO = re.compile(
+    rf"\b(?P<verb>rose|grew|went up|fell|dropped|went down) from {_NUMBER.format('early')}"
+    rf"[^.;,]{{0,20}} to {_NUMBER.format('late')}"
+)
 _WORD = 24
 _LONG_WORD = re.compile(r"\S{33,}")  # a path, an id, a host with its domain
 _HEAD = 0.4  # of a shortened text is its begin: the cause stands at the end
@@ -17,6 +27,20 @@ def moved(before: float, after: float) -> Moved:
     if abs(after - before) <= _SAME * max(abs(before), abs(after)):
         return "stayed"
     return "rose" if after > before else "fell"
+
+
+def contradicts_itself(text: str) -> bool:
+    """Whether it says that something rose from one number to a smaller one, or fell to a larger one."""
+    return any(
+        _amount(m["late"], m["unit_late"]) < _amount(m["early"], m["unit_early"])
+        if m["verb"] in _UP
+        else _amount(m["late"], m["unit_late"]) > _amount(m["early"], m["unit_early"])
+        for m in _FROM_TO.finditer(text)
+    )
+
+
+def _amount(number: str, unit: str) -> float:
+    return float(number.replace(",", "")) * _UNITS.get(unit, 1.0)
 
 
 def shorten(text: str, width: int) -> str:
