@@ -13,6 +13,7 @@ from rich.text import Text
 
 from locard.model.finding import Confidence
 from locard.model.headline import share
+from locard.model.wording import shorten
 from locard.report import sparkline, times, told, words
 from locard.report.plain import safe
 
@@ -32,6 +33,7 @@ _SHOWN_SUPPORTS = 4
 _SHOWN_COMMANDS = 2
 _SHOWN_LINES = 3
 _SHOWN_PARTIAL = 4
+_LONGEST = 230  # characters of a support: three lines
 _WIDEST = 120
 _SPARK_LABELS = 28  # what is drawn, its top value, the mark, blanks
 _CONFIDENCE = {Confidence.STRONG: "bold red", Confidence.MODERATE: "yellow", Confidence.WEAK: "dim"}
@@ -71,7 +73,7 @@ def screen(
     _row(table, "bad means", story.bad_means)
     _row(table, "affected", story.affected)
     _row(table, "unaffected", story.unaffected)
-    _row(table, "unknown", story.unknown)
+    _row(table, "unknown", story.unknown[:1])
     _row(table, "bad ones", story.bad_ones_say)
     _row(table, "log says", story.log_says)
     _row(table, "doing", story.doing)
@@ -141,7 +143,7 @@ def _factor(factor: ContributingFactor) -> Text:
 
 
 def _support(mark: str, support: Support) -> RenderableType:
-    text = Text(f"{mark} {support.layer}: {safe(support.says)}")
+    text = Text(f"{mark} {support.layer}: {safe(shorten(support.says, _LONGEST))}")
     text.append(f" [{support.evidence}]", style="dim")
     return Padding(text, (0, 0, 0, 2))
 
