@@ -198,8 +198,10 @@ def _stops(log: LogSummary, now: float | None) -> Iterator[LogState]:
     if since is not None:
         yield LogState("silent", incident=True, since=log.extent.last_line, ago_s=since)
         return
+    last = log.extent.last_line or log.last or 0.0
     for one in log.silences:
-        if not one.field and one.until is None:
+        lasts = last - one.since.latest
+        if not one.field and one.until is None and _long(lasts, lasts * one.per_s):
             yield LogState(
                 "requests-stopped", incident=True, since=one.since.latest, before=one.per_s
             )
@@ -238,8 +240,14 @@ def _silent_s(log: LogSummary, now: float | None) -> float | None:
     if not seen.zoned and abs(since - round(since / _QUARTER_S) * _QUARTER_S) < _ZONE_SLACK_S:
         return None  # as likely another zone as a silence
     missed = since * log.records / span
-    enough = any(since >= least_s and missed >= lines for least_s, lines in _SILENT)
-    return None if not enough or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
+    return (
+        None if not _long(since, missed) or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
+    )
+
+
+def _long(seconds: float, missed: float) -> bool:
+    """Whether so many lines that did not come in so long are more than a delay."""
+    return any(seconds >= least_s and missed >= lines for least_s, lines in _SILENT)
 
 
 def _levels(log: LogSummary) -> Iterator[LogState]:
