@@ -18,6 +18,7 @@ from locard.model.log_state import spread
     [
         "bytes", "body_bytes_sent", "response_flags", "http.response.size", "status_text", "upstream_status",
         "upstream_response_time", "duration_total", "response_code_details", "grpc_status", "resp-length",
+        "DownstreamContentSize", "OriginStatus", "bytesSent", "target_status_code",
     ],
 )  # fmt: skip
 def test_fields_of_the_answer_are_known_by_name(name):

@@ -235,7 +235,7 @@ def _telling(radius: BlastRadius, log: LogSummary) -> tuple[bool, bool, str]:
 
 def _alarms(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
     """Lines that are new and say that something broke, beside a change."""
-    if log.changed:
-        for text in log_sentences.alarms(log, moment):
+    if log.changed and log_state.judge(log).kind != "alarms":  # else it is the state's own sentence
+        for text in log_sentences.more_alarms(log, moment):
             values = figures(log=log.source, dated=_dated(log), says=text)
             yield Claim("log_says", "log_alarm", log.source, values, cites)

@@ -29,7 +29,7 @@ _MOST_SHOWN = 4
 _ANSWER = re.compile(
     r"^(?:.*[._-])?(?:bytes(?:[_-]?(?:sent|out|tx|written))?|size|length|content[_-]?length|body[_-]?bytes(?:[_-]?sent)?"
     r"|resp(?:onse)?[_-]?(?:size|bytes|flags?|length|time|code(?:[_-]?details)?|body|class|text|phrase)|flags"
-    r"|status[_-]?(?:text|line|message|class|family|phrase)|http[_-]?status[_-]?(?:text|class)|upstream[_-]?(?:status|response[_-]?time"
+    r"|status[_-]?(?:text|line|message|class|family|phrase)|http[_-]?status[_-]?(?:text|class)|(?:origin|downstream|target|backend|server|final)[_-]?status(?:[_-]?code)?|upstream[_-]?(?:status|response[_-]?time"
     r"|header[_-]?time|connect[_-]?time|bytes[_-]?\w+|response[_-]?length|transport[_-]?failure[_-]?reason)"
     r"|grpc[_-]?(?:status|code|message)|termination[_-]?state|ret(?:urn)?[_-]?code|exit[_-]?(?:code|status)|errno"
     r"|duration(?:[_-]?\w+)?|latency(?:[_-]?\w+)?|elapsed(?:[_-]?\w+)?|time[_-]?taken|success|ok|failed|failure|is[_-]?error"
@@ -39,7 +39,7 @@ _ANSWER = re.compile(
 # Who wrote the line: an error handler's logger writes errors only.
 _WRITER = re.compile(
     r"^(?:.*[._-])?(?:logger(?:[_-]?name)?|log[_-]?name|category|caller|source[_-]?(?:file|line)|file(?:name)?|line(?:no)?"
-    r"|func(?:tion)?(?:[_-]?name)?|module|class(?:name)?|method[_-]?name|component|stream|facility)$",
+    r"|func(?:tion)?(?:[_-]?name)?|module|class(?:name)?|method[_-]?name|component|stream|facility|channel|log[_-]?type|event(?:[_-]?(?:type|name|action))?)$",
     re.IGNORECASE,
 )
 # Who asked, and what ran: a new version may fail always, and is still the answer.
@@ -53,7 +53,12 @@ _DIMENSION_ROLES = {"upstream", "segment", "region", "instance", "version", "end
 
 def by_name(name: str) -> bool:
     """Whether a field is of the answer, as its name says."""
-    return _ANSWER.match(name.replace("@", "")) is not None
+    return _ANSWER.match(_parted(name)) is not None
+
+
+def _parted(name: str) -> str:
+    """A name with its words apart: DownstreamContentSize is Downstream_Content_Size."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.replace("@", ""))
 
 
 def found(table: Table, roles: Roles, events: Events) -> dict[str, OutcomeField]:
@@ -76,7 +81,7 @@ def found(table: Table, roles: Roles, events: Events) -> dict[str, OutcomeField]
         if named:
             known[field] = OutcomeField(field, value, bad, good, "name")
         elif sum(k for _, k, _ in pure) >= _COVERED * errors and (
-            _WRITER.match(field) or _one_value(table, column, goods)
+            _WRITER.match(_parted(field)) or _one_value(table, column, goods)
         ):
             known[field] = OutcomeField(field, value, bad, good, "values")
     return known
@@ -89,9 +94,9 @@ def shown(known: Mapping[str, OutcomeField]) -> tuple[OutcomeField, ...]:
 
 
 def _may_be(field: str, roles: Roles) -> bool:
-    if _WRITER.match(field):
+    if _WRITER.match(_parted(field)):
         return True
-    return roles.role_of(field) not in _DIMENSION_ROLES and not _DIMENSION.search(field)
+    return roles.role_of(field) not in _DIMENSION_ROLES and not _DIMENSION.search(_parted(field))
 
 
 def _failed(table: Table, columns: Mapping[str, str]) -> dict[str, list[tuple[str, int]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.model.headline import bad_counts, milliseconds, noun, part_words, share
@@ -182,7 +183,7 @@ def _volume_fell(log: LogSummary, state: LogState, clock: Clock) -> str:
     over = max(0.0, (state.since or 0.0) - (log.first or 0.0))
     part = f"to {share(after, before)}" if before else "to nothing"
     return (
-        f"Traffic fell {part} of what it was at {clock(state.since or 0.0)}: from {before:.3g} requests/s over "
+        f"Traffic fell {part} of what it was at {clock(state.since or 0.0)}: from {before:.3g} {noun(log)}/s over "
         f"{duration(over)} to {after:.3g} over {duration(lasted)}. Who is not served any more is in no log line."
     )
 
@@ -233,6 +234,13 @@ def _alarms(log: LogSummary, _: LogState, clock: Clock) -> str:
     )
 
 
+def more_alarms(log: LogSummary, clock: Clock) -> Iterator[str]:
+    """The alarms that do not stand among what the bad requests say already."""
+    said = {m.template for m in log.messages if m.after}
+    rest = tuple(a for a in log.alarms if a.template not in said)
+    return alarms(replace(log, alarms=rest), clock)
+
+
 def alarms(log: LogSummary, clock: Clock) -> Iterator[str]:
     """Each kind of line that is new and says that something broke."""
     for item in log.alarms[:_SHOWN]:
@@ -240,7 +248,7 @@ def alarms(log: LogSummary, clock: Clock) -> Iterator[str]:
         lines = f"{item.count:,} line{'s'[: item.count != 1]}{level}"
         when = f"since {clock(item.first)}" if item.count > 1 else f"at {clock(item.first)}"
         earlier = f", {item.earlier} before" if item.earlier else ", none before"
-        yield f"{lines} {when}{earlier}: {shorten(item.example, _LONGEST)}"
+        yield f"{lines} {when}{earlier}: {shorten(item.template, _LONGEST)}"
 
 
 def _slight(log: LogSummary, state: LogState, clock: Clock) -> str:
@@ -266,7 +274,9 @@ def _untold(_: LogSummary, state: LogState, __: Clock) -> str:
 def _traffic(log: LogSummary, state: LogState, clock: Clock) -> str:
     before, after = state.before or 0.0, state.after or 0.0
     verb = moved(before, after)
-    rates = f"{verb} from {before:.3g} to {after:.3g} requests/s" if verb != "stayed" else "changed"
+    rates = (
+        f"{verb} from {before:.3g} to {after:.3g} {noun(log)}/s" if verb != "stayed" else "changed"
+    )
     when = f" at {clock(state.since)}" if state.since is not None else ""
     but = f" ({'; '.join(state.why)})" if state.why else ""
     return f"Traffic {rates}{when}; no onset of errors or latency was found{but}. {_level(log)}".rstrip()

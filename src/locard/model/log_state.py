@@ -10,10 +10,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from locard.model.log_facts import MeasureShape, Onset
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locard.model.log_facts import BlastRadius, LogSummary, MeasureShape
+    from locard.model.log_facts import BlastRadius, LogSummary
 
 StateKind = Literal[
     "empty",  # no record could be read
@@ -40,6 +42,10 @@ _WEIGHTS: dict[StateKind, int] = {
     "going-on": 9, "comes-and-goes": 8, "silent": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5, "errors-late": 5,
     "alarms": 5, "bad-throughout": 4, "recovered": 3, "slow-throughout": 1, "steady": 1, "empty": -1,
 }  # fmt: skip
+_DOUBTFUL_SHARE, _DOUBTFUL_MS = (
+    0.01,
+    5000.0,
+)  # "good" is not said of so many failures, of so slow a p99
 _BAD_SHARE = 0.05  # of the requests fail: bad, whatever is usual
 _FEWEST = 20  # requests, to speak of a share
 _SLOW_MS = 1000.0
@@ -50,6 +56,10 @@ _EARLY = 0.4  # of the errors' share: the first half of the log with less is not
 _MOST_SKIPPED = 0.5  # of the lines
 _COLLAPSED = 0.25  # of the volume before
 _LEAST_LOST = 50  # lines that would have come
+_FEWEST_LOW, _UNUSUAL = (
+    2,
+    0.4,
+)  # points of the series; of what is usual, below which no other point is
 # So many lines are missing after so many seconds: a writer may hold back a block of its output (8 KB, some
 # 100 lines), and a reader under load comes late.
 _SILENT = ((30.0, 300), (60.0, 100), (600.0, 20))
@@ -198,8 +208,10 @@ def _stops(log: LogSummary, now: float | None) -> Iterator[LogState]:
     if since is not None:
         yield LogState("silent", incident=True, since=log.extent.last_line, ago_s=since)
         return
+    last = log.extent.last_line or log.last or 0.0
     for one in log.silences:
-        if not one.field and one.until is None:
+        lasts = last - one.since.latest
+        if not one.field and one.until is None and _long(lasts, lasts * one.per_s):
             yield LogState(
                 "requests-stopped", incident=True, since=one.since.latest, before=one.per_s
             )
@@ -224,7 +236,31 @@ def collapsed(log: LogSummary) -> MeasureShape | None:
         lasted = (log.last or 0.0) - shape.onset.latest
         if after <= _COLLAPSED * before and (before - after) * lasted >= _LEAST_LOST:
             return shape
-    return None
+    return _collapsed_lately(log)
+
+
+def _collapsed_lately(log: LogSummary) -> MeasureShape | None:
+    """A fall so near to the end of the log that its course has no step yet.
+
+    The last points (but for the very last, which is not whole) lie below a quarter of what is usual, and no
+    other came near to that.
+    """
+    points = log.series[:-1]
+    rates = [p.total / p.width_s for p in points]
+    usual = sorted(rates)[len(rates) // 2] if rates else 0.0
+    low = 0
+    while low < len(rates) and rates[-1 - low] <= _COLLAPSED * usual:
+        low += 1
+    if low < _FEWEST_LOW or low == len(rates) or min(rates[:-low]) < _UNUSUAL * usual:
+        return None
+    tail = points[-low:]
+    seconds, many = sum(p.width_s for p in tail), sum(p.total for p in tail)
+    if usual * seconds - many < _LEAST_LOST:
+        return None
+    onset = Onset(tail[0].start - tail[0].width_s, tail[0].start, 0.95)
+    return MeasureShape(
+        "volume", "step", onset, before=round(usual, 3), after=round(many / seconds, 3)
+    )
 
 
 def _silent_s(log: LogSummary, now: float | None) -> float | None:
@@ -238,8 +274,14 @@ def _silent_s(log: LogSummary, now: float | None) -> float | None:
     if not seen.zoned and abs(since - round(since / _QUARTER_S) * _QUARTER_S) < _ZONE_SLACK_S:
         return None  # as likely another zone as a silence
     missed = since * log.records / span
-    enough = any(since >= least_s and missed >= lines for least_s, lines in _SILENT)
-    return None if not enough or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
+    return (
+        None if not _long(since, missed) or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
+    )
+
+
+def _long(seconds: float, missed: float) -> bool:
+    """Whether so many lines that did not come in so long are more than a delay."""
+    return any(seconds >= least_s and missed >= lines for least_s, lines in _SILENT)
 
 
 def _levels(log: LogSummary) -> Iterator[LogState]:

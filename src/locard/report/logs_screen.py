@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Role
-from locard.model.headline import milliseconds, share
+from locard.model.headline import milliseconds, noun, share
 from locard.model.log_state import judge
 from locard.model.wording import shorten
 from locard.report import logs_said, sparkline, times, told
@@ -188,7 +188,7 @@ def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[tuple[str, list[str
     shaped = [s for s in log.shapes if s.shape not in {"flat", "unknown"}]
     if log.changed and len({s.shape for s in shaped if s.measure != "volume"}) > 1:
         yield "shapes", [", ".join(f"{s.measure} {s.shape}" for s in shaped)]
-    yield "volume", [_volume(s, tz) for s in shaped if s.measure == "volume"]
+    yield "volume", [_volume(s, noun(log), tz) for s in shaped if s.measure == "volume"]
 
 
 def _silence(one: Silence, tz: tzinfo | None) -> str:
@@ -198,11 +198,11 @@ def _silence(one: Silence, tz: tzinfo | None) -> str:
     return f"{what} from {when}{until} ({one.per_s:.3g} lines/s before)"
 
 
-def _volume(shape: MeasureShape, tz: tzinfo | None) -> str:
+def _volume(shape: MeasureShape, what: str, tz: tzinfo | None) -> str:
     if shape.shape == "periodic":
         return f"a rhythm of {_period(shape.period_s or 0.0)}"
     to = shape.after if shape.peak is None else shape.peak
-    said = f"{shape.shape}, from {shape.before or 0.0:.3g} to {to or 0.0:.3g} requests/s"
+    said = f"{shape.shape}, from {shape.before or 0.0:.3g} to {to or 0.0:.3g} {what}/s"
     return said if shape.onset is None else f"{said}, {times.interval(shape.onset, tz)}"
 
 
