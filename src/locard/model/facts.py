@@ -121,6 +121,7 @@ class RuntimeCoverage:
     """Of which processes the runtime was read. Nothing read is never "all idle"."""
 
     processes: tuple[ProcessRuntime, ...]
+    missed: tuple[str, ...] = ()  # those that gave no stack, and why
 
     @property
     def nothing(self) -> bool:

@@ -79,7 +79,7 @@ def test_a_process_that_ends_meanwhile_is_missed(start):
     assert plan.send(Output(look.argv, b"")).argv[-1] == str(program.pid)
     program.kill()
     program.wait()
-    _, (coverage,) = run_probe(stacks, context(program.pid))
+    _, (_, coverage) = run_probe(stacks, context(program.pid))
     assert coverage.nothing
     assert "ended" in coverage.problem
 
@@ -98,7 +98,8 @@ def test_nothing_that_is_python_is_not_an_error():
     plan = stacks.plan(context(7))
     mapped = next(plan)
     found = Output(mapped.argv, b"/proc/7/maps:[stack]\n", exit_code=0)
-    (coverage,) = stacks.read([found])
+    samples, coverage = stacks.read([found])
+    assert samples.missed == coverage.missed == ("pid 7: native: no adapter yet",)
     assert [(p.runtime, p.stacks) for p in coverage.processes] == [("native", 0)]
     assert coverage.nothing
     assert not coverage.problem
@@ -125,8 +126,9 @@ def test_nothing_that_is_python_is_not_an_error():
 def test_a_runtime_is_named_and_its_lack_of_stacks_is_no_calm(mapped, runtime):
     argv = next(stacks.plan(context(7))).argv
     text = f"/proc/7/maps:{mapped}\n/proc/7/maps:[stack]\n"
-    (coverage,) = stacks.read([Output(argv, text.encode())])
+    samples, coverage = stacks.read([Output(argv, text.encode())])
     assert coverage.processes[0].runtime == runtime
+    assert samples.stacks == ()
     assert coverage.nothing
     assert runtime in coverage.problem
 

@@ -141,7 +141,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     said = tuple(f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
     taken = len({s.round for s in stacks})
     samples = StackSamples("python", taken, tuple(stacks), said)
-    return (samples, RuntimeCoverage(coverage)) if stacks else (RuntimeCoverage(coverage),)
+    return (samples, RuntimeCoverage(coverage, said))
 
 
 def _dumped(output: Output) -> int | None:
