@@ -114,6 +114,7 @@ class ProcessRuntime:
     stacks: int  # taken, over all rounds
     why: str = ""
     hidden: str = ""  # what stacks of threads cannot show: suspended coroutines, greenlets
+    without_stack: int = 0  # threads of it that have no stack of the runtime: native ones, mostly
 
 
 @dataclass(frozen=True, slots=True)

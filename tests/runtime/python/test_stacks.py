@@ -182,3 +182,20 @@ def test_suspended_coroutines_of_the_main_loop_are_said(start, code, hidden):
     _, _, coverage = samples_of(start("-c", code).pid)
     assert bool(coverage.processes[0].hidden) is hidden
     assert coverage.partial is hidden
+
+
+def test_threads_of_other_interpreters_are_said():
+    def look(*tids):
+        lines = (
+            {"round": 0, "pid": 7, "tid": t, "comm": "x", "state": "R", "switches": 1} for t in tids
+        )
+        text = "\n".join(map(json.dumps, lines))
+        return Output(("python3", "-", "1", "0", "7"), text.encode())
+
+    argv = next(stacks.plan(context(7))).argv
+    dump = stacks.SAMPLES[0].outputs[1]
+    for loaded, said in (("\n/proc/7/maps:/_interpreters.cpython", True), ("", False)):
+        mapped = Output(argv, f"/proc/7/maps:/python3.13{loaded}\n".encode())
+        _, coverage = stacks.read([mapped, look(9, 10), dump, look(9, 10)])
+        assert coverage.processes[0].without_stack == 1
+        assert bool(coverage.processes[0].hidden) is said
