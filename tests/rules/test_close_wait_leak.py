@@ -25,6 +25,13 @@ def test_with_descriptors_to_spare_it_is_background():
     assert found.role is Role.CONTEXT
 
 
+def test_clients_that_hung_up_are_said_as_what_they_are():
+    waiting = (semconv.PROCESS_CLOSE_WAIT, "clients of port 8080", 60, "warning")
+    (found,) = judge(case(readings(waiting)))
+    assert found.title == "60 clients of port 8080 hung up and wait to be closed (CLOSE_WAIT)"
+    assert found.next_commands == ("ss -tanp state close-wait sport = :8080",)
+
+
 def test_quiet_on_a_few():
     few = (semconv.PROCESS_CLOSE_WAIT, "peer 127.0.0.1:9102", 3, "ok")
     assert list(judge(case(readings(few, FULL)))) == []

@@ -114,6 +114,7 @@ class ProcessRuntime:
     stacks: int  # taken, over all rounds
     why: str = ""
     hidden: str = ""  # what stacks of threads cannot show: suspended coroutines, greenlets
+    without_stack: int = 0  # threads of it that have no stack of the runtime: native ones, mostly
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class RuntimeCoverage:
     """Of which processes the runtime was read. Nothing read is never "all idle"."""
 
     processes: tuple[ProcessRuntime, ...]
+    missed: tuple[str, ...] = ()  # those that gave no stack, and why
 
     @property
     def nothing(self) -> bool:

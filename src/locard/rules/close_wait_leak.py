@@ -19,6 +19,7 @@ from locard.rules import _facts, _readings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locard.model.facts import Reading
     from locard.model.finding import Case, Finding
 
 
@@ -32,12 +33,20 @@ def judge(case: Case) -> Iterator[Finding]:
     full = _facts.bad(case, semconv.PROCESS_OPEN_FDS)
     yield _readings.finding(
         "close-wait-leak",
-        f"{worst.value:.0f} connections to {_named(case, worst.subject)} were closed by the other "
-        "side and not by the target (CLOSE_WAIT)",
+        _title(case, worst),
         bad,
         mechanism=bool(full),
         extra=_readings.supports(full),
         next_commands=tuple(_next(worst.subject)),
+    )
+
+
+def _title(case: Case, worst: Reading) -> str:
+    if not worst.subject.startswith("peer "):
+        return f"{worst.value:.0f} {worst.subject} hung up and wait to be closed (CLOSE_WAIT)"
+    return (
+        f"{worst.value:.0f} connections to {_named(case, worst.subject)} were closed by the other "
+        "side and not by the target (CLOSE_WAIT)"
     )
 
 

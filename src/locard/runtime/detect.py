@@ -28,6 +28,7 @@ _MAPPED = (
     ("Lua", r"(libluajit[-a-z0-9.]*\.so|lua[0-9.]*)"),
 )
 _ENDS = r"[0-9.]*( |$)"
+_SUBINTERPRETERS = r"_(xxsub)?interpreters\.cpython"
 _EVERY = "|".join(pattern for _, pattern in _MAPPED)
 _UNREAD = "it has ended, or may not be read (CAP_SYS_PTRACE, or run as its user)"
 NATIVE, UNKNOWN = "native", "unknown"
@@ -40,7 +41,7 @@ MAPPED = Template(
         "-s",
         "-o",
         "-E",
-        f"/({_EVERY}){_ENDS}|\\[stack\\]",
+        f"/({_EVERY}){_ENDS}|\\[stack\\]|/{_SUBINTERPRETERS}",
         "/dev/null",  # a second file, so that grep names the file of a match
         "/proc/{pid:pid*}/maps",
     ),
@@ -108,6 +109,12 @@ def _runtime(lines: list[str] | None) -> str:
 def pythons(mapped: Output) -> set[int]:
     """The CPython processes."""
     return {p for p, name in runtimes(mapped, ()).items() if name.startswith("CPython")}
+
+
+def with_interpreters(mapped: Output | None) -> set[int]:
+    """Processes that have loaded what makes further interpreters within one process."""
+    lines = _LINE.findall(mapped.text) if mapped is not None else []
+    return {int(pid) for pid, what in lines if re.search(_SUBINTERPRETERS, what)}
 
 
 def unknown(mapped: Output) -> tuple[int, ...]:

@@ -79,7 +79,7 @@ def test_a_process_that_ends_meanwhile_is_missed(start):
     assert plan.send(Output(look.argv, b"")).argv[-1] == str(program.pid)
     program.kill()
     program.wait()
-    _, (coverage,) = run_probe(stacks, context(program.pid))
+    _, (_, coverage) = run_probe(stacks, context(program.pid))
     assert coverage.nothing
     assert "ended" in coverage.problem
 
@@ -98,7 +98,8 @@ def test_nothing_that_is_python_is_not_an_error():
     plan = stacks.plan(context(7))
     mapped = next(plan)
     found = Output(mapped.argv, b"/proc/7/maps:[stack]\n", exit_code=0)
-    (coverage,) = stacks.read([found])
+    samples, coverage = stacks.read([found])
+    assert samples.missed == coverage.missed == ("pid 7: native: no adapter yet",)
     assert [(p.runtime, p.stacks) for p in coverage.processes] == [("native", 0)]
     assert coverage.nothing
     assert not coverage.problem
@@ -125,8 +126,9 @@ def test_nothing_that_is_python_is_not_an_error():
 def test_a_runtime_is_named_and_its_lack_of_stacks_is_no_calm(mapped, runtime):
     argv = next(stacks.plan(context(7))).argv
     text = f"/proc/7/maps:{mapped}\n/proc/7/maps:[stack]\n"
-    (coverage,) = stacks.read([Output(argv, text.encode())])
+    samples, coverage = stacks.read([Output(argv, text.encode())])
     assert coverage.processes[0].runtime == runtime
+    assert samples.stacks == ()
     assert coverage.nothing
     assert runtime in coverage.problem
 
@@ -180,3 +182,20 @@ def test_suspended_coroutines_of_the_main_loop_are_said(start, code, hidden):
     _, _, coverage = samples_of(start("-c", code).pid)
     assert bool(coverage.processes[0].hidden) is hidden
     assert coverage.partial is hidden
+
+
+def test_threads_of_other_interpreters_are_said():
+    def look(*tids):
+        lines = (
+            {"round": 0, "pid": 7, "tid": t, "comm": "x", "state": "R", "switches": 1} for t in tids
+        )
+        text = "\n".join(map(json.dumps, lines))
+        return Output(("python3", "-", "1", "0", "7"), text.encode())
+
+    argv = next(stacks.plan(context(7))).argv
+    dump = stacks.SAMPLES[0].outputs[1]
+    for loaded, said in (("\n/proc/7/maps:/_interpreters.cpython", True), ("", False)):
+        mapped = Output(argv, f"/proc/7/maps:/python3.13{loaded}\n".encode())
+        _, coverage = stacks.read([mapped, look(9, 10), dump, look(9, 10)])
+        assert coverage.processes[0].without_stack == 1
+        assert bool(coverage.processes[0].hidden) is said

@@ -137,11 +137,18 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
             missed[pid] = _why(output, runtimes.get(pid, ""))
     if not runtimes and not rounds:
         return ()
-    coverage = tuple(_coverage(runtimes, rounds, missed, stacks))
+    coverage = tuple(
+        replace(
+            p,
+            without_stack=(lacking := _without_stack(p.pid, stacks, outputs)),
+            hidden=p.hidden or _other_interpreters(p, lacking, detect.with_interpreters(mapped)),
+        )
+        for p in _coverage(runtimes, rounds, missed, stacks)
+    )
     said = tuple(f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
     taken = len({s.round for s in stacks})
     samples = StackSamples("python", taken, tuple(stacks), said)
-    return (samples, RuntimeCoverage(coverage)) if stacks else (RuntimeCoverage(coverage),)
+    return (samples, RuntimeCoverage(coverage, said))
 
 
 def _dumped(output: Output) -> int | None:
@@ -195,6 +202,27 @@ def _coverage(
         if not mine:
             why = missed.get(pid) or detect.why_not(runtime)
         yield ProcessRuntime(pid, runtime, len(mine), why, _hidden(mine))
+
+
+def _without_stack(pid: int, stacks: Sequence[ThreadStack], outputs: Sequence[Output]) -> int:
+    """Threads that the kernel has and py-spy does not, in the last look."""
+    seen = [s for s in stacks if s.pid == pid]
+    looks = [
+        {r["tid"] for r in thread_records.records(o.text) if r.get("pid") == pid and "tid" in r}
+        for o in outputs
+        if o.argv and _dumped(o) is None and not detect.is_mapped(o)
+    ]
+    counted = [len(tids) for tids in looks if tids]
+    if not seen or not counted:
+        return 0
+    last = max(s.round for s in seen)
+    return max(0, counted[-1] - sum(s.round == last for s in seen))
+
+
+def _other_interpreters(process: ProcessRuntime, lacking: int, having: set[int]) -> str:
+    if not lacking or process.pid not in having:
+        return ""
+    return f"{lacking} threads have no stack: other interpreters of the process are not all shown"
 
 
 def _hidden(stacks: Sequence[ThreadStack]) -> str:
