@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from locard.model import reading_words
 from locard.model.facts import (
     EndpointCoverage,
     MemoryUse,
@@ -240,7 +241,7 @@ _HOW = {
 def _readings(readings: Readings) -> str:
     bad = [r for r in readings.readings if r.verdict in {"warning", "critical"}]
     if bad:
-        return "; ".join(f"{r.name} {r.value:.4g} {r.unit} ({r.subject})" for r in bad[:_SHOWN])
+        return "; ".join(reading_words.short(r) for r in bad[:_SHOWN])
     unknown = sum(r.verdict == "unknown" for r in readings.readings)
     return (
         f"{len(readings.readings)} readings healthy"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import jinja2
 
+from locard.model import reading_words
 from locard.model.headline import milliseconds, share
 from locard.report import chart, log_tables, sentences, times, told, words
 from locard.report.plain import safe
@@ -36,6 +37,7 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
         ms=milliseconds,
         command=shlex.join,
         short=sentences.short,
+        measure=reading_words.measure,
     )
     chosen = words.chosen_log(found)
     log = chosen[1] if chosen else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from locard.model import reading_words
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 
@@ -16,29 +17,9 @@ if TYPE_CHECKING:
 Bad = tuple["Evidence", "Reading"]
 
 
-def words(reading: Reading) -> str:
-    """One reading as a sentence with its numbers."""
-    value = _number(reading.value, reading.unit)
-    limit = f" of {_number(reading.limit, reading.unit)}" if reading.limit is not None else ""
-    if reading.unit == "1" and reading.limit == 1.0:
-        limit = ""
-    detail = f" ({reading.detail})" if reading.detail else ""
-    return f"{reading.subject}: {reading.name} {value}{limit}{detail}"
-
-
-def _number(value: float, unit: str) -> str:
-    if unit == "1":
-        return f"{value:.1%}"
-    if unit == "By":
-        return f"{value / (1 << 20):.0f} MiB"
-    if unit == "%":
-        return f"{value:g} %"
-    return f"{value:g} {unit.strip('{}')}"
-
-
 def supports(bad: Sequence[Bad]) -> tuple[Support, ...]:
     """One support for each reading."""
-    return tuple(Support(e.id, e.layer, words(r)) for e, r in bad)
+    return tuple(Support(e.id, e.layer, reading_words.words(r)) for e, r in bad)
 
 
 def finding(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model import semconv
+from locard.model import reading_words, semconv
 from locard.model.finding import Support
 from locard.rules import _facts, _readings
 
@@ -37,7 +37,7 @@ def judge(case: Case) -> Iterator[Finding]:
     ]
     full = [pair for pair in space if pair[1].value >= _FULL]
     room = tuple(
-        Support(e.id, e.layer, f"there is room: {_readings.words(r)}")
+        Support(e.id, e.layer, f"there is room: {reading_words.words(r)}")
         for e, r in space
         if r.value < _FULL
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model import semconv
+from locard.model import reading_words, semconv
 from locard.model.finding import Support
 from locard.rules import _facts, _readings
 
@@ -38,14 +38,14 @@ def judge(case: Case) -> Iterator[Finding]:
         r for e, r in bad if r.name == semconv.CONTAINER_WORKING_SET and r.verdict == "critical"
     ]
     calm = [
-        Support(e.id, e.layer, f"nobody waits for it: {_readings.words(r)}")
+        Support(e.id, e.layer, f"nobody waits for it: {reading_words.words(r)}")
         for e, r in _facts.readings(case, semconv.SYSTEM_MEMORY_PRESSURE)
         if r.verdict == "ok" and r.subject == "system" and not pressed
     ]
     stalled = any(r.verdict == "critical" for r in pressed)
     yield _readings.finding(
         "memory-pressure",
-        f"Memory is short: {_readings.words(bad[0][1])}",
+        f"Memory is short: {reading_words.words(bad[0][1])}",
         (*bad, *_facts.bad(case, *_ALSO)),
         mechanism=stalled or bool(at_limit),
         against=tuple(calm),
