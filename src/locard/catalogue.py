@@ -12,7 +12,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from locard.model.errors import UsageError
+from locard.model.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -84,5 +84,7 @@ def entry(kind: str, name: str) -> Entry:
     for item in every:
         if item.name == name:
             return item
-    names = ", ".join(e.name for e in every) or "none"
-    raise UsageError(f"no {kind} {name!r}", f"there is: {names}", "Pick one of these.")
+    near = did_you_mean(name, [e.name for e in every])
+    names = f"there is: {', '.join(e.name for e in every) or 'none'}"
+    why = f"{near} {names[0].upper()}{names[1:]}" if near else names
+    raise UsageError(f"no {kind} {name!r}", why, "Pick one of these.")

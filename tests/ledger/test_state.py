@@ -111,5 +111,5 @@ def test_no_incident_yet(tmp_path):
 
 def test_a_file_in_the_way(tmp_path):
     (tmp_path / "s").write_text("")
-    with pytest.raises(StateError, match="cannot use the state directory"):
+    with pytest.raises(StateError, match="cannot write the state directory"):
         StateDirectory(tmp_path / "s").begin("x")

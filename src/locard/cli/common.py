@@ -109,6 +109,9 @@ class _Progress(_Quiet):
         sys.stderr.write(f"{spent:6.1f} s  {mark:<8} {layer:<8} {safe(text)}\n")
         sys.stderr.flush()
 
+    def began(self, layer: Layer, probe: str) -> None:
+        self._line("runs", layer, f"{probe} …")
+
     def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
         mark = f"{evidence.id} stored" if recorded else f"{evidence.id} (unrecorded)"
         self._line(mark, evidence.layer, f"{evidence.probe}: {headline}")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from typing import TYPE_CHECKING, cast
 
 from locard import __version__, catalogue
 from locard.cli import streams
-from locard.model.errors import ExitCode, LocardError, UsageError
+from locard.cli.parser import Parser
+from locard.model.errors import ExitCode, LocardError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
-    from typing import NoReturn, Protocol
+    from typing import Protocol
 
     class Command(Protocol):
         """What a file in cli/commands offers; its docstring's first line is the help line."""
@@ -27,17 +28,12 @@ if TYPE_CHECKING:
 
 _EPILOG = """\
 A target is written KIND/NAME: pid/4242, proc/gunicorn, unit/payment.service, host/local.
+
 `locard TARGET` is short for `locard investigate TARGET`.
+
 Exit codes: 0 nothing found, 1 findings, 2 usage, 3 not reachable or not permitted, 4 partial.
 """
 _TARGET_KINDS = ("pid/", "proc/", "unit/", "host/", "container/", "pod/", "deployment/")
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are locard errors."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, "the command line does not fit", f"See: {self.prog} --help")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,27 +106,34 @@ def _dispatch(words: list[str]) -> int:
     name = next((w for w in words if not w.startswith("-")), None)
     if name is None or words[0] in {"-h", "--help", "--version"}:
         return _top(words)
+    if "/" in name:
+        raise _no_target(name)
     module = catalogue.entry("command", name).load()
     command = cast("Command", module)
-    parser = _Parser(
-        prog=f"locard {name}",
-        description=(module.__doc__ or "").strip(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser(prog=f"locard {name}", description=(module.__doc__ or "").strip())
     command.arguments(parser)
+    parser.add_common(name)
     words.remove(name)
     return command.run(parser.parse_args(words))
 
 
+def _no_target(name: str) -> UsageError:
+    """The error for KIND/NAME of a kind that there is not."""
+    kinds = [kind.rstrip("/") for kind in _TARGET_KINDS]
+    near = did_you_mean(name.partition("/")[0], kinds)
+    return UsageError(
+        f"{name!r} is no target",
+        near or f"a target is KIND/NAME, where KIND is {', '.join(kinds)}",
+        "Write for example pid/4242; for a log: locard logs PATH.",
+    )
+
+
 def _top(words: list[str]) -> int:
-    parser = _Parser(
+    parser = Parser(
         prog="locard",
         description="Production debugging without a debugger.",
         epilog=_EPILOG + _commands(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="locard COMMAND [ARGUMENTS]",
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"locard {__version__}")
     parser.parse_args(words)
@@ -140,7 +143,7 @@ def _top(words: list[str]) -> int:
 
 def _commands() -> str:
     every = (f"  {e.name:<12} {e.summary()}" for e in catalogue.entries("command"))
-    return "\n".join(["", "commands:", *every])
+    return "\n".join(["", "commands:", "", *every])
 
 
 def _complain(error: LocardError) -> int:

@@ -34,7 +34,7 @@ def folder(root: Path, *names: str, make: bool = False) -> Iterator[int]:
     path, held = root, -1
     try:
         if make:
-            with _said(root):
+            with _said(root, make):
                 root.parent.mkdir(parents=True, exist_ok=True)
         held = _step(None, str(root), root, make=make)
         for name in names:
@@ -55,7 +55,7 @@ def check(root: Path, *names: str, make: bool = False) -> None:
 
 
 def _step(above: int | None, name: str, path: Path, *, make: bool) -> int:
-    with _said(path):
+    with _said(path, make):
         if make:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, 0o700, dir_fd=above)
@@ -170,14 +170,14 @@ def _why(path: Path, error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def _said(path: Path) -> Iterator[None]:
+def _said(path: Path, make: bool) -> Iterator[None]:
     try:
         yield
     except OSError as error:
         if path.is_symlink():
             raise refused(path, "it is a symbolic link") from error
         raise StateError(
-            f"cannot use the state directory {path}",
+            f"cannot {'write' if make else 'use'} the state directory {path}",
             error.strerror or str(error),
             "Pass a directory that you may write: --state DIR (or LOCARD_STATE).",
         ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -229,6 +230,22 @@ def open_source(name: str, wants: Wants | None = None) -> Source:
         if module.fits(name):
             return module.open(name, wants or Wants())
     raise unreadable(name, ValueError("it is no kind of source that locard knows"))
+
+
+def require(name: str) -> None:
+    """Raise what `open_source` would for a file that is not there or not readable; starts and reads nothing."""
+    from locard import catalogue  # noqa: PLC0415 - the sources import this module
+
+    entries = sorted(catalogue.entries("source"), key=lambda e: cast("SourceModule", e.load()).RANK)
+    kind = next((e.name for e in entries if cast("SourceModule", e.load()).fits(name)), "")
+    if kind != "file":
+        return
+    try:
+        # A pipe is not opened: closing it again would end its writer.
+        if stat.S_ISREG(os.stat(name).st_mode):  # noqa: PTH116 - a name may be no path
+            os.close(os.open(name, os.O_RDONLY | os.O_CLOEXEC))
+    except (OSError, ValueError) as error:
+        raise unreadable(name, error) from error
 
 
 def unreadable(name: str, error: OSError | ValueError) -> SourceUnreadableError | NotPermittedError:

@@ -6,6 +6,10 @@ Each maps to one exit code where it arises; nobody reads message text to tell th
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ExitCode(IntEnum):
@@ -76,3 +80,12 @@ class TamperedError(StateError):
     """A ledger's hash chain or one of its stored outputs does not verify."""
 
     exit_code = ExitCode.FINDINGS
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """`did you mean …?` with the nearest known words; empty where none is near."""
+    import difflib  # noqa: PLC0415 - only when something went wrong
+
+    every = {word.lower(): word for word in known}
+    near = difflib.get_close_matches(given.lower()[:64], every, n=2, cutoff=0.6)
+    return f"did you mean {' or '.join(every[word] for word in near)}?" if near else ""

@@ -295,13 +295,22 @@ def test_an_endless_log_ends_with_its_time_box(locard, shop, tmp_path):
     assert document["layers"][0]["status"] == "partial"
 
 
-def test_a_missing_log_and_a_hanging_endpoint(locard, shop, tmp_path):
+@pytest.mark.parametrize("name", ["none.log", "folder/none.log"])
+def test_a_missing_log_ends_at_once(locard, shop, tmp_path, state, name):
+    done = locard("investigate", f"pid/{shop.pid}", "--logs", tmp_path / name)
+    assert done.returncode == 3
+    assert "no such file or directory" in done.stderr
+    assert "runs" not in done.stderr  # nothing was looked at
+    assert not state.exists()
+
+
+def test_a_log_that_vanishes_and_a_hanging_endpoint(locard, shop, tmp_path):
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         document = locard.json(
             "investigate", f"pid/{shop.pid}",
-            "--logs", tmp_path / "none.log",
+            "--logs", f"{tmp_path}/none*.log",  # a pattern may fit later: told as its evidence
             "--metrics", f"http://127.0.0.1:{hanging.getsockname()[1]}/metrics",
         )  # fmt: skip
     states = {s["layer"]: s for s in document["layers"]}

@@ -6,10 +6,11 @@ Each missing part says what it would add and how to get it. Nothing is installed
 from __future__ import annotations
 
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from locard import __version__, catalogue
-from locard.cli import common
+from locard.cli import common, parser
 from locard.model.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from locard.guard.capability import Check
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
+def arguments(into: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    common.output_arguments(parser, ("text", "json"))
+    common.output_arguments(into, ("text", "json"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,13 +57,27 @@ def run(args: argparse.Namespace) -> int:
 def _text(checks: tuple[Check, ...], listed: dict[str, list[tuple[str, str | None, str]]]) -> None:
     print(f"locard {__version__} on Python {sys.version.split()[0]}\n\ncapabilities")
     for check in checks:
-        print(f"  {'yes' if check.works else 'NO ':<4} {check.name:<16} {check.detail}")
+        _row(f"  {'yes' if check.works else 'NO ':<4} {check.name:<16} ", check.detail)
         if not check.works:
-            print(f"       {'':<16} adds: {check.adds}\n       {'':<16} get:  {check.get}")
+            _row(" " * 24 + "adds: ", check.adds)
+            _row(" " * 24 + "get:  ", check.get)
     for kind, rows in listed.items():
         print(f"\n{kind}s")
         for name, layer, words in rows:
-            where = f"{layer + '/' if layer else ''}{name}"
-            print(f"  {where:<28} {words}")
+            _row(f"  {f'{layer}/{name}' if layer else name:<28} ", words)
     missing = [c.name for c in checks if not c.works]
-    print(f"\nmissing: {', '.join(missing)}" if missing else "\nnothing is missing")
+    _row("\n", f"missing: {', '.join(missing)}" if missing else "nothing is missing")
+
+
+def _row(label: str, words: str) -> None:
+    """A label, and words beside it that go on below each other."""
+    indent = " " * len(label.lstrip("\n"))
+    print(
+        textwrap.fill(
+            words,
+            parser.width(),
+            initial_indent=label,
+            subsequent_indent=indent,
+            break_on_hyphens=False,
+        )
+    )

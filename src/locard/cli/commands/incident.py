@@ -25,11 +25,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "action",
         choices=("list", "show", "replay", "verify", "output", "erase"),
         nargs="?",
+        metavar="ACTION",
         default="list",
         help="list (default); show the report; replay: judge the record anew, with no target;"
         " verify the hash chain; output: print a stored output; erase one, leaving a tombstone",
     )
-    parser.add_argument("incident", nargs="?", default="last", help="an incident id, or last")
+    parser.add_argument(
+        "incident", nargs="?", default="last", metavar="INCIDENT", help="an incident id, or last"
+    )
     parser.add_argument(
         "--head",
         metavar="HASH",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from locard.cli import common
 from locard.guard.budget import Budget, parse_duration
 from locard.guard.command import Impact
-from locard.model.errors import ExitCode, UsageError
+from locard.model.errors import ExitCode, UsageError, did_you_mean
 from locard.model.investigation import Question
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from locard.guard.gate import Gate
     from locard.model.investigation import Investigation
     from locard.model.target import Context
+
+
+_KINDS = ("pid", "proc", "unit", "host", "container", "pod", "deployment")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if question.budget_s <= 0:
         raise UsageError("the budget is zero", "nothing can run in no time", "Pass --budget 3m.")
     began = common.process_began()
+    _require(question)
     context, gate = start.prepare(question)
     if args.dry_run:
         return _dry_run(context, gate, args)
@@ -89,6 +93,20 @@ def run(args: argparse.Namespace) -> int:
     code = exit_code(found)
     _show(found, code, args)
     return code
+
+
+def _require(question: Question) -> None:
+    """A target of a known kind, and logs that can be opened: before anything is looked at."""
+    kind, slash, _ = question.ref.partition("/")
+    near = did_you_mean(kind, _KINDS) if slash and kind not in _KINDS else ""
+    if near:
+        raise UsageError(
+            f"{question.ref!r} is no target", near, "Write for example pid/4242 or proc/NAME."
+        )
+    from locard.logs import reading  # noqa: PLC0415 - keeps `--help` quick
+
+    for source in question.logs:
+        reading.require(source)
 
 
 def exit_code(found: Investigation) -> int:

@@ -5,7 +5,7 @@ deployment/NAME, or - for standard input; JSON, text or both. Lines that cannot 
 themselves and are counted. Without --where, --select, --by, --around, --trace, --sample, --top and --sql this is the
 first pass: shape, onset, blast radius, correlates. With one of them it prints what was asked for:
 
-  locard logs app.log --where 'status >= 500' --select time,trace_id,path,status -o jsonl
+  locard logs app.log --where 'status >= 500' --select time,path -o jsonl
   locard logs app.log --where 'level = error' --by upstream
   locard logs gateway.log payments.log --trace 4bf92f3577b34da6a3ce929d0e0e4736
   locard logs app.log --where 'duration > 500ms' --by path --as loki

@@ -1,0 +1,140 @@
+"""The argument parser of every command: help that fits 80 columns, near words, the common flags."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from locard.model.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+WIDEST = 80
+_LABEL = re.compile(r" +\S+ {2,}")  # of a list: its words go on below each other
+# DESIGN §4's common flags, with the commands of this version in which they mean something.
+_ELSEWHERE = {
+    "--since": "investigate and logs",
+    "--around": "logs",
+    "--budget": "investigate and logs",
+    "--allow": "investigate",
+    "--dry-run": "investigate",
+    "--where": "logs",
+    "--incident": "investigate",
+    "--max-overhead": "",
+    "--for": "",
+    "--tz": "investigate, logs and incident",
+    "--no-color": "investigate, logs and incident",
+    "-q": "investigate and logs",
+    "-o": "investigate, logs, incident and doctor",
+}
+_WITHOUT_VALUE = {"--dry-run", "--no-color", "-q"}
+
+
+def width() -> int:
+    """Columns that help and tables may take: those of the terminal, 80 at most."""
+    try:
+        return max(40, min(int(os.environ["COLUMNS"]), WIDEST))
+    except (KeyError, ValueError):
+        pass
+    try:
+        return max(40, min(os.get_terminal_size().columns, WIDEST))
+    except OSError:
+        return WIDEST
+
+
+def filled(text: str, columns: int) -> str:
+    """Paragraphs filled to so many columns; lines that are indented, and lists, stay lines."""
+    out = []
+    for paragraph in text.split("\n\n"):
+        lines = paragraph.split("\n")
+        if any(line.startswith(" ") for line in lines):
+            for line in lines:
+                indent = line[: len(line) - len(line.lstrip())]
+                label = _LABEL.match(line)
+                hang = " " * (len(label[0]) if label else len(indent) + 4)
+                out.append(
+                    textwrap.fill(
+                        line.strip(),
+                        columns,
+                        initial_indent=indent,
+                        subsequent_indent=hang,
+                        break_on_hyphens=False,
+                    )
+                )
+        else:
+            out.append(textwrap.fill(" ".join(lines), columns, break_on_hyphens=False))
+        out.append("")
+    return "\n".join(out).rstrip()
+
+
+class _Help(argparse.HelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=width() - 1)
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return textwrap.indent(filled(text, width - len(indent)), indent)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are locard errors."""
+
+    def __init__(self, **options: Any) -> None:
+        """As argparse's, with our formatter; options are never abbreviated."""
+        super().__init__(formatter_class=_Help, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError, with the nearest word that fits."""
+        raise UsageError(message, self._why(message), f"See: {self.prog} --help")
+
+    def _why(self, message: str) -> str:
+        kind, _, rest = message.partition(": ")
+        if kind == "unrecognized arguments":
+            flags = [w.partition("=")[0] for w in rest.split() if w.startswith("-")]
+            known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+            near = did_you_mean(flags[0], known) if flags else ""
+            return near or "the command line does not fit"
+        if "invalid choice: " in message:
+            given = message.partition("invalid choice: ")[2].partition(" (")[0].strip("'\"")
+            every = [str(c) for a in self._actions for c in a.choices or ()]
+            return did_you_mean(given, every) or "the command line does not fit"
+        return "the command line does not fit"
+
+    def add_common(self, command: str) -> None:
+        """`--no-input`; and each common flag that the command lacks as an error that says where it is."""
+        self.add_argument("--no-input", action="store_true", help="never ask (nothing does today)")
+        for flag, where in _ELSEWHERE.items():
+            if flag not in self._option_string_actions:
+                self.add_argument(
+                    flag,
+                    action=_NotHere,
+                    nargs=0 if flag in _WITHOUT_VALUE else "?",
+                    const=(command, where),
+                    dest=argparse.SUPPRESS,
+                    help=argparse.SUPPRESS,
+                )
+
+
+class _NotHere(argparse.Action):
+    """A flag that this command cannot honour: said, and never silently without effect."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse's signature
+        namespace: argparse.Namespace,  # noqa: ARG002 - as above
+        values: str | Sequence[Any] | None,  # noqa: ARG002 - as above
+        option_string: str | None = None,
+    ) -> None:
+        """Raise UsageError."""
+        command, where = self.const
+        raise UsageError(
+            f"locard {command} has no {option_string}",
+            f"it is a flag of {where}" if where else "no command of this version can do it yet",
+            f"Leave it out, or see: locard {where.split()[0].rstrip(',')} --help"
+            if where
+            else "Leave it out.",
+        )
