@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from locard.claims.licence import UnlicensedError
+from locard.model.claim import Licensed
+from locard.model.codec import decode
 from locard.model.errors import LocardError
 from locard.report import times
 from locard.report.plain import safe
+from locard.report.sentences import say
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -16,8 +20,7 @@ if TYPE_CHECKING:
     from locard.ledger.store import Ledger
 
 _WIDTH = 80
-_WHEN, _TARGET, _STATE = 16, 20, 9
-_INDENT = _WHEN + 2
+_WHEN, _TARGET, _STATE = 16, 14, 9  # an id has up to 35 columns, and has to be whole to be pasted
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +56,23 @@ def _of(ledger: Ledger, incident: str) -> Listed:
     if not opened:
         return Listed(incident, None, "", "empty", "no investigation was begun")
     last = opened[-1]
-    # Findings are recorded at the end, the one that tells most first.
-    titles = (_text(e.body, "title") for e in ledger.entries("finding") if e.seq > last.seq)
     closed = [e for e in ledger.entries("closed") if e.seq > last.seq]
     how, verdict = "cut short", "it was ended before it could conclude"
     if closed:
         partial = isinstance(closed[-1].body, dict) and closed[-1].body.get("partial")
         how = "partial" if partial else "complete"
-        verdict = next(titles, "") or "nothing found"
+        verdict = _verdict(closed[-1].body)
     target = last.body.get("target") if isinstance(last.body, dict) else None
     return Listed(incident, last.at, _text(target, "ref"), how, verdict)
+
+
+def _verdict(body: Any) -> str:
+    """The sentences that it was closed with; a record that was meddled with may have none."""
+    said = body.get("verdict") if isinstance(body, dict) else None
+    try:
+        return " ".join(say(item).text for item in decode(tuple[Licensed, ...], said or []))
+    except (TypeError, ValueError, KeyError, UnlicensedError):
+        return "its verdict cannot be read"
 
 
 def _text(body: Any, key: str) -> str:
@@ -71,22 +81,22 @@ def _text(body: Any, key: str) -> str:
 
 
 def table(found: tuple[Listed, ...], tz: dt.tzinfo | None = None) -> list[str]:
-    """Lines of at most 80 columns: two for an incident, the second one with its id."""
+    """Lines of at most 80 columns: two for an incident, the second one with its verdict."""
     if not found:
         return []
     newest = next((item.started for item in found if item.started is not None), 0.0)
     zone = times.clock(newest, tz, zone=True).partition(" ")[2]
-    lines = [_row(f"when ({zone})"[:_WHEN], "target", "state", "verdict")]
+    lines = [_row(f"when ({zone})"[:_WHEN], "target", "state", "incident"), "  verdict"]
     for item in found:
         when = times.day(item.started, tz)[:_WHEN] if item.started is not None else "-"
-        lines.append(_row(when, item.target or "-", item.state, item.verdict))
-        lines.append(" " * _INDENT + safe(item.incident))
+        lines.append(_row(when, item.target or "-", item.state, item.incident))
+        lines.append(f"  {_cut(item.verdict, _WIDTH - 2)}".rstrip())
     return [*lines, "", "show one: locard incident show ID"]
 
 
-def _row(when: str, target: str, how: str, verdict: str) -> str:
-    room = _WIDTH - _INDENT - _TARGET - _STATE - 4
-    cells = (f"{when:<{_WHEN}}", _cut(target, _TARGET), f"{how:<{_STATE}}", _cut(verdict, room))
+def _row(when: str, target: str, how: str, incident: str) -> str:
+    room = _WIDTH - _WHEN - _TARGET - _STATE - 6
+    cells = (f"{when:<{_WHEN}}", _cut(target, _TARGET), f"{how:<{_STATE}}", _cut(incident, room))
     return "  ".join(cells).rstrip()
 
 

@@ -16,6 +16,7 @@ from locard.model.investigation import Investigation, LayerState, ProbeRun, Ques
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from locard.model.claim import Licensed
     from locard.model.evidence import Evidence, Identity
     from locard.model.target import Target
 
@@ -44,6 +45,7 @@ class Closed:
     partial: tuple[str, ...]
     timings: Timings
     redacted: int
+    verdict: tuple[Licensed, ...] = ()  # what the record was closed with
 
 
 def judge(case: Case) -> tuple[Finding, ...]:

@@ -273,7 +273,8 @@ class Investigator:
         investigation = whole(None)
         for finding in investigation.findings:
             self._record("finding", finding)
-        self._record("closed", closed)
+        verdict = tuple(c for c in investigation.claims if c.claim.slot in {"state", "verdict"})
+        self._record("closed", replace(closed, verdict=verdict))
         return whole(self._ledger.head if self._ledger else None)
 
 
