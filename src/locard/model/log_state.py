@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from locard.model.log_facts import MeasureShape, Onset
+from locard.model import log_pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,10 +42,8 @@ _WEIGHTS: dict[StateKind, int] = {
     "going-on": 9, "comes-and-goes": 8, "silent": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5, "errors-late": 5,
     "alarms": 5, "bad-throughout": 4, "recovered": 3, "slow-throughout": 1, "steady": 1, "empty": -1,
 }  # fmt: skip
-_DOUBTFUL_SHARE, _DOUBTFUL_MS = (
-    0.01,
-    5000.0,
-)  # "good" is not said of so many failures, of so slow a p99
+# "Good" is not said of so many failures, nor of so slow a p99.
+_DOUBTFUL_SHARE, _DOUBTFUL_MS = 0.02, 5000.0
 _BAD_SHARE = 0.05  # of the requests fail: bad, whatever is usual
 _FEWEST = 20  # requests, to speak of a share
 _SLOW_MS = 1000.0
@@ -54,18 +52,6 @@ _MOSTLY, _NEARLY_ALL = 0.5, 0.9
 _CHRONIC_S = 6 * 3600.0
 _EARLY = 0.4  # of the errors' share: the first half of the log with less is not bad
 _MOST_SKIPPED = 0.5  # of the lines
-_COLLAPSED = 0.25  # of the volume before
-_LEAST_LOST = 50  # lines that would have come
-_FEWEST_LOW, _UNUSUAL = (
-    2,
-    0.4,
-)  # points of the series; of what is usual, below which no other point is
-# So many lines are missing after so many seconds: a writer may hold back a block of its output (8 KB, some
-# 100 lines), and a reader under load comes late.
-_SILENT = ((30.0, 300), (60.0, 100), (600.0, 20))
-_PAUSES = 3.0  # times the longest pause before
-_OLD_S, _OLD_SPANS = 6 * 3600.0, 3.0  # a log that ended longer ago is a copy of the past
-_QUARTER_S, _ZONE_SLACK_S = 900.0, 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +190,23 @@ def _typical(values: list[float | None]) -> float | None:
 
 def _stops(log: LogSummary, now: float | None) -> Iterator[LogState]:
     """Silence since the last line, no requests any more, or hardly any."""
-    since = _silent_s(log, now)
+    since = log_pace.silent_s(log, now)
     if since is not None:
         yield LogState("silent", incident=True, since=log.extent.last_line, ago_s=since)
         return
     last = log.extent.last_line or log.last or 0.0
     for one in log.silences:
         lasts = last - one.since.latest
-        if not one.field and one.until is None and _long(lasts, lasts * one.per_s):
+        if (
+            not one.field
+            and one.until is None
+            and log_pace.missing_for_long(lasts, lasts * one.per_s)
+        ):
             yield LogState(
                 "requests-stopped", incident=True, since=one.since.latest, before=one.per_s
             )
             return
-    fell = collapsed(log)
+    fell = log_pace.collapsed(log)
     if fell is not None and fell.onset is not None:
         yield LogState(
             "volume-fell",
@@ -225,63 +215,6 @@ def _stops(log: LogSummary, now: float | None) -> Iterator[LogState]:
             before=fell.before,
             after=fell.after,
         )
-
-
-def collapsed(log: LogSummary) -> MeasureShape | None:
-    """The course of the volume, where it fell to a quarter or less and stayed there."""
-    for shape in log.shapes:
-        if shape.measure != "volume" or shape.onset is None or shape.shape not in {"step", "ramp"}:
-            continue
-        before, after = shape.before or 0.0, shape.after or 0.0
-        lasted = (log.last or 0.0) - shape.onset.latest
-        if after <= _COLLAPSED * before and (before - after) * lasted >= _LEAST_LOST:
-            return shape
-    return _collapsed_lately(log)
-
-
-def _collapsed_lately(log: LogSummary) -> MeasureShape | None:
-    """A fall so near to the end of the log that its course has no step yet.
-
-    The last points (but for the very last, which is not whole) lie below a quarter of what is usual, and no
-    other came near to that.
-    """
-    points = log.series[:-1]
-    rates = [p.total / p.width_s for p in points]
-    usual = sorted(rates)[len(rates) // 2] if rates else 0.0
-    low = 0
-    while low < len(rates) and rates[-1 - low] <= _COLLAPSED * usual:
-        low += 1
-    if low < _FEWEST_LOW or low == len(rates) or min(rates[:-low]) < _UNUSUAL * usual:
-        return None
-    tail = points[-low:]
-    seconds, many = sum(p.width_s for p in tail), sum(p.total for p in tail)
-    if usual * seconds - many < _LEAST_LOST:
-        return None
-    onset = Onset(tail[0].start - tail[0].width_s, tail[0].start, 0.95)
-    return MeasureShape(
-        "volume", "step", onset, before=round(usual, 3), after=round(many / seconds, 3)
-    )
-
-
-def _silent_s(log: LogSummary, now: float | None) -> float | None:
-    """Seconds since the last line, where by the log's pace many would have come; None where it goes on."""
-    seen, read = log.extent, now or log.extent.read_at
-    if read is None or seen.last_line is None or log.first is None:
-        return None
-    since, span = read - seen.last_line, seen.last_line - log.first
-    if span <= 0 or since > max(_OLD_S, _OLD_SPANS * span):
-        return None
-    if not seen.zoned and abs(since - round(since / _QUARTER_S) * _QUARTER_S) < _ZONE_SLACK_S:
-        return None  # as likely another zone as a silence
-    missed = since * log.records / span
-    return (
-        None if not _long(since, missed) or since < _PAUSES * (seen.longest_gap_s or 0.0) else since
-    )
-
-
-def _long(seconds: float, missed: float) -> bool:
-    """Whether so many lines that did not come in so long are more than a delay."""
-    return any(seconds >= least_s and missed >= lines for least_s, lines in _SILENT)
 
 
 def _levels(log: LogSummary) -> Iterator[LogState]:
@@ -365,5 +298,15 @@ def _lacking(log: LogSummary) -> Iterator[str]:
         yield f"it does not hold every request ({log.coverage.why})"
     if 0 <= seen.requests < _FEWEST and seen.errors_by:
         yield f"it holds {seen.requests} request{'s'[: seen.requests != 1]}, too few to tell"
+    yield from _doubtful(log)
     if seen.requests and log.first is not None and math.isclose(log.first, log.last or 0.0):
         yield "all of it is of one moment"
+
+
+def _doubtful(log: LogSummary) -> Iterator[str]:
+    """The level over all, where it is too bad to be called good."""
+    seen = log.extent
+    if log.claims_rates and seen.errors >= max(2.0, _DOUBTFUL_SHARE * seen.requests):
+        yield f"{100 * seen.errors / seen.requests:.2g} % are errors all along, which may be bad itself"
+    if not log.before_total and (log.after_p99_ms or 0.0) >= _DOUBTFUL_MS:
+        yield "its slowest requests take long all along, which may be bad itself"
