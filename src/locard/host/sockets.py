@@ -194,8 +194,11 @@ def _processes(
     for found in _HELD_LINE.finditer(held.text):
         owners.setdefault(found[2], []).append(found[1])
     every = [_socket_tables.rows(files) for files in tables]
-    if not every:
-        yield Reading(semconv.PROCESS_CONNECTIONS, "target", 0, "{connection}", None, "unknown")
+    barred = not held.stdout and held.exit_code != 0
+    if not every or barred:
+        why = "its sockets may not be listed (CAP_SYS_PTRACE)" if barred else "no table was read"
+        name = semconv.PROCESS_CONNECTIONS
+        yield Reading(name, "target", 0, "{connection}", None, "unknown", why, "target")
         return
     seen = [_socket_tables.by_inode(rows) for rows in every]
     counts = _by_pid(seen[-1], owners)
