@@ -129,6 +129,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     asked = [r for o in outputs[1:] for r in thread_records.records(o.text) if "backlog" in r]
     backlogs = {str(r.get("inode")): r["backlog"] for r in asked if isinstance(r["backlog"], int)}
     if held:
+        readings += _namespace(tables) if tables else ()
         readings += _counters(tables)
         readings += _processes(held[0], tables, backlogs, system)
     return (Readings(tuple(readings)),)
@@ -162,6 +163,16 @@ def _grew(tables: list[dict[str, list[str]]], suffix: str, name: str) -> int | N
         return None
     then, now = _pairs(tables[0], suffix).get(name), _pairs(tables[-1], suffix).get(name)
     return None if then is None or now is None else max(0, now - then)
+
+
+def _namespace(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
+    """The sockets of the target's network namespace, which may be its own."""
+    lines = next((v for p, v in tables[-1].items() if p.endswith("/net/sockstat")), [])
+    found = re.search(r"^TCP: inuse (\d+) orphan (\d+) tw (\d+)", "\n".join(lines), re.MULTILINE)
+    if found is not None:
+        detail = f"TCP in use; {found[3]} in TIME_WAIT, {found[2]} orphans"
+        name, subject = semconv.SYSTEM_CONNECTIONS, "network namespace"
+        yield Reading(name, subject, int(found[1]), "{connection}", None, "ok", detail, "target")
 
 
 def _counters(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
