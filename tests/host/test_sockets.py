@@ -108,6 +108,7 @@ def test_a_calm_process_is_fine(start):
     pid = start("slow_peer.py").pid
     found = {(r.name, r.subject): r for r in readings_of(pid)}
     assert found["process.network.connection.count", f"pid {pid}"].verdict == "ok"
+    assert found["system.network.connection.count", "network namespace"].of == "target"
     for name in ("system.network.listen_overflows", "system.network.tcp.retransmits"):
         assert found[name, "network namespace"].verdict != "unknown"
 

@@ -253,3 +253,17 @@ def test_a_target_is_followed(start):
     finally:
         os.kill(child, signal.SIGKILL)
         process.stdin.close()
+
+
+def test_a_target_by_name_is_found_again_after_its_restart(start):
+    marker = f"restarts-{os.getpid()}"
+    code = "import time; print(1, flush=True); time.sleep(300)"
+    one = start("-c", code, marker)
+    by_name = resolve.resolve(f"proc/{marker}")
+    by_pid = resolve.resolve(f"pid/{one.pid}")
+    one.kill()
+    one.wait()
+    assert resolve.again(by_name).pids == (one.pid,), "nothing of that name runs"
+    two = start("-c", code, marker)
+    assert resolve.again(by_name).pids == (two.pid,)
+    assert resolve.again(by_pid).pids == (one.pid,)

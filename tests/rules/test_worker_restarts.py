@@ -35,6 +35,14 @@ def test_fires_on_children_that_the_kernel_killed():
     assert found.role is Role.MECHANISM
 
 
+def test_fires_on_a_target_that_was_restarted_as_a_whole():
+    root = ProcessAge(20, 1, "shopd", 998.0, 0.0)
+    changes = (ENDED, ProcessChange(20, 1, "shopd", "began", 998.0))
+    (found,) = worker_restarts.judge(case(ProcessFamily((root,), changes)))
+    assert "was restarted" in found.title
+    assert "pid 20" in found.title
+
+
 def test_kills_for_memory_are_the_mechanism_behind_it():
     kills = readings((semconv.SYSTEM_OOM_KILLS, "the target's", 5.0, "critical"), of="target")
     (found,) = worker_restarts.judge(case(TIMEOUT, family(20, 60), kills))

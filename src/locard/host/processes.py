@@ -98,7 +98,8 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     first = _asked(outputs[0])
     now = [p for o in outputs[1:2] for p in _asked(o)]
     children = {s.pid for o in outputs[3:] for s in _stats(o) if s.state in {"Z", "X"}}
-    root = stats.get(first[0]) if first else None
+    # The first of those of now, if the root of the beginning has ended.
+    root = next((stats[p] for p in (*first[:1], *now) if p in stats), None)
     if root is None or booted is None:
         return ()
     zombies = children | {s.pid for s in stats.values() if s.state == "Z" and s.pid != root.pid}

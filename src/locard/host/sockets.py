@@ -129,6 +129,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     asked = [r for o in outputs[1:] for r in thread_records.records(o.text) if "backlog" in r]
     backlogs = {str(r.get("inode")): r["backlog"] for r in asked if isinstance(r["backlog"], int)}
     if held:
+        readings += _namespace(tables) if tables else ()
         readings += _counters(tables)
         readings += _processes(held[0], tables, backlogs, system)
     return (Readings(tuple(readings)),)
@@ -164,6 +165,16 @@ def _grew(tables: list[dict[str, list[str]]], suffix: str, name: str) -> int | N
     return None if then is None or now is None else max(0, now - then)
 
 
+def _namespace(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
+    """The sockets of the target's network namespace, which may be its own."""
+    lines = next((v for p, v in tables[-1].items() if p.endswith("/net/sockstat")), [])
+    found = re.search(r"^TCP: inuse (\d+) orphan (\d+) tw (\d+)", "\n".join(lines), re.MULTILINE)
+    if found is not None:
+        detail = f"TCP in use; {found[3]} in TIME_WAIT, {found[2]} orphans"
+        name, subject = semconv.SYSTEM_CONNECTIONS, "network namespace"
+        yield Reading(name, subject, int(found[1]), "{connection}", None, "ok", detail, "target")
+
+
 def _counters(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
     overflows = _grew(tables, "/netstat", "TcpExt.ListenOverflows")
     name, subject = semconv.SYSTEM_LISTEN_OVERFLOWS, "network namespace"
@@ -194,8 +205,11 @@ def _processes(
     for found in _HELD_LINE.finditer(held.text):
         owners.setdefault(found[2], []).append(found[1])
     every = [_socket_tables.rows(files) for files in tables]
-    if not every:
-        yield Reading(semconv.PROCESS_CONNECTIONS, "target", 0, "{connection}", None, "unknown")
+    barred = not held.stdout and held.exit_code != 0
+    if not every or barred:
+        why = "its sockets may not be listed (CAP_SYS_PTRACE)" if barred else "no table was read"
+        name = semconv.PROCESS_CONNECTIONS
+        yield Reading(name, "target", 0, "{connection}", None, "unknown", why, "target")
         return
     seen = [_socket_tables.by_inode(rows) for rows in every]
     counts = _by_pid(seen[-1], owners)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _SHOWN_FRAMES = 12
 _ORDER: dict[Work, int] = {"busy": 0, "unknown": 1, "idle": 2}
 _NETWORK = ("socket.py", "ssl.py", "http/client.py", "urllib3/connectionpool.py")
+_PARKED = ("threading.py", "queue.py", "queues.py")
+_POOL = "free connection"
 # Waits that the Python code names better than the kernel's call: (part of the file, functions, words).
 _NAMED = (
     ("sqlalchemy/pool/", {"_do_get", "get"}, "waits for a free connection of its database pool"),
@@ -75,12 +77,19 @@ def _of_kernel(case: Case, seen: set[int]) -> Iterator[Activity]:
         for state in fact.states:
             if state.pid not in seen:
                 kind = kernel_work(state)
-                words = "idle" if kind == "idle" else kernel_words(state)
+                words = "idle" if kind == "idle" else _kernel_words(state)
                 groups[words, state.comm, kind].append(state)
     for (what, comm, kind), states in groups.items():
         pids = tuple(sorted({s.pid for s in states}))
         peer = states[0].peer if len({s.peer for s in states}) == 1 else None
         yield Activity(what, comm, kind, len(states), 0.0, pids, states[0].kernel_stack, peer)
+
+
+def _kernel_words(state: ThreadState) -> str:
+    """Without a stack a futex may be a lock, a condition or an empty queue."""
+    if (state.syscall or "").startswith("futex") and state.state != "R":
+        return "waits in a futex: a lock, a condition or an empty queue"
+    return kernel_words(state)
 
 
 def _where(stack: ThreadStack) -> str:
@@ -114,10 +123,14 @@ def _named(stack: ThreadStack) -> str:
     """The wait as the code names it, by the frames above the application's own."""
     own = application_frame(stack.frames)
     best, rank = "", len(_NAMED)
+    # Code of a pool that is connecting, not waiting, sits elsewhere than at a queue or a condition.
+    parked = stack.frames[0].file.endswith(_PARKED) if stack.frames else False
     for frame in stack.frames:
         if frame is own:
             break
         for at, (part, functions, words) in enumerate(_NAMED[:rank]):
+            if _POOL in words and not parked:
+                continue
             if part in frame.file and bare_name(frame.function) in functions:
                 best, rank = words, at
                 break

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.errors import (
     AmbiguousTargetError,
+    LocardError,
     NotPermittedError,
     TargetNotFoundError,
     UsageError,
@@ -71,14 +72,23 @@ def resolve(ref: str, proc: Path = Path("/proc")) -> Target:
 
 
 def again(target: Target, proc: Path = Path("/proc")) -> Target:
-    """The target as it is now: its root and all descendants; itself if the root has ended."""
+    """The target as it is now: its root and all descendants.
+
+    If the root has ended, a target that was given by name is looked for again by that name, since a
+    supervisor may have started it anew; one that was given by its pid stays what it was.
+    """
     if not target.processes:
         return target
     table = processes(proc)
     root = table.get(target.processes[0].pid)
-    if root is None or root.start_ticks != target.processes[0].start_ticks:
+    if root is not None and root.start_ticks == target.processes[0].start_ticks:
+        return replace(target, processes=tree(root, table))
+    if target.kind == "pid":
         return target
-    return replace(target, processes=tree(root, table))
+    try:
+        return resolve(target.ref, proc)
+    except LocardError:
+        return target
 
 
 def processes(proc: Path = Path("/proc")) -> dict[int, Process]:

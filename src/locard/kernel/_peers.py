@@ -223,6 +223,12 @@ def space(network: str, members: "list[int]") -> "set[int]":
     """Read one network namespace; returns the servers of it that the members are connected to."""
     mine: dict[str, list[int]] = {}
     for pid in members:
+        if not names(f"/proc/{pid}/fd"):
+            emit(
+                {
+                    "missed": f"pid {pid}: its sockets may not be listed (CAP_SYS_PTRACE), or it has ended"
+                }
+            )
         for inode in held(pid):
             mine.setdefault(inode, []).append(pid)
     OWN.clear()

@@ -191,6 +191,21 @@ class Peers:
     sessions: tuple[ServerSession, ...] = ()  # titles of the target's own processes
     missed: tuple[str, ...] = ()
 
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing could be read, as told from no connection at all."""
+        return bool(self.missed) and not self.peers and not self.sessions
+
+    @property
+    def problem(self) -> str:
+        """What was not read, in words."""
+        return "; ".join(self.missed[:3])
+
+    @property
+    def partial(self) -> bool:
+        """Whether something was not read."""
+        return bool(self.missed)
+
     def named(self, address: str) -> Peer | None:
         """The peer at an address."""
         return next((p for p in self.peers if p.address == address), None)
@@ -284,6 +299,16 @@ class ThreadStates:
     rounds: int
     states: tuple[ThreadState, ...]
     missed: tuple[str, ...]
+
+    @property
+    def problem(self) -> str:
+        """What a missing permission kept from being read, in words."""
+        return "; ".join([m for m in self.missed if "CAP_SYS" in m][:3])
+
+    @property
+    def partial(self) -> bool:
+        """Whether a permission was missing: what threads wait for is not known then."""
+        return bool(self.problem)
 
 
 @dataclass(frozen=True, slots=True)

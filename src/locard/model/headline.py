@@ -195,6 +195,8 @@ def _states(states: ThreadStates) -> str:
 
 
 def _peers(peers: Peers) -> str:
+    if peers.nothing:
+        return f"nothing read ({peers.problem})"
     parts = [
         f"{p.words}: {p.established + p.connecting + p.close_wait} connections"
         + (f", {p.connecting} without an answer yet" if p.connecting else "")

@@ -25,6 +25,7 @@ from locard.rules import _facts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locard.model.evidence import Evidence
     from locard.model.facts import ProcessAge
     from locard.model.finding import Case
 
@@ -45,6 +46,9 @@ def judge(case: Case) -> Iterator[Finding]:
         if not family.processes:
             continue
         root = family.processes[0]
+        if any(c.change == "began" and c.pid == root.pid for c in family.changes):
+            yield _restarted(evidence, root, said)
+            continue
         supports = [Support(evidence.id, evidence.layer, s) for s in _seen(family, root, case.now)]
         if not supports:
             continue
@@ -68,6 +72,21 @@ def judge(case: Case) -> Iterator[Finding]:
             against=against,
             next_commands=(f"ps -o pid,ppid,lstart,stat,args --ppid {root.pid}",),
         )
+
+
+def _restarted(evidence: Evidence, root: ProcessAge, said: tuple[Support, ...]) -> Finding:
+    """The whole target ended while locard looked, and another of its name began."""
+    says = f"{root.name} ended while locard looked and began anew as pid {root.pid}"
+    return Finding(
+        rule="worker-restarts",
+        layer=evidence.layer,
+        role=Role.MECHANISM,
+        severity=Severity.CRITICAL,
+        title=f"The target itself was restarted: {says}",
+        detail="; ".join((says, *(s.says for s in said))),
+        supports=(Support(evidence.id, evidence.layer, says), *said),
+        next_commands=(f"ps -o pid,ppid,lstart,stat,args -p {root.pid},{root.ppid}",),
+    )
 
 
 _UNSAID = "no line that was read tells of a worker that was killed or lost: it may be a reload"

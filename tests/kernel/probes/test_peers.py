@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import pytest
 from locard.kernel import _peers
 from locard.kernel.probes import peers
 from locard.model import ports
+from locard.model.evidence import Output
 from locard.model.target import Context, Process, Target
-from support import run_probe
+from support import needs_root, run_probe
 
 
 def context(*pids):
@@ -105,6 +107,24 @@ def test_a_wildcard_listener_serves_own_addresses_only():
     waiting = _peers.listeners([_peers.Row("tcp", "0.0.0.0:80", "0.0.0.0:0", "LISTEN", "11")])
     assert _peers.serving("127.0.0.1:80", "tcp", waiting) == "11"
     assert _peers.serving("10.9.9.9:80", "tcp", waiting) == ""
+
+
+@needs_root
+def test_sockets_that_may_not_be_listed_are_not_none(start):
+    """As another user: that nothing was read is told from no connection at all."""
+    program = start("idle_pool.py")
+    assert not peers_of(program.pid).nothing
+    done = subprocess.run(
+        ["/usr/bin/python3", "-I", "-S", "-", str(program.pid)],
+        input=Path(_peers.__file__).read_bytes(),
+        capture_output=True,
+        check=True,
+        user=65534,
+        cwd="/",
+    )
+    (fact,) = peers.read([Output(("python3", "-", str(program.pid)), done.stdout)])
+    assert fact.nothing
+    assert "CAP_SYS_PTRACE" in fact.problem
 
 
 def test_it_needs_processes():

@@ -126,6 +126,8 @@ def test_without_the_permission_it_says_which_one(start):
     )
     (fact,) = thread_states.read([Output(("python3",), done.stdout)])
     assert any("CAP_SYS_PTRACE" in m for m in fact.missed)
+    assert fact.partial
+    assert "CAP_SYS_PTRACE" in fact.problem
     assert fact.states, "state and name are readable by all"
 
 

@@ -282,7 +282,7 @@ def _why(output: Output, runtime: str) -> str:
     said = output.stderr.decode("utf-8", "replace")
     if output.timed_out:
         return "py-spy did not answer in time"
-    if "Permission denied" in said or "Operation not permitted" in said:
+    if "permission denied" in said.lower() or "Operation not permitted" in said:
         return "not permitted (CAP_SYS_PTRACE, or run as its user)"
     if "No such file or directory (os error 2)" in said or "os error 3" in said:
         return "it has ended"
