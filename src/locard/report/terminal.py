@@ -35,7 +35,7 @@ _SHOWN_LINES = 3
 _SHOWN_PARTIAL = 4
 _LONGEST = 230  # characters of a support: three lines
 _WIDEST = 120
-_SPARK_LABELS = 28  # what is drawn, its top value, the mark, blanks
+_SPARK_LABELS = 36  # what is drawn, its top value, the mark, blanks
 _CONFIDENCE = {Confidence.STRONG: "bold red", Confidence.MODERATE: "yellow", Confidence.WEAK: "dim"}
 
 
