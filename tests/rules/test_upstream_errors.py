@@ -3,7 +3,7 @@
 import pytest
 
 from locard.rules.upstream_errors import judge
-from rules.builders import case, log, message
+from rules.builders import case, correlate, log, message
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,19 @@ def test_slower_requests_speak_against_it():
 
 def test_quiet_on_other_messages():
     assert not list(judge(case(log(changed=("errors",), messages=(message("boom", after=38),)))))
+
+
+def test_quiet_where_each_of_several_upstreams_fails_or_one_group_of_callers():
+    one = message("card-gateway answered 500", after=46)
+    assert list(judge(case(log(changed=("errors",), messages=(one,)))))
+    several = (
+        one,
+        message("fraud-service answered 500", after=44),
+        message("fx-api answered 500", after=38),
+    )
+    assert not list(judge(case(log(changed=("errors",), messages=several))))
+    instance = correlate(pod="pay-2")
+    assert not list(judge(case(log(instance, changed=("errors",), messages=(one,)))))
+    assert list(
+        judge(case(log(correlate(upstream="card-gateway"), changed=("errors",), messages=(one,))))
+    )

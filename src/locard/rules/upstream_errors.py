@@ -13,12 +13,13 @@ import re
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Finding, Role, Severity, Support
-from locard.rules import _said
+from locard.rules import _facts, _said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case
+    from locard.model.log_facts import LogSummary
 
 _CLOSED = re.compile(
     r"prematurely closed (the )?connection|connection reset by peer|ECONNRESET|socket hang up"
@@ -34,6 +35,8 @@ _FAILED = re.compile(
     r"|Server Error: .{0,40} for url|upstream sent invalid",
     re.IGNORECASE,
 )
+_NEARLY_ALL = 0.8  # of the excess is explained by who calls
+_MOSTLY = 0.6  # of such messages are of one upstream
 _SLOWER = 2.0  # times the p99 before
 
 
@@ -44,6 +47,8 @@ def judge(case: Case) -> Iterator[Finding]:
         (_FAILED, "fails"),
     ):
         for said in _said.growing(case, pattern):
+            if pattern is _FAILED and not _is_one(said.log):
+                continue
             address = _said.address_in(said.example)
             who = f"The upstream {address}" if address else "An upstream"
             log = said.log
@@ -68,3 +73,16 @@ def judge(case: Case) -> Iterator[Finding]:
                 next_commands=said.commands,
             )
             return
+
+
+def _is_one(log: LogSummary) -> bool:
+    """Whether one upstream fails: not each of several, nor for one group of callers only.
+
+    Then what the callers send, or the instance that calls, is at fault.
+    """
+    upstream = _facts.upstream_fields(log)
+    for correlate in log.correlates[:1]:
+        if not any(field in upstream for field, _ in correlate.values):
+            return correlate.share_of_excess < _NEARLY_ALL
+    counts = [m.after for m in log.messages if m.after and _FAILED.search(m.example)]
+    return not counts or max(counts) >= _MOSTLY * sum(counts)
