@@ -73,7 +73,9 @@ def test_kills_are_told_apart_by_the_victims_cgroup():
             f"[{at:12.6f}] Memory cgroup out of memory: Killed process {pid} (app) total-vm:1kB\n"
         )
 
-    log = kill(7, "/pods/mine", 9_900.0) + kill(8, "/pods/theirs", 9_950.0)
+    # The first one hit an earlier group of the same path: this one has counted a single kill.
+    log = kill(6, "/pods/mine", 9_800.0) + kill(7, "/pods/mine", 9_900.0)
+    log += kill(8, "/pods/theirs", 9_950.0)
     events = "/sys/fs/cgroup/memory/pods/mine/memory.oom_control"
     above = "/sys/fs/cgroup/memory/pods/memory.oom_control"
     counts = f"{events}:oom_kill 1\n{above}:oom_kill 5\n".encode()
@@ -88,8 +90,9 @@ def test_kills_are_told_apart_by_the_victims_cgroup():
     found = {(r.name, r.subject): r for r in fact.readings}
     mine = found["system.memory.oom_kills", "the target's cgroups, last hour"]
     assert (mine.value, mine.of, mine.verdict) == (1, "target", "critical")
+    assert "pid 7" in mine.detail
     others = found["system.memory.oom_kills", "other cgroups, last hour"]
-    assert (others.value, others.of, others.verdict) == (1, "strangers", "warning")
+    assert (others.value, others.of, others.verdict) == (2, "strangers", "warning")
     own = found["container.memory.oom_kills", "cgroup /memory/pods/mine"]
     assert (own.of, own.verdict) == ("target", "warning")
     ancestor = found["container.memory.oom_kills", "cgroup /memory/pods"]

@@ -47,7 +47,7 @@ s = socket.create_server(("127.0.0.1", 0), backlog=2)
 kept = [socket.socket() for _ in range(8)]
 for c in kept:
     c.setblocking(False); c.connect_ex(s.getsockname())
-time.sleep(.2); print(s.getsockname()[1], flush=True); time.sleep(60)
+print(s.getsockname()[1], flush=True); time.sleep(60)
 """
 
 

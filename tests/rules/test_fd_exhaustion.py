@@ -47,3 +47,13 @@ def test_quiet_on_ok_unknown_and_nothing():
         assert found(readings((NAME, "pid 7", 10, verdict, 200))) == []
     assert found(log(messages=(message("request completed"),))) == []
     assert found() == []
+
+
+def test_fires_with_the_leak_that_takes_them():
+    full = ("process.unix.file_descriptor.count", "pid 7", 255, "critical", 256)
+    leak = ("process.network.close_wait.count", "peer 127.0.0.1:9102", 250, "warning")
+    (finding,) = judge(case(readings(full, leak)))
+    assert finding.next_commands == ("ss -tanp state close-wait", "ls -l /proc/7/fd")
+    assert any("127.0.0.1:9102" in s.says for s in finding.supports)
+    (alone,) = judge(case(readings(full)))
+    assert alone.next_commands == ("ls -l /proc/7/fd",)

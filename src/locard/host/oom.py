@@ -147,6 +147,16 @@ def _host(
             others.append(kill)
         else:
             host.append(kill)
+    counts = [
+        n
+        for d in own
+        for name_ in (_V1, _V2)
+        if (n := _files.fields(files.get(f"{d}/{name_}", ())).get("oom_kill")) is not None
+    ]
+    if counts:
+        # More than the group itself has counted hit an earlier group of the same path.
+        older = max(0, len(mine) - sum(counts))
+        others, mine = [*mine[:older], *others], mine[older:]
     for kills, whose, of in (
         (mine, "the target's cgroups, last hour", "target"),
         (host, subject, "host"),

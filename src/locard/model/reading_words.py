@@ -43,6 +43,7 @@ _MEASURES = {
     semconv.CONTAINER_OOM_KILLS: "processes ended by the OOM killer",
     semconv.CONTAINER_CPU_THROTTLED: "periods in which the CPU quota stopped it",
     semconv.CONTAINER_CPU_THROTTLED_LIFETIME: "such periods since the group was made",
+    semconv.CONTAINER_CPU_QUOTA_TIME: "time counted under the CPU quota",
 }
 
 

@@ -35,7 +35,8 @@ def judge(case: Case) -> Iterator[Finding]:
     said = tuple(_messages(case))
     if not bad and not said:
         return
-    extra = (*said, *_metrics(case))
+    leaks = _facts.bad(case, semconv.PROCESS_CLOSE_WAIT)
+    extra = (*said, *_metrics(case), *_readings.supports(leaks))
     failing = bool(said) or any(r.verdict == "critical" for _, r in bad)
     title = (
         f"File descriptors run out: {bad[0][1].subject} has {bad[0][1].value:g} of "
@@ -52,8 +53,10 @@ def judge(case: Case) -> Iterator[Finding]:
         mechanism=failing and not against,
         extra=extra,
         against=against,
-        next_commands=tuple(f"ls -l /proc/{pid}/fd" for pid in pids[:2])
-        or ("cat /proc/sys/fs/file-nr",),
+        next_commands=(
+            *(("ss -tanp state close-wait",) if leaks else ()),
+            *(tuple(f"ls -l /proc/{pid}/fd" for pid in pids[:2]) or ("cat /proc/sys/fs/file-nr",)),
+        ),
     )
 
 

@@ -292,7 +292,7 @@ def test_an_endless_log_ends_with_its_time_box(locard, shop, tmp_path):
         writer.kill()
         writer.wait()
     assert document["exit_code"] == 4
-    assert document["layers"][0]["status"] == "partial"
+    assert document["layers"][0]["status"] == "no_data", "nothing of it could be read in time"
 
 
 @pytest.mark.parametrize("name", ["none.log", "folder/none.log"])
@@ -314,7 +314,7 @@ def test_a_log_that_vanishes_and_a_hanging_endpoint(locard, shop, tmp_path):
             "--metrics", f"http://127.0.0.1:{hanging.getsockname()[1]}/metrics",
         )  # fmt: skip
     states = {s["layer"]: s for s in document["layers"]}
-    assert states["logs"]["status"] == "partial"
+    assert states["logs"]["status"] == "no_data"
     assert states["metrics"]["status"] == "partial"
     assert "time bound" in json.dumps(states["metrics"])
     assert states["runtime"]["status"] == "ran"
