@@ -25,7 +25,14 @@ SECRETS = [
     ("exec: mysqldump --password hunter2 db", "hunter2"),
     ('{"name":"DB_PASSWORD","value":"hunter2"}', "hunter2"),
     ('[["password","hunter2"],["user","bob"]]', "hunter2"),
+    ("machine x login bob password hunter2", "hunter2"),
+    ("CONFIG SET requirepass hunter2", "hunter2"),
+    ('<wsse:Password Type="x">hunter2</wsse:Password>', "hunter2"),
+    ('name="password"\r\n\r\nhunter2\r\n', "hunter2"),
+    ("otp code: 493021, security_code=123", "493021"),
+    ("admin_pw=hunter2", "hunter2"),
     # headers
+    ('"Set-Cookie": ["sid=abc123; Path=/"]', "abc123"),
     ("Authorization: token abcdef123456", "abcdef123456"),
     ("Authorization: ApiKey c2VjcmV0", "c2VjcmV0"),
     ("Authorization: AWS4-HMAC-SHA256 Credential=A/2026, Signature=fe5f80f77d5f", "fe5f80f77d5f"),
@@ -39,6 +46,7 @@ SECRETS = [
     ("redis://:hunter2@h:6379/0", "hunter2"),
     ("https://ghtoken0123456789abcdef@github.com/x.git", "ghtoken"),
     ("app:hunter2@tcp(db:3306)/x", "hunter2"),
+    ("jdbc:oracle:thin:scott/tiger99@//h:1521/x", "tiger99"),
     ("Server=x;Uid=sa;Pwd=S3 cretX;", "cretX"),
     ("AccountName=a;AccountKey=Zm9vYmFyc2Vj==;", "Zm9vYmFy"),
     # tokens of providers, keys, whole or cut
@@ -63,6 +71,7 @@ SECRETS = [
     ("visa 2223003122003222", "2223003122003222"),
     ("iban DE89 3704 0044 0532 0130 00", "3704"),
     ("call +49 170 1234567", "1234567"),
+    ("SSN 123-45-6789", "45-6789"),
     ("client 203.0.113.77 and 2001:db8::1", "203.0.113.77"),
     ("remote 203.0.113.77:51234", "203.0.113.77"),
 ]
@@ -78,6 +87,8 @@ ARGVS = [
     ["sshpass", "-p", "secretpw"],
     ["docker", "login", "-u", "x", "-p", "secretpw"],
     ["openssl", "rsa", "-passin", "pass:secretpw"],
+    ["curl", "-b", "sid=secretpw"],
+    ["keytool", "-storepass", "secretpw"],
     ["x", "--password", "-secretpw"],
     ["x", "--password", "my secretpw"],
     ["x", "--password=my secretpw"],
@@ -127,5 +138,8 @@ PLAIN = [
     "lookup x on 8.8.8.8:53: i/o timeout; upstream 203.0.113.9:8080",
     "12:00:03 aa:bb:cc:dd:ee:ff std::vector +12345678 bytes GB is a country",
     "pan=12.5 tilt=3 sid=ORCL pin 12 high sig=11 sessions=120",
+    "wrong password: attempt 3 of 5; PASS: TestFoo",
+    "4532015112830366 rows in img@2x.png, +100 200 300",
+    "-----BEGIN CERTIFICATE-----\nMIIDabc\n-----END CERTIFICATE-----",
     "futex(0x7f3a4c0012f0, 128)",
 ]

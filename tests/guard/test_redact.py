@@ -126,6 +126,7 @@ HOSTILE = (
     "-", "_", "a-", "a.", "a@", "@a.b", "1", "4 ", "+1 ", "password=", '"', "\\", "a@b.co ", "a:b", "<password>",
     "-token", "eyJaaaaaaaa.", "aa://x:y ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
     'password=\\"', ";password=", "cookie: ", "authorization: digest a=b,", '{"password":', "DE89 ", "1.", "2:",
+    "<a ", "<password a", 'name="a"', "login a password ", "one-time ", "jdbc:oracle:a:",
 )  # fmt: skip
 
 

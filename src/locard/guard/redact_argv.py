@@ -116,6 +116,8 @@ def _value_of(program: str, option: str, part: str, argv: Sequence[str]) -> int 
     options, mark = _PAIRED.get(program, ((), ""))
     if option in options:
         return part.index(mark) + 1 if mark in part else None
+    if program == "curl" and option in {"-b", "--cookie"}:
+        return part.index("=") + 1 if "=" in part else None
     if option in _HEADER_OPTIONS:
         return _header(part)
     found = _OPTION.fullmatch(option)

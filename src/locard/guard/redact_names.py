@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STEMS = (
-    "pass pwd secret token key auth cookie sess sid cred cvv cvc csc otp pin pan ssn sig phone mobile "
+    "pass pwd pw secret token key auth cookie sess sid cred cvv cvc csc otp pin pan ssn sig phone mobile "
     "msisdn card contrase kennwort senha wachtwoord mdp haslo hasło parola salasana пароль 密码 パスワード "
     "dob birth code jwt bearer number insurance"
 ).split()
@@ -38,6 +38,7 @@ _IN_QUERY = re.compile(
 _NAME_CHARS = string.ascii_letters + string.digits + "_.-$"
 _MOST_NAME = 64
 _OPEN = re.compile(r"(?P<slashes>\\{0,7})(?P<quote>[\"'`])")
+_OPEN_LIST = re.compile(r"\[[ ]?(?P<slashes>\\{0,7})(?P<quote>[\"'`])")
 _BARE = re.compile(
     r"(?:[^\s\"'`,;&<>\\\x00]|,(?![\s}\])]|[\w.-]{1,40}+\s?[=:]|$)|['`](?=\w)|\\(?![\"'nrt])|<(?=[^<>\s]{0,3}[^a-z<>]))++"
 )
@@ -154,7 +155,7 @@ _LONGER = {
 
 def _extent(text: str, at: int, sep: str, start: int) -> tuple[int, int, bool]:
     """Where the value begins and ends, and whether it stands in quotes."""
-    opened = _OPEN.match(text, at)
+    opened = _OPEN.match(text, at) or _OPEN_LIST.match(text, at)
     if opened:
         return opened.end(), _closing(text, opened), True
     if sep == ">":

@@ -12,7 +12,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from locard.guard.secret_names import looks_random
+from locard.guard.secret_names import is_secret, kind_of, looks_random
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,26 @@ GO_DSN = re.compile(
 IDENTIFIED = re.compile(
     r"(?i)\bidentified[ ]+(?:with[ ]+\S{1,40}[ ]+)?by[ ]+(?:password[ ]+)?['\"](?P<secret>[^'\"\n]{1,256})"
 )
+LOGIN = re.compile(
+    r"(?i)\blogin[ \t]{1,4}\S{1,64}[ \t]{1,4}password[ \t]{1,4}(?P<secret>\S{1,256}+)"
+)
+SETTING = re.compile(
+    r"(?i)\b(?:requirepass|masterauth)[ \t]{1,4}[\"']?(?P<secret>[^\s\"']{1,256}+)"
+)
+ORACLE = re.compile(r"(?i)\bjdbc:oracle:\w{1,8}:[\w$#]{1,64}/(?P<secret>[^\s\"'@]{1,128}+)(?=@)")
+ELEMENT = re.compile(
+    r"<(?:[\w-]{1,40}+:)?(?P<name>[\w.-]{1,40}+)[ \t][^<>\n]{1,200}+>(?P<secret>[^<>\n]{1,4096}+)(?=</)"
+)
+FORM_DATA = re.compile(
+    r"name=\\?\"(?P<name>[\w.-]{1,40}+)\\?\"(?:\r?\n|\\r\\n|\\n){2}(?P<secret>[^\r\n\\]{1,256}+)"
+)
+CODE = re.compile(
+    r"(?i)\b(?:otp|(?:one[- ]time|verification|security|auth|sms|mfa|2fa|pin|login)[ -](?:password|passcode|code|pin))"
+    r"(?:[ ]code)?(?:[ ]is)?[ :=#]{1,3}(?P<secret>[0-9]{4,10})(?![\w.-])"
+)
+SSN = re.compile(
+    r"(?i)\b(?:ssn|social[ ]security(?:[ ]number)?)[ :=#]{1,3}(?P<secret>[0-9]{3}-[0-9]{2}-[0-9]{4})(?![\w-])"
+)
 # One label less than the address is looked for at each @, backwards: see `redact`.
 EMAIL_TAIL = re.compile(
     r"(?:@|%40)(?P<domain>[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+){1,4})(?![\w-])"
@@ -80,7 +100,7 @@ _NO_DOMAIN = frozenset(
         "service socket timer mount automount target slice scope path device swap tgz gz tar zip whl "
         "js ts mjs cjs jsx tsx json yaml yml toml lock jar class internal local localdomain lan home "
         "corp intra svc cluster consul arpa localhost default log txt conf exe dll deb rpm php html "
-        "xml run get set"
+        "xml run get set png jpg jpeg gif svg webp ico css map pdf cpp"
     ).split()
 )
 _NO_PERSON = frozenset(
@@ -116,8 +136,12 @@ _SERVER_BEFORE = re.compile(
 _PHONE_BEFORE = re.compile(
     r"(?i)(?:call(?:er)?|phone|tel|mobile|sms|dial|msisdn|whatsapp|number|to|from|for)\W{1,3}$"
 )
+_UNIT_BEHIND = re.compile(
+    r"(?i)[ ]?(?:rows?|bytes?|[kmg]i?b|records?|items?|[nuµm]?s|events?|messages?|requests?|times|hits)\b"
+)
 _NEAR = 24
 _BEFORE = 48  # characters of context
+_AMERICAN = 11  # digits of a number of the North American plan
 _FIRST_SERVER_PORT, _FIRST_CLIENT_PORT = 1, 32768
 _IBAN_LENGTHS = {
     pair[:2]: int(pair[2:])
@@ -151,7 +175,8 @@ def is_card(found: re.Match[str]) -> bool:
 def _is_called_card(found: re.Match[str]) -> bool:
     """Whether what stands before a number leaves it a card's."""
     context = before(found)
-    if context.endswith("} "):  # a measurement
+    behind = found.string[found.end("secret") : found.end("secret") + _NEAR]
+    if context.endswith("} ") or _UNIT_BEHIND.match(behind):  # a measurement
         return False
     named = _NAMED_NUMBER.search(context) or _GLUED.search(context)
     if named:
@@ -177,11 +202,14 @@ def iban_length(text: str) -> int:
 
 
 def is_phone(found: re.Match[str]) -> bool:
-    """E.164: a country code and 8 to 15 digits, in groups or where a word says so."""
+    """E.164: a country code and 9 to 15 digits, in groups or where a word says so."""
     text = found["secret"]
-    digits = sum(c.isdigit() for c in text)
+    number = "".join(c for c in text if c.isdigit())
+    digits = len(number)
+    if number[0] == "1" and (digits != _AMERICAN or number[1] in "01"):
+        return False
     grouped = any(c in " -(" for c in text)
-    return 8 <= digits <= 15 and (grouped or bool(_PHONE_BEFORE.search(before(found))))  # noqa: PLR2004 - as said
+    return 9 <= digits <= 15 and (grouped or bool(_PHONE_BEFORE.search(before(found))))  # noqa: PLR2004 - as said
 
 
 def is_persons_address(found: re.Match[str]) -> bool:
@@ -234,6 +262,12 @@ def is_random(found: re.Match[str]) -> bool:
     return looks_random(found["secret"])
 
 
+def is_named(found: re.Match[str]) -> bool:
+    """Whether the name beside it announces a secret, and it is one."""
+    kind = kind_of(found["name"])
+    return bool(kind) and is_secret(kind, found["secret"].strip(), name=found["name"])
+
+
 FORMS: tuple[tuple[str, re.Pattern[str], Check | None], ...] = (
     ("jwt", JWT, None),
     ("webhook", WEBHOOK, None),
@@ -243,9 +277,16 @@ FORMS: tuple[tuple[str, re.Pattern[str], Check | None], ...] = (
     ("userinfo", USER_ONLY, is_random),
     ("userinfo", GO_DSN, None),
     ("secret", IDENTIFIED, None),
+    ("secret", LOGIN, None),
+    ("secret", SETTING, None),
+    ("userinfo", ORACLE, None),
+    ("secret", ELEMENT, is_named),
+    ("secret", FORM_DATA, is_named),
 )
 NUMBERS: tuple[tuple[str, re.Pattern[str], Check | None], ...] = (
     ("card", CARD, is_card),
+    ("secret", CODE, None),
+    ("secret", SSN, None),
     ("phone", PHONE, is_phone),
     ("ip", ADDRESS, is_persons_address),
     ("ip", ADDRESS_6, is_persons_address),

@@ -19,13 +19,13 @@ PIN, OTP, CVV, CARD, SSN, PHONE, BIRTH = "pin", "otp", "cvv", "card", "ssn", "ph
 _WORD = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|[0-9]+")
 _PASSWORDS = frozenset(
     (
-        "password passwords passwd passphrase pwd passwort kennwort passcode contrasena contraseña "
+        "password passwords pw passwd passphrase pwd passwort kennwort passcode contrasena contraseña "
         "senha wachtwoord mdp motdepasse lösenord hasło haslo parola salasana пароль 密码 パスワード"
     ).split()
 )
 _ENDINGS = ("password", "passwd", "passphrase", "passwort", "pwd", "passcode")
 _PASS = re.compile(
-    r"(?:db|user|my|pg|redis|admin|root|smtp|ldap|mail|auth|http|proxy|require)?pass"
+    r"(?:db|user|my|pg|redis|admin|root|smtp|ldap|mail|auth|http|proxy|require|store|key|trust)?pass"
 )
 _KEY_OF = frozenset(
     (
@@ -93,6 +93,8 @@ _EXACT = {
 }
 _PAIRS = {
     ("session", "id"): TOKEN,
+    ("sess", "id"): TOKEN,
+    ("sess", "token"): TOKEN,
     ("connect", "sid"): TOKEN,
     ("card", "number"): CARD,
     ("card", "no"): CARD,
@@ -106,7 +108,7 @@ _PAIRS = {
     ("of", "birth"): BIRTH,
     ("birth", "date"): BIRTH,
     ("verification", "code"): OTP,
-    ("security", "code"): OTP,
+    ("security", "code"): CVV,
     ("auth", "code"): OTP,
     ("sms", "code"): OTP,
     ("mfa", "code"): OTP,
@@ -125,7 +127,7 @@ _NEUTRAL = frozenset(
 # What is said *about* a secret, as the first word where its value would stand.
 _SAID = frozenset(
     (
-        "and any are as at absent accepted access added algorithm allowed already and auth "
+        "attempt attempts tries retry retries left and any are as at absent accepted access added algorithm allowed already and auth "
         "authentication authenticated authorization authorized bad be because been blank but by can "
         "cannot changed check closed could created credentials deleted denied did disabled does empty "
         "enabled error exists expired expires expiry fail failed failing failure for forbidden format "
@@ -214,7 +216,8 @@ def _is_chosen(kind: str, value: str, name: str) -> bool:
     if _DIGITS.fullmatch(value):
         short = kind == PASSWORD and name[-4:].lower() != "pass"
         return len(value) >= (_SHORT if short else _LEAST_NUMBER)
-    if _MEASUREMENT.fullmatch(value) or len(value) < _LEAST:
+    is_test = name.lower() == "pass" and value.isalpha() and not value.islower()  # `PASS: TestFoo`
+    if _MEASUREMENT.fullmatch(value) or len(value) < _LEAST or is_test:
         return False
     if kind == TOKEN:
         return not _PATH.fullmatch(value) and not _FILE.fullmatch(value)
@@ -224,7 +227,7 @@ def _is_chosen(kind: str, value: str, name: str) -> bool:
 _NUMBERS = {
     PIN: re.compile(r"[0-9]{4,8}"),
     OTP: re.compile(r"[0-9]{4,10}"),
-    CVV: re.compile(r"[0-9]{3,4}"),
+    CVV: re.compile(r"[0-9]{3,8}"),
     CARD: _CARD_DIGITS,
     SSN: _SSN_DIGITS,
     PHONE: _PHONE_DIGITS,

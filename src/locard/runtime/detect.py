@@ -63,6 +63,7 @@ GO = Template(
     ),
     impact=Impact.READS,
     bound_s=3.0,
+    output="counters",
 )
 
 _LINE = re.compile(r"^/proc/(\d+)/maps:(.*)$", re.MULTILINE)
