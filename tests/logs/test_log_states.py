@@ -65,7 +65,7 @@ def test_a_few_lines_that_end_in_errors_are_not_bad_from_the_first(stands):
         return {"level": level, "msg": "lost the peer" if level == "error" else "booting worker"}
 
     _, state, said = stands(make, rate=0.25, seconds=120)
-    assert state.kind in {"errors-late", "going-on"}
+    assert state.kind in {"errors-late", "going-on", "alarms"}
     assert state.incident
     assert "first line" not in said
 
@@ -206,3 +206,18 @@ def test_what_locard_asked_is_left_out(stands):
     log, state, _ = stands(make)
     assert log.extent.own_requests > 100
     assert (state.incident, log.extent.errors) == (False, 0)
+
+
+def test_an_error_that_was_never_said_before_is_told_where_it_moves_no_rate(stands):
+    def make(rng, left):
+        row = request(rng, bad=rng.random() < 0.01)
+        row["msg"] = "bank answered 500" if row["status"] == 503 else "served"
+        if left < 200 and rng.random() < 0.02:
+            row |= {"level": "error", "status": 504, "msg": "identity-check timed out after 0.2 s"}
+        return row
+
+    log, state, said = stands(make)
+    assert state.incident
+    assert state.kind == "alarms" or log.changed
+    assert "identity-check timed out" in said or log.changed
+    assert all("bank" not in a.template for a in log.alarms)

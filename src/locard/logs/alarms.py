@@ -1,7 +1,8 @@
 """Lines that are too few for a rate and say that something broke: a worker timed out, memory ran out.
 
 Critical ones, and errors that belong to no request, among many lines that are requests; and whatever says
-in plain words that a process, a limit or a device gave up. Those that came all along say nothing new.
+in plain words that a process, a limit or a device gave up. Other errors count where what they say was
+never said before, beyond chance. Those that came all along say nothing new.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _MOST = 4
 _MOST_LINES = 20_000
 _MOST_ERRORS = 200_000  # so many are enough for a rate
 _BY_CHANCE = 0.05  # lines that may fall anywhere all fall behind their first one
+_BY_CHANCE_OTHERS, _FEWEST_OTHERS = 0.001, 8
 _SINGLE, _LATE = 2, 0.5  # so few have to come in the later half of the log
 _FEW_EARLIER = 0.2  # of as many as would be at the later rate
 _TEXT_CHARS = 300
@@ -48,23 +50,39 @@ def found(table: Table, roles: Roles, events: Events, change: Change) -> tuple[A
         has = [r.column for r in (roles.status, roles.duration) if r is not None]
         beside = " AND ".join(f"({c}) IS NULL" for c in has)
     rows = table.rows(
-        f"""SELECT coalesce({level}, '') AS level, left({table.message}, {_TEXT_CHARS}) AS text, t_end
+        f"""SELECT coalesce({level}, '') AS level, left({table.message}, {_TEXT_CHARS}) AS text, t_end,
+                   coalesce({level} IN ({listed}), false) OR ({beside})
+                     OR regexp_matches({table.message}, {literal(_BROKE)}) AS grave
             FROM (FROM ev WHERE err) JOIN raw ON n = _n
-            WHERE {table.message} IS NOT NULL AND (coalesce({level} IN ({listed}), false) OR ({beside})
-              OR regexp_matches({table.message}, {literal(_BROKE)}))
+            WHERE {table.message} IS NOT NULL AND (grave OR {errors <= _MOST_LINES})
             ORDER BY t_end LIMIT {_MOST_LINES}""",  # noqa: S608 - columns are ours, texts are quoted
     )
     kinds: dict[str, list[tuple[str, str, float]]] = {}
-    for word, text, at in rows:
-        kinds.setdefault(mask(text), []).append((word, text, at))
+    grave: set[str] = set()
+    for word, text, at, is_grave in rows:
+        template = mask(text)
+        kinds.setdefault(template, []).append((word, text, at))
+        if is_grave:
+            grave.add(template)
     span = (events.first, events.last)
-    alarms = [a for t, lines in kinds.items() if (a := _alarm(t, lines, span, change)) is not None]
+    alarms = []
+    for template, lines in kinds.items():
+        # One of many ordinary ones is new by chance more often.
+        allowed = _BY_CHANCE if template in grave else _BY_CHANCE_OTHERS / len(kinds)
+        least = 1 if template in grave else _FEWEST_OTHERS
+        alarm = _alarm(template, lines, span, change, allowed)
+        if alarm is not None and alarm.count >= least:
+            alarms.append(alarm)
     alarms.sort(key=lambda a: (-a.count, a.first))
     return tuple(alarms[:_MOST])
 
 
 def _alarm(
-    template: str, lines: list[tuple[str, str, float]], span: tuple[float, float], change: Change
+    template: str,
+    lines: list[tuple[str, str, float]],
+    span: tuple[float, float],
+    change: Change,
+    chance: float,
 ) -> Alarm | None:
     """The lines of one kind, if none came before the onset, or as late as they do by no chance."""
     whole = max(span[1] - span[0], 1e-3)
@@ -77,7 +95,7 @@ def _alarm(
     if not late or earlier > _FEW_EARLIER * len(late) * gone:
         return None
     by_chance = max(0.0, 1 - gone) ** len(late)
-    if by_chance > _BY_CHANCE and (len(late) > _SINGLE or gone < _LATE):
+    if by_chance > chance and (len(late) > _SINGLE or gone < _LATE):
         return None
     word, text, first = late[0]
     return Alarm(word, template, text, len(late), earlier, first, late[-1][2])

@@ -228,10 +228,8 @@ def _slow_throughout(log: LogSummary, _: LogState, __: Clock) -> str:
 def _alarms(log: LogSummary, _: LogState, clock: Clock) -> str:
     said = "; ".join(alarms(log, clock))
     if log.changed:
-        return f"The log says that something broke: {said}."
-    return (
-        f"No onset of errors or latency was found, but the log says that something broke: {said}."
-    )
+        return f"These lines are new: {said}."
+    return f"No onset of errors or latency was found, but these lines are new: {said}."
 
 
 def more_alarms(log: LogSummary, clock: Clock) -> Iterator[str]:

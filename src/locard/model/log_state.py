@@ -45,6 +45,7 @@ _WEIGHTS: dict[StateKind, int] = {
 # "Good" is not said of so many failures, nor of so slow a p99.
 _DOUBTFUL_SHARE, _DOUBTFUL_MS = 0.02, 5000.0
 _BAD_SHARE = 0.05  # of the requests fail: bad, whatever is usual
+_ALARMING_SHARE = 0.1  # somebody should look, though it may be always so
 _FEWEST = 20  # requests, to speak of a share
 _SLOW_MS = 1000.0
 _BACK = 0.67  # of the slowness while it lasted: below, requests are fast again
@@ -230,7 +231,8 @@ def _levels(log: LogSummary) -> Iterator[LogState]:
     ):
         late = _late(log)
         if late is None:
-            yield LogState("bad-throughout", incident=True, since=log.first)
+            bad = seen.errors >= _ALARMING_SHARE * seen.requests
+            yield LogState("bad-throughout", incident=bad, since=log.first)
         elif not log.alarms:
             yield LogState("errors-late", incident=True, since=late)
     elif (log.after_p50_ms or 0.0) >= _SLOW_MS and log.before_total == 0:
