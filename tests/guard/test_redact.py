@@ -151,3 +151,20 @@ def test_what_is_too_long_is_cut_and_said():
     assert count == 1
     assert b"abc1" not in clean
     assert clean.endswith(b"<cut: 19 characters were not looked at>")
+
+
+def test_addresses_of_servers_are_what_is_looked_for():
+    row = {
+        "peer": "203.0.113.9:50051",
+        "locals": ["203.0.113.8:41000"],
+        "upstream_addr": "203.0.113.9",
+        "client": "203.0.113.7:41000",
+        "remote_addr": "203.0.113.7",
+        "m": "upstream_addr=203.0.113.9 client_ip=203.0.113.7",
+    }
+    found = json.loads(Redactor(KEY).treat(json.dumps(row).encode(), "json")[0])
+    for name in ("peer", "locals", "upstream_addr"):
+        assert found[name] == row[name]
+    for name in ("client", "remote_addr", "m"):
+        assert "203.0.113.7" not in found[name]
+    assert "203.0.113.9" in found["m"]

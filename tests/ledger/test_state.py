@@ -74,10 +74,12 @@ def test_two_processes_do_not_record_into_one_incident_at_once(tmp_path):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(argv, **pipes) as first:
         assert first.stdout.readline() == "writes\n"
+        assert StateDirectory(tmp_path / "s").is_recorded_now("INC-7")
         second = subprocess.run(argv, capture_output=True, text=True, input="", check=True)
         assert "is being recorded by another locard" in second.stdout
         first.stdin.close()
         first.wait()
+    assert not StateDirectory(tmp_path / "s").is_recorded_now("INC-7")
     third = subprocess.run(argv, capture_output=True, text=True, input="", check=True)
     assert third.stdout == "writes\n"
     with StateDirectory(tmp_path / "s").open("INC-7") as ledger:

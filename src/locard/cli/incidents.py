@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.claims.licence import UnlicensedError
@@ -30,7 +30,7 @@ class Listed:
     incident: str
     started: float | None
     target: str
-    state: str  # complete, partial, cut short, empty, unreadable
+    state: str  # complete, partial, running, cut short, empty, unreadable
     verdict: str
 
     def document(self) -> dict[str, Any]:
@@ -46,9 +46,12 @@ def listed(state: StateDirectory) -> tuple[Listed, ...]:
 def _read(state: StateDirectory, incident: str) -> Listed:
     try:
         with state.open(incident) as ledger:
-            return _of(ledger, incident)
+            found = _of(ledger, incident)
     except LocardError as error:
         return Listed(incident, None, "", "unreadable", error.why)
+    if found.state == "cut short" and state.is_recorded_now(incident):
+        return replace(found, state="running", verdict="it is being recorded")
+    return found
 
 
 def _of(ledger: Ledger, incident: str) -> Listed:

@@ -81,7 +81,7 @@ class Redactor:
         is_number = not any(c.isalpha() for c in text) and not re.search(r"[ +:]|\d\.\d+\.", text)
         if is_number and name and not kind:
             return text  # an order's number, a count, a version
-        return self._forms(self._names(text))
+        return self._forms(self._names(text), clients=not secret_forms.names_a_server(name))
 
     def argv(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """A command line: options that take a secret are known by name, and by program."""
@@ -148,8 +148,8 @@ class Redactor:
     def _names(self, text: str) -> str:
         return self._replaced(text, ((s, e, "secret") for s, e in named_values(text)))
 
-    def _forms(self, text: str) -> str:
-        return self._numbers(self._forms_of_letters(text))
+    def _forms(self, text: str, *, clients: bool) -> str:
+        return self._numbers(self._forms_of_letters(text), clients=clients)
 
     def _forms_of_letters(self, text: str) -> str:
         text = self._keys(text)
@@ -159,9 +159,10 @@ class Redactor:
             text = self._replaced(text, ((s, e, "email") for s, e in _mails(text)))
         return text
 
-    def _numbers(self, text: str) -> str:
+    def _numbers(self, text: str, *, clients: bool = True) -> str:
         for kind, pattern, check in secret_forms.NUMBERS:
-            text = self._matched(text, kind, pattern, check)
+            if clients or kind != "ip":
+                text = self._matched(text, kind, pattern, check)
         return self._replaced(text, ((s, e, "iban") for s, e in _ibans(text)))
 
     def _matched(

@@ -131,7 +131,7 @@ _VERSION_BEFORE = re.compile(
 _SERVER_BEFORE = re.compile(
     r"(?i)(?:upstream|server|host|hosts|backend|endpoint|nameserver|resolver|dns|listen(?:ing)?|bind(?:ing)?"
     r"|bound|dial|tcp|udp|lookup|connect(?:ed|ing|ion)?|proxy|gateway|to|on|via|at|node|master|replica"
-    r"|leader|broker|peer)[ :=\"'(]{1,3}(?:to[ ]|tcp[ ])?$"
+    r"|leader|broker|peer)(?:_?(?:addr(?:ess)?|ip))?[ :=\"'(]{1,3}(?:to[ ]|tcp[ ])?$"
 )
 _PHONE_BEFORE = re.compile(
     r"(?i)(?:call(?:er)?|phone|tel|mobile|sms|dial|msisdn|whatsapp|number|to|from|for)\W{1,3}$"
@@ -242,6 +242,19 @@ _INSIDE = tuple(
         "240.0.0.0/4",
     )
 )
+
+
+def names_a_server(name: str) -> bool:
+    """Whether addresses under that name are of machines that serve: they are what is looked for."""
+    words = set(re.split(r"[^a-z]+", name.lower()))
+    return bool(words & _SERVERS) and not words & _CLIENTS
+
+
+_SERVERS = frozenset(
+    "peer peers server servers upstream backend local locals address endpoint listen bind host hosts "
+    "nameserver dns proxy destination dst gateway broker node".split()
+)
+_CLIENTS = frozenset("client remote user forwarded visitor source src".split())
 
 
 def is_mail(local: str, domain: str, behind: str) -> bool:

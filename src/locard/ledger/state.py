@@ -129,6 +129,18 @@ class StateDirectory:
         with private.folder(self.path, "incidents"):
             return Ledger.open(path, write=write)
 
+    def is_recorded_now(self, incident: str) -> bool:
+        """Whether a living process records into it: it holds the lock of the key."""
+        try:
+            with private.folder(self.path, "keys") as keys:
+                held = private.open_file(keys, incident, self.path / "keys" / incident)
+        except (OSError, StateError):
+            return False
+        try:
+            return not private.lock(held)
+        finally:
+            os.close(held)
+
     def _key(self, incident: str, *, used: bool) -> tuple[bytes, int]:
         """The redaction key of an incident, and the descriptor that keeps others from writing it.
 

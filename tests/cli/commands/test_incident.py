@@ -135,3 +135,13 @@ def test_an_entry_that_is_none_of_locards_is_an_error(locard, incident, state):
     done = locard("incident", "show", incident)
     assert done.returncode == 3
     assert "cannot be read" in done.stderr
+
+
+def test_what_is_being_recorded_is_told_from_what_was_cut_short(locard, state):
+    body = {"target": {"ref": "pid/7"}}
+    with StateDirectory(state).begin("x", "INC-8") as begun:
+        begun.ledger.append("opened", body)
+        (running,) = locard.json("incident", "list")["incidents"]
+    (cut,) = locard.json("incident", "list")["incidents"]
+    assert (running["state"], cut["state"]) == ("running", "cut short")
+    assert running["target"] == cut["target"] == "pid/7"
