@@ -298,7 +298,8 @@ def test_the_end_of_a_log_alone(locard, tmp_path):
     whole = json.loads(locard("logs", path, "-o", "json", "--no-keep").stdout)["log_summary"]
     end = json.loads(locard("logs", path, "-o", "json", "--since", "5m").stdout)["log_summary"]
     assert whole["records"] == 90_000
-    assert end["records"] < 45_000
+    # So small a log is read whole, for a baseline before the window; the end of it is judged.
+    assert end["first"] >= end["last"] - 2 * 300
     assert end["last"] == whole["last"]
 
 
@@ -360,20 +361,21 @@ def test_a_pipe_that_goes_on_is_shown_early_and_judged_when_interrupted(locard, 
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
     assert "read in part: it was interrupted" in shown
-    assert "Nothing changed" in shown
+    assert "Bad from its first line" in shown, "one request in ten fails"
 
 
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        ('{"msg":"x"}', "Whether anything changed cannot be told: its records have no times."),
-        ('{"time":"2026-11-25T10:00:00Z","msg":"x"}', "Whether errors or latency changed cannot be told"),
-        ('{"time":"2026-11-25T10:00:00Z","status":200}', "Nothing changed in this log"),
+        ('{"msg":"x"}', "Whether anything changed cannot be told: its records have no times"),
+        ('{"time":"2026-11-25T10:00:00Z","msg":"x"}', "Whether anything changed cannot be told: no field"),
+        ('{"time":"2026-11-25T10:00:00Z","status":200}', "That nothing changed cannot be said: all"),
+        ('{"time":"2026-11-25T10:00:0TZ","status":200}', "Nothing changed in this log"),
     ],
 )  # fmt: skip
 def test_nothing_changed_is_claimed_only_of_what_is_known(locard, tmp_path, record, said):
     path = tmp_path / "log"
-    path.write_text(f"{record}\n" * 50)
+    path.write_text("".join(f"{record}\n".replace("0T", f"{n:02d}") for n in range(50)))
     assert said in " ".join(locard("logs", path).stdout.split())
 
 
