@@ -121,7 +121,8 @@ def _onset(log: LogSummary, cites: tuple[str, ...], now: float) -> Claim:
             latest=log.onset.latest,
             confidence=log.onset.confidence,
             baseline_seen=log.onset.baseline_seen,
-            now=now,
+            # How long ago it was can be said only if the times name their zone.
+            now=now if log.extent.zoned else None,
         ),
         cites,
     )

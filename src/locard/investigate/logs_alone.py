@@ -13,11 +13,12 @@ from locard.investigate import factors
 from locard.investigate.conclude import judge
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.finding import Case, Severity
+from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge as judge_log
 
 if TYPE_CHECKING:
     from locard.model.claim import Licensed
     from locard.model.finding import ContributingFactor, Finding
-    from locard.model.log_facts import LogSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,16 @@ class Concluded:
     def alarming(self) -> bool:
         """Whether anything is worth a look."""
         return any(f.severity is not Severity.INFO for f in self.findings)
+
+    @property
+    def incident(self) -> bool:
+        """Whether the log stands in a state that somebody should look at, rule or no rule."""
+        return any(
+            judge_log(s).incident
+            for e in self.evidence
+            for s in e.facts
+            if isinstance(s, LogSummary)
+        )
 
 
 def conclude(summary: LogSummary) -> Concluded:

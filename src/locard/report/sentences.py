@@ -95,17 +95,29 @@ def _log_holds_part(claim: Claim, _: tzinfo | None) -> str:
 
 def _onset_known(claim: Claim, tz: tzinfo | None) -> str:
     onset = Onset(claim.number("earliest"), claim.number("latest"), claim.number("confidence"))
-    ago = max(0.0, claim.number("now") - onset.latest)
-    when = times.interval(onset, tz, dated=ago > _SOON)
+    ago = _ago_s(claim, onset.latest)
+    when = times.interval(onset, tz, dated=ago is not None and ago > _SOON)
     sure = f"{100 * onset.confidence:.0f} % interval"
+    if ago is None:
+        return f"{when} ({sure}) by the log's clock, which names no zone: read as UTC."
     return f"{when} ({sure}), {times.ago(ago)} before the investigation began."
 
 
 def _onset_before(claim: Claim, tz: tzinfo | None) -> str:
     latest = claim.number("latest")
-    ago = max(0.0, claim.number("now") - latest)
-    when = times.clock(latest, tz, zone=True)
+    ago = _ago_s(claim, latest)
+    if ago is None:
+        return (
+            f"Before {times.clock(latest, tz, zone=True)} by the log's clock, which names no zone."
+        )
+    when = times.day(latest, tz) if ago > _SOON else times.clock(latest, tz, zone=True)
     return f"Before {when}, {times.ago(ago)} or more before the investigation began."
+
+
+def _ago_s(claim: Claim, at: float) -> float | None:
+    """Seconds between a moment and the beginning of the look; None where the log names no zone."""
+    now = claim.maybe("now")
+    return None if now is None else max(0.0, now - at)
 
 
 def _set_hit(claim: Claim, _: tzinfo | None) -> str:

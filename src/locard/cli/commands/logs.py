@@ -213,7 +213,7 @@ def _first_pass(args: argparse.Namespace) -> int:
                 asking.keep_scan(place, identity, sheet_of(table, source), args.threads)
     if summary.partial:
         return ExitCode.PARTIAL
-    found = summary.changed or concluded.alarming
+    found = summary.changed or concluded.alarming or concluded.incident
     return ExitCode.FINDINGS if found else ExitCode.NOTHING_FOUND
 
 
