@@ -15,7 +15,9 @@ from locard.claims.record import Record
 from locard.claims.story import claimed
 from locard.model.claim import Claim, Licensed, figures
 from locard.model.evidence import Layer
+from locard.model.facts import ProcessCondition, ProcessConditions
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.investigation import Activity, LayerState
 from locard.model.log_facts import AffectedValue, BlastRadius, Extent, MeasureShape, Onset
 from locard.report import sentences
 from rules.builders import case, correlate, log, stack, stacks
@@ -123,12 +125,15 @@ def test_a_set_that_the_log_does_not_name_is_not_hit():
     assert licence.grant(hit, record(BAD)).claim.kind == "cannot_tell"
 
 
+BUSY = Activity("runs", "pay (app.py:3)", "busy", 8, 1.0, (7,), ())
+
+
 def test_few_observations_do_not_lead():
     seen = stacks(*(stack(n, 1, "pay app.py:3", active=True) for n in range(8)))
 
     def said(**values):
         claim = Claim("verdict", "threads_lead", "runs", figures(where="pay", **values), ("e1",))
-        return licence.grant(claim, record(seen)).claim.kind
+        return licence.grant(claim, record(seen, activities=(BUSY,))).claim.kind
 
     assert said(share=0.9, observations=8) == "threads_lead"
     assert said(share=0.9, observations=2) == "threads_do"
@@ -141,6 +146,39 @@ def test_all_idle_needs_every_process_to_be_read():
     assert licence.grant(idle, record(seen)).claim.kind == "every_thread_idle"
     unread = replace(seen, missed=("pid 7: not permitted",))
     assert licence.grant(idle, record(unread)).claim.kind == "no_thread_busy"
+
+
+def test_more_threads_than_were_seen_are_not_said():
+    seen = stacks(stack(0, 1, "pay app.py:3", active=True))
+
+    def said(observations):
+        values = figures(share=0.4, observations=observations, where="pay")
+        claim = Claim("doing", "threads_do", "runs", values, ("e1",))
+        return licence.grant(claim, record(seen, activities=(BUSY,))).claim.kind
+
+    assert said(8) == "threads_do"
+    assert said(9) == "cannot_tell"
+
+
+def test_a_process_is_stopped_only_if_the_evidence_has_it():
+    stopped = ProcessConditions((ProcessCondition(7, "app", "stopped", 3),))
+
+    def said(subject):
+        claim = Claim("state", "process_condition", subject, figures(condition="stopped"), ("e1",))
+        return licence.grant(claim, record(stopped)).claim.kind
+
+    assert said("app (pid 7)") == "process_condition"
+    assert said("app (pid 8)") == "cannot_tell"
+
+
+def test_a_layer_is_unread_only_if_the_record_has_it_so():
+    def said(status):
+        layers = (LayerState(Layer.RUNTIME, status, ()),)
+        claim = Claim("not_looked_at", "layer_skipped", "runtime", figures(why="no adapter"))
+        return licence.grant(claim, record(BAD, layers=layers)).claim.kind
+
+    assert said("skipped") == "layer_skipped"
+    assert said("ran") == "cannot_tell"
 
 
 def test_a_factor_that_is_background_is_only_also_seen():

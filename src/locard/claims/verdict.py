@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from locard.claims import licence, processes
+from locard.claims import licence, log_licences, processes
 from locard.model.claim import Claim, figures
-from locard.model.finding import Role, Severity
+from locard.model.finding import Confidence, Role, Severity
 from locard.model.log_state import judge
 
 if TYPE_CHECKING:
@@ -49,15 +49,15 @@ def _candidates(record: Record) -> Iterator[Claim]:
     by_id = {f.id: f for f in record.findings}
     leading = by_id.get(record.factors[0].finding) if record.factors else None
     mechanism = leading if leading is not None and leading.role is Role.MECHANISM else None
-    if mechanism is not None and licence.strong(mechanism):
+    if mechanism is not None and mechanism.confidence is not Confidence.WEAK:
         yield _finding("factor", mechanism)
     hit = next((f for f in _by_weight(record) if f.role is Role.SCOPE), None)
     if hit is not None and mechanism is None:
         yield _finding("who_is_hit", hit)
-    lead = None if licence.calm(record) else processes.lead(record)
+    lead = None if log_licences.calm(record) else processes.lead(record)
     if lead is not None:
         yield lead
-    if mechanism is not None and not licence.strong(mechanism):
+    if mechanism is not None and mechanism.confidence is Confidence.WEAK:
         yield _finding("factor", mechanism)
     yield from _sayings(record)
 

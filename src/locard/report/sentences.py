@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.claims.licence import LICENCES, UnlicensedError, log_stands
+from locard.claims.licence import LICENCES, UnlicensedError
+from locard.claims.log_licences import log_stands
 from locard.model.claim import Licensed
 from locard.model.headline import share
 from locard.model.log_facts import Onset
