@@ -134,6 +134,8 @@ def evidence(
 def _complaint(output: Output) -> str:
     """What a command that failed said about it, on one line."""
     said = " ".join(output.stderr.decode("utf-8", "replace").split())
+    # An error of locard's own names what, why and what to do next, each on a line of its own.
+    said = said.removeprefix("locard: ").replace(" why: ", ": ", 1).replace(" next: ", ". ", 1)
     return said[:_MOST_COMPLAINT] or f"exit code {output.exit_code}"
 
 

@@ -264,7 +264,7 @@ def _layer_nothing_found(claim: Claim, _: tzinfo | None) -> str:
 
 def _layer_unread(claim: Claim, _: tzinfo | None) -> str:
     unlock = f" To unlock: {claim.text('unlock')}" if claim.text("unlock") else ""
-    return f"{claim.subject}: {claim.text('why')}.{unlock}"
+    return f"{claim.subject}: {claim.text('why').rstrip('.')}.{unlock}"
 
 
 def _cannot_tell(claim: Claim, _: tzinfo | None) -> str:

@@ -154,7 +154,8 @@ def _layers(found: Investigation, story: Story) -> RenderableType:
     table.add_row("read", read or "no layer")
     for said in story.not_looked_at:
         table.add_row("not read", safe(said.text))
-    partial = _by_reason(found.partial)
+    unread = tuple(f"{s.layer}/" for s in found.layers if s.status in {"skipped", "no_data"})
+    partial = _by_reason([text for text in found.partial if not text.startswith(unread)])
     for text in partial[:_SHOWN_PARTIAL]:
         table.add_row("partial", safe(text))
     if len(partial) > _SHOWN_PARTIAL:
