@@ -27,7 +27,7 @@ from locard.model.facts import (
     ThreadStates,
 )
 from locard.model.finding import Case
-from locard.model.log_facts import Correlate, FieldRole, LogSummary, MessageCount, Onset
+from locard.model.log_facts import Correlate, Extent, FieldRole, LogSummary, MessageCount, Onset
 from locard.report.logs_screen import screen
 from locard.stats.intervals import binomial_tail
 
@@ -70,6 +70,7 @@ def log(*correlates, changed=("latency",), messages=(), p99=(50.0, 1400.0)):
         before_p50_ms=20.0, before_p99_ms=p99[0], after_p50_ms=80.0, after_p99_ms=p99[1],
         groups=(), blast_radius=(), correlates=correlates, messages=messages,
         trace_ids=(), gaps=(), engine="duckdb",
+        extent=Extent(requests=1300, errors=1, errors_by=("status",), levels=2, statuses=2),
     )  # fmt: skip
 
 

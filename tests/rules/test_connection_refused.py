@@ -8,8 +8,8 @@ TEXT = "call to http://10.0.0.7:9102/charge failed: [Errno 111] Connection refus
 
 def test_fires_on_messages_since_the_onset():
     (finding,) = judge(case(log(changed=("errors",), messages=(message(TEXT, after=38),))))
-    assert finding.title == "Connections are refused by 10.0.0.7:9102"
-    assert finding.next_commands[0] == "ss -ltnp sport = :9102"
+    assert finding.title == "Connections are refused, for example by 10.0.0.7:9102"
+    assert finding.next_commands[0] == "nc -vz -w 2 10.0.0.7 9102"
 
 
 def test_quiet_where_it_was_as_frequent_before_or_nothing_changed():

@@ -11,7 +11,7 @@ from rules.builders import case, correlate, log, message
     [
         (
             'upstream prematurely closed connection, upstream: "http://10.0.0.9:3000/api"',
-            "The upstream 10.0.0.9:3000 closes",
+            "An upstream (for example 10.0.0.9:3000) closes",
         ),
         (
             "('Connection aborted.', RemoteDisconnected('Remote end closed connection'))",

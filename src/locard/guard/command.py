@@ -111,9 +111,10 @@ class Template:
             argv.extend(_fill_part(part, values, pids))
         by_hand = self.by_hand or shlex.join(argv)
         for name, value in values.items():
-            shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            # People paste this into a shell: what came from outside is quoted.
-            by_hand = by_hand.replace("{" + name + "}", shlex.quote(shown))
+            # People paste this into a shell: what came from outside is quoted, several as words.
+            every = value if isinstance(value, tuple) else (value,)
+            shown = " ".join(shlex.quote(str(v)) for v in every)
+            by_hand = by_hand.replace("{" + name + "}", shown)
         return Command(
             argv=tuple(argv),
             impact=self.impact,

@@ -46,17 +46,36 @@ _NAMED = (
 
 def observed(case: Case) -> tuple[Activity, ...]:
     """Groups of threads by what they do and where: busy, then what cannot be told, then idle."""
-    groups: dict[tuple[str, Work, bool], list[ThreadStack]] = defaultdict(list)
     seen: set[int] = set()
+    places: dict[tuple[str, Work, bool], dict[str, list[ThreadStack]]] = {}
     for _, samples in case.facts(StackSamples):
         for stack in samples.stacks:
             seen.add(stack.pid)
-            groups[_where(stack), work(stack), stack.active].append(stack)
-    found = [_of_stacks(where, kind, stacks) for (where, kind, _), stacks in groups.items()]
+            kind = work(stack)
+            place = places.setdefault((_where(stack), kind, stack.active), defaultdict(list))
+            place[_told(stack) if kind != "idle" else ""].append(stack)
+    found = [
+        _of_stacks(where, kind, stacks)
+        for (where, kind, _), by_words in places.items()
+        for stacks in _merged(by_words).values()
+    ]
     found += _of_kernel(case, seen)
     busy = sum(a.observations for a in found if a.work == "busy")
     shared = [_with_share(a, busy) for a in found]
     return tuple(sorted(shared, key=lambda a: (_ORDER[a.work], -a.observations, a.where)))
+
+
+def _told(stack: ThreadStack) -> str:
+    """What the kernel said of that thread at that moment, where it said anything."""
+    return kernel_words(stack.kernel) if stack.kernel is not None and not stack.active else ""
+
+
+def _merged(by_words: dict[str, list[ThreadStack]]) -> dict[str, list[ThreadStack]]:
+    """Stacks that no word of the kernel belongs to go with the others only if these all agree."""
+    told = [words for words in by_words if words]
+    if len(told) == 1 and "" in by_words:
+        return {told[0]: by_words[told[0]] + by_words[""]}
+    return by_words
 
 
 def _with_share(activity: Activity, busy: int) -> Activity:

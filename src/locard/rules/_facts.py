@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.model import semconv
+from locard.model.evidence import Layer
 from locard.model.facts import MetricsSummary, Reading, Readings
+from locard.model.finding import Support
+from locard.model.log_facts import LogSummary
+from locard.model.log_state import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +18,6 @@ if TYPE_CHECKING:
     from locard.model.evidence import Evidence
     from locard.model.facts import GoldenSignal
     from locard.model.finding import Case
-    from locard.model.log_facts import LogSummary
 
 UPSTREAM_NAMES = frozenset(
     {
@@ -127,6 +130,13 @@ def _rise(
 def short(file: str) -> str:
     """The last two parts of a path: enough to find the file, short enough to read."""
     return "/".join(file.split("/")[-2:])
+
+
+def steady_logs(case: Case, says: str) -> Iterator[Support]:
+    """What speaks against harm: logs that are known to be steady and good, and no others."""
+    for evidence, log in case.facts(LogSummary):
+        if judge(log).kind in {"steady", "slight"}:
+            yield Support(evidence.id, Layer.LOGS, says)
 
 
 def enclosing(function: str) -> str:

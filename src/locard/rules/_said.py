@@ -31,7 +31,8 @@ class Saying:
 
     evidence: str
     log: LogSummary
-    example: str
+    template: str  # what they have in common
+    example: str  # one of them
     before: int
     after: int
     match: re.Match[str]
@@ -50,7 +51,7 @@ class Saying:
     def support(self) -> Support:
         """The sentence that a finding cites."""
         of = f" of {self.log.after_bad:,} bad requests" if self.log.after_bad >= self.after else ""
-        example = shorten(self.example, _LONGEST)
+        example = shorten(self.template, _LONGEST)
         when = f"since the onset, {self.before:,} before" if self.log.changed else "in this log"
         says = f"{self.after:,}{of} {when}: “{example}”"
         return Support(self.evidence, Layer.LOGS, says)
@@ -91,9 +92,15 @@ def _stands_badly(log: LogSummary, logs: list[LogSummary]) -> bool:
 
 
 def _messages(evidence: Evidence, log: LogSummary, pattern: re.Pattern[str]) -> Saying | None:
-    texts = [(m.example, m.before, m.after) for m in log.messages if m.after]
-    texts += [(t.example, t.before, t.after) for t in log.templates if t.after > t.before]
-    fits = [(m, before, after) for text, before, after in texts if (m := pattern.search(text))]
+    texts = [(m.template, m.example, m.before, m.after) for m in log.messages if m.after]
+    texts += [
+        (t.template, t.example, t.before, t.after) for t in log.templates if t.after > t.before
+    ]
+    fits = [
+        (m, before, after, template)
+        for template, text, before, after in texts
+        if (m := pattern.search(text))
+    ]
     if not fits:
         return None
     best = max(fits, key=lambda item: item[2])
@@ -101,14 +108,14 @@ def _messages(evidence: Evidence, log: LogSummary, pattern: re.Pattern[str]) -> 
     among = [m for m in log.messages if m.after and pattern.search(m.example)]
     before = sum(m.before for m in among) if among else best[1]
     after = sum(m.after for m in among) if among else best[2]
-    return Saying(evidence.id, log, best[0].string, before, after, best[0])
+    return Saying(evidence.id, log, best[3], best[0].string, before, after, best[0])
 
 
 def _exceptions(evidence: Evidence, log: LogSummary, pattern: re.Pattern[str]) -> Saying | None:
     for item in log.exceptions:
         match = pattern.search(item.type)
         if match and item.after:
-            return Saying(evidence.id, log, item.type, item.before, item.after, match)
+            return Saying(evidence.id, log, item.type, item.type, item.before, item.after, match)
     return None
 
 

@@ -31,8 +31,8 @@ def judge(case: Case) -> Iterator[Finding]:
     """One finding for each log whose bad requests say it."""
     for said in _said.growing(case, _MESSAGE):
         address = _said.address_in(said.example)
-        whom = f" by {address}" if address else ""
-        port = address.rpartition(":")[2] if address else ""
+        # Only an example: the messages are counted whatever their addresses.
+        whom = f", for example by {address}" if address else ""
         yield Finding(
             rule="connection-refused",
             layer=said.support.layer,
@@ -42,5 +42,14 @@ def judge(case: Case) -> Iterator[Finding]:
             detail=said.support.says,
             supports=(said.support,),
             explains=said.explains,
-            next_commands=((f"ss -ltnp sport = :{port}",) if port else ()) + said.commands,
+            next_commands=(*_commands(address), *said.commands),
         )
+
+
+def _commands(address: str) -> tuple[str, ...]:
+    """Whether anything listens: here by its sockets, elsewhere by asking."""
+    host, _, port = address.rpartition(":")
+    if not port:
+        return ()
+    here = host.startswith("127.") or host in {"localhost", "[::1]"}
+    return (f"ss -ltnp sport = :{port}" if here else f"nc -vz -w 2 {host} {port}",)

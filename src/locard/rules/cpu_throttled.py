@@ -120,12 +120,9 @@ def _judged(before: _Before | None, now: float) -> tuple[tuple[Support, ...], tu
 
 def _logs(case: Case) -> tuple[tuple[Support, ...], tuple[Support, ...]]:
     """What the logs say of latency: for and against."""
-    slower, same = [], []
-    for evidence, summary in case.facts(LogSummary):
-        if "latency" in summary.changed:
-            says = "requests got slower at the onset"
-            slower.append(Support(evidence.id, Layer.LOGS, says))
-        else:
-            says = "the logs show no change of latency"
-            same.append(Support(evidence.id, Layer.LOGS, says))
-    return tuple(slower), tuple(same)
+    slower = tuple(
+        Support(evidence.id, Layer.LOGS, "requests got slower at the onset")
+        for evidence, summary in case.facts(LogSummary)
+        if "latency" in summary.changed
+    )
+    return slower, tuple(_facts.steady_logs(case, "the logs are steady: no change of latency"))

@@ -14,10 +14,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locard.model import semconv
 from locard.model.evidence import Layer
 from locard.model.facts import Peers
 from locard.model.finding import Finding, Role, Severity, Support
-from locard.rules import _said, _waits
+from locard.rules import _facts, _said, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,12 +95,16 @@ def _finding(
         supports=tuple(supports),
         against=tuple(against),
         explains=said.explains if said else None,
-        next_commands=_commands(peer, said),
+        next_commands=_commands(case, peer, said),
     )
 
 
-def _commands(peer: Peer | None, said: _said.Saying | None) -> tuple[str, ...]:
+def _commands(case: Case, peer: Peer | None, said: _said.Saying | None) -> tuple[str, ...]:
     if peer is not None:
         host, _, port = peer.address.rpartition(":")
         return (f"psql -h {host.strip('[]')} -p {port} -c {_WHO_BLOCKS}",)
-    return said.commands if said else (f"psql -c {_WHO_BLOCKS}",)
+    if said is not None:
+        return said.commands
+    own = [r.subject for _, r in _facts.readings(case, semconv.PROCESS_ACCEPT_QUEUE)]
+    port = next((s.removeprefix("port ") for s in own if s.startswith("port ")), "")
+    return (f"psql{f' -h 127.0.0.1 -p {port}' if port else ''} -c {_WHO_BLOCKS}",)

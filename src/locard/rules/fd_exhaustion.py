@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from locard.model.finding import Case, Finding
 
+_QUIET = "the logs are steady: no change of errors or latency"
 _FULL = 0.8
 _MESSAGE = re.compile(r"too many open files|\bEMFILE\b|\bENFILE\b", re.IGNORECASE)
 
@@ -45,7 +46,7 @@ def judge(case: Case) -> Iterator[Finding]:
         else "File descriptors ran out"
     )
     pids = [r.subject.removeprefix("pid ") for _, r in bad if r.subject.startswith("pid ")]
-    against = () if said else tuple(_quiet_logs(case))
+    against = () if said else tuple(_facts.steady_logs(case, _QUIET))
     yield _readings.finding(
         "fd-exhaustion",
         title,
@@ -66,13 +67,6 @@ def _messages(case: Case) -> Iterator[Support]:
             if message.after > message.before and _MESSAGE.search(message.example):
                 says = f"{message.after} bad requests since the onset say “{message.template}”"
                 yield Support(evidence.id, Layer.LOGS, says)
-
-
-def _quiet_logs(case: Case) -> Iterator[Support]:
-    for evidence, summary in case.facts(LogSummary):
-        if not summary.changed:
-            says = "the logs show no change of errors or latency"
-            yield Support(evidence.id, Layer.LOGS, says)
 
 
 def _metrics(case: Case) -> Iterator[Support]:

@@ -151,10 +151,8 @@ def _logs(case: Case, supports: list[Support], against: list[Support]) -> bool:
             numbers = f": median {before:.0f} to {after:.0f} ms" if before and after else ""
             says = f"requests got slower at the onset{numbers}"
             supports.append(Support(evidence.id, Layer.LOGS, says))
-        elif not summary.changed:
-            says = "the logs show no change of errors or latency"
-            against.append(Support(evidence.id, Layer.LOGS, says))
         changed = changed or bool(summary.changed)
+    against += _facts.steady_logs(case, "the logs are steady: no change of errors or latency")
     return changed
 
 

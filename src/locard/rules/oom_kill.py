@@ -37,10 +37,17 @@ def judge(case: Case) -> Iterator[Finding]:
         )
     if rest:
         count = sum(r.value for _, r in rest)
-        whose = "the host ran out" if any(r.of == "host" for _, r in rest) else "none of the target"
+        ran_out = any(r.of == "host" for _, r in rest)
+        whose = "the host ran out" if ran_out else "none of the target"
+        # Where the host itself is looked at, nobody is another.
+        title = (
+            f"The OOM killer ended {count:g} processes of this host in the last hour"
+            if case.target.startswith("host/")
+            else f"The OOM killer ended {count:g} other processes in the last hour ({whose})"
+        )
         yield _readings.finding(
             "oom-kill",
-            f"The OOM killer ended {count:g} other processes in the last hour ({whose})",
+            title,
             rest,
             mechanism=False,
             next_commands=("dmesg -T --level=err,warn,info",),

@@ -52,7 +52,7 @@ def judge(case: Case) -> Iterator[Finding]:
             if pattern is _FAILED and not _is_one(said.log):
                 continue
             address = _said.address_in(said.example)
-            who = f"The upstream {address}" if address else "An upstream"
+            who = f"An upstream (for example {address})" if address else "An upstream"
             log = said.log
             against = []
             if (

@@ -184,10 +184,8 @@ def _from_metrics(rises: list[Rise]) -> Rise | None:
 
 
 def _logs_against(case: Case, chosen: Correlate | None) -> Iterator[Support]:
+    yield from _facts.steady_logs(case, "the log is steady: no change of errors or latency")
     for evidence, summary in case.facts(LogSummary):
-        if not summary.changed:
-            says = "the log shows no change of errors or latency"
-            yield Support(evidence.id, Layer.LOGS, says)
         top = max(summary.correlates, key=lambda c: c.share_of_excess, default=None)
         if top is None or (chosen and top.share_of_excess <= 1.5 * chosen.share_of_excess):
             continue

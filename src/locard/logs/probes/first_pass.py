@@ -61,7 +61,7 @@ def applies(context: Context) -> Skip | None:
     if context.log_sources:
         return None
     return Skip(
-        "no log source is known: the target writes to none that can be read here",
+        "no log source is known: the target holds no log file open that can be read here",
         "name it with --logs FILE, or pipe it in with --logs -",
     )
 
