@@ -70,6 +70,7 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
         for kind in get_args(log_state.StateKind)
     },
     "bad_means": said_as_is,
+    "log_read": said_as_is,
     "outcome_field": log_licences.outcome_field,
     "rest_for_everyone": log_licences.rest_for_everyone,
     "log_alarm": log_licences.log_alarm,

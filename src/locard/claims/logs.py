@@ -30,9 +30,11 @@ _DAY_S = 86400.0
 def proposed(log: LogSummary, evidence: str, now: float) -> Iterator[Claim]:
     """The strongest claims about one log; the licences weaken what it does not carry."""
     cites = (evidence,)
+    yield _read(log, cites, "log")
     yield standing(log, cites)
     yield from (of_state(log, s, cites) for s in log_state.judge(log).further)
-    yield _onset(log, cites, now)
+    if log.changed:
+        yield _onset(log, cites, now)
     if not log.claims_rates:
         yield Claim(
             "coverage", "log_holds_part", log.source,
@@ -55,6 +57,14 @@ def beside(log: LogSummary, evidence: str) -> Iterator[Claim]:
     state = log_state.judge(log)
     if state.incident or log.changed:
         yield of_state(log, state, (evidence,), slot="other_logs")
+    else:
+        yield _read(log, (evidence,), "other_logs")
+
+
+def _read(log: LogSummary, cites: tuple[str, ...], slot: Slot) -> Claim:
+    """Which log it is that is spoken of, and how much of it was read."""
+    values = figures(log=log.source, records=log.records, first=log.first, last=log.last)
+    return Claim(slot, "log_read", log.source, values, cites)
 
 
 def standing(log: LogSummary, cites: tuple[str, ...]) -> Claim:
@@ -129,7 +139,15 @@ def _onset(log: LogSummary, cites: tuple[str, ...], now: float) -> Claim:
 
 
 def _bad_means(log: LogSummary, cites: tuple[str, ...]) -> Claim:
-    values = figures(log=log.source, bad=log.bad_means, error=log.error_means)
+    rates = log.claims_rates and bool(log.before_total) and bool(log.after_total)
+    values = figures(
+        log=log.source,
+        bad=log.bad_means,
+        error=log.error_means,
+        before=log.before_bad / log.before_total if rates else None,
+        after=log.after_bad / log.after_total if rates else None,
+        baseline_seen=log.onset.baseline_seen if log.onset else None,
+    )
     return Claim("bad_means", "bad_means", log.source, values, cites)
 
 

@@ -14,18 +14,22 @@ if TYPE_CHECKING:
 
 LEAST_SEEN = 4  # observations of busy threads, below which they lead nowhere
 LEAST_SHARE = 0.5  # of them, that a lead has to cover
+LEAST_OF_ALL = 0.15  # of the observations of all threads, idle ones too
+VAGUE = "waits"  # for nothing that is known
 
 
 def leads(claim: Claim, record: Record) -> Withheld | None:
-    """Enough observations, of which this is most; what was not read is not claimed."""
-    few = claim.number("observations") < LEAST_SEEN
-    unread = not any(
-        samples.states or samples.missed for _, samples in record.states()
-    ) and not any(samples.stacks for _, samples in record.stacks())
-    if few or unread or claim.number("share") < LEAST_SHARE:
+    """Enough observations, most of the busy ones, and not a few of all; what it is has to be known."""
+    why = ""
+    if claim.number("observations") < LEAST_SEEN or claim.number("share") < LEAST_SHARE:
         why = "too few threads were seen at it to call it what most of them do"
-        return Withheld(Claim(claim.slot, "threads_do", *parts(claim)), why)
-    return None
+    elif claim.number("observations") < LEAST_OF_ALL * sum(
+        a.observations for a in record.activities
+    ):
+        why = "it is a small part of all threads"
+    elif claim.subject == VAGUE:
+        why = "what they wait for is not known"
+    return Withheld(Claim(claim.slot, "threads_do", *parts(claim)), why) if why else None
 
 
 def threads_seen(claim: Claim, record: Record) -> Withheld | None:

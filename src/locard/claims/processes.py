@@ -121,6 +121,7 @@ def _activity(
         figures(
             share=activity.share,
             observations=activity.observations,
+            of=sum(a.observations for a in record.activities if a.work == "busy"),
             where=activity.where,
             processes=len(activity.pids),
             peer=activity.peer or "",
@@ -133,6 +134,8 @@ def _none_busy(record: Record, cites: tuple[str, ...]) -> Claim:
     of = sum(a.observations for a in record.activities)
     open_ = [a for a in record.activities if a.work == "unknown"]
     most = max(open_, key=lambda a: a.observations, default=None)
+    if most is not None and 2 * most.observations < sum(a.observations for a in open_):
+        most = None  # no one wait is most of them
     values = figures(
         observations=of,
         unknown=sum(a.observations for a in open_),

@@ -53,7 +53,9 @@ class Record:
     def logs(self) -> tuple[tuple[str, LogSummary], ...]:
         """Every log of the target with its evidence id, the one that tells most first."""
         logs = [(e.id, fact) for e, fact in self.case.facts(LogSummary)]
-        return tuple(sorted(logs, key=lambda p: (not p[1].changed, not judge(p[1]).incident)))
+        return tuple(
+            sorted(logs, key=lambda p: (not p[1].changed, not judge(p[1]).incident, -p[1].records))
+        )
 
     def chosen_log(self) -> tuple[str, LogSummary] | None:
         """The log that shows a change, else one that is bad, else the first."""

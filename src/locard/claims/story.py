@@ -26,7 +26,6 @@ def _proposed(record: Record) -> Iterator[Claim]:
         state = record.layer(Layer.LOGS)
         looked = state is not None and state.status != "skipped"
         yield Claim("changed", "logs_unread" if looked else "no_logs", "the logs")
-        yield Claim("onset", "onset_unknown", "the logs")
     else:
         yield from logs.proposed(logged[1], logged[0], record.started)
         for evidence, log in record.logs()[1:]:

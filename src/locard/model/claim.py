@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Slot = Literal[
-    "state", "verdict", "changed", "onset", "other_logs", "bad_means", "affected", "unaffected", "unknown", "coverage", "log_says",
+    "state", "verdict", "log", "changed", "onset", "other_logs", "bad_means", "affected", "unaffected", "unknown", "coverage", "log_says",
     "doing", "also_seen", "healthy", "not_looked_at",
 ]  # fmt: skip
 

@@ -43,7 +43,8 @@ def requests(log: LogSummary) -> Iterator[tuple[str, str]]:
 
 def bad_ones(log: LogSummary) -> Iterator[str]:
     """What the bad requests say, on this screen and on the one of an investigation, a line each."""
-    for item in [m for m in log.messages if m.after][:_SHOWN]:
+    grown = [m for m in log.messages if m.after > m.before]
+    for item in grown[:_SHOWN]:
         counts = f"{item.before:,} → {item.after:,}" if log.onset is not None else f"{item.after:,}"
         yield f"{counts}  {_cut(item.template)}"
 

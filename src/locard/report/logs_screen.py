@@ -114,7 +114,8 @@ def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iter
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
     if log.first is not None and log.last is not None:
         yield _labelled("from", times.span(log.first, log.last, tz))
-    yield from (_labelled("bad means", said.text) for said in _of(claims, "bad_means", tz))
+    for said in _of(claims, "bad_means", tz):  # its rates have a line of their own
+        yield _labelled("bad means", said.text.partition("; ")[0])
     if log.error_means not in log.bad_means or not log.changed:
         yield _labelled("error", log.error_means)
     for said in _of(claims, "coverage", tz):

@@ -43,7 +43,8 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     found = told.investigation(found, tz)
     lines = [f"# {quoted(story.headline)}", "", quoted(story.title), ""]
     lines += _said(
-        "What changed", [*story.changed, *story.coverage, *story.onset, *story.other_logs]
+        "What changed",
+        [*story.log, *story.changed, *story.coverage, *story.onset, *story.other_logs],
     )
     lines += _said("A bad request is one that", story.bad_means)
     lines += _said("Affected", story.affected)

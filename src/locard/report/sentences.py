@@ -80,8 +80,23 @@ def _bad_means(claim: Claim, _: tzinfo | None) -> str:
     bad, error = claim.text("bad"), claim.text("error")
     slower = bad.removeprefix(f"{error}, or ")
     if bad == error:
-        return f"failed: {error}"
-    return f"failed ({error}), or {slower}" if slower != bad else bad
+        means = f"failed: {error}"
+    else:
+        means = f"failed ({error}), or {slower}" if slower != bad else bad
+    before, after = claim.maybe("before"), claim.maybe("after")
+    if before is None or after is None:
+        return means
+    then = "before" if claim.maybe("baseline_seen") else "since its end"
+    return f"{means}; {share(before, 1)} of requests {then}, {share(after, 1)} since the onset"
+
+
+def _log_read(claim: Claim, tz: tzinfo | None) -> str:
+    records = claim.number("records")
+    counted = f"{records:,.0f} record{'s'[: records != 1]}"
+    first, last = claim.maybe("first"), claim.maybe("last")
+    when = f", {times.span(first, last, tz)}" if first is not None and last is not None else ""
+    name = claim.subject if claim.slot == "log" else claim.subject.rpartition("/")[2]
+    return f"{name}: {counted}{when}"
 
 
 def _log_holds_part(claim: Claim, _: tzinfo | None) -> str:
@@ -126,7 +141,7 @@ def _set_hit(claim: Claim, _: tzinfo | None) -> str:
     if explains is None:
         counts = f"{claim.number('support'):,.0f} of {claim.number('of'):,.0f} bad requests"
         return f"{claim.subject}: {counts}"
-    times_ = f", {lift:.0f} times the usual rate" if lift is not None and lift >= 2 else ""  # noqa: PLR2004 - less says little
+    times_ = f", {lift:.0f} times the rate of all" if lift is not None and lift >= 2 else ""  # noqa: PLR2004 - less says little
     return f"{claim.subject}: {share(explains, 1)} of the excess{times_}"
 
 
@@ -163,7 +178,9 @@ def _spread_untold(claim: Claim, _: tzinfo | None) -> str:
 
 
 def _threads_do(claim: Claim, _: tzinfo | None) -> str:
-    who = f"{share(claim.number('share'), 1)} of busy threads"
+    of = claim.maybe("of")
+    count = f" ({claim.number('observations'):.0f} of {of:.0f} looks at one)" if of else ""
+    who = f"{share(claim.number('share'), 1)} of busy threads{count}"
     where = claim.text("where")
     at = f", in {short(where)}" if where else ""
     return f"{who}: {claim.subject}{at}"
@@ -282,6 +299,7 @@ _SENTENCES: dict[str, Words] = {
     "logs_unread": _plain("The logs could not be read."),
     **dict.fromkeys((kind for kind, need in LICENCES.items() if need is log_stands), _log_stands),
     "bad_means": _bad_means,
+    "log_read": _log_read,
     "log_alarm": _log_alarm,
     "spread_untold": _spread_untold,
     "outcome_field": _outcome_field,

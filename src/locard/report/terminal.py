@@ -35,7 +35,7 @@ _SHOWN_LINES = 3
 _SHOWN_PARTIAL = 4
 _LONGEST = 230  # characters of a support: three lines
 _WIDEST = 120
-_SPARK_LABELS = 36  # what is drawn, its top value, the mark, blanks
+_SPARK_LEAST = 20  # cells
 _CONFIDENCE = {Confidence.STRONG: "bold red", Confidence.MODERATE: "yellow", Confidence.WEAK: "dim"}
 
 
@@ -67,6 +67,7 @@ def screen(
         Text(),
     ]
     table = _grid()
+    _row(table, "log", story.log)
     _row(table, "changed", [*story.changed, *story.coverage])
     _row(table, "onset", story.onset)
     _row(table, "other logs", story.other_logs)
@@ -109,10 +110,12 @@ def _spark(found: Investigation, width: int, tz: dt.tzinfo | None) -> list[Rende
         return []
     log = chosen[1]
     first, last = times.clock(log.series[0].start, tz), times.clock(log.series[-1].start, tz)
-    room = width - len(first) - len(last) - _SPARK_LABELS
-    spark = sparkline.drawn(log, room)
-    if spark is None:
+    # Its labels decide how much room is left for the line itself.
+    labels = sparkline.drawn(log, _SPARK_LEAST)
+    if labels is None:
         return []
+    spent = sum(map(len, (labels.what, first, last, labels.top))) + len(" | " * 2)
+    spark = sparkline.drawn(log, width - spent) or labels
     text = Text(f"{spark.what} {first} ", style="dim")
     text.append(spark.line, style="cyan")
     text.append(f" {last} {spark.top}", style="dim")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.model.facts import StackSamples
 from locard.model.finding import Role, Severity
 from locard.report import log_tables
 from locard.report.logs_said import bad_ones
@@ -29,6 +31,7 @@ class Story:
     title: str
     state: tuple[Said, ...]  # a target that is stopped, traced or dying
     verdict: tuple[Said, ...]
+    log: tuple[Said, ...]  # which one the sentences speak of
     changed: tuple[Said, ...]
     onset: tuple[Said, ...]
     other_logs: tuple[Said, ...]
@@ -66,6 +69,7 @@ def story(found: Investigation, tz: dt.tzinfo | None = None) -> Story:
         title=title(found),
         state=of("state"),
         verdict=of("verdict"),
+        log=of("log"),
         changed=of("changed"),
         onset=of("onset"),
         other_logs=of("other_logs"),
@@ -95,7 +99,7 @@ def _bad_ones_say(found: Investigation) -> tuple[Said, ...]:
 
 def chosen_log(found: Investigation) -> tuple[str, LogSummary] | None:
     """The log that the claims speak of, with its evidence id."""
-    named = next((c.claim for c in found.claims if c.claim.slot == "changed"), None)
+    named = next((c.claim for c in found.claims if c.claim.slot == "log"), None)
     logs = [(e.id, s) for e, s in found.logs()]
     mine = (p for p in logs if named and p[1].source == named.text("log"))
     return next(mine, logs[0] if logs else None)
@@ -146,9 +150,17 @@ def next_commands(found: Investigation) -> tuple[str, ...]:
         key=lambda f: list(Severity).index(f.severity),
     )
     commands += [c for f in scope for c in f.next_commands]
-    if not commands and found.ledger is not None:
-        commands = [f"locard incident show {found.incident}"]
+    if not commands:
+        commands = _further(found)
     return tuple(dict.fromkeys(commands))
+
+
+def _further(found: Investigation) -> list[str]:
+    """Where nothing was found: the log itself, or a log that could be named."""
+    chosen = chosen_log(found)
+    if chosen is not None and chosen[1].source != "-":
+        return [f"locard logs {shlex.quote(chosen[1].source)}"]
+    return [f"locard investigate {shlex.quote(found.target.ref)} --logs FILE"]
 
 
 def lead_commands(found: Investigation) -> list[str]:
@@ -161,5 +173,14 @@ def lead_commands(found: Investigation) -> list[str]:
         if address := claim.text("peer"):
             host, _, port = address.rpartition(":")
             return [f"ss -tnpi dst {host} dport = :{port}"]
-        return [f"py-spy dump --nonblocking --pid {pids[0]}"] if pids else []
+        return [_look_at(found, pids[0])] if pids else []
     return []
+
+
+def _look_at(found: Investigation, pid: int) -> str:
+    """What shows the stacks of a process: py-spy where it is Python, else its threads."""
+    for item in found.evidence:
+        for fact in item.facts:
+            if isinstance(fact, StackSamples) and any(s.pid == pid for s in fact.stacks):
+                return f"py-spy dump --nonblocking --pid {pid}"
+    return f"top -H -b -n 1 -p {pid}"

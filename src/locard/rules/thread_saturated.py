@@ -69,7 +69,12 @@ def _own(case: Case) -> Iterator[tuple[list[Support], str, str]]:
                     f"{seen.count('R')} of {len(seen)} looks, its other {len(mine) - 1} hardly")),
                 Support(reading[0].id, reading[0].layer, f"pid {pid} uses {reading[1].value:.2f} CPUs"),
             ]  # fmt: skip
-            yield supports, f"{names[pid]} (pid {pid})", f"top -H -b -n 1 -p {pid}"
+            yield supports, f"{names[pid]} (pid {pid})", _command(names[pid], pid)
+
+
+def _command(name: str, pid: int) -> str:
+    slow = next((c for key, c in _SLOW_LOGS.items() if key in name.lower()), "")
+    return slow.replace(" -h {host} -p {port}", "") or f"top -H -b -n 1 -p {pid}"
 
 
 def _runs(seen: list[str]) -> bool:

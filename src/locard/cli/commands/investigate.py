@@ -13,6 +13,7 @@ from locard.cli import common
 from locard.guard.budget import Budget, parse_duration
 from locard.guard.command import Impact
 from locard.model.errors import ExitCode, UsageError, did_you_mean
+from locard.model.finding import Role
 from locard.model.investigation import Question
 
 if TYPE_CHECKING:
@@ -110,10 +111,12 @@ def _require(question: Question) -> None:
 
 
 def exit_code(found: Investigation) -> int:
-    """Partial beats findings, findings beat none."""
+    """Partial beats findings, findings beat none; what is about strangers is no finding here."""
     if found.partial:
         return ExitCode.PARTIAL
-    return ExitCode.FINDINGS if found.findings else ExitCode.NOTHING_FOUND
+    host = found.target.kind == "host"
+    mine = [f for f in found.findings if host or f.role is not Role.CONTEXT]
+    return ExitCode.FINDINGS if mine else ExitCode.NOTHING_FOUND
 
 
 def _dry_run(context: Context, gate: Gate, args: argparse.Namespace) -> int:
