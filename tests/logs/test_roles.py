@@ -24,6 +24,11 @@ def field(name, *values, count=100, distinct=None):
         ("latency", ["120", "80", "95"], "ms"),
         ("duration", ["12000000", "45000000"], "ns"),
         ("responseTime", ["33", "120", "18"], "ms"),
+        ("responseTime", ["0", "1", "0", "2", "7"], "ms"),
+        ("responseTime", ["0.8", "1.2", "8.3"], "ms"),
+        ("took", ["0", "1", "0", "2", "23"], "ms"),
+        ("took", ["0.012", "0.2", "1.4"], "s"),
+        ("took_s", ["0", "1", "2"], "s"),
     ],
 )
 def test_the_unit_of_a_duration(name, values, unit):

@@ -187,13 +187,14 @@ def _outcome(log: LogSummary, item: OutcomeField, cites: tuple[str, ...]) -> Cla
 
 def _spread(log: LogSummary, cites: tuple[str, ...]) -> Claim:
     """That it is everyone: the licence says whether a field was there to test it."""
-    hit = [r for r in log.blast_radius if _all_hit(r)]
+    spread = log_state.spread(log)
+    hit = [r for r in log.blast_radius if r.field in spread.fields]
     every = [v for r in hit for v in r.affected]
     rates = log.claims_rates and bool(every)
     return Claim(
         "affected",
         "every_value_hit",
-        ", ".join(r.field for r in hit) or "no field",
+        ", ".join(r.field for r in hit),
         figures(
             log=log.source,
             fields=len(hit),

@@ -53,9 +53,7 @@ class Record:
     def logs(self) -> tuple[tuple[str, LogSummary], ...]:
         """Every log of the target with its evidence id, the one that tells most first."""
         logs = [(e.id, fact) for e, fact in self.case.facts(LogSummary)]
-        return tuple(
-            sorted(logs, key=lambda p: (not p[1].changed, not judge(p[1]).incident, -p[1].records))
-        )
+        return tuple(sorted(logs, key=lambda item: _telling(item[1])))
 
     def chosen_log(self) -> tuple[str, LogSummary] | None:
         """The log that shows a change, else one that is bad, else the first."""
@@ -77,3 +75,10 @@ class Record:
         """Whether every probe of a layer that applied gave all that it was asked for."""
         mine = [e for e in self.evidence if e.layer is layer]
         return bool(mine) and all(e.status is Status.OK for e in mine)
+
+
+def _telling(log: LogSummary) -> tuple[bool, bool, bool, int]:
+    """A change first, then what stands badly, then what can be judged at all, then the most records."""
+    state = judge(log)
+    untold = state.kind in {"untold", "empty"}
+    return not log.changed, not state.incident, untold, -log.records

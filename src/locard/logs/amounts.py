@@ -18,6 +18,7 @@ LEVEL_WORDS = {*ERROR_WORDS, "trace", "debug", "info", "information", "notice", 
 PINO_ERROR = 50  # pino and bunyan write levels as numbers: 50 error, 60 fatal
 UNIT_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4}
 
+_JAVASCRIPT = frozenset({"responseTime", "requestTime", "elapsedTime", "durationTime"})
 _TIMED = re.compile(r"(?=\d)(\d+h)?(\d+m(?!s))?(\d+(?:\.\d+)?\s*(ns|us|µs|μs|ms|s|sec))?")
 _MOST_LEVELS = 40
 
@@ -80,12 +81,20 @@ def duration_unit(item: FieldProfile) -> tuple[str, str]:
         return unit, f"its ending says {unit}"
     if last.endswith("ms"):
         return "ms", "its ending says ms"
+    return _unit_by_values(item)
+
+
+def _unit_by_values(item: FieldProfile) -> tuple[str, str]:
+    """The unit of a duration whose name says none."""
     numbers = sorted(float(v) for v in item.values if NUMBER.fullmatch(v))
     middle = numbers[len(numbers) // 2] if numbers else 0.0
     if item.name.lower().endswith("event.duration") or middle > 1e6:  # noqa: PLR2004 - 1 s in µs
         return "ns", f"no unit in the name; a median of {middle:g} suggests ns"
-    if middle < 1 or (middle < 10 and any("." in v for v in item.values)):  # noqa: PLR2004
-        return "s", f"no unit in the name; a median of {middle:g} suggests s"
+    if item.name.rpartition(".")[2] in _JAVASCRIPT:
+        return "ms", "loggers of JavaScript write it in ms"
+    # Seconds are written with their fractions: whole numbers, small ones too, are milliseconds.
+    if middle < 10 and any("." in v for v in item.values):  # noqa: PLR2004
+        return "s", f"no unit in the name; fractions with a median of {middle:g} suggest s"
     return "ms", f"no unit in the name; a median of {middle:g} suggests ms"
 
 
