@@ -147,6 +147,7 @@ def _bad_means(log: LogSummary, cites: tuple[str, ...]) -> Claim:
         before=log.before_bad / log.before_total if rates else None,
         after=log.after_bad / log.after_total if rates else None,
         baseline_seen=log.onset.baseline_seen if log.onset else None,
+        bursts=log_state.judge(log).kind == "comes-and-goes",
     )
     return Claim("bad_means", "bad_means", log.source, values, cites)
 

@@ -23,6 +23,7 @@ from locard.logs import (
     part_change,
     series,
     two_clocks,
+    value_shifts,
     volume,
 )
 from locard.logs import change as changes
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from locard.logs.change import Change
     from locard.logs.events import Events
     from locard.logs.table import Table
-    from locard.model.log_facts import ChangeLine, Correlate, Coverage
+    from locard.model.log_facts import ChangeLine, Correlate, Coverage, ValueShift
     from locard.stats.contrast import Counts
 
 # A slower answer that nobody notices: still quick, and later by less than a blink.
@@ -139,6 +140,7 @@ def judge(
         alarms=alarms.found(table, roles, found, change) if span else (),
         outcomes=outcomes.shown(outcomes_of) if change.changed else (),
         slight=slight,
+        shifts=_shifts(table, found, roles, span, slight) if span and not change.changed else (),
         silences=bystanders.counted(table, found, roles, quiet),
         changes=_changes(table, roles, found, change),
         attempts=attempts.count(table, roles.trace_id.column, change)
@@ -165,6 +167,14 @@ def _changes(table: Table, roles: Roles, found: Events, change: Change) -> tuple
     if roles.message is None or change.onset is None:
         return ()
     return change_lines.near(table, found, roles.message.column, change.onset)
+
+
+def _shifts(
+    table: Table, found: Events, roles: Roles, span: tuple[float, float], slight: Slight | None
+) -> tuple[ValueShift, ...]:
+    """Durations that are others are told as a slight change where they are one."""
+    shifts = value_shifts.found(table, found, roles, span)
+    return tuple(s for s in shifts if s.field or slight is None)
 
 
 def _slight(change: Change, latency: tuple[float | None, ...]) -> Slight | None:

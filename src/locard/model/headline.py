@@ -20,7 +20,7 @@ from locard.model.facts import (
 )
 from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
-from locard.model.log_state import judge
+from locard.model.log_state import counted_as, judge
 from locard.model.stacks import application_frame, work
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _STANDS = {
     "unchanged": "no onset was found",
     "untold": "whether anything changed cannot be told",
     "slight": "latency changed too little to matter",
+    "mix-changed": "the requests are others than before",
+    "spikes": "short bursts, no lasting change",
     "traffic-changed": "the traffic changed, nothing else",
 }
 
@@ -69,19 +71,13 @@ def bad_counts(log: LogSummary) -> str:
         return f"{log.after_bad:,} bad lines {during}, {log.before_bad:,} {then}"
     after = share(log.after_bad, log.after_total)
     return (
-        f"{after} of {noun(log)} {_bad(log, over=over)}, "
+        f"{after} of {counted_as(log)} {_bad(log, over=over)}, "
         f"{share(log.before_bad, log.before_total)} {then}"
     )
 
 
-def noun(log: LogSummary) -> str:
-    """What is counted: lines, where nothing in the log is of a request."""
-    roles = {r.role for r in log.roles}
-    return "requests" if roles & {"status", "duration"} or "level" not in roles else "lines"
-
-
 def _bad(log: LogSummary, *, over: bool) -> str:
-    fail = ("are errors", "were errors") if noun(log) == "lines" else ("fail", "failed")
+    fail = ("are errors", "were errors") if counted_as(log) == "lines" else ("fail", "failed")
     slow = ("take longer than", "took longer than")
     if log.bad_means == log.error_means:
         return fail[over]

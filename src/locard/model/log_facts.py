@@ -309,6 +309,22 @@ class Slight:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueShift:
+    """A value of a field that became more frequent among the requests, for good. `field` "": a duration.
+
+    `before` and `after` are its shares of `before_total` and `after_total` requests.
+    """
+
+    field: str
+    value: str
+    before: float
+    after: float
+    since: Onset
+    before_total: int
+    after_total: int
+
+
+@dataclass(frozen=True, slots=True)
 class LogSummary:
     """The first pass over one log: shape, onset, blast radius, correlates; no hypothesis."""
 
@@ -361,6 +377,7 @@ class LogSummary:
     alarms: tuple[Alarm, ...] = ()
     outcomes: tuple[OutcomeField, ...] = ()
     slight: Slight | None = None
+    shifts: tuple[ValueShift, ...] = ()  # looked for where nothing else changed
 
     @property
     def claims_rates(self) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from locard.model.headline import bad_counts, milliseconds, noun, part_words, share
+from locard.model import log_pace, log_spikes
+from locard.model.headline import bad_counts, milliseconds, part_words, share
 from locard.model.log_latency import risen
+from locard.model.log_state import counted_as
 from locard.model.wording import moved, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from locard.model.log_facts import LogSummary, MeasureShape
+    from locard.model.log_facts import LogSummary, MeasureShape, Onset
     from locard.model.log_state import LogState, Spread
 
     Clock = Callable[[float], str]
@@ -140,7 +142,9 @@ def _going_on(log: LogSummary, state: LogState, clock: Clock) -> str:
 
 
 def _bursts(log: LogSummary, _: LogState, __: Clock) -> str:
-    return f"{_capital(_what(log))}, in bursts at regular distances (periodic)."
+    if log.shape == "periodic":
+        return f"{_capital(_what(log))}, in bursts at regular distances (periodic)."
+    return f"{_capital(_what(log))}, in {1 + len(log.further_onsets)} short bursts."
 
 
 def _recovered(log: LogSummary, state: LogState, clock: Clock) -> str:
@@ -182,10 +186,21 @@ def _volume_fell(log: LogSummary, state: LogState, clock: Clock) -> str:
     lasted = max(0.0, (log.last or 0.0) - (state.since or 0.0))
     over = max(0.0, (state.since or 0.0) - (log.first or 0.0))
     part = f"to {share(after, before)}" if before else "to nothing"
+    fell = log_pace.collapsed(log)
+    word = counted_as(log)
     return (
-        f"Traffic fell {part} of what it was at {clock(state.since or 0.0)}: from {before:.3g} {noun(log)}/s over "
-        f"{duration(over)} to {after:.3g} over {duration(lasted)}. Who is not served any more is in no log line."
+        f"Traffic fell {part} of what it was {_between(fell.onset if fell else None, clock)}: from "
+        f"{before:.3g} {word}/s over {duration(over)} to {after:.3g} over {duration(lasted)}. "
+        "Whom it no longer serves, or who no longer asks, the log cannot tell."
     )
+
+
+def _between(onset: Onset | None, clock: Clock) -> str:
+    """`between 12:03:10 UTC and 12:03:40 UTC`: an onset is an interval, never its end."""
+    if onset is None:
+        return "at an unknown time"
+    early, late = clock(onset.earliest), clock(onset.latest)
+    return f"at {late}" if early == late else f"between {early} and {late}"
 
 
 def _errors_from_start(log: LogSummary, state: LogState, clock: Clock) -> str:
@@ -210,7 +225,7 @@ def _bad_throughout(log: LogSummary, state: LogState, clock: Clock) -> str:
 
 def _errors_late(log: LogSummary, state: LogState, clock: Clock) -> str:
     seen = log.extent
-    what = "requests failed" if noun(log) == "requests" else "lines are errors"
+    what = "requests failed" if counted_as(log) == "requests" else "lines are errors"
     return (
         f"{seen.errors:,} of {seen.requests:,} {what} ({share(seen.errors, seen.requests)}), most of them since "
         f"{clock(state.since or 0.0)}: too few to date an onset."
@@ -245,7 +260,9 @@ def alarms(log: LogSummary, clock: Clock) -> Iterator[str]:
         level = f" of level {item.level}" if item.level else ""
         lines = f"{item.count:,} line{'s'[: item.count != 1]}{level}"
         when = f"since {clock(item.first)}" if item.count > 1 else f"at {clock(item.first)}"
-        earlier = f", {item.earlier} before" if item.earlier else ", none before"
+        # Over how long none came is what makes them new.
+        past = f" in the {duration(item.first - log.first)} before" if log.first is not None else ""
+        earlier = f", {item.earlier or 'none'}{past or ' before'}"
         yield f"{lines} {when}{earlier}: {shorten(item.template, _LONGEST)}"
 
 
@@ -272,12 +289,42 @@ def _untold(_: LogSummary, state: LogState, __: Clock) -> str:
 def _traffic(log: LogSummary, state: LogState, clock: Clock) -> str:
     before, after = state.before or 0.0, state.after or 0.0
     verb = moved(before, after)
-    rates = (
-        f"{verb} from {before:.3g} to {after:.3g} {noun(log)}/s" if verb != "stayed" else "changed"
-    )
-    when = f" at {clock(state.since)}" if state.since is not None else ""
+    shape = next((s for s in log.shapes if s.measure == "volume" and s.onset is not None), None)
+    word = counted_as(log)
+    rates = f"{verb} from {before:.3g} to {after:.3g} {word}/s" if verb != "stayed" else "changed"
+    when = f" {_between(shape.onset, clock)}" if shape else ""
+    # A fall or a rise that is over is no state of things.
+    over = f", until {clock(shape.end)}" if shape and shape.end is not None else ""
     but = f" ({'; '.join(state.why)})" if state.why else ""
-    return f"Traffic {rates}{when}; no onset of errors or latency was found{but}. {_level(log)}".rstrip()
+    return f"Traffic {rates}{when}{over}; no onset of errors or latency was found{but}. {_level(log)}".rstrip()
+
+
+def _mix(log: LogSummary, _: LogState, clock: Clock) -> str:
+    """Which values became frequent, with their shares; that errors did not is said beside it."""
+    parts = []
+    for shift in log.shifts:
+        what = (
+            f"requests with {shift.field}={shorten(shift.value, 40)}"
+            if shift.field
+            else f"requests that take {shift.value}"
+        )
+        parts.append(
+            f"{what} rose from {share(shift.before, 1)} to {share(shift.after, 1)} of all, "
+            f"{_between(shift.since, clock)}"
+        )
+    return f"The requests are others than before: {'; '.join(parts)}. No onset of errors or of high latency was found. {_level(log)}".rstrip()
+
+
+def _spikes(log: LogSummary, _: LogState, clock: Clock) -> str:
+    found = log_spikes.found(log)
+    if found is None:
+        return ""
+    bursts = "burst" if found.count == 1 else "bursts"
+    if found.measure == "p99":
+        what = f"requests are slow, p99 up to {milliseconds(found.worst)} where it is usually {milliseconds(found.usual)}"
+    else:
+        what = f"requests fail, up to {share(found.worst, 1)} where it is usually {share(found.usual, 1)}"
+    return f"No lasting change was found, but {found.count} short {bursts} in which {what}, the last at {clock(found.last)}. {_level(log)}".rstrip()
 
 
 def _unchanged(log: LogSummary, state: LogState, _: Clock) -> str:
@@ -287,12 +334,14 @@ def _unchanged(log: LogSummary, state: LogState, _: Clock) -> str:
 
 def _steady(log: LogSummary, _: LogState, __: Clock) -> str:
     blind = log.after_p99_ms is None
-    rest = " How long requests take is not in it." if blind and noun(log) == "requests" else ""
+    rest = (
+        " How long requests take is not in it." if blind and counted_as(log) == "requests" else ""
+    )
     return f"Nothing changed in this log. {_level(log)}".rstrip() + rest
 
 
 def _failing(log: LogSummary) -> str:
-    return "requests fail" if noun(log) == "requests" else "lines are errors"
+    return "requests fail" if counted_as(log) == "requests" else "lines are errors"
 
 
 def _level(log: LogSummary) -> str:
@@ -321,6 +370,8 @@ _WORDS: dict[str, Words] = {
     "alarms": _alarms,
     "slight": _slight,
     "untold": _untold,
+    "mix-changed": _mix,
+    "spikes": _spikes,
     "traffic-changed": _traffic,
     "unchanged": _unchanged,
     "steady": _steady,

@@ -10,12 +10,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from locard.model import log_pace
+from locard.model import log_pace, log_spikes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locard.model.log_facts import BlastRadius, LogSummary
+    from locard.model.log_facts import BlastRadius, LogSummary, RatePoint, ValueShift
 
 StateKind = Literal[
     "empty",  # no record could be read
@@ -32,6 +32,8 @@ StateKind = Literal[
     "alarms",  # lines too few for a rate say that something broke
     "slight",  # a change too small to matter
     "untold",  # neither errors nor latency can be told
+    "mix-changed",  # other requests or other answers than before, none of them an error
+    "spikes",  # short bursts in an otherwise steady log
     "traffic-changed",  # and nothing else
     "unchanged",  # no onset was found, and more may not be said
     "steady",  # nothing changed, and the level is good
@@ -44,6 +46,8 @@ _WEIGHTS: dict[StateKind, int] = {
 }  # fmt: skip
 # "Good" is not said of so many failures, nor of so slow a p99.
 _DOUBTFUL_SHARE, _DOUBTFUL_MS = 0.02, 5000.0
+_FEWEST_CALM = 3  # parts of the log
+_ILL = frozenset({"warn", "warning", "w", "error", "err", "critical", "fatal"})
 _BAD_SHARE = 0.05  # of the requests fail: bad, whatever is usual
 _ALARMING_SHARE = 0.1  # somebody should look, though it may be always so
 _FEWEST = 20  # requests, to speak of a share
@@ -113,11 +117,24 @@ def spread(log: LogSummary) -> Spread:
         )
     tested = [r for r in log.blast_radius if _tested(r)]
     if not tested:
-        return Spread("untested", why="no field was there to test who is hit")
+        few = any(r.unknown or r.affected or r.unaffected for r in log.blast_radius)
+        why = (
+            "too few requests of each value to test who is hit"
+            if few
+            else "no field was there to test who is hit"
+        )
+        return Spread("untested", why=why)
     names = tuple(r.field for r in tested)
     if any(r.unaffected for r in tested):
         return Spread("some", names)
     return Spread("everyone", names)
+
+
+def counted_as(log: LogSummary) -> str:
+    """What is counted: lines, where nothing in the log is of a request."""
+    roles = {r.role for r in log.roles}
+    of_requests = roles & {"status", "duration", "endpoint"}
+    return "requests" if of_requests or "level" not in roles else "lines"
 
 
 def steadiness(log: LogSummary) -> tuple[str, ...]:
@@ -138,17 +155,39 @@ def _changes(log: LogSummary, now: float | None) -> Iterator[LogState]:
         yield LogState("alarms", incident=True, since=min(a.first for a in log.alarms))
         return
     since = log.onset.latest if log.onset.baseline_seen else None
-    if log.shape == "periodic":
+    if log.shape == "periodic" or (log.shape == "spike" and log.further_onsets):
         yield LogState("comes-and-goes", incident=True, since=since)
     elif log.end is not None and _is_over(log):
         read = now or log.extent.read_at
         ago = None if read is None or not log.extent.zoned else max(0.0, read - log.end)
         yield LogState("recovered", incident=True, over=True, since=since, until=log.end, ago_s=ago)
+    elif log.shape == "spike" and log.end is None and (until := _calm_again(log)) is not None:
+        read = now or log.extent.read_at
+        ago = None if read is None or not log.extent.zoned else max(0.0, read - until)
+        yield LogState("recovered", incident=True, over=True, since=since, until=until, ago_s=ago)
     else:
         asked = log.extent.asked_from
         early = asked is not None and log.onset.latest < asked
         why = () if log.end is None else ("whether it is over cannot be told",)
         yield LogState("going-on", incident=True, before_window=early, since=since, why=why)
+
+
+def _calm_again(log: LogSummary) -> float | None:
+    """Since when the parts of the log are as they were before a short burst; None where they are not."""
+    if log.onset is None or not log.onset.baseline_seen:
+        return None
+    before = [p for p in log.series if p.start + p.width_s <= log.onset.earliest and p.total]
+    usual_ms = _typical([p.p99_ms for p in before])
+    usual = sum(p.errors for p in before) / max(1, sum(p.total for p in before))
+    calm: list[RatePoint] = []
+    for point in reversed([p for p in log.series if p.start >= log.onset.latest and p.total]):
+        slow = usual_ms is not None and (point.p99_ms or 0.0) > _BACK * usual_ms
+        if slow or point.errors > (usual + _DOUBTFUL_SHARE) * point.total + 1:
+            break
+        calm.append(point)
+    if sum(p.total for p in calm) < _FEWEST or len(calm) < _FEWEST_CALM:
+        return None
+    return calm[-1].start
 
 
 def _only_alarms(log: LogSummary) -> bool:
@@ -258,8 +297,22 @@ def _late(log: LogSummary) -> float | None:
 def _smaller(log: LogSummary) -> Iterator[LogState]:
     if log.alarms:
         yield LogState("alarms", incident=True, since=min(a.first for a in log.alarms))
+    if log.shifts:
+        top = log.shifts[0]
+        yield LogState(
+            "mix-changed", incident=any(map(_speaks_ill, log.shifts)), since=top.since.latest
+        )
+    spikes = log_spikes.found(log)
+    if spikes is not None:
+        yield LogState("spikes", since=spikes.last)
     if log.slight is not None:
         yield LogState("slight", since=log.slight.onset.latest)
+
+
+def _speaks_ill(shift: ValueShift) -> bool:
+    """A status from 400 on, or a level of warnings or worse, that became frequent."""
+    value = shift.value.lower()
+    return (value.isdigit() and 400 <= int(value) <= 599) or value in _ILL  # noqa: PLR2004 - of HTTP
 
 
 def _calm(log: LogSummary) -> LogState:
@@ -299,7 +352,8 @@ def _lacking(log: LogSummary) -> Iterator[str]:
     if not log.claims_rates:
         yield f"it does not hold every request ({log.coverage.why})"
     if 0 <= seen.requests < _FEWEST and seen.errors_by:
-        yield f"it holds {seen.requests} request{'s'[: seen.requests != 1]}, too few to tell"
+        word = counted_as(log)
+        yield f"it holds {seen.requests} {word if seen.requests != 1 else word[:-1]}, too few to tell"
     yield from _doubtful(log)
     if seen.requests and log.first is not None and math.isclose(log.first, log.last or 0.0):
         yield "all of it is of one moment"

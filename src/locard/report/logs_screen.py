@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Role
-from locard.model.headline import milliseconds, noun, share
-from locard.model.log_state import judge
+from locard.model.headline import milliseconds, share
+from locard.model.log_state import counted_as, judge
 from locard.model.wording import shorten
 from locard.report import logs_said, sparkline, times, told
 from locard.report.plain import safe
@@ -151,6 +151,8 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     if over and log.end is not None:
         yield _labelled("until", times.clock(log.end, tz, zone=True))
     during = "while it lasted" if over else "after"
+    if state.kind == "comes-and-goes":
+        during = "in the bursts"
     if log.claims_rates:
         early, late = share(log.before_bad, log.before_total), share(log.after_bad, log.after_total)
         of = " of all" if log.of_part else ""
@@ -189,7 +191,7 @@ def _courses(log: LogSummary, tz: tzinfo | None) -> Iterator[tuple[str, list[str
     shaped = [s for s in log.shapes if s.shape not in {"flat", "unknown"}]
     if log.changed and len({s.shape for s in shaped if s.measure != "volume"}) > 1:
         yield "shapes", [", ".join(f"{s.measure} {s.shape}" for s in shaped)]
-    yield "volume", [_volume(s, noun(log), tz) for s in shaped if s.measure == "volume"]
+    yield "volume", [_volume(s, counted_as(log), tz) for s in shaped if s.measure == "volume"]
 
 
 def _silence(one: Silence, tz: tzinfo | None) -> str:

@@ -87,7 +87,8 @@ def _bad_means(claim: Claim, _: tzinfo | None) -> str:
     if before is None or after is None:
         return means
     then = "before" if claim.maybe("baseline_seen") else "since its end"
-    return f"{means}; {share(before, 1)} of requests {then}, {share(after, 1)} since the onset"
+    during = "in the bursts" if claim.maybe("bursts") else "since the onset"
+    return f"{means}; {share(before, 1)} of requests {then}, {share(after, 1)} {during}"
 
 
 def _log_read(claim: Claim, tz: tzinfo | None) -> str:

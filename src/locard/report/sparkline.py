@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.model.headline import milliseconds, share
+from locard.model.log_state import counted_as
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def _what(log: LogSummary) -> str:
         if "latency" in log.changed:
             return "p99"
         if not any(p.errors for p in log.series):
-            return "p99" if any(p.p99_ms for p in log.series) else "requests"
+            return "p99" if any(p.p99_ms for p in log.series) else counted_as(log)
     return "errors"
 
 
@@ -60,7 +61,7 @@ def _value(what: str, points: Sequence[RatePoint], *, shares: bool) -> float:
     if what == "p99":
         return max(p.p99_ms or 0.0 for p in points)
     total, width = sum(p.total for p in points), sum(p.width_s for p in points)
-    if what == "requests":
+    if what in {"requests", "lines"}:
         return total / width
     errors = sum(p.errors for p in points)
     if shares:
