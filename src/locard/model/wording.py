@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Literal
 
 Moved = Literal["rose", "fell", "stayed"]
@@ -60,3 +61,12 @@ def _cut(text: str, width: int) -> str:
     head = max(1, int(_HEAD * (width - 1)))
     tail = width - 1 - head
     return f"{text[:head]}…{text[len(text) - tail :]}"
+
+
+def last_lines(source: str) -> str:
+    """The command that shows how a log ends; of a folder, a glob or a container locard's own."""
+    quoted = shlex.quote(source)
+    file = (
+        source.startswith("/") and "." in source.rpartition("/")[2] and not set(source) & set("*?[")
+    )
+    return f"tail -n 20 {quoted}" if file else f"locard logs {quoted} --around now --window 60s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import textwrap
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from locard.model.finding import Role
 from locard.model.headline import milliseconds, share
 from locard.model.log_state import counted_as, judge
-from locard.model.wording import shorten
+from locard.model.wording import last_lines, shorten
 from locard.report import logs_said, sparkline, times, told
 from locard.report.plain import safe
 from locard.report.sentences import say
@@ -28,6 +29,7 @@ COLUMNS = 78
 LINES = 40
 _PARTIAL = "read in part: "
 _SHOWN = 4
+_AROUND_S = 5
 _LABEL = 15  # columns up to the texts after their labels
 _SPARK = 44
 _VALUES = frozenset({"values_hit", "values_spared", "values_unknown"})  # rows, not sentences
@@ -294,10 +296,13 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
         traces.append(command)
     commands = [c for f in findings[:1] for c in f.next_commands if c not in traces]
     if not commands and log.onset is None and log.source != "-" and judge(log).incident:
-        commands = [f"tail -n 20 {shlex.quote(log.source)}"]
+        commands = [last_lines(log.source)]
     if log.onset is not None and log.source != "-" and not traces and not commands:
-        at = times.stamp(log.onset.earliest)
-        commands = [f"locard logs {shlex.quote(log.source)} --around {at} --window 10s"]
+        at = times.stamp((log.onset.earliest + log.onset.latest) / 2)
+        # The whole interval and a little of both sides.
+        window = math.ceil((log.onset.latest - log.onset.earliest) / 2) + _AROUND_S
+        source = shlex.quote(log.source)
+        commands = [f"locard logs {source} --around {at} --window {window}s"]
     if commands:
         yield "next:"
         yield f"  {commands[0]}"

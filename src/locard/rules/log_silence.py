@@ -23,6 +23,7 @@ from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
 from locard.model.moments import moment
+from locard.model.wording import last_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
     """All of the log. That nothing is written is an answer; fewer requests may mean that nobody asks."""
     says = log_sentences.sentence(log, state, moment)
     rest = f"{log.records:,} records were read, from {moment(log.first or 0.0)} on"
-    commands = (f"tail -n 20 {shlex.quote(log.source)}",) if log.source.startswith("/") else ()
+    commands = (last_lines(log.source),) if log.source.startswith("/") else ()
     return Finding(
         rule="log-silence",
         layer=Layer.LOGS,

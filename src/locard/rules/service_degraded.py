@@ -21,6 +21,7 @@ from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import judge as stands
 from locard.model.moments import moment
+from locard.model.wording import last_lines
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from locard.model.log_state import LogState
 
 _CRITICAL_SHARE = 0.25  # of the requests after the onset
-_WITHOUT_ONSET = {"bad-throughout", "errors-from-start", "errors-late", "alarms"}
+_WITHOUT_ONSET = {"bad-throughout", "errors-from-start", "errors-late", "alarms", "mix-changed"}
 
 
 def judge(case: Case) -> Iterator[Finding]:
@@ -76,9 +77,7 @@ def _without_onset(
             title=says.rstrip("."),
             detail=f"Bad means: {log.error_means}.",
             supports=(Support(evidence.id, Layer.LOGS, says),),
-            next_commands=(f"tail -n 50 {shlex.quote(log.source)}",)
-            if log.source.startswith("/")
-            else (),
+            next_commands=(last_lines(log.source),) if log.source.startswith("/") else (),
         )
 
 

@@ -58,7 +58,11 @@ def judge(case: Case) -> Iterator[Finding]:
 
 def _words(condition: ProcessCondition) -> str:
     name = f"{condition.name} (pid {condition.pid})"
-    many = f"{condition.threads} of its threads are stopped" if condition.threads else ""
+    many = (
+        f"{condition.threads} of its threads {'is' if condition.threads == 1 else 'are'} stopped"
+        if condition.threads
+        else ""
+    )
     if condition.condition == "traced":
         return f"{name} is traced by {condition.by}" + (f", {many}" if many else "")
     words = f"{name} {_WORDS[condition.condition]}"

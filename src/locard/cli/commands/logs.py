@@ -178,7 +178,9 @@ def _first_pass(args: argparse.Namespace) -> int:
 
     if len(args.source) > 1:
         raise UsageError(
-            "the first pass reads one SOURCE", f"{len(args.source)} were given", "Name one."
+            "one log at a time can be judged",
+            f"{len(args.source)} were given, and nothing was asked of them",
+            "Name one, or ask with --where, --by or --trace: these read several.",
         )
     if args.output not in {"text", "json"}:
         raise UsageError(
