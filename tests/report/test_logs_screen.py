@@ -84,7 +84,7 @@ def test_the_key_finding_is_last_and_its_command_with_it():
 
 def test_without_a_finding_the_next_command_shows_the_onset():
     lines = list(screen(full(examples=(), source="/var/log/a b"), (), UTC))
-    assert lines[-1] == ("  locard logs '/var/log/a b' --around 2026-11-18T11:07:19Z --window 10s")
+    assert lines[-1] == ("  locard logs '/var/log/a b' --around 2026-11-18T11:07:20Z --window 6s")
 
 
 def test_errors_alone_do_not_say_that_everyone_is_hit():

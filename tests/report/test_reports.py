@@ -154,7 +154,7 @@ def test_no_rate_of_a_log_without_every_request(found, remake, kind):
 
 
 def test_page_of_nothing_found(nothing):
-    assert "Nothing was found in logs" in page.text(nothing, tz=UTC)
+    assert "Nothing wrong was found with the target in logs" in page.text(nothing, tz=UTC)
 
 
 def test_document_keeps_its_schema(found, nothing):

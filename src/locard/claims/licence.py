@@ -96,6 +96,7 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
     "also_seen": verdict_licences.also_seen,
     "bad_ones_say": verdict_licences.bad_ones_say,
     "some_say": said_as_is,
+    "lines_say": said_as_is,
     "nothing_found": verdict_licences.nothing_found,
     "nothing_in_steady_log": said_as_is,
     "nothing_among_read": said_as_is,

@@ -103,7 +103,7 @@ def _saying(slot: str, said: MessageCount, log: LogSummary, evidence: str) -> Cl
     return Claim(
         slot,  # type: ignore[arg-type]
         "bad_ones_say",
-        said.example,
+        said.template,
         figures(log=log.source, before=said.before, after=said.after, of=log.after_bad),
         (evidence,),
     )

@@ -37,13 +37,17 @@ def also_seen(claim: Claim, record: Record) -> Withheld | None:
 
 
 def bad_ones_say(claim: Claim, record: Record) -> Withheld | None:
-    """A message that is new or more frequent since the onset, on a good part of the bad requests."""
+    """A message that is new or more frequent since the onset, on a good part of the bad requests.
+
+    Error lines that belong to no request can be more than these: then they are no share of them.
+    """
     log = log_of(claim, record)
-    rest = parts(claim)
-    if log is None or claim.number("after") < _LEAST_SAYING:
-        return Withheld(Claim(claim.slot, "some_say", *rest), "few say it")
-    if claim.number("after") < _LEAST_SHARE * log.after_bad:
-        return Withheld(Claim(claim.slot, "some_say", *rest), "most of the bad ones do not say it")
+    after = claim.number("after")
+    if log is None or after < _LEAST_SAYING or after < _LEAST_SHARE * log.after_bad:
+        why = "few say it" if after < _LEAST_SAYING else "most of the bad ones do not say it"
+        return Withheld(Claim(claim.slot, "some_say", *parts(claim)), why)
+    if after > log.after_bad:
+        return Withheld(Claim(claim.slot, "lines_say", *parts(claim)), "they are not all requests")
     return None
 
 

@@ -262,7 +262,8 @@ def alarms(log: LogSummary, clock: Clock) -> Iterator[str]:
         when = f"since {clock(item.first)}" if item.count > 1 else f"at {clock(item.first)}"
         # Over how long none came is what makes them new.
         past = f" in the {duration(item.first - log.first)} before" if log.first is not None else ""
-        earlier = f", {item.earlier or 'none'}{past or ' before'}"
+        before = f"{item.earlier} errors like it" if item.earlier else "no error like it"
+        earlier = f", {before}{past or ' before'}"
         yield f"{lines} {when}{earlier}: {shorten(item.template, _LONGEST)}"
 
 

@@ -143,7 +143,7 @@ def _set_hit(claim: Claim, _: tzinfo | None) -> str:
         counts = f"{claim.number('support'):,.0f} of {claim.number('of'):,.0f} bad requests"
         return f"{claim.subject}: {counts}"
     times_ = f", {lift:.0f} times the rate of all" if lift is not None and lift >= 2 else ""  # noqa: PLR2004 - less says little
-    return f"{claim.subject}: {share(explains, 1)} of the excess{times_}"
+    return f"{claim.subject}: {share(explains, 1)} of the additional bad requests{times_}"
 
 
 def _values(claim: Claim, _: tzinfo | None) -> str:
@@ -248,8 +248,13 @@ def _bad_ones_say(claim: Claim, _: tzinfo | None) -> str:
     return f"{after:,.0f} of {of:,.0f} bad requests say: {said}"
 
 
+def _lines_say(claim: Claim, _: tzinfo | None) -> str:
+    said = shorten(claim.subject, _LONGEST_MESSAGE)
+    return f"{claim.number('after'):,.0f} error lines say: {said}"
+
+
 def _nothing_found(claim: Claim, _: tzinfo | None) -> str:
-    return f"Nothing was found in {claim.subject or 'any layer'}."
+    return f"Nothing wrong was found with the target in {claim.subject or 'any layer'}."
 
 
 def _nothing_among_read(claim: Claim, _: tzinfo | None) -> str:
@@ -326,6 +331,7 @@ _SENTENCES: dict[str, Words] = {
     "also_seen": _who_is_hit,
     "bad_ones_say": _bad_ones_say,
     "some_say": _bad_ones_say,
+    "lines_say": _lines_say,
     "nothing_found": _nothing_found,
     "nothing_among_read": _nothing_among_read,
     "nothing_in_steady_log": _nothing_in_steady_log,

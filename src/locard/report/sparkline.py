@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from locard.model.log_facts import LogSummary, RatePoint
 
+_FEWEST = 10  # records, to draw a course
 _MARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -33,7 +34,7 @@ def drawn(log: LogSummary, width: int) -> Sparkline | None:
     the requests, or a count where the log does not have them all.
     """
     series = log.series
-    if not series:
+    if not series or log.records < _FEWEST:
         return None
     marks = min(width, len(series))
     cuts = [i * len(series) // marks for i in range(marks + 1)]

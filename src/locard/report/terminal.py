@@ -139,7 +139,7 @@ def _factor(factor: ContributingFactor) -> Text:
     text = Text(f"{factor.rank} {factor.rule} ")
     text.append(str(factor.confidence), style=_CONFIDENCE[factor.confidence])
     if factor.explains is not None:
-        text.append(f", explains {share(factor.explains, 1)}", style="dim")
+        text.append(f", explains {share(factor.explains, 1)} of the rise", style="dim")
     if factor.rank > 1:
         text.append(f": {safe(factor.title)}")
     return text
