@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from locard.model.facts import Frame, ThreadStack, ThreadState
-from locard.model.stacks import application_frame, work
+from locard.model.stacks import application_frame, waits_directly, work
 from locard.model.waits import kernel_words, kernel_work
 
 BOOT = ("run threading.py", "_bootstrap_inner threading.py", "_bootstrap threading.py")
@@ -132,3 +132,25 @@ def test_the_script_that_starts_a_server_is_not_the_application():
     assert application_frame(bare.frames).function == "run"
     own = stack("recv /usr/lib/python3.11/socket.py", "main /srv/app.py", launched)
     assert application_frame(own.frames).function == "main"
+
+
+def test_a_worker_process_that_waits_at_its_queue_cannot_be_told():
+    begun = ("run /usr/lib/python3.11/multiprocessing/process.py", "<module> /srv/app.py")
+    lock = "__enter__ /usr/lib/python3.11/multiprocessing/synchronize.py"
+    get = "get /usr/lib/python3.11/multiprocessing/queues.py"
+    assert work(stack(lock, get, "worker /srv/app.py", *begun)) == "unknown"
+    at_work = stack(lock, get, "fetch /srv/app.py", "worker /srv/app.py", *begun)
+    assert work(at_work) == "busy"
+    feeder = stack("wait /usr/lib/python3.11/threading.py", "_feed /x/multiprocessing/queues.py")
+    assert work(feeder) == "idle"
+
+
+def test_a_thread_waits_in_a_pool_only_if_nothing_but_waits_stands_above():
+    places = (("redis/connection.py", {"get_connection"}),)
+    pool = f"get_connection {SITE}/redis/connection.py"
+    waits = stack("wait /usr/lib/python3.11/threading.py", "get /usr/lib/python3.11/queue.py", pool)
+    assert waits_directly(waits, places)
+    connects = stack(f"connect {SITE}/redis/connection.py", pool)
+    retries = stack(f"call_with_retry {SITE}/redis/retry.py", pool)
+    assert not waits_directly(connects, places)
+    assert not waits_directly(retries, places)

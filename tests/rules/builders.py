@@ -139,7 +139,7 @@ def in_call(at, tid):
 def state(
     at, tid, syscall="futex", *, peer=None, futex=None, where="[heap]", pid=7, waits_for=None
 ):
-    waits_for = f"tcp 127.0.0.1:5 -> {peer}" if peer else waits_for
+    waits_for = waits_for or (f"tcp 127.0.0.1:5 -> {peer}" if peer else None)
     return ThreadState(
         at, pid, tid, "python3", "S", syscall, None, waits_for, peer, futex,
         where if futex else None,

@@ -24,6 +24,7 @@ from rules.builders import (
     stacks,
     state,
     states,
+    waiting,
 )
 from support import run_probe
 
@@ -176,3 +177,12 @@ WAITS = "wait <lib>/threading.py:320"
 )
 def test_quiet(facts):
     assert found(*facts) == []
+
+
+def test_quiet_where_the_kernel_saw_them_sleep_at_that_moment():
+    asleep = stacks(
+        *(waiting(r, t, *WAIT, syscall="clock_nanosleep") for r in ROUNDS for t in (1, 2))
+    )
+    at_lock = stacks(*(waiting(r, t, *WAIT, syscall="futex") for r in ROUNDS for t in (1, 2)))
+    assert len(found(at_lock, ONE_FUTEX)) == 1
+    assert not found(asleep, ONE_FUTEX)

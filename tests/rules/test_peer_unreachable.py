@@ -26,3 +26,10 @@ def test_messages_of_the_connection():
 def test_quiet_where_the_answer_is_late_or_all_is_well():
     assert not list(judge(case(log(), calling(GONE), peers(peer(GONE)))))
     assert not list(judge(case(log(changed=()), peers(peer(GONE, connecting=6)))))
+
+
+def test_threads_beside_a_connection_that_is_not_made():
+    """A connection that does not block is waited for in poll: its socket says what it waits for."""
+    beside = calling(GONE, syscall="poll", waits_for=f"tcp 127.0.0.1:5 -> {GONE} (connecting)")
+    (finding,) = judge(case(log(), beside))
+    assert GONE in finding.title

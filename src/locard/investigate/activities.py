@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.facts import StackSamples, ThreadStates
 from locard.model.investigation import Activity
-from locard.model.stacks import application_frame, bare_name, work
+from locard.model.stacks import application_frame, waits_directly, work
 from locard.model.waits import kernel_words, kernel_work
 
 if TYPE_CHECKING:
@@ -139,18 +139,8 @@ def _what(stacks: Sequence[ThreadStack]) -> tuple[str, str | None]:
 
 
 def _named(stack: ThreadStack) -> str:
-    """The wait as the code names it, by the frames above the application's own."""
-    own = application_frame(stack.frames)
-    best, rank = "", len(_NAMED)
-    # Code of a pool that is connecting, not waiting, sits elsewhere than at a queue or a condition.
-    parked = stack.frames[0].file.endswith(_PARKED) if stack.frames else False
-    for frame in stack.frames:
-        if frame is own:
-            break
-        for at, (part, functions, words) in enumerate(_NAMED[:rank]):
-            if _POOL in words and not parked:
-                continue
-            if part in frame.file and bare_name(frame.function) in functions:
-                best, rank = words, at
-                break
-    return best
+    """The wait as the code names it: of the places that it waits in directly, the one that tells most."""
+    for part, functions, words in _NAMED:
+        if waits_directly(stack, ((part, functions),)):
+            return words
+    return ""

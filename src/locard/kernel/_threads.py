@@ -65,7 +65,7 @@ _NSPID = re.compile(r"^NSpid:.*\s(\d+)$", re.MULTILINE)
 _PRIVATE = re.compile(r"^(?:RssAnon|VmSwap):\s*(\d+) kB$", re.MULTILINE)
 _TRACER = re.compile(r"^TracerPid:\s*(\d+)$", re.MULTILINE)
 _ON_FD = frozenset(_FD_CALLS.split())
-_TCP_LISTEN = "0A"
+_TCP_LISTEN, _SYN_SENT = "0A", "02"
 _EVENTS = frozenset(("eventfd", "timerfd", "signalfd", "inotify"))
 
 
@@ -155,7 +155,8 @@ class Sockets:
                 self.known[inode] = (f"tcp {local} <- {remote}", remote, "incoming")
             else:
                 kind = "outgoing" if name == "tcp" else "udp"
-                self.known[inode] = (f"{name} {local} -> {remote}", remote, kind)
+                begins = " (connecting)" if part[3] == _SYN_SENT and name == "tcp" else ""
+                self.known[inode] = (f"{name} {local} -> {remote}{begins}", remote, kind)
 
     def _unix(self) -> None:
         for line in self._lines("unix"):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _WORK_LOOPS = (
     # Workers at the queue of their own executor.
     ("concurrent/futures/thread.py", {"_worker"}),
+    ("multiprocessing/queues.py", {"_feed"}),
     ("concurrent/futures/process.py", {"_process_worker", "wait_result_broken_or_wakeup", "run"}),
     ("multiprocessing/pool.py", {"worker", "_handle_tasks", "_handle_results", "_handle_workers",
                                  "_wait_for_updates", "wait_for_updates"}),
@@ -65,6 +66,10 @@ _WORK_LOOPS = (
 _WAITS = (
     ("queue.py", {"get"}),
     ("multiprocessing/queues.py", {"get"}),
+    ("multiprocessing/synchronize.py", {"__enter__", "acquire", "wait"}),
+    ("gevent/_threading.py", {"acquire_with_timeout", "acquire", "get", "wait", "__wait_to_be_notified"}),
+    ("sqlalchemy/util/queue.py", {"get"}),
+    ("asyncio/locks.py", {"wait", "acquire"}),
     ("multiprocessing/connection.py", {"_poll", "_recv", "_recv_bytes", "poll", "recv", "recv_bytes", "wait"}),
     ("billiard/connection.py", {"_poll", "_recv", "_recv_bytes", "poll", "recv", "recv_bytes", "wait"}),
     ("billiard/queues.py", {"get", "get_payload"}),
@@ -87,11 +92,15 @@ _SERVERS = (
     "gunicorn/workers/", "gunicorn/arbiter.py", "uvicorn/", "hypercorn/", "waitress/", "cheroot/",
     "werkzeug/serving.py", "socketserver.py", "wsgiref/", "aiohttp/web", "tornado/ioloop.py",
     "celery/worker/", "celery/concurrency/", "celery/bin/", "kombu/asynchronous/", "billiard/pool.py",
-    "dramatiq/", "rq/worker", "huey/", "apscheduler/schedulers/", "gevent/hub.py", "gevent/baseserver.py",
+    "dramatiq/", "rq/worker", "huey/", "apscheduler/schedulers/", "gevent/hub.py", "gevent/baseserver.py", "gevent/threadpool.py",
     "eventlet/hubs/",
 )  # fmt: skip
 # The beginning of a thread; below it there is nothing.
-_BOTTOM = ("threading.py", {"_bootstrap", "_bootstrap_inner", "run"})
+_BEGINNINGS = (
+    ("threading.py", {"_bootstrap", "_bootstrap_inner", "run"}),
+    ("multiprocessing/process.py", {"run", "_bootstrap"}),
+    ("billiard/process.py", {"run", "_bootstrap"}),
+)
 _ACCEPTS = ("socket.py", {"accept"})
 _LIBRARY = (
     "/lib/python",
@@ -190,16 +199,33 @@ def _rests(stack: ThreadStack) -> bool:
     """Whether a loop of the application's own rests between two rounds, or waits for an event.
 
     It has one function of the application on its stack, called by nobody but the beginning of its
-    thread, and sleeps or waits right there; or its main thread waits for others to end.
+    thread or its process, and sleeps or waits right there; or its main thread waits for others to end.
     """
-    own = [f for f in stack.frames if not is_library(f.file)]
+    begun = next((i for i, f in enumerate(stack.frames) if _at(f, _BEGINNINGS)), len(stack.frames))
+    frames = stack.frames[:begun]
+    own = [f for f in frames if not is_library(f.file)]
     if len(own) > 1:
         return False
     above = 0
-    while above < len(stack.frames) and _at(stack.frames[above], _WAITS):
+    while above < len(frames) and _at(frames[above], _WAITS):
         above += 1
-    rest = [f for f in stack.frames[above:] if not _at(f, (_BOTTOM,))]
-    return len(rest) <= 1 and all(f in own for f in rest)
+    return len(frames[above:]) <= 1 and all(f in own for f in frames[above:])
+
+
+def waits_directly(
+    stack: ThreadStack, places: Sequence[tuple[str, set[str] | frozenset[str]]]
+) -> bool:
+    """Whether the thread waits in one of the places: above it stand nothing but waits.
+
+    A thread that connects, retries or sleeps below a pool's checkout does not wait for the pool.
+    """
+    for frame in stack.frames:
+        name = bare_name(frame.function)
+        if any(part in frame.file and name in names for part, names in places):
+            return True
+        if not _at(frame, _WAITS):
+            return False
+    return False
 
 
 def _at(frame: Frame, places: Sequence[tuple[str, set[str]]]) -> bool:

@@ -72,7 +72,7 @@ def kernel_words(state: ThreadState) -> str:  # noqa: PLR0911 - one return a kin
         return "runs"
     if state.state in {"T", "t"}:
         return "is stopped" if state.state == "T" else "is stopped by a tracer"
-    if state.syscall == "connect" and state.peer:
+    if state.peer and is_connecting(state):
         return f"waits for the connection to {state.peer}"
     if state.peer:
         return f"waits for the answer of {state.peer}"
@@ -86,6 +86,11 @@ def kernel_words(state: ThreadState) -> str:  # noqa: PLR0911 - one return a kin
     if state.waits_for:
         return f"waits for {state.waits_for} in {call}"
     return f"waits in {call}"
+
+
+def is_connecting(state: ThreadState) -> bool:
+    """Whether what a thread waits for is the connection itself: inside connect, or beside it."""
+    return state.syscall == "connect" or (state.waits_for or "").endswith("(connecting)")
 
 
 def of_interpreter(state: ThreadState) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TOGETHER = 2  # threads that wait at one line of one process at one moment: this is a queue
 MOMENTS = 2  # moments (process and round) at which threads wait there, one of them in a queue
+LEAST_ALONE = 8  # such observations where neither a holder nor a joined wait was seen
 LEAST = 4  # observations of waiting threads in all
 
 # A thread that sits here waits for something else than a lock that another thread holds.
@@ -46,6 +47,7 @@ class Site:
     line: int
     moments: tuple[tuple[int, int, int], ...]  # (pid, round, threads that wait)
     tids: frozenset[tuple[int, int]]  # (pid, tid) of every thread seen there
+    joined: int  # of the waits, those that the kernel saw in a futex at that very moment
     holders: tuple[ThreadStack, ...]  # in the same function meanwhile, past the line
 
     @property
@@ -80,6 +82,8 @@ def waiting_line(stack: ThreadStack) -> Frame | None:
     """The line at which a thread may wait for a lock; None if it does something else."""
     if stack.active or not stack.frames or is_idle(stack):
         return None
+    if stack.kernel is not None and not (stack.kernel.syscall or "").startswith("futex"):
+        return None  # at that very moment it slept, or waited for something else
     frames = _frames(stack)
     at = 0
     while at < len(frames) and frames[at].file.endswith("threading.py"):
@@ -135,6 +139,7 @@ def _site(
         line=line.line,
         moments=tuple((pid, at, len(stacks)) for (pid, at), stacks in sorted(moments.items())),
         tids=frozenset((s.pid, s.tid) for s in every if s.tid is not None),
+        joined=sum(s.kernel is not None for s in every),
         holders=tuple(s for s in holders if (s.pid, s.round) in moments),
     )
 

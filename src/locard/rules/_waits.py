@@ -24,7 +24,7 @@ from locard.model.headline import share
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
 from locard.model.stacks import application_frame, is_busy
-from locard.model.waits import kernel_work
+from locard.model.waits import is_connecting, kernel_work
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def peer_waits(case: Case) -> PeerWait | None:
         named(case, address or ""),
         count,
         of,
-        sum(s.kernel is not None and s.kernel.syscall == "connect" for s in mine),
+        sum(s.kernel is not None and is_connecting(s.kernel) for s in mine),
         mine[0].evidence,
         mine[0].layer,
         frames.most_common(1)[0][0] if frames else None,

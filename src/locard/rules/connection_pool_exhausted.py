@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
+from locard.model.stacks import waits_directly
 from locard.rules import _said, _waits
 
 if TYPE_CHECKING:
@@ -86,11 +87,11 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 def _checks_out(seen: Seen) -> bool:
-    return seen.stack is not None and any(
-        part in frame.file and frame.function.rpartition(".")[2] in names
-        for frame in seen.stack.frames[:_DEEP]
-        for part, names in _CHECKOUT
-    ) and (seen.kernel is None or seen.kernel.peer is None)  # fmt: skip
+    """It waits in the checkout itself, and the kernel knows of no peer or sleep that it waits for."""
+    if seen.stack is None or not waits_directly(seen.stack, _CHECKOUT):
+        return False
+    kernel = seen.kernel
+    return kernel is None or (kernel.peer is None and (kernel.syscall or "").startswith("futex"))
 
 
 def _where(waiting: list[Seen]) -> str:

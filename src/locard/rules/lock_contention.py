@@ -48,6 +48,9 @@ def judge(case: Case) -> Iterator[Finding]:
             # Without a kernel that agrees, a line alone may be any wait: a sleep, a query.
             if confirmed is False or (confirmed is None and not site.holders):
                 continue
+            seen = sum(n for _, _, n in site.moments)
+            if not site.holders and not site.joined and seen < _locks.LEAST_ALONE:
+                continue
             if not site.holders:
                 says = "no thread was seen that holds it"
                 against.append(Support(evidence.id, Layer.RUNTIME, says))
