@@ -86,6 +86,11 @@ def _block(name: str, rows: list[dict[str, Any]]) -> str:
         f"  top-1             {_share(s['top1'] for s in faulty)}",
         f"  false alarms      {len(alarmed)}/{len(quiet)}{_rules(alarmed)}",
         f"  false claims      {sum(len(s['false_claims']) for s in scores)} in {len(scores)} runs",
+        *(
+            f"    {r['variant']} {r['seed']}: {text}"
+            for r in rows
+            for text in r["score"]["false_claims"]
+        ),
         f"  onset inside      {_share(s['onset_hit'] for s in faulty)}",
         f"  onset interval    {_median(s['onset_width_s'] for s in faulty)} s wide",
         f"  values named      {_mean(s['values_hit'] for s in faulty)}",
