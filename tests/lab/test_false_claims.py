@@ -48,6 +48,8 @@ def test_what_the_truth_contradicts(document, known):
     ("document", "known"),
     [
         (said("nothing_found"), FINE),
+        (said("nothing_found"), Known(broken=None)),
+        (said("log_going_on"), Known(broken=None)),
         (said("log_steady"), Known(broken=True, in_log=False)),
         (said("every_thread_idle"), Known(broken=True)),
         (said("every_value_hit"), Known(broken=True)),

@@ -20,7 +20,7 @@ class Known:
     Unix time. `factors` are the rules that may lead, empty where nothing is wrong.
     """
 
-    broken: bool
+    broken: bool | None
     in_log: bool | None = None  # the log shows it
     busy: bool | None = None  # threads of the target are at work on what is wrong
     everyone: bool | None = None
@@ -46,7 +46,7 @@ def _is_false(claim: dict[str, Any], known: Known) -> bool:
 
 
 def _calm_log(_: dict[str, Any], known: Known) -> bool:
-    return known.broken and known.in_log is not False
+    return known.broken is True and known.in_log is not False
 
 
 def _spares_the_hit(claim: dict[str, Any], known: Known) -> bool:
@@ -71,13 +71,13 @@ def _texts(claim: dict[str, Any], name: str) -> Iterator[str]:
 
 _JUDGES: dict[str, Callable[[dict[str, Any], Known], bool]] = {
     "log_steady": _calm_log,
-    "nothing_found": lambda _, known: known.broken,
+    "nothing_found": lambda _, known: known.broken is True,
     "every_thread_idle": lambda _, known: known.busy is True,
     "every_value_hit": lambda _, known: known.everyone is False,
     "onset_known": _misses,
     "values_spared": _spares_the_hit,
-    "log_going_on": lambda _, known: not known.broken,
-    "log_recovered": lambda _, known: not known.broken,
-    "who_is_hit": lambda _, known: not known.broken,
+    "log_going_on": lambda _, known: known.broken is False,
+    "log_recovered": lambda _, known: known.broken is False,
+    "who_is_hit": lambda _, known: known.broken is False,
     "factor": _leads_wrongly,
 }

@@ -124,8 +124,9 @@ def demo_document(played: Played) -> dict[str, Any]:
 def _false_claims(document: dict[str, Any], played: Played) -> tuple[str, ...]:
     truth, faulty = played.scene.truth, played.casting.variant is Variant.FAULT
     if not faulty:
-        # A near miss may well show in the log: what it must not have is the rule's mechanism.
-        return false_claims(document, Known(broken=played.onset is not None, factors=_NO_RULE))
+        # A near miss may show in the log or not: what it must not have is the rule's mechanism.
+        healthy = played.casting.variant is Variant.HEALTHY
+        return false_claims(document, Known(broken=False if healthy else None, factors=_NO_RULE))
     return false_claims(
         document,
         Known(
