@@ -253,8 +253,8 @@ def test_without_root_it_says_which_capability_is_missing(locard, shop, tmp_path
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "next:"),
-        (os.urandom(50_000), "next:"),
+        (b"", "Check that the service"),
+        (os.urandom(50_000), "Point locard at"),
         (b"plain words, no structure\n" * 100, ""),
         (b'{"a":1}\n' * 100, ""),
     ],
