@@ -69,3 +69,33 @@ def test_an_access_log_takes_no_strange_line_for_a_message():
     rows, _, table = records([line, "who knows", line])
     assert all(row.get("message") is None for row in rows)
     assert table.skipped[0].lines == 1
+
+
+TRACE = [
+    "java.sql.SQLException: Connection is not available",
+    "\tat com.acme.Pool.get(Pool.java:41)",
+]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_blank_line_ends_no_record_that_goes_on_below_it(engine):
+    error = "2026-11-25 10:00:00 ERROR servlet threw"
+    lines = [error, "", *TRACE, "2026-11-25 10:00:01 WARN slow", "", "  by 3 s"]
+    rows, _, _ = records(lines, engine)
+    assert [row["message"] for row in rows] == ["servlet threw", "slow\nby 3 s"]
+    assert rows[0]["exception"].splitlines()[0] == TRACE[0]
+    assert rows[0]["exception"].endswith("Pool.java:41)")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["2026-11-25 10:00:00 ERROR servlet threw", "", "", "", *TRACE],
+        ["2026-11-25 10:00:00 INFO request done", "", *TRACE],
+    ],
+)
+def test_a_trace_far_below_a_record_or_below_a_good_one_is_its_own(lines):
+    rows, _, _ = records([*lines, "2026-11-25 10:00:01 INFO y"])
+    assert len(rows) == 3
+    owners = [row["message"] for row in rows if row["exception"]]
+    assert owners == [TRACE[0]]

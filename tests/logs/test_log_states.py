@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import random
-import time
+import functools
 
-import planted_logs as planted
 import pytest
+import state_logs
+from state_logs import request
 
-from locard.model.log_sentences import sentence
-from locard.model.log_state import judge, steadiness
-
-
-def iso(at):
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}Z"
-
-
-def request(rng, *, bad=False, ms=30.0, **more):
-    return {
-        "level": "error" if bad else "info", "msg": "served", "path": rng.choice(["/a", "/b"]),
-        "status": 503 if bad else 200, "duration_ms": round(abs(rng.gauss(ms, ms / 5)), 1), **more,
-    }  # fmt: skip
+from locard.model.log_state import steadiness
 
 
 @pytest.fixture
 def stands(tmp_path):
-    """The state and its sentence of a log that ended so many seconds ago."""
-
-    def run(make, *, rate=4.0, seconds=900.0, ended=0.0, since_s=None):
-        rng, rows = random.Random(7), []
-        now = time.time() - ended
-        at = now - seconds
-        while True:
-            at += rng.expovariate(rate(now - at) if callable(rate) else rate)
-            if at >= now:
-                break
-            made = make(rng, now - at)
-            rows.append(made if isinstance(made, str) else json.dumps({"time": iso(at), **made}))
-        path = planted.write(tmp_path / "app.log", rows)
-        log = planted.summarise(str(path), since_s=since_s)
-        state = judge(log)
-        return log, state, sentence(log, state, iso)
-
-    return run
+    return functools.partial(state_logs.read, tmp_path)
 
 
 def test_steady_is_said_with_its_level(stands):

@@ -2,7 +2,7 @@
 
 Critical ones, and errors that belong to no request, among many lines that are requests; and whatever says
 in plain words that a process, a limit or a device gave up. Other errors count where what they say was
-never said before, beyond chance. Those that came all along say nothing new.
+never said before, beyond chance. Those that came all along say nothing new, nor does what good lines say too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ _BROKE = (
     r"|segmentation fault|segfault|core dumped|panic:|too many open files|no space left on device"
     r"|read-only file system|listen queue .{0,20}full|deadlock|cannot allocate memory|stack overflow"
     r"|certificate has expired|cannot fork|resource temporarily unavailable|traceback \(most recent"
+)
+# Levels of lines that fail by their status, say: the line itself tells of no trouble.
+_NO_TROUBLE = frozenset(
+    ("info", "information", "inf", "i", "notice", "debug", "dbg", "d", "trace", "t", "verbose")
 )
 _MOST = 4
 _MOST_LINES = 20_000
@@ -53,13 +57,16 @@ def found(table: Table, roles: Roles, events: Events, change: Change) -> tuple[A
         f"""SELECT coalesce({level}, '') AS level, left({table.message}, {_TEXT_CHARS}) AS text, t_end,
                    coalesce({level} IN ({listed}), false) OR ({beside})
                      OR regexp_matches({table.message}, {literal(_BROKE)}) AS grave
-            FROM (FROM ev WHERE err) JOIN raw ON n = _n
+            FROM (FROM ev WHERE err AND (tm IS NULL OR tm NOT IN (
+                    SELECT tm FROM ev WHERE NOT err AND tm IS NOT NULL))) JOIN raw ON n = _n
             WHERE {table.message} IS NOT NULL AND (grave OR {errors <= _MOST_LINES})
             ORDER BY t_end LIMIT {_MOST_LINES}""",  # noqa: S608 - columns are ours, texts are quoted
     )
     kinds: dict[str, list[tuple[str, str, float]]] = {}
     grave: set[str] = set()
     for word, text, at, is_grave in rows:
+        if word in _NO_TROUBLE:
+            continue
         template = mask(text)
         kinds.setdefault(template, []).append((word, text, at))
         if is_grave:

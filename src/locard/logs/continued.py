@@ -19,6 +19,7 @@ UNKNOWN = "in no known format"
 _MOST_UNKNOWN = 200_000  # lines that are kept until the end
 _LONGEST_KEPT = 2000  # characters of such a line
 _LINES_OF_RUN = 200
+_NO_TROUBLE = ("info", "information", "notice", "debug", "trace", "verbose", "i", "d", "t")
 
 # Lines that stand in stack traces and nowhere else.
 TRACE = (
@@ -79,10 +80,12 @@ class Continued:
         # The few lines that are asked about, instead of all of them.
         db.execute("""
             CREATE TEMP TABLE before AS
-            SELECT _n FROM raw WHERE _n IN (SELECT n - 1 FROM unread)""")
+            SELECT _n FROM raw WHERE _n IN (SELECT n - 1 FROM unread UNION SELECT n - 2 FROM unread)""")
         db.execute(f"""
             CREATE TEMP TABLE runs AS
-            SELECT min(n) AS first, count(*) AS lines,
+            SELECT min(n) AS first, CASE WHEN min(n) - 1 IN (FROM before) THEN min(n) - 1
+                                         WHEN min(n) - 2 IN (FROM before) THEN min(n) - 2 END AS owner,
+                   count(*) AS lines,
                    array_to_string(list(line ORDER BY n)[1:{_LINES_OF_RUN}], chr(10)) AS text,
                    arg_min(line, n) AS head, arg_max(line, n) AS tail,
                    regexp_full_match(arg_min(line, n), {literal(BEGINS)}) AS begins,
@@ -93,9 +96,9 @@ class Continued:
                                  AND n - 1 IN (FROM before)), true) AS gap
               FROM unread WINDOW w AS (ORDER BY n)))
             GROUP BY run""")  # noqa: S608 - our own words
-        db.execute("""
-            CREATE TEMP TABLE owned AS SELECT first, text FROM runs
-            WHERE strong AND NOT begins AND first - 1 IN (FROM before)""")
+        db.execute(f"""
+            CREATE TEMP TABLE owned AS SELECT first, owner, text FROM runs
+            WHERE strong AND NOT begins AND (owner = first - 1 OR owner IN ({self._troubled()}))""")  # noqa: S608 - ours
         joined = self._add_to_messages()
         (traces,) = self.table.one("SELECT coalesce(sum(lines), 0)::BIGINT FROM runs WHERE strong")
         if traces:
@@ -106,15 +109,27 @@ class Continued:
         self.table.show()
         return joined + int(traces)
 
+    def _troubled(self) -> str:
+        """SQL of the records whose stack trace may stand below a blank line, as Spring writes it.
+
+        A trace that stands so below what tells of no trouble is one of its own.
+        """
+        level = self.table.columns.get("level")
+        quiet = ", ".join(literal(word) for word in _NO_TROUBLE)
+        calm = (
+            f"coalesce(lower(CAST({level} AS VARCHAR)) IN ({quiet}), false)" if level else "false"
+        )
+        return f"SELECT _n FROM raw WHERE _n IN (FROM before) AND NOT {calm}"  # noqa: S608 - ours
+
     def _add_to_messages(self) -> int:
         """Runs that are no traces: lines indented below a record, or below one that leaves its message to them."""
         silent, column = f"{self.opened}", self.table.columns.get("message")
         if column:
             asks = f"({column} IS NULL AND {self.opened}) OR ends_with({column}, ':')"
-            silent = f"first - 1 IN (SELECT _n FROM raw WHERE _n IN (FROM before) AND ({asks}))"  # noqa: S608 - ours
+            silent = f"owner IN (SELECT _n FROM raw WHERE _n IN (FROM before) AND ({asks}))"  # noqa: S608 - ours
         self.table.db.execute(f"""
-            CREATE TEMP TABLE below AS SELECT first, text, lines FROM runs
-            WHERE NOT strong AND first - 1 IN (FROM before)
+            CREATE TEMP TABLE below AS SELECT first, owner, text, lines FROM runs
+            WHERE NOT strong AND owner IS NOT NULL
               AND (indented OR {silent})""")  # noqa: S608 - our own words
         (lines,) = self.table.one("SELECT coalesce(sum(lines), 0)::BIGINT FROM below")
         if lines:
@@ -129,7 +144,7 @@ class Continued:
         for part in self.table.writable([column]):
             self.table.db.execute(f"""
                 UPDATE {part} AS raw SET {column} = coalesce(raw.{column} || chr(10), '') || {runs}.text
-                FROM {runs} WHERE raw._n = first - 1""")  # noqa: S608 - columns are ours
+                FROM {runs} WHERE raw._n = owner""")  # noqa: S608 - columns are ours
 
     def _add_alone(self, stack: str) -> int:
         """Stack traces that belong to no record become records; how many there were."""

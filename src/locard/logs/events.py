@@ -37,6 +37,7 @@ _TEMPLATE_CHARS = 200
 _FEWEST_BEFORE = 20  # requests, to say that it was better before the window
 _TIMES_WORSE = 1.5
 _LEAST_WORSE = 0.02  # of the requests fail
+_LINES_OF_ONE = 5  # at most, of errors, that one failed request leaves
 _ALL_DIFFERENT = 0.95  # ids among records; sketches are off by a few percent
 
 
@@ -88,6 +89,7 @@ def build(
         error.parameters,
     )
     own = extent.leave_out_own(table)
+    _leave_out_told_twice(table, roles)
     was_better = _keep_window(table, since_s)
     if roles.trace_id and (roles.status or roles.duration):
         _count_once(table, roles.trace_id)
@@ -108,6 +110,23 @@ def build(
         own_requests=own,
         was_better=was_better,
     )
+
+
+def _leave_out_told_twice(table: Table, roles: Roles) -> None:
+    """Error lines without a status or a duration are no requests of their own where requests fail themselves.
+
+    A failed request leaves its own line and some of the error: to count both would make a share of nothing.
+    """
+    has = [r.column for r in (roles.status, roles.duration) if r is not None]
+    if not has:
+        return
+    lacking = " AND ".join(f"({column}) IS NULL" for column in has)
+    bare = f"SELECT n FROM (FROM ev WHERE err AND request) JOIN raw ON n = _n WHERE {lacking}"  # noqa: S608 - columns are ours
+    beside, errors = table.one(
+        f"SELECT (SELECT count(*) FROM ({bare})), count(*) FROM ev WHERE err AND request"  # noqa: S608 - as above
+    )
+    if beside and errors - beside >= max(_FEWEST_BEFORE, beside / _LINES_OF_ONE):
+        table.db.execute(f"UPDATE ev SET request = false, line = false WHERE n IN ({bare})")  # noqa: S608 - as above
 
 
 def _there(item: FieldProfile | None, table: Table) -> str:

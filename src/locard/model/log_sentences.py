@@ -14,7 +14,7 @@ from locard.model.wording import moved, shorten
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from locard.model.log_facts import LogSummary, MeasureShape, Onset
+    from locard.model.log_facts import Alarm, LogSummary, MeasureShape, Onset
     from locard.model.log_state import LogState, Spread
 
     Clock = Callable[[float], str]
@@ -242,15 +242,18 @@ def _slow_throughout(log: LogSummary, _: LogState, __: Clock) -> str:
 
 def _alarms(log: LogSummary, _: LogState, clock: Clock) -> str:
     said = "; ".join(alarms(log, clock))
+    new = "these lines are new"
+    if not any(_long_before(log, a) for a in log.alarms[:_SHOWN]):
+        new = "these lines say that something broke"  # the log may begin in the middle of them
     if log.changed:
-        return f"These lines are new: {said}."
-    return f"No onset of errors or latency was found, but these lines are new: {said}."
+        return f"{_capital(new)}: {said}."
+    return f"No onset of errors or latency was found, but {new}: {said}."
 
 
 def more_alarms(log: LogSummary, clock: Clock) -> Iterator[str]:
     """The alarms that do not stand among what the bad requests say already."""
     said = {m.template for m in log.messages if m.after}
-    rest = tuple(a for a in log.alarms if a.template not in said)
+    rest = tuple(a for a in log.alarms if a.template not in said and _long_before(log, a))
     return alarms(replace(log, alarms=rest), clock)
 
 
@@ -260,11 +263,22 @@ def alarms(log: LogSummary, clock: Clock) -> Iterator[str]:
         level = f" of level {item.level}" if item.level else ""
         lines = f"{item.count:,} line{'s'[: item.count != 1]}{level}"
         when = f"since {clock(item.first)}" if item.count > 1 else f"at {clock(item.first)}"
-        # Over how long none came is what makes them new.
-        past = f" in the {duration(item.first - log.first)} before" if log.first is not None else ""
-        before = f"{item.earlier} errors like it" if item.earlier else "no error like it"
-        earlier = f", {before}{past or ' before'}"
-        yield f"{lines} {when}{earlier}: {shorten(item.template, _LONGEST)}"
+        yield f"{lines} {when}, {_past(log, item)}: {shorten(item.template, _LONGEST)}"
+
+
+def _past(log: LogSummary, alarm: Alarm) -> str:
+    """How many came before, and over how long: that is what makes them new."""
+    known = f" in the {duration(alarm.first - log.first)}" if log.first is not None else ""
+    if alarm.earlier:
+        return f"{alarm.earlier} errors like it{known} before"
+    if known and not _long_before(log, alarm):
+        return f"the log begins {duration(alarm.first - (log.first or 0.0))} before"
+    return f"no error like it{known} before"
+
+
+def _long_before(log: LogSummary, alarm: Alarm) -> bool:
+    """Whether the log goes back before the first of these lines for as long as they came: else they may be old."""
+    return log.first is None or alarm.first - log.first >= alarm.last - alarm.first
 
 
 def _slight(log: LogSummary, state: LogState, clock: Clock) -> str:
