@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 import zoneinfo
@@ -65,11 +66,32 @@ def write_file(path: str, text: str) -> None:
     """Write a file that the user named; raises StateError."""
     try:
         Path(path).write_text(text, "utf-8", "backslashreplace")
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise StateError(
             f"cannot write {path}",
-            error.strerror or str(error),
+            why,
             "The record is safe: locard incident show last -o html",
+        ) from error
+
+
+def require_writable(path: str) -> None:
+    """Raise StateError where a file that the user named could not be written; leaves none behind."""
+    try:
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            # A pipe is not opened: closing it again would end its reader.
+            mode = os.stat(path).st_mode  # noqa: PTH116 - it may be a link that leads nowhere
+            if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+                os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+        else:
+            os.close(fd)
+            Path(path).unlink()
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise StateError(
+            f"cannot write {path}", why, "Name a file in a folder that you may write to."
         ) from error
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from locard.logs.slice import Answer
 
 
+_WINDOW = "30s"
+
+
 def wants(args: argparse.Namespace) -> Wants:
     """What the flags want of the source."""
     return Wants(
@@ -114,9 +117,9 @@ def question(args: argparse.Namespace, clock: times.Clock) -> Question:
         by=_names(args.by or []),
         top=args.top,
         sample=args.sample,
-        seed=args.seed % (1 << 62),
+        seed=(args.seed or 0) % (1 << 62),
         around=times.moment(args.around, clock) if args.around else None,
-        window_s=parse_duration(args.window),
+        window_s=parse_duration(args.window or _WINDOW),
         since_s=parse_duration(args.since) if args.since else None,
         trace=args.trace,
     )

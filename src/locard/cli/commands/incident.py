@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from locard.cli import common
+from locard.cli import common, flag_checks
 from locard.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -28,10 +28,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ACTION",
         default="list",
         help="list (default); show the report; replay: judge the record anew, with no target;"
-        " verify the hash chain; output: print a stored output; erase one, leaving a tombstone",
+        " verify the hash chain; output: print one stored output; erase one stored output, leaving"
+        " a tombstone",
     )
     parser.add_argument(
-        "incident", nargs="?", default="last", metavar="INCIDENT", help="an incident id, or last"
+        "incident", nargs="?", metavar="INCIDENT", help="an incident id, or last (default)"
     )
     parser.add_argument(
         "--head",
@@ -53,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
     from locard.ledger.state import StateDirectory  # noqa: PLC0415 - keeps `--help` quick
 
+    flag_checks.check_incident(args)
+    args.incident = args.incident or "last"
     state = StateDirectory.find(args.state)
     actions = {"list": _list, "verify": _verify, "output": _output, "erase": _erase}
     return actions.get(args.action, _show)(state, args)
