@@ -10,6 +10,7 @@ import zoneinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locard.model import columns
 from locard.model.errors import StateError, UsageError
 from locard.report.plain import safe
 
@@ -128,7 +129,8 @@ class _Progress(_Quiet):
 
     def _line(self, mark: str, layer: str, text: str) -> None:
         spent = time.time() - self._start
-        sys.stderr.write(f"{spent:6.1f} s  {mark:<8} {layer:<8} {safe(text)}\n")
+        line = f"{spent:6.1f} s  {mark:<8} {layer:<8} {safe(text)}"
+        sys.stderr.write(columns.cut(line, columns.of(sys.stderr)) + "\n")
         sys.stderr.flush()
 
     def began(self, layer: Layer, probe: str) -> None:

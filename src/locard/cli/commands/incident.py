@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from locard.cli import common, flag_checks
 from locard.model.errors import ExitCode, UsageError
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     import argparse
@@ -96,7 +97,7 @@ def _show(state: StateDirectory, args: argparse.Namespace) -> int:
             "the same findings as at the time"
             if again.same
             else (
-                f"{len(found.findings)} findings where {len(again.recorded)} were recorded at the time:"
+                f"{count(len(found.findings), 'finding')} where {len(again.recorded)} {'was' if len(again.recorded) == 1 else 'were'} recorded at the time:"
                 " this version of locard judges the same evidence otherwise"
             )
         )
@@ -152,7 +153,7 @@ def _verify(state: StateDirectory, args: argparse.Namespace) -> int:
         )
     else:
         print(
-            f"{name} verifies: {verified.entries} entries in one chain, {verified.outputs} outputs"
+            f"{name} verifies: {count(verified.entries, 'entry')} in one chain, {count(verified.outputs, 'output')}"
             f" as they were stored, {verified.erased} erased.\nhead {verified.head}"
         )
     return ExitCode.NOTHING_FOUND
@@ -196,7 +197,7 @@ def _digest(state: StateDirectory, args: argparse.Namespace) -> str:
     fitting = sorted(d for d in cited if d.startswith(args.digest))
     if len(fitting) != 1:
         raise UsageError(
-            f"{args.digest!r} names {len(fitting)} outputs",
+            f"{args.digest!r} names {count(len(fitting), 'output')}",
             "it must name one",
             "Digests stand in: locard incident show -o json",
         )

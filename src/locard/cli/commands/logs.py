@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from locard.cli import common, flag_checks
 from locard.guard.budget import Budget, parse_duration
 from locard.model.errors import ExitCode, UsageError
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     import argparse
@@ -237,9 +238,9 @@ def _first_look(args: argparse.Namespace, table: Table) -> None:
         bad = sum(point.errors for point in found.series)
         changed = f", {' and '.join(found.changed)} changed" if found.changed else ""
         if found.series:  # there is none without times
-            errors = f", {bad:,} errors ({found.error_means}){changed}"
+            errors = f", {count(bad, 'error')} ({found.error_means}){changed}"
     sys.stderr.write(
-        safe(f"locard: so far {table.records:,} records{errors}; reading on until the end, ")
+        safe(f"locard: so far {count(table.records, 'record')}{errors}; reading on until the end, ")
         + f"Ctrl-C or {args.budget}\n"
     )
     sys.stderr.flush()
