@@ -57,6 +57,65 @@ def test_a_word_that_is_nearly_right(locard, words, near):
     assert near in done.stderr.partition("did you mean")[2]
 
 
+@pytest.mark.parametrize(
+    ("words", "step"),
+    [
+        (["4242"], "locard pid/4242"),
+        (["nginx"], "locard proc/nginx"),
+        (["4242", "--budget", "1m"], "locard pid/4242"),
+        (["help"], "locard --help"),
+        (["version"], "locard --version"),
+        (["app.log"], "locard logs app.log"),
+        (["logs/bad day.log"], "locard logs 'logs/bad day.log'"),
+        (["--budget", "1m", "pid/1"], "the command first"),
+    ],
+)
+def test_a_word_that_is_no_command_is_shown_how_to_write(locard, tmp_path, words, step):
+    (tmp_path / "logs").mkdir()
+    for name in ("app.log", "logs/bad day.log"):
+        (tmp_path / name).write_text("x")
+    done = locard(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert step in done.stderr.partition("next:")[2]
+
+
+def test_kinds_that_are_refused_are_not_offered(locard):
+    done = locard("service/foo")
+    assert done.returncode == 2
+    assert "pid, proc, unit or host" in done.stderr
+    assert not {"container", "pod", "deployment"} & set(done.stderr.replace(",", " ").split())
+    assert "docker top" in locard("container/foo").stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (["investigate", "pid/1", "--dryrun"], "did you mean --dry-run?"),
+        (["logs", "x", "--were", "a = 1"], "did you mean --where?"),
+        (
+            ["investigate", "pid/1", "--arround", "1m"],
+            "did you mean --around? It is a flag of logs",
+        ),
+        (["doctor", "--dryrun"], "did you mean --dry-run? It is a flag of investigate"),
+    ],
+)
+def test_only_flags_of_the_command_are_offered_as_its_own(locard, words, near):
+    done = locard(*words)
+    assert done.returncode == 2
+    assert done.stderr.partition("why:")[2].strip().startswith(f"{near}\n")
+
+
+@pytest.mark.parametrize("columns", ["80", "50"])
+def test_complaints_fit_the_columns_that_are_asked_for(locard, columns):
+    environment = {**os.environ, "COLUMNS": columns}
+    done = locard("logs", env=environment)
+    lines = done.stderr.splitlines()
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= int(columns)
+    del environment["COLUMNS"]
+    assert len(locard("logs", env=environment).stderr.splitlines()) == 3
+
+
 def test_a_word_that_is_nothing_like_it(locard):
     done = locard("qqqq")
     assert done.returncode == 2

@@ -86,7 +86,13 @@ def test_host_local_has_no_processes():
     assert resolve.resolve("host/local").pids == ()
 
 
-@pytest.mark.parametrize("ref", ["host/elsewhere", "pod/x", "planet/x", "pid/abc", "container/1"])
+def test_another_machine_is_not_reachable():
+    with pytest.raises(TargetNotFoundError) as raised:
+        resolve.resolve("host/elsewhere")
+    assert raised.value.exit_code == 3
+
+
+@pytest.mark.parametrize("ref", ["pod/x", "planet/x", "pid/abc", "container/1"])
 def test_what_cannot_be_a_target(ref):
     with pytest.raises(UsageError) as caught:
         resolve.resolve(ref)

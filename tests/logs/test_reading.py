@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 import os
 import threading
 
@@ -125,3 +126,23 @@ def test_no_permission_is_told_apart(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(NotPermittedError):
         reading.open_source(str(path))
+
+
+@pytest.mark.parametrize(
+    "name", ["-", "", "journald", "unit/x", "container/a", "pod/b", "/a/b.log"]
+)
+def test_what_is_no_relative_path_stays_as_it_is(name):
+    assert reading.absolute(name) == name
+
+
+def test_a_relative_path_is_named_as_from_every_folder(tmp_path, monkeypatch):
+    here = tmp_path / "a[1]"  # its name looks like a pattern
+    (here / "logs").mkdir(parents=True)
+    (here / "logs" / "x.log").write_text("x")
+    monkeypatch.chdir(here / "logs")
+    assert reading.absolute("x.log") == f"{here}/logs/x.log"
+    assert reading.absolute("./x.log") == f"{here}/logs/x.log"
+    monkeypatch.chdir(here)
+    assert reading.absolute("logs") == f"{here}/logs"
+    found = glob.glob(reading.absolute("logs/*.log"))  # noqa: PTH207 - as it will be read
+    assert found == [f"{here}/logs/x.log"]

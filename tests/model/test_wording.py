@@ -2,7 +2,7 @@
 
 import pytest
 
-from locard.model.wording import contradicts_itself, moved, shorten
+from locard.model.wording import contradicts_itself, count, moved, shorten
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,20 @@ def test_words_that_their_numbers_contradict(text):
 )
 def test_words_that_fit(text):
     assert not contradicts_itself(text)
+
+
+@pytest.mark.parametrize(
+    ("n", "nouns", "words"),
+    [
+        (1, ["line"], "1 line"),
+        (0, ["line"], "0 lines"),
+        (1203, ["record"], "1,203 records"),
+        (1, ["process"], "1 process"),
+        (2, ["process"], "2 processes"),
+        (2, ["entry"], "2 entries"),
+        (2, ["day"], "2 days"),
+        (2, ["series", "series"], "2 series"),
+    ],
+)
+def test_a_noun_follows_its_number(n, nouns, words):
+    assert count(n, *nouns) == words

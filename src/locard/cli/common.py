@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 import zoneinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locard.model import columns
 from locard.model.errors import StateError, UsageError
 from locard.report.plain import safe
 
@@ -65,11 +67,32 @@ def write_file(path: str, text: str) -> None:
     """Write a file that the user named; raises StateError."""
     try:
         Path(path).write_text(text, "utf-8", "backslashreplace")
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise StateError(
             f"cannot write {path}",
-            error.strerror or str(error),
+            why,
             "The record is safe: locard incident show last -o html",
+        ) from error
+
+
+def require_writable(path: str) -> None:
+    """Raise StateError where a file that the user named could not be written; leaves none behind."""
+    try:
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            # A pipe is not opened: closing it again would end its reader.
+            mode = os.stat(path).st_mode  # noqa: PTH116 - it may be a link that leads nowhere
+            if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+                os.close(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+        else:
+            os.close(fd)
+            Path(path).unlink()
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise StateError(
+            f"cannot write {path}", why, "Name a file in a folder that you may write to."
         ) from error
 
 
@@ -106,7 +129,8 @@ class _Progress(_Quiet):
 
     def _line(self, mark: str, layer: str, text: str) -> None:
         spent = time.time() - self._start
-        sys.stderr.write(f"{spent:6.1f} s  {mark:<8} {layer:<8} {safe(text)}\n")
+        line = f"{spent:6.1f} s  {mark:<8} {layer:<8} {safe(text)}"
+        sys.stderr.write(columns.cut(line, columns.of(sys.stderr)) + "\n")
         sys.stderr.flush()
 
     def began(self, layer: Layer, probe: str) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 from locard import __version__, catalogue
 from locard.cli import streams
 from locard.cli.parser import Parser
-from locard.model.errors import ExitCode, LocardError, UsageError, did_you_mean
+from locard.model import columns
+from locard.model.errors import ExitCode, LocardError
 
 if TYPE_CHECKING:
     import argparse
@@ -33,7 +34,8 @@ A target is written KIND/NAME: pid/4242, proc/gunicorn, unit/payment.service, ho
 
 Exit codes: 0 nothing found, 1 findings, 2 usage, 3 not reachable or not permitted, 4 partial.
 """
-_TARGET_KINDS = ("pid/", "proc/", "unit/", "host/", "container/", "pod/", "deployment/")
+_TARGET_KINDS = ("pid/", "proc/", "unit/", "host/")
+_LATER_KINDS = ("container/", "pod/", "deployment/")  # `investigate` says what to do instead
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,13 +103,16 @@ class _CutShortError(LocardError):
 
 
 def _dispatch(words: list[str]) -> int:
-    if words and words[0].startswith(_TARGET_KINDS):
-        words.insert(0, "investigate")
     name = next((w for w in words if not w.startswith("-")), None)
     if name is None or words[0] in {"-h", "--help", "--version"}:
         return _top(words)
-    if "/" in name:
-        raise _no_target(name)
+    if name.startswith(_TARGET_KINDS + _LATER_KINDS):
+        words.insert(0, "investigate")
+        name = "investigate"
+    if not any(e.name == name for e in catalogue.entries("command")):
+        from locard.cli.unknown_word import no_command  # noqa: PLC0415 - only when it went wrong
+
+        raise no_command(words, name, _TARGET_KINDS)
     module = catalogue.entry("command", name).load()
     command = cast("Command", module)
     parser = Parser(prog=f"locard {name}", description=(module.__doc__ or "").strip())
@@ -115,17 +120,6 @@ def _dispatch(words: list[str]) -> int:
     parser.add_common(name)
     words.remove(name)
     return command.run(parser.parse_args(words))
-
-
-def _no_target(name: str) -> UsageError:
-    """The error for KIND/NAME of a kind that there is not."""
-    kinds = [kind.rstrip("/") for kind in _TARGET_KINDS]
-    near = did_you_mean(name.partition("/")[0], kinds)
-    return UsageError(
-        f"{name!r} is no target",
-        near or f"a target is KIND/NAME, where KIND is {', '.join(kinds)}",
-        "Write for example pid/4242; for a log: locard logs PATH.",
-    )
 
 
 def _top(words: list[str]) -> int:
@@ -149,8 +143,14 @@ def _commands() -> str:
 def _complain(error: LocardError) -> int:
     from locard.report.plain import safe  # noqa: PLC0415 - only when something went wrong
 
-    sys.stderr.write(f"locard: {safe(error.what)}\n  why:  {safe(error.why, lines=True)}\n")
-    sys.stderr.write(f"  next: {safe(error.next_step)}\n")
+    room = columns.of(sys.stderr) or columns.asked_for()
+    room = None if room is None else min(room, columns.WIDEST)
+    for label, text in (
+        ("locard: ", safe(error.what)),
+        ("  why:  ", safe(error.why, lines=True)),
+        ("  next: ", safe(error.next_step)),
+    ):
+        sys.stderr.write(columns.labelled(label, text, room) + "\n")
     return error.exit_code
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from locard.model import columns
+from locard.model.columns import WIDEST
 from locard.model.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-WIDEST = 80
 _LABEL = re.compile(r" +\S+ {2,}")  # of a list: its words go on below each other
 # DESIGN §4's common flags, with the commands of this version in which they mean something.
 _ELSEWHERE = {
@@ -37,17 +38,10 @@ _WITHOUT_VALUE = {"--dry-run", "--no-color", "-q"}
 
 def width() -> int:
     """Columns that help and tables may take: those of the terminal, 80 at most."""
-    try:
-        return max(40, min(int(os.environ["COLUMNS"]), WIDEST))
-    except (KeyError, ValueError):
-        pass
-    try:
-        return max(40, min(os.get_terminal_size().columns, WIDEST))
-    except OSError:
-        return WIDEST
+    return min(columns.asked_for() or columns.of(sys.stdout) or WIDEST, WIDEST)
 
 
-def filled(text: str, columns: int) -> str:
+def filled(text: str, room: int) -> str:
     """Paragraphs filled to so many columns; lines that are indented, and lists, stay lines."""
     out = []
     for paragraph in text.split("\n\n"):
@@ -60,14 +54,14 @@ def filled(text: str, columns: int) -> str:
                 out.append(
                     textwrap.fill(
                         line.strip(),
-                        columns,
+                        room,
                         initial_indent=indent,
                         subsequent_indent=hang,
                         break_on_hyphens=False,
                     )
                 )
         else:
-            out.append(textwrap.fill(" ".join(lines), columns, break_on_hyphens=False))
+            out.append(textwrap.fill(" ".join(lines), room, break_on_hyphens=False))
         out.append("")
     return "\n".join(out).rstrip()
 
@@ -95,14 +89,28 @@ class Parser(argparse.ArgumentParser):
         kind, _, rest = message.partition(": ")
         if kind == "unrecognized arguments":
             flags = [w.partition("=")[0] for w in rest.split() if w.startswith("-")]
-            known = [flag for flag in self._option_string_actions if flag.startswith("--")]
-            near = did_you_mean(flags[0], known) if flags else ""
+            near = self._near(flags[0]) if flags else ""
             return near or "the command line does not fit"
         if "invalid choice: " in message:
             given = message.partition("invalid choice: ")[2].partition(" (")[0].strip("'\"")
             every = [str(c) for a in self._actions for c in a.choices or ()]
             return did_you_mean(given, every) or "the command line does not fit"
         return "the command line does not fit"
+
+    def _near(self, flag: str) -> str:
+        """The command's own flags that are near; else one of another command, with where it is."""
+        own = [
+            known
+            for known, action in self._option_string_actions.items()
+            if known.startswith("--") and not isinstance(action, _NotHere)
+        ]
+        near = did_you_mean(flag, own)
+        if near:
+            return near
+        others = [known for known, where in _ELSEWHERE.items() if where and len(known) > 2]  # noqa: PLR2004 - no -q
+        near = did_you_mean(flag, others)
+        where = {_ELSEWHERE[known] for known in others if known in near.rstrip("?").split()}
+        return f"{near} It is a flag of {' and '.join(sorted(where))}" if near else ""
 
     def add_common(self, command: str) -> None:
         """`--no-input`; and each common flag that the command lacks as an error that says where it is."""

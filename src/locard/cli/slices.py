@@ -17,6 +17,7 @@ from locard.logs.slice import Question
 from locard.logs.where import times
 from locard.logs.where.meaning import Meaning
 from locard.model.errors import ExitCode, StateError, UsageError
+from locard.model.wording import count
 from locard.report import document, rows
 from locard.report.plain import safe
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from locard.logs.keep import Shelf
     from locard.logs.sheet import Sheet
     from locard.logs.slice import Answer
+
+
+_WINDOW = "30s"
 
 
 def wants(args: argparse.Namespace) -> Wants:
@@ -114,9 +118,9 @@ def question(args: argparse.Namespace, clock: times.Clock) -> Question:
         by=_names(args.by or []),
         top=args.top,
         sample=args.sample,
-        seed=args.seed % (1 << 62),
+        seed=(args.seed or 0) % (1 << 62),
         around=times.moment(args.around, clock) if args.around else None,
-        window_s=parse_duration(args.window),
+        window_s=parse_duration(args.window or _WINDOW),
         since_s=parse_duration(args.since) if args.since else None,
         trace=args.trace,
     )
@@ -184,11 +188,12 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
     if args.quiet:
         return
     if args.output != "parquet":
-        unit = "rows" if args.sql is not None or args.by else "records"
-        _note(f"{answer.matched:,} {unit}, of {sheet.records:,} records in {sheet.source}")
+        unit = "row" if args.sql is not None or args.by else "record"
+        records = count(sheet.records, "record")
+        _note(f"{count(answer.matched, unit)}, of {records} in {sheet.source}")
     for reason, lines, sample in sheet.skipped:
         such = f", such as {sample[:40]!r}" if sample else ""
-        _note(f"skipped {lines:,} line{'s'[: lines != 1]}: {reason}{such}")
+        _note(f"skipped {count(lines, 'line')}: {reason}{such}")
     if sheet.partial:
         _note(f"read in part: {sheet.partial}")
     stop = asking.jq_stop(sheet)
@@ -198,7 +203,7 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
         lost = asking.behind(sheet, stop)
         _note(
             f"jq would have stopped at line {stop.line:,} of {sheet.lines:,} "
-            f"and not read the {lost:,} good records from there on"
+            f"and not read the {count(lost, 'good record')} from there on"
         )
 
 
@@ -228,7 +233,9 @@ def _traces(args: argparse.Namespace, shelf: Shelf | None) -> int:
         rows.write(answer, args.output, sys.stdout, head)
         sys.stdout.flush()
         if not args.quiet:
-            _note(f"{answer.matched:,} records of this request in {len(sheets)} logs")
+            _note(
+                f"{count(answer.matched, 'record')} of this request in {count(len(sheets), 'log')}"
+            )
     return ExitCode.PARTIAL if partial else ExitCode.NOTHING_FOUND
 
 

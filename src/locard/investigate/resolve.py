@@ -42,7 +42,7 @@ def resolve(ref: str, proc: Path = Path("/proc")) -> Target:
     host = os.uname().nodename
     if kind == "host":
         if name != "local":
-            raise UsageError(
+            raise TargetNotFoundError(
                 f"cannot reach {ref}",
                 "this version reads the machine that it runs on",
                 "Run locard there, as host/local.",

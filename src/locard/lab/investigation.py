@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from locard.lab.processes import dies_with
+from locard.model import columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +105,7 @@ def _watch(process: subprocess.Popen[str], *, echo: bool) -> dict[str, float]:
     assert process.stderr is not None  # noqa: S101 - it was opened as a pipe
     for line in process.stderr:
         if echo:
-            sys.stderr.write(line)
+            sys.stderr.write(columns.cut(line, columns.of(sys.stderr)) + "\n")
             sys.stderr.flush()
         if match := _PROGRESS.match(line):
             found_at.setdefault(match["rule"], float(match["at"]))

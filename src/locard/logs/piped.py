@@ -13,6 +13,8 @@ from locard.model.errors import SourceUnreadableError
 from locard.transport import stream
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from locard.guard.command import Command, Template
     from locard.transport.stream import Stream
 
@@ -23,6 +25,7 @@ class PipedSource(Source):
 
     running: Stream | None = None
     by_hand: str = ""
+    why_empty: Callable[[], str] | None = None  # asks the source why there is nothing, in words
 
     def close(self) -> None:
         """End the child."""
@@ -50,6 +53,14 @@ class PipedSource(Source):
                     f"cannot read the log of {self.name}", said, f"Try it by hand: {self.by_hand}"
                 )
             self.partial = f"its command failed: {said}"
+        elif code == 0 and self.bytes_read == 0 and self.why_empty is not None:
+            why = self.why_empty()
+            if why:
+                raise SourceUnreadableError(
+                    f"no log records in {self.name}",
+                    why.rstrip("."),
+                    "Look where the service writes its log, and name that file.",
+                )
         return data
 
 

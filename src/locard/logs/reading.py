@@ -7,6 +7,7 @@ with their writer or with the budget.
 
 from __future__ import annotations
 
+import glob
 import os
 import select
 import stat
@@ -232,13 +233,29 @@ def open_source(name: str, wants: Wants | None = None) -> Source:
     raise unreadable(name, ValueError("it is no kind of source that locard knows"))
 
 
-def require(name: str) -> None:
-    """Raise what `open_source` would for a file that is not there or not readable; starts and reads nothing."""
+def kind_of(name: str) -> str:
+    """The kind of source that a name means, by its file name in `sources`, such as file or stdin."""
     from locard import catalogue  # noqa: PLC0415 - the sources import this module
 
     entries = sorted(catalogue.entries("source"), key=lambda e: cast("SourceModule", e.load()).RANK)
-    kind = next((e.name for e in entries if cast("SourceModule", e.load()).fits(name)), "")
-    if kind != "file":
+    return next((e.name for e in entries if cast("SourceModule", e.load()).fits(name)), "")
+
+
+def absolute(name: str) -> str:
+    """A path or pattern as it is named in every folder; other kinds of source stay as they are."""
+    if not name or os.path.isabs(name) or kind_of(name) not in {"file", "directory"}:  # noqa: PTH117 - text in, text out
+        return name
+    try:
+        here = os.getcwd()  # noqa: PTH109 - as above
+    except OSError:  # the folder was removed
+        return name
+    is_pattern = glob.has_magic(name) and not os.path.exists(name)  # noqa: PTH110 - as above
+    return os.path.join(glob.escape(here) if is_pattern else here, name.removeprefix("./"))  # noqa: PTH118 - as above
+
+
+def require(name: str) -> None:
+    """Raise what `open_source` would for a file that is not there or not readable; starts and reads nothing."""
+    if kind_of(name) != "file":
         return
     try:
         # A pipe is not opened: closing it again would end its writer.

@@ -83,9 +83,12 @@ class TamperedError(StateError):
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """`did you mean …?` with the nearest known words; empty where none is near."""
+    """`did you mean …?` with the nearest known words; empty where none is near.
+
+    The dashes before a flag are in all flags alike, and do not count.
+    """
     import difflib  # noqa: PLC0415 - only when something went wrong
 
-    every = {word.lower(): word for word in known}
-    near = difflib.get_close_matches(given.lower()[:64], every, n=2, cutoff=0.6)
+    every = {word.lower().lstrip("-"): word for word in known}
+    near = difflib.get_close_matches(given.lower().lstrip("-")[:64], every, n=2, cutoff=0.6)
     return f"did you mean {' or '.join(every[word] for word in near)}?" if near else ""

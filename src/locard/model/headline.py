@@ -22,6 +22,7 @@ from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import counted_as, judge
 from locard.model.stacks import application_frame, work
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def bad_counts(log: LogSummary) -> str:
     then = "before" if log.onset is None or log.onset.baseline_seen else "since then"
     if not log.claims_rates:
         during = "while it lasted" if over else "since the onset"
-        return f"{log.after_bad:,} bad lines {during}, {log.before_bad:,} {then}"
+        return f"{count(log.after_bad, 'bad line')} {during}, {log.before_bad:,} {then}"
     after = share(log.after_bad, log.after_total)
     return (
         f"{after} of {counted_as(log)} {_bad(log, over=over)}, "
@@ -123,10 +124,10 @@ def _words(fact: Fact) -> str:
 
 def _log(log: LogSummary) -> str:
     if not log.records:
-        return f"{log.lines} lines, no record among them"
+        return f"{count(log.lines, 'line')}, no record among them"
     state = judge(log)
     if not log.changed:
-        return f"{log.records} records, {_STANDS.get(state.kind, state.kind.replace('-', ' '))}"
+        return f"{count(log.records, 'record')}, {_STANDS.get(state.kind, state.kind.replace('-', ' '))}"
     parts = []
     if "errors" in log.changed:
         parts.append(bad_counts(log))
@@ -138,7 +139,7 @@ def _log(log: LogSummary) -> str:
         parts.append(bad_counts(log))
     only = f" for {part_words(log)} only" if log.of_part else ""
     over = "over: " if state.over else ""
-    return f"{over}{', '.join(parts)}{only} ({log.shape}), {log.records} records"
+    return f"{over}{', '.join(parts)}{only} ({log.shape}), {count(log.records, 'record')}"
 
 
 def _metrics(metrics: MetricsSummary) -> str:
@@ -147,14 +148,17 @@ def _metrics(metrics: MetricsSummary) -> str:
         signal = next((s for s in metrics.signals if s.signal == kind and s.now is not None), None)
         if signal is not None:
             parts.append(f"{kind} {signal.now:.3g} {signal.unit} ({signal.metric})")
-    return "; ".join(parts[:_SHOWN]) or f"{metrics.series} series, no golden signal among them"
+    return (
+        "; ".join(parts[:_SHOWN])
+        or f"{count(metrics.series, 'series', 'series')}, no golden signal among them"
+    )
 
 
 def _stacks(samples: StackSamples) -> str:
     if not samples.stacks:
         return ""  # what was not read is said by the coverage
     kinds = Counter(work(s) for s in samples.stacks)
-    told = f"{kinds['busy']} of {len(samples.stacks)} stacks busy"
+    told = f"{kinds['busy']} of {count(len(samples.stacks), 'stack')} busy"
     if kinds["unknown"]:
         told += f", {kinds['unknown']} cannot be told"
     frames = Counter(
@@ -163,17 +167,21 @@ def _stacks(samples: StackSamples) -> str:
         if frame is not None
     )
     if not frames:
-        return told if kinds["unknown"] else f"{len(samples.stacks)} stacks, all wait for work"
-    (where, count), *_ = frames.most_common(1)
-    return f"{told}, {share(count, kinds['busy'])} in {where}"
+        return (
+            told
+            if kinds["unknown"]
+            else f"{count(len(samples.stacks), 'stack')}, all wait for work"
+        )
+    (where, most), *_ = frames.most_common(1)
+    return f"{told}, {share(most, kinds['busy'])} in {where}"
 
 
 def _runtimes(coverage: RuntimeCoverage) -> str:
     """Which processes were not read, and why; nothing where all were."""
     unread = Counter((p.runtime, p.why) for p in coverage.processes if p.why)
     said = [
-        f"{runtime}: {why}" + (f" ({count} processes)" if count > 1 else "")
-        for (runtime, why), count in unread.most_common(_SHOWN)
+        f"{runtime}: {why}" + (f" ({number} processes)" if number > 1 else "")
+        for (runtime, why), number in unread.most_common(_SHOWN)
     ]
     said += dict.fromkeys(p.hidden for p in coverage.processes if p.hidden)
     if coverage.nothing:
@@ -187,14 +195,14 @@ def _states(states: ThreadStates) -> str:
     counts = Counter(s.syscall or ("running" if s.state == "R" else s.state) for s in states.states)
     total = sum(counts.values())
     top = ", ".join(f"{name} {share(n, total)}" for name, n in counts.most_common(_SHOWN))
-    return f"{len({(s.pid, s.tid) for s in states.states})} threads: {top}"
+    return f"{count(len({(s.pid, s.tid) for s in states.states}), 'thread')}: {top}"
 
 
 def _peers(peers: Peers) -> str:
     if peers.nothing:
         return f"nothing read ({peers.problem})"
     parts = [
-        f"{p.words}: {p.established + p.connecting + p.close_wait} connections"
+        f"{p.words}: {count(p.established + p.connecting + p.close_wait, 'connection')}"
         + (f", {p.connecting} without an answer yet" if p.connecting else "")
         + (f", {p.close_wait} in CLOSE_WAIT" if p.close_wait else "")
         for p in peers.peers[:_SHOWN]
@@ -214,13 +222,15 @@ def _family(family: ProcessFamily) -> str:
     counts = Counter(c.change for c in family.changes)
     changed = ", ".join(f"{n} {change}" for change, n in sorted(counts.items()))
     zombies = sum(p.zombie for p in family.processes)
-    words = f"{len(family.processes)} processes" + (f", {zombies} zombies" if zombies else "")
+    words = count(len(family.processes), "process") + (
+        f", {count(zombies, 'zombie')}" if zombies else ""
+    )
     return f"{words}; while locard looked: {changed}" if changed else words
 
 
 def _memory(use: MemoryUse) -> str:
     total = sum(p.private for p in use.processes)
-    return f"{total / (1 << 20):.0f} MiB private memory of {len(use.processes)} processes"
+    return f"{total / (1 << 20):.0f} MiB private memory of {count(len(use.processes), 'process')}"
 
 
 def _endpoints(coverage: EndpointCoverage) -> str:
@@ -242,9 +252,9 @@ def _readings(readings: Readings) -> str:
         return "; ".join(reading_words.short(r) for r in bad[:_SHOWN])
     unknown = sum(r.verdict == "unknown" for r in readings.readings)
     return (
-        f"{len(readings.readings)} readings healthy"
+        f"{count(len(readings.readings), 'reading')} healthy"
         if not unknown
-        else (f"{len(readings.readings) - unknown} readings healthy, {unknown} unknown")
+        else (f"{count(len(readings.readings) - unknown, 'reading')} healthy, {unknown} unknown")
     )
 
 

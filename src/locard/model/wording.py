@@ -23,6 +23,17 @@ _LONG_WORD = re.compile(r"\S{33,}")  # a path, an id, a host with its domain
 _HEAD = 0.4  # of a shortened text is its begin: the cause stands at the end
 
 
+def count(n: int, noun: str, several: str = "") -> str:
+    """A number with its noun: 1 line, 2 lines, 1,203 lines; `several` where no s makes the plural."""
+    return f"{n:,} {noun if n == 1 else several or _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
+
+
 def moved(before: float, after: float) -> Moved:
     """Which way a number went: every sentence about two numbers takes its verb from here."""
     if abs(after - before) <= _SAME * max(abs(before), abs(after)):

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from locard.model.finding import Confidence
 from locard.model.headline import share
-from locard.model.wording import shorten
+from locard.model.wording import count, shorten
 from locard.report import sparkline, times, told, words
 from locard.report.plain import safe
 
@@ -190,7 +190,7 @@ def _footer(
     head = f", head {found.head[:12]}" if found.head else ", NOT recorded"
     table.add_row(
         "record",
-        f"{found.incident}: {len(found.evidence)} evidence, {commands_run} commands{head}",
+        f"{found.incident}: {len(found.evidence)} evidence, {count(commands_run, 'command')}{head}",
     )
     if report:
         table.add_row("report", safe(report))

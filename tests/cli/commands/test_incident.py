@@ -145,3 +145,23 @@ def test_what_is_being_recorded_is_told_from_what_was_cut_short(locard, state):
     (cut,) = locard.json("incident", "list")["incidents"]
     assert (running["state"], cut["state"]) == ("running", "cut short")
     assert running["target"] == cut["target"] == "pid/7"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["list", "last"], "takes no INCIDENT"),
+        (["list", "-o", "markdown"], "no -o markdown"),
+        (["verify", "-o", "html"], "no -o html"),
+        (["erase", "-o", "json"], "no -o json"),
+        (["list", "--head", "0f" * 6], "no --head"),
+        (["show", "--reason", "x"], "no --reason"),
+        (["show", "--digest", "x"], "no --digest"),
+        (["verify", "--unverified"], "no --unverified"),
+    ],
+)
+def test_what_an_action_does_not_take_is_said(locard, incident, words, said):
+    done = locard("incident", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert incident

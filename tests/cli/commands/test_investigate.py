@@ -388,3 +388,46 @@ def kill_after(locard, shop, state, incident, seconds):
         stored = {e.body["id"] for e in ledger.entries("evidence")}
     assert set(said) <= stored
     return said
+
+
+@pytest.mark.parametrize("name", ["{}", "./{}", "*.log", "../{folder}/{}"])
+def test_a_relative_log_is_read_from_the_folder_of_the_command(locard, tmp_path, name):
+    log = tmp_path / "app.log"
+    lines = (
+        json.dumps(
+            {"time": f"2025-11-22T12:{i // 60:02}:{i % 60:02}Z", "status": 200, "message": "x"}
+        )
+        for i in range(600)
+    )
+    log.write_text("\n".join(lines))
+    given = name.format("app.log", folder=tmp_path.name)
+    done = locard("investigate", "host/local", "--logs", given, "-o", "json", cwd=tmp_path)
+    found = json.loads(done.stdout)
+    assert next(s for s in found["layers"] if s["layer"] == "logs")["status"] == "ran"
+
+
+@pytest.mark.parametrize("path", ["nowhere/page.html", "."])
+def test_a_page_that_cannot_be_written_is_said_before_anything_runs(locard, tmp_path, path):
+    done = locard("investigate", "host/local", "--html", path, cwd=tmp_path)
+    assert done.returncode == 3
+    assert f"cannot write {path}" in done.stderr
+    assert " runs " not in done.stderr
+    assert not locard.json("incident", "list")["incidents"]
+
+
+def test_a_page_that_fails_at_the_end_does_not_cost_the_verdict(locard, tmp_path):
+    done = locard("investigate", "host/local", "--html", "/dev/full")
+    assert done.returncode == 3
+    assert "cannot write /dev/full" in done.stderr
+    assert done.stdout.startswith("host/local on ")
+    assert "/dev/full" not in done.stdout
+    written = locard("investigate", "host/local", "--html", str(tmp_path / "x.html"), "-q")
+    assert written.returncode in {0, 1}
+    assert (tmp_path / "x.html").read_text().startswith("<!")
+
+
+@pytest.mark.parametrize("words", [["--html", "x.html"], ["-o", "markdown"]])
+def test_a_plan_writes_no_report(locard, words):
+    done = locard("investigate", "host/local", "--dry-run", *words)
+    assert done.returncode == 2
+    assert "do not go together" in done.stderr

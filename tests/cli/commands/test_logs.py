@@ -148,7 +148,7 @@ def test_an_endless_pipe_ends_partial(locard, start):
     [
         (("/nowhere.log",), 3, "no such file"),
         (("/dev/null",), 3, "empty"),
-        ((), 2, "required"),
+        ((), 2, "no SOURCE was given"),
         (("x", "--budget", "soon"), 2, "no duration"),
         (("x", "--threads", "0"), 2, "not 1 to 256"),
     ],
@@ -384,3 +384,37 @@ def test_sql_that_wants_too_much_is_an_error(locard, log):
     assert done.returncode == 2
     assert "Out of Memory" in done.stderr
     assert locard("logs", log, "--sql", "SELECT length(repeat('x', 15000))").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--window", "5s"], "--window alone has no effect"),
+        (["--seed", "0"], "--seed alone has no effect"),
+        (["--where", "a = 1", "--window", "5s"], "--window alone has no effect"),
+        (["--budget", "0"], "the budget is zero"),
+        (["--previous"], "--previous is a flag of kubectl"),
+        (["--all-containers"], "--all-containers is a flag of kubectl"),
+    ],
+)
+def test_a_flag_without_effect_is_said(locard, tmp_path, words, said):
+    log = tmp_path / "app.log"
+    log.write_text('{"a": 1}\n')
+    done = locard("logs", str(log), *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    done = locard("logs", str(log), "--sample", "1", "--seed", "0")
+    assert done.returncode == 0
+
+
+def test_without_a_source_every_kind_is_named(locard):
+    done = locard("logs")
+    assert done.returncode == 2
+    for kind in ("a file", "a directory", "journald", "container/", "pod/", "deployment/", "or -"):
+        assert kind in " ".join(done.stderr.split())
+
+
+def test_a_relative_path(locard, tmp_path):
+    (tmp_path / "app.log").write_text('{"a": 1}\n')
+    done = locard("logs", "app.log", "--where", "a = 1", "-o", "jsonl", cwd=tmp_path)
+    assert done.stdout == '{"a": 1}\n'

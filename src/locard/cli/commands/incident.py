@@ -9,8 +9,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from locard.cli import common
+from locard.cli import common, flag_checks
 from locard.model.errors import ExitCode, UsageError
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     import argparse
@@ -28,10 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ACTION",
         default="list",
         help="list (default); show the report; replay: judge the record anew, with no target;"
-        " verify the hash chain; output: print a stored output; erase one, leaving a tombstone",
+        " verify the hash chain; output: print one stored output; erase one stored output, leaving"
+        " a tombstone",
     )
     parser.add_argument(
-        "incident", nargs="?", default="last", metavar="INCIDENT", help="an incident id, or last"
+        "incident", nargs="?", metavar="INCIDENT", help="an incident id, or last (default)"
     )
     parser.add_argument(
         "--head",
@@ -53,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Do what the action says."""
     from locard.ledger.state import StateDirectory  # noqa: PLC0415 - keeps `--help` quick
 
+    flag_checks.check_incident(args)
+    args.incident = args.incident or "last"
     state = StateDirectory.find(args.state)
     actions = {"list": _list, "verify": _verify, "output": _output, "erase": _erase}
     return actions.get(args.action, _show)(state, args)
@@ -93,7 +97,7 @@ def _show(state: StateDirectory, args: argparse.Namespace) -> int:
             "the same findings as at the time"
             if again.same
             else (
-                f"{len(found.findings)} findings where {len(again.recorded)} were recorded at the time:"
+                f"{count(len(found.findings), 'finding')} where {len(again.recorded)} {'was' if len(again.recorded) == 1 else 'were'} recorded at the time:"
                 " this version of locard judges the same evidence otherwise"
             )
         )
@@ -149,7 +153,7 @@ def _verify(state: StateDirectory, args: argparse.Namespace) -> int:
         )
     else:
         print(
-            f"{name} verifies: {verified.entries} entries in one chain, {verified.outputs} outputs"
+            f"{name} verifies: {count(verified.entries, 'entry')} in one chain, {count(verified.outputs, 'output')}"
             f" as they were stored, {verified.erased} erased.\nhead {verified.head}"
         )
     return ExitCode.NOTHING_FOUND
@@ -193,7 +197,7 @@ def _digest(state: StateDirectory, args: argparse.Namespace) -> str:
     fitting = sorted(d for d in cited if d.startswith(args.digest))
     if len(fitting) != 1:
         raise UsageError(
-            f"{args.digest!r} names {len(fitting)} outputs",
+            f"{args.digest!r} names {count(len(fitting), 'output')}",
             "it must name one",
             "Digests stand in: locard incident show -o json",
         )

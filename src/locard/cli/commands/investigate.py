@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from locard.cli import common
 from locard.guard.budget import Budget, parse_duration
 from locard.guard.command import Impact
-from locard.model.errors import ExitCode, UsageError, did_you_mean
+from locard.model.errors import ExitCode, StateError, UsageError, did_you_mean
 from locard.model.finding import Role
 from locard.model.investigation import Question
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from locard.model.target import Context
 
 
-_KINDS = ("pid", "proc", "unit", "host", "container", "pod", "deployment")
+_KINDS = ("pid", "proc", "unit", "host")
+_LATER = ("container", "pod", "deployment")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     question = Question(
         ref=args.target,
-        logs=tuple(args.logs),
+        logs=_sources(args.logs),
         metrics=tuple(args.metrics),
         budget_s=parse_duration(args.budget),
         window_s=parse_duration(args.since),
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("the budget is zero", "nothing can run in no time", "Pass --budget 3m.")
     began = common.process_began()
     _require(question)
+    _check_output(args)
     context, gate = start.prepare(question)
     if args.dry_run:
         return _dry_run(context, gate, args)
@@ -96,18 +98,38 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
+def _sources(names: list[str]) -> tuple[str, ...]:
+    """The logs as the parts of an investigation name them: these run in another folder."""
+    if not names:
+        return ()
+    from locard.logs import reading  # noqa: PLC0415 - keeps `--help` quick
+
+    for name in names:
+        reading.require(name)  # its error names the log as it was given
+    return tuple(map(reading.absolute, names))
+
+
+def _check_output(args: argparse.Namespace) -> None:
+    """What is to be written can be, before anything runs."""
+    if args.dry_run and (args.html or args.output not in {"text", "json"}):
+        given = "--html" if args.html else f"-o {args.output}"
+        raise UsageError(
+            f"--dry-run and {given} do not go together",
+            "a plan is text or JSON, and there is no report",
+            "Leave one of them out.",
+        )
+    if args.html:
+        common.require_writable(args.html)
+
+
 def _require(question: Question) -> None:
-    """A target of a known kind, and logs that can be opened: before anything is looked at."""
+    """A target of a known kind: before anything is looked at."""
     kind, slash, _ = question.ref.partition("/")
-    near = did_you_mean(kind, _KINDS) if slash and kind not in _KINDS else ""
+    near = did_you_mean(kind, _KINDS) if slash and kind not in _KINDS + _LATER else ""
     if near:
         raise UsageError(
             f"{question.ref!r} is no target", near, "Write for example pid/4242 or proc/NAME."
         )
-    from locard.logs import reading  # noqa: PLC0415 - keeps `--help` quick
-
-    for source in question.logs:
-        reading.require(source)
 
 
 def exit_code(found: Investigation) -> int:
@@ -134,11 +156,19 @@ def _dry_run(context: Context, gate: Gate, args: argparse.Namespace) -> int:
 def _show(found: Investigation, code: int, args: argparse.Namespace) -> None:
     from locard.report import render  # noqa: PLC0415
 
+    unwritten = None
     if args.html:
-        common.write_file(args.html, render.html(found, tz=args.tz))
+        try:
+            common.write_file(args.html, render.html(found, tz=args.tz))
+        except StateError as error:
+            unwritten = error
     if args.output == "text":
         from locard.report import terminal  # noqa: PLC0415
 
-        terminal.show(found, tz=args.tz, color=not args.no_color, report=args.html)
+        page = None if unwritten else args.html
+        terminal.show(found, tz=args.tz, color=not args.no_color, report=page)
     else:
         sys.stdout.write(render.render(found, args.output, code, tz=args.tz))
+    if unwritten:  # the verdict is out
+        sys.stdout.flush()
+        raise unwritten

@@ -24,9 +24,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from locard.cli import common
+from locard.cli import common, flag_checks
 from locard.guard.budget import Budget, parse_duration
 from locard.model.errors import ExitCode, UsageError
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     import argparse
@@ -77,11 +78,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     ask.add_argument("--by", metavar="F1,F2", action="append", help="count by these fields")
     ask.add_argument("--top", type=_count, metavar="N", help="at most so many groups or records")
     ask.add_argument("--sample", type=_count, metavar="N", help="so many records, uniformly")
-    ask.add_argument("--seed", type=int, default=0, metavar="N", help="of --sample (default 0)")
+    ask.add_argument("--seed", type=int, metavar="N", help="of --sample (default 0)")
     ask.add_argument("--around", metavar="TIME", help="only around 12:03, an ISO time, 10m ago")
-    ask.add_argument(
-        "--window", default="30s", metavar="TIME", help="to both sides of --around (default 30s)"
-    )
+    ask.add_argument("--window", metavar="TIME", help="to both sides of --around (default 30s)")
     ask.add_argument("--trace", metavar="ID", help="all lines of one request, in order of time")
     ask.add_argument("--sql", metavar="SELECT", help="DuckDB SQL over the view `log`; reads only")
     ask.add_argument(
@@ -113,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
 
     Slices exit 0 or 4.
     """
+    flag_checks.check_logs(args)
     if args.threads is None:
         args.threads = cores(args.source)
     if not 1 <= args.threads <= _MOST_THREADS:
@@ -122,7 +122,12 @@ def run(args: argparse.Namespace) -> int:
 
         return slices.translate(args, shelf(args))
     if not args.source:
-        raise UsageError("no SOURCE", "a log file or - is required", "See: locard logs --help")
+        raise UsageError(
+            "no SOURCE was given",
+            "locard logs has to know what to read: a file, a glob, a directory, journald,"
+            " container/ID, pod/NAME, deployment/NAME, or - for standard input",
+            "Write for example: locard logs /var/log/app.log",
+        )
     asked = (args.where, args.select, args.by, args.top, args.sample, args.around, args.trace)
     if args.sql is not None or any(word is not None for word in asked):
         if args.errors:
@@ -233,9 +238,9 @@ def _first_look(args: argparse.Namespace, table: Table) -> None:
         bad = sum(point.errors for point in found.series)
         changed = f", {' and '.join(found.changed)} changed" if found.changed else ""
         if found.series:  # there is none without times
-            errors = f", {bad:,} errors ({found.error_means}){changed}"
+            errors = f", {count(bad, 'error')} ({found.error_means}){changed}"
     sys.stderr.write(
-        safe(f"locard: so far {table.records:,} records{errors}; reading on until the end, ")
+        safe(f"locard: so far {count(table.records, 'record')}{errors}; reading on until the end, ")
         + f"Ctrl-C or {args.budget}\n"
     )
     sys.stderr.flush()

@@ -1,6 +1,6 @@
 """The systemd journal of a unit, or all of it, as `journalctl -o json` gives it.
 
-Reads: `journal`, `unit/payment.service`. With `--since` the window and as much again before it.
+Reads: `journald` (or `journal`), `unit/payment.service`. With `--since` the window and as much again before it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template
+from locard.guard.gate import Gate
 from locard.logs.piped import open_command
+from locard.transport import local
 
 if TYPE_CHECKING:
     from locard.logs.reading import Source, Wants
 
-NAMES = ("journal", "unit/payment.service")
+NAMES = ("journald", "unit/payment.service")
 RANK = 10
 JOURNAL = Template(
     ("journalctl", "--output=json", "--no-pager", "--quiet", "--unit={unit:word*}",
@@ -30,12 +32,17 @@ FOLLOWED = Template(
     86400.0,
     needs="systemd (journalctl)",
 )  # fmt: skip
-COMMANDS = (JOURNAL, FOLLOWED)
+# With JSON journalctl never says why there is nothing.
+REASON = Template(
+    ("journalctl", "--no-pager", "--lines=0"), Impact.READS, 20.0, needs="systemd (journalctl)"
+)
+COMMANDS = (JOURNAL, FOLLOWED, REASON)
+_ALL = frozenset({"journal", "journald"})
 
 
 def fits(name: str) -> bool:
-    """`journal` and `unit/NAME`, where no file is called so."""
-    return (name == "journal" or name.startswith("unit/")) and not Path(name).exists()
+    """`journald`, `journal` and `unit/NAME`, where no file is called so."""
+    return (name in _ALL or name.startswith("unit/")) and not Path(name).exists()
 
 
 def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
@@ -43,9 +50,19 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     unit = (name.removeprefix("unit/"),) if name.startswith("unit/") else ()
     since = (f"{2 * wants.since_s:.0f}",) if wants.since_s else ()
     template = FOLLOWED if wants.follow else JOURNAL
-    return open_command(
+    source = open_command(
         name,
         template.fill(unit=unit, since=since),
         COMMANDS,
         get="run where systemd runs, or name the service's log file",
     )
+    source.why_empty = _why_empty
+    return source
+
+
+def _why_empty() -> str:
+    """What journalctl says of its journal; empty where it has no complaint."""
+    gate = Gate({"journald": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
+    command = REASON.fill()
+    output = local.run(gate.admit("journald", command), command.bound_s)
+    return " ".join(output.stderr.decode("utf-8", "replace").split())[:300]

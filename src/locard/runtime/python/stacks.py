@@ -31,6 +31,7 @@ from locard.model.evidence import Output, Scope
 from locard.model.facts import Frame, ProcessRuntime, RuntimeCoverage, StackSamples, ThreadStack
 from locard.model.stacks import is_library
 from locard.model.target import Context, Skip
+from locard.model.wording import count
 from locard.probe import Sample
 from locard.runtime import detect
 
@@ -222,7 +223,10 @@ def _without_stack(pid: int, stacks: Sequence[ThreadStack], outputs: Sequence[Ou
 def _other_interpreters(process: ProcessRuntime, lacking: int, having: set[int]) -> str:
     if not lacking or process.pid not in having:
         return ""
-    return f"{lacking} threads have no stack: other interpreters of the process are not all shown"
+    return (
+        f"no stack of {count(lacking, 'thread')}: other interpreters of the process are not all"
+        " shown"
+    )
 
 
 def _hidden(stacks: Sequence[ThreadStack]) -> str:
