@@ -103,7 +103,10 @@ def test_an_error_is_what_the_user_says(locard, tmp_path):
         for i in range(1500)
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert locard("logs", path).returncode == 0
+    unasked = locard("logs", path)
+    assert unasked.returncode == 1
+    assert "status=429 rose" in " ".join(unasked.stdout.split())
+    assert not locard.json("logs", path)["log_summary"]["changed"]
     done = locard("logs", path, "--errors", "status = 429", "-o", "json", "--tz", "UTC")
     summary = json.loads(done.stdout)["log_summary"]
     assert summary["error_means"] == "status = 429"
