@@ -105,7 +105,7 @@ def correlate_words(log: LogSummary, correlate: Correlate) -> str:
     if not log.claims_rates:
         return words
     lift = f"{correlate.lift:.1f} times the rate of all requests"
-    return f"{words}: {correlate.share_of_excess:.0%} of the excess, {lift}"
+    return f"{words}: {correlate.share_of_excess:.0%} of the additional bad requests, {lift}"
 
 
 def milliseconds(value: float | None) -> str:
