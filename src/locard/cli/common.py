@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from locard.model.target import Skip
 
 
-def output_arguments(parser: argparse.ArgumentParser, formats: tuple[str, ...]) -> None:
-    """`-o`, `--tz`, `--no-color`, `-q`."""
+def output_arguments(
+    parser: argparse.ArgumentParser, formats: tuple[str, ...], *, times: bool = True
+) -> None:
+    """`-o`, `--no-color`, `-q`, and `--tz` where `times` are shown."""
     parser.add_argument(
         "-o",
         dest="output",
@@ -33,7 +35,8 @@ def output_arguments(parser: argparse.ArgumentParser, formats: tuple[str, ...]) 
         metavar="FORMAT",
         help=", ".join(formats),
     )
-    parser.add_argument("--tz", type=zone, help="show times in this zone (default: local)")
+    if times:
+        parser.add_argument("--tz", type=zone, help="show times in this zone (default: local)")
     parser.add_argument("--no-color", action="store_true", help="as NO_COLOR")
     parser.add_argument("-q", dest="quiet", action="store_true", help="no progress on stderr")
 

@@ -28,7 +28,7 @@ _ELSEWHERE = {
     "--incident": "investigate",
     "--max-overhead": "",
     "--for": "",
-    "--tz": "investigate, logs and incident",
+    "--tz": "investigate, logs, incident and demo",
     "--no-color": "investigate, logs and incident",
     "-q": "investigate and logs",
     "-o": "investigate, logs, incident and doctor",

@@ -67,13 +67,16 @@ def _answered(argv: tuple[str, ...], *, echo: bool) -> Investigated:
         return replace(done, document=_parsed(answer.read()))
 
 
-def as_text(stage: Stage, *extra: str, say: Callable[[str], None]) -> Investigated:
+def as_text(
+    stage: Stage, *extra: str, say: Callable[[str], None], echo: bool = True
+) -> Investigated:
     """Show the report to the user, then read the same investigation back from its record."""
     argv = command(stage, *extra)
     say(f"$ {shlex.join(argv)}")
     sys.stdout.flush()
-    done = _run(argv, None, echo=True)
-    return replace(done, document=_recorded(f"pid/{stage.master}"))
+    done = _run(argv, None, echo=echo)
+    state = extra[extra.index("--state") :][:2] if "--state" in extra else ()
+    return replace(done, document=_recorded(f"pid/{stage.master}", state))
 
 
 def _run(argv: tuple[str, ...], stdout: IO[str] | None, *, echo: bool) -> Investigated:
@@ -132,12 +135,12 @@ def _ask(*words: str) -> dict[str, Any]:
     return _parsed(done.stdout)
 
 
-def _recorded(ref: str) -> dict[str, Any]:
+def _recorded(ref: str, state: tuple[str, ...]) -> dict[str, Any]:
     """The newest recorded investigation of this target, or nothing."""
-    listed = _ask("incident", "list").get("incidents", [])
+    listed = _ask("incident", "list", *state).get("incidents", [])
     listed.sort(key=lambda item: Path(item["ledger"]).stat().st_mtime, reverse=True)
     for item in listed[:5]:
-        document = _ask("incident", "show", item["incident"])
+        document = _ask("incident", "show", item["incident"], *state)
         if document.get("question", {}).get("ref") == ref:
             return document
     return {}

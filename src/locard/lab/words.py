@@ -12,11 +12,17 @@ if TYPE_CHECKING:
     from locard.lab.play import Played
 
 
-def comparison(played: Played) -> str:
-    """A few lines at most 80 columns wide."""
+def comparison(played: Played, tz: dt.tzinfo | None = None) -> str:
+    """A few lines at most 80 columns wide; moments in this zone, else in UTC."""
     casting, truth = played.casting, played.scene.truth
     marks = score(played)
-    lines = ["", f"The truth (seed {casting.seed}, {casting.scenario}, {casting.variant.value})"]
+    lines = [
+        "",
+        "The demo's service has ended, and its files are gone unless --keep was given:",
+        "the commands above that name its pid or its files are examples.",
+        "",
+        f"The truth (seed {casting.seed}, {casting.scenario}, {casting.variant.value})",
+    ]
     if casting.variant is Variant.FAULT:
         values = ", ".join(f"{k}={v}" for k, v in truth.values)
         lines.append(f"  what   {' or '.join(truth.rules):<34} {_rule(marks.rank)}")
@@ -27,7 +33,7 @@ def comparison(played: Played) -> str:
         if truth.mentions:
             lines.append(f"  where  {', '.join(truth.mentions):<34} {_named(marks.mentions_hit)}")
         found = _onset(marks.onset_off_s, marks.onset_width_s)
-        lines.append(f"  when   {_clock(played.onset):<34} {found}")
+        lines.append(f"  when   {_clock(played.onset, tz):<34} {found}")
     else:
         why = played.scene.near_miss.why
         told = "nothing happened" if casting.variant is Variant.HEALTHY else why
@@ -62,10 +68,11 @@ def _named(hit: bool | None) -> str:
     return "named" if hit else "not named"
 
 
-def _clock(moment: float | None) -> str:
+def _clock(moment: float | None, tz: dt.tzinfo | None) -> str:
     if moment is None:
         return "nothing changed"
-    return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%H:%M:%S.%f")[:-5] + "Z"
+    at = dt.datetime.fromtimestamp(moment, tz or dt.UTC)
+    return f"{at.strftime('%H:%M:%S.%f')[:-5]} {at.tzname() or ''}".rstrip()
 
 
 def _onset(off_s: float | None, width_s: float | None) -> str:

@@ -48,6 +48,29 @@ def test_words_that_do_not_fit_are_refused(words, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_page_that_cannot_be_written_is_said_first(capsys, tmp_path):
+    assert main(["demo", "--html", str(tmp_path / "no" / "page.html")]) == 3
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_the_flags_of_the_investigation_are_passed_on(tmp_path):
+    words = ("--state", str(tmp_path), "--tz", "Europe/Berlin", "--no-color")
+    assert demo._passed_on(parsed(*words)) == words
+    assert demo._passed_on(parsed()) == ()
+
+
+def test_a_quiet_run_in_a_state_of_its_own_says_that_its_service_has_ended(tmp_path):
+    own = tmp_path / "own"
+    words = ("upstream-slow", "--healthy", "-q", "--state", str(own), "--tz", "Asia/Tokyo", *SHORT)
+    with start(tmp_path, *words) as process:
+        stdout, stderr = process.communicate(timeout=150)
+    assert stderr == ""
+    assert "service has ended" in stdout
+    assert "gave no answer" not in stdout
+    assert list(own.rglob("*.ledger"))
+    assert not (tmp_path / "state").exists()
+
+
 def test_without_a_name_the_seed_draws_the_scenario():
     castings = {demo._casting(parsed("--seed", str(seed))).scenario for seed in range(50)}
     assert {"lock-contention", "upstream-slow"} <= castings

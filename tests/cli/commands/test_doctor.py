@@ -1,6 +1,13 @@
+import errno
+import os
 import re
+import subprocess
+import sys
+
+import pytest
 
 from locard.guard import capability
+from support import needs_root
 
 
 def test_text_lists_what_there_is_and_how_to_get_the_rest(locard):
@@ -20,3 +27,54 @@ def test_checks_try_and_do_not_guess(monkeypatch):
     root = next(c for c in capability.checks() if c.name == "root")
     assert not root.works
     assert "CAP_SYS_PTRACE" in root.adds
+
+
+@needs_root
+def test_what_is_present_and_not_permitted_does_not_work():
+    code = (
+        "import os, sys; from locard.guard import capability as c;"
+        "c.checks();"  # what is imported stays: another user may not read this installation
+        "sys.argv[1] == 'root' or os.setuid(65534);"
+        "found = {x.name: x for x in c.checks()};"
+        "print(found['dmesg'].works, found['dmesg'].detail)"
+    )
+    told = {
+        user: subprocess.run(
+            [sys.executable, "-c", code, user], capture_output=True, text=True, check=True
+        ).stdout
+        for user in ("root", "nobody")
+    }
+    assert told["root"].startswith("True")
+    with open("/proc/sys/kernel/dmesg_restrict") as restricted:  # noqa: PTH123
+        is_open = restricted.read().strip() == "0"
+    assert told["nobody"].startswith("True" if is_open else "False")
+    assert is_open or os.strerror(errno.EPERM) in told["nobody"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "capable", "works"), [(1, False, False), (0, False, True), (1, True, True)]
+)
+def test_py_spy_works_where_the_kernel_lets_it(monkeypatch, scope, capable, works):
+    monkeypatch.setattr(capability, "_path_of", lambda _: "/bin/x")
+    monkeypatch.setattr(capability, "_has_capability", lambda _: capable)
+    monkeypatch.setattr(capability, "_ptrace_scope", lambda: scope)
+    check = next(c for c in capability.checks() if c.name == "py-spy")
+    assert check.works is works
+
+
+def test_what_is_missing_stands_first(locard, capsys, monkeypatch):
+    from locard.cli.main import main
+
+    monkeypatch.setattr(capability, "_path_of", lambda _: None)
+    assert main(["doctor"]) == 4
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "missing"
+    assert lines[3].split()[:2] == ["NO", "py-spy"]
+    assert lines.index("missing") < lines.index("works") < lines.index("probes")
+    assert (
+        "locard demo" in capability._module("gunicorn", "the service of `locard demo`", "x").detail
+    )
+
+
+def test_a_zone_means_nothing_here(locard):
+    assert locard("doctor", "--tz", "UTC").returncode == 2

@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locard import catalogue
+from locard.cli import common
 from locard.model.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
     from types import FrameType
 
+    from locard.lab.investigation import Investigated
     from locard.lab.play import Casting
+    from locard.lab.stage import Stage
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +38,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     variants.add_argument(
         "--near-miss", action="store_true", help="something happens that only looks like it"
     )
-    parser.add_argument(
-        "-o", dest="output", choices=("text", "json"), default="text", metavar="FORMAT"
-    )
+    common.output_arguments(parser, ("text", "json"))
+    common.state_argument(parser)
     parser.add_argument("--html", metavar="PATH", help="where to write the HTML report")
     parser.add_argument("--keep", action="store_true", help="keep the service's files")
     parser.add_argument(
@@ -56,27 +58,37 @@ def run(args: argparse.Namespace) -> int:
     if args.scale <= 0:
         raise UsageError("the scale is not positive", "phases take time", "Pass --scale 1.")
     casting = _casting(args)
+    page = args.html
+    if page is None and args.output == "text":
+        page = str(Path(tempfile.gettempdir()) / f"locard-{casting.seed}.html")
+    if page:
+        common.require_writable(page)
     hide({casting.scenario, "--healthy", "--near-miss"})
     signal.signal(signal.SIGTERM, _stop)
-    _say(f"seed {casting.seed} (repeat with --seed {casting.seed})")
+    say = _silent if args.quiet else _say
+    say(f"seed {casting.seed} (repeat with --seed {casting.seed})")
+    words = (*(("--html", page) if page else ()), *_passed_on(args))
+
+    def investigate(stage: Stage) -> Investigated:
+        if args.output == "json":
+            return investigation.as_json(stage, *words, echo=not args.quiet)
+        return investigation.as_text(stage, *words, say=say, echo=not args.quiet)
+
+    played = play(casting, investigate, say, keep=args.keep)
     if args.output == "json":
-        html = ("--html", args.html) if args.html else ()
-        played = play(
-            casting, lambda stage: investigation.as_json(stage, *html), _say, keep=args.keep
-        )
         print(json.dumps(score.demo_document(played), indent=2))
     else:
-        from locard.lab import words  # noqa: PLC0415
+        from locard.lab import words as lab_words  # noqa: PLC0415
 
-        page = args.html or str(Path(tempfile.gettempdir()) / f"locard-{casting.seed}.html")
-        played = play(
-            casting,
-            lambda stage: investigation.as_text(stage, "--html", page, say=_say),
-            _say,
-            keep=args.keep,
-        )
-        print(words.comparison(played))
+        print(lab_words.comparison(played, args.tz))
     return played.investigated.exit_code
+
+
+def _passed_on(args: argparse.Namespace) -> tuple[str, ...]:
+    """The flags that the investigation takes as they were given."""
+    given = {"--state": args.state, "--tz": args.tz and args.tz.key}
+    flags = [word for flag, value in given.items() if value for word in (flag, value)]
+    return (*flags, "--no-color") if args.no_color else tuple(flags)
 
 
 def _casting(args: argparse.Namespace) -> Casting:
@@ -93,6 +105,10 @@ def _casting(args: argparse.Namespace) -> Casting:
     elif args.near_miss:
         variant = Variant.NEAR_MISS
     return Casting(name, seed, variant, args.scale)
+
+
+def _silent(_: str) -> None:
+    """With -q."""
 
 
 def _say(text: str) -> None:

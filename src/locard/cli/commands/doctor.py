@@ -1,4 +1,4 @@
-"""What can be done here: extensions, tools and capabilities, and what is missing.
+"""What can be done here: what is missing, what works, and the extensions that there are.
 
 Each missing part says what it would add and how to get it. Nothing is installed or changed.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def arguments(into: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    common.output_arguments(into, ("text", "json"))
+    common.output_arguments(into, ("text", "json"), times=False)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,18 +55,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _text(checks: tuple[Check, ...], listed: dict[str, list[tuple[str, str | None, str]]]) -> None:
-    print(f"locard {__version__} on Python {sys.version.split()[0]}\n\ncapabilities")
+    print(f"locard {__version__} on Python {sys.version.split()[0]}")
+    missing = [check for check in checks if not check.works]
+    print("\nmissing" if missing else "\nnothing is missing")
+    for check in missing:
+        _row(f"  {'NO':<4} {check.name:<16} ", check.detail)
+        _row(" " * 24 + "adds: ", check.adds)
+        _row(" " * 24 + "get:  ", check.get)
+    print("\nworks")
     for check in checks:
-        _row(f"  {'yes' if check.works else 'NO ':<4} {check.name:<16} ", check.detail)
-        if not check.works:
-            _row(" " * 24 + "adds: ", check.adds)
-            _row(" " * 24 + "get:  ", check.get)
+        if check.works:
+            _row(f"  {'yes':<4} {check.name:<16} ", check.detail)
     for kind, rows in listed.items():
         print(f"\n{kind}s")
         for name, layer, words in rows:
             _row(f"  {f'{layer}/{name}' if layer else name:<28} ", words)
-    missing = [c.name for c in checks if not c.works]
-    _row("\n", f"missing: {', '.join(missing)}" if missing else "nothing is missing")
 
 
 def _row(label: str, words: str) -> None:
