@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from locard.model.log_facts import LogSummary, MessageCount
 
 _MOST = 2  # sentences
+_LEADS_NOWHERE = frozenset({"cannot_tell", "threads_do", "some_say", "also_seen"})
 
 
 def headline(record: Record) -> tuple[Licensed, ...]:
@@ -26,9 +27,7 @@ def headline(record: Record) -> tuple[Licensed, ...]:
     chosen: list[Licensed] = []
     for claim in _candidates(record):
         granted = licence.grant(claim, record)
-        if granted.instead_of and chosen:
-            continue
-        if granted.instead_of and granted.claim.kind in {"cannot_tell", "threads_do", "some_say"}:
+        if granted.claim.kind in _LEADS_NOWHERE:
             continue
         chosen.append(granted)
         if len(chosen) == _MOST or granted.claim.kind == "factor":
@@ -66,7 +65,7 @@ def _sayings(record: Record) -> Iterator[Claim]:
     """What most of the bad requests of one log say."""
     for evidence, log in record.logs():
         if judge(log).incident and (said := _message(log)) is not None:
-            yield _saying("verdict", said, log, evidence)
+            yield _saying(said, log, evidence)
             return
 
 
@@ -99,9 +98,9 @@ def _message(log: LogSummary) -> MessageCount | None:
     return max(new, key=lambda m: m.after, default=None)
 
 
-def _saying(slot: str, said: MessageCount, log: LogSummary, evidence: str) -> Claim:
+def _saying(said: MessageCount, log: LogSummary, evidence: str) -> Claim:
     return Claim(
-        slot,  # type: ignore[arg-type]
+        "verdict",
         "bad_ones_say",
         said.template,
         figures(log=log.source, before=said.before, after=said.after, of=log.after_bad),

@@ -57,6 +57,8 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     if not found.contributing_factors:
         lines += ["No rule found one.", ""]
     lines += _said("Also seen", story.also_seen)
+    lines += _said("Looked at", story.healthy)
+    lines += _said("Not looked at", story.not_looked_at)
     if story.next_commands:
         lines += ["## Next", "", "```sh", *map(safe, story.next_commands), "```", ""]
     chosen = words.chosen_log(found)

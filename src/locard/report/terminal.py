@@ -155,6 +155,8 @@ def _layers(found: Investigation, story: Story) -> RenderableType:
     table = _grid()
     read = ", ".join(_layer(s) for s in found.layers if s.status in {"ran", "partial"})
     table.add_row("read", read or "no layer")
+    if story.healthy:
+        table.add_row("healthy", safe("; ".join(said.text for said in story.healthy)))
     for said in story.not_looked_at:
         table.add_row("not read", safe(said.text))
     unread = tuple(f"{s.layer}/" for s in found.layers if s.status in {"skipped", "no_data"})
