@@ -55,3 +55,11 @@ def test_the_worst_comes_first():
 
 def test_a_field_with_one_value_says_nothing():
     assert blast_radius((GroupCount("zone", "z", 10, 0, 10, 9),), TOTALS) == ()
+
+
+def test_where_no_value_got_worse_all_with_requests_enough_are_spared():
+    """The mix became another one: the slow value is more frequent, and as slow as ever."""
+    found = radius(("eu", 10, 9, 700, 640), ("us", 2990, 6, 2300, 5), ("ap", 0, 0, 9, 0))
+    assert names(found.affected) == []
+    assert names(found.unaffected) == ["us"]
+    assert "ap" in names(found.unknown)

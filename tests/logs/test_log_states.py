@@ -6,8 +6,9 @@ import functools
 
 import pytest
 import state_logs
-from state_logs import request
+from state_logs import iso, request
 
+from locard.model.log_sentences import error_rates
 from locard.model.log_state import steadiness
 
 
@@ -48,6 +49,23 @@ def test_silent_is_not_steady_and_a_copy_of_the_past_is_not_silent(stands, ended
         assert "8 min before it was read" in said
 
 
+def zoneless(at):
+    return iso(at).removesuffix("Z")
+
+
+@pytest.mark.parametrize(
+    ("ended", "write", "kind"),
+    [(45.0, iso, "silent"), (45.0, zoneless, "silent"), (15.0, zoneless, "steady"),
+     (3600.0 + 45.0, zoneless, "steady")],
+)  # fmt: skip
+def test_a_silence_of_seconds_is_said_without_a_zone_too(stands, ended, write, kind):
+    """And as what it rests on: a log of another zone ends a quarter of an hour or more away."""
+    _, state, said = stands(lambda rng, _: request(rng), ended=ended, write=write, rate=20)
+    assert state.kind == kind or (kind == "steady" and state.kind == "unchanged")
+    unsure = kind == "silent" and write is zoneless
+    assert ("if its times are of this machine's zone" in said) is unsure
+
+
 def test_a_service_that_seldom_writes_is_not_silent(stands):
     _, state, _ = stands(lambda rng, _: request(rng), rate=0.1, ended=90)
     assert state.kind == "steady"
@@ -68,6 +86,40 @@ def test_more_traffic_without_harm_is_no_incident(stands):
     )
     assert (state.kind, state.incident) == ("traffic-changed", False)
     assert said.startswith("Traffic rose from ")
+
+
+def test_bursts_are_counted_over_all_of_them(stands):
+    """Of the first one alone the counts would be few, and others than those of the messages."""
+
+    def make(rng, left):
+        host = rng.choice(["a", "b", "c"])
+        bad = left < 900 and left % 150 < 6 and host == "b"
+        return request(rng, bad=bad, host=host) | ({"msg": "reset"} if bad else {})
+
+    log, state, said = stands(make, rate=20, seconds=1800)
+    assert state.kind == "comes-and-goes"
+    (message,) = (m for m in log.messages if m.template == "reset")
+    assert log.after_bad == pytest.approx(message.after, abs=20)
+    assert log.after_bad > 200
+    assert log.after_total > 10_000
+    rates = error_rates(log)
+    assert rates == (log.before_bad / log.before_total, log.after_bad / log.after_total)
+    assert "bad in the first one" in said
+
+
+@pytest.mark.parametrize("between", [300.0, 4.0])
+def test_the_level_before_is_that_between_two_incidents(stands, between):
+    """Where enough of it was seen; else all that was before."""
+
+    def make(rng, left):
+        bad = left < 150 or (150 + between < left < 250 + between and rng.random() < 0.2)
+        return request(rng, bad=bad and rng.random() < 0.6)
+
+    log, state, said = stands(make, rate=10)
+    assert state.kind == "going-on"
+    if between > 60:
+        assert log.before_bad / log.before_total < 0.01
+        assert "rose from 0 % to 6" in said
 
 
 def test_what_is_over_is_told_in_the_past_with_its_end(stands):
@@ -166,6 +218,37 @@ def test_too_few_requests_are_not_steady(stands):
     _, state, said = stands(lambda rng, _: request(rng), rate=0.1, seconds=80)
     assert state.kind == "unchanged"
     assert "too few to tell" in said
+
+
+@pytest.mark.parametrize("rest", [0.0, 0.3])
+def test_a_gap_that_is_over_is_told_with_both_ends(stands, rest):
+    """A restart: nothing for a while, then as before. Where something came, it is a fall to that."""
+
+    def make(rng, left):
+        out = 200 < left < 230 and rng.random() >= rest
+        return [] if out else request(rng)
+
+    log, state, said = stands(make, rate=10)
+    assert (state.kind, state.incident) == ("traffic-changed", False)
+    if rest:
+        (volume,) = (s for s in log.shapes if s.measure == "volume")
+        assert volume.peak == pytest.approx(3.0, abs=1.0)
+        assert "requests/s since then" in said
+    else:
+        ends = [log.last - state.since, log.last - state.until]
+        assert ends == pytest.approx([230, 200], abs=1)
+        assert said.startswith("It is over: no requests came between")
+        assert "fell" not in said
+
+
+def test_what_came_since_a_fall_is_no_zero(stands):
+    log, state, said = stands(
+        lambda rng, _: request(rng), rate=lambda left: 20 if left > 60 else 0.5
+    )
+    assert state.kind == "volume-fell"
+    came = sum(p.total for p in log.series if p.start >= state.since)
+    assert state.after == pytest.approx(came / (log.last - state.since), rel=0.5)
+    assert " to 0 " not in said
 
 
 def test_what_locard_asked_is_left_out(stands):

@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from locard.model.log_facts import AffectedValue, BlastRadius, Coverage, Extent, Onset, Skipped
+from locard.model.log_facts import (
+    AffectedValue,
+    BlastRadius,
+    Coverage,
+    Extent,
+    Onset,
+    Skipped,
+    ValueShift,
+)
 from locard.model.log_latency import risen
 from locard.model.log_state import judge, spread, steadiness, weight
 from rules.builders import correlate, log
@@ -62,6 +70,17 @@ def test_everyone_needs_two_values_that_are_hit_and_none_that_is_spared():
     assert spread(replace(CALM, blast_radius=(unknown,))).kind == "untested"
     assert spread(replace(CALM, blast_radius=())).kind == "untested"
     assert spread(log(correlate(upstream="bank"))).kind == "set"
+
+
+def test_why_nobody_stands_out_is_said_as_it_is():
+    few = BlastRadius("path", (), (), (replace(value("a"), requests=9),))
+    many = BlastRadius("path", (), (value("a"),), (value("b"),))
+    assert "no field was there" in spread(CALM).why
+    assert "too few requests" in spread(replace(CALM, blast_radius=(few,))).why
+    assert spread(replace(CALM, blast_radius=(few, many))).why == "no value of path stands out"
+    mix = ValueShift("path", "b", 0.01, 0.25, Onset(1.0, 2.0, 0.9), 500, 500)
+    said = spread(replace(CALM, blast_radius=(many,), shifts=(mix,))).why
+    assert "path=b became 25 % of the requests, 1 % before" in said
 
 
 def test_the_figure_that_rose_is_the_one_that_is_said():

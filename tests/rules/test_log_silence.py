@@ -68,6 +68,15 @@ def test_a_log_that_goes_silent_at_all_is_a_finding():
     assert not list(judge(case(replace(log(changed=()), extent=replace(seen, read_at=1030.0)))))
 
 
+def test_a_short_silence_without_a_zone_has_that_against_it():
+    seen = Extent(requests=1000, errors_by=("status",), last_line=1000.0, longest_gap_s=4.0)
+    told = replace(log(changed=()), records=10_000, extent=replace(seen, read_at=1080.0))
+    (sure,) = judge(case(told))
+    assert not sure.against
+    (unsure,) = judge(case(replace(told, extent=replace(told.extent, zoned=False))))
+    assert unsure.against[0].says == "its times name no zone"
+
+
 def test_traffic_down_to_a_tenth_is_said():
     fell = MeasureShape("volume", "step", Onset(600.0, 610.0, 0.95), before=10.0, after=0.9)
     (finding,) = judge(case(replace(log(changed=()), shapes=(fell,))))

@@ -62,6 +62,21 @@ def test_fires_when_an_upstream_is_part_of_it(summarise):
     assert "upstream=bank" in finding.title
 
 
+def test_only_is_not_said_where_others_are_hit_too(summarise):
+    summary = summarise(planted.Incident(70, affected={"segment": "plus"}, error_rate=0.5))
+    (alone,) = rule.judge(case(summary))
+    assert alone.title.startswith("Only segment=plus is affected")
+    (one,) = summary.correlates
+    other = replace(one, values=(("customer", "c03"),), share_of_excess=0.3)
+    (two,) = rule.judge(case(replace(summary, correlates=(one, other))))
+    assert two.title.startswith("Mainly segment=plus is affected")
+    assert "also hit: customer=c03" in two.detail
+    (radius,) = (r for r in summary.blast_radius if r.field == "segment")
+    free = replace(radius, affected=(*radius.affected, replace(radius.affected[0], value="free")))
+    (three,) = rule.judge(case(replace(summary, blast_radius=(free,))))
+    assert "also hit: segment=free" in three.detail
+
+
 def test_says_what_speaks_against(summarise):
     summary = summarise(planted.Incident(70, affected={"segment": "plus"}, error_rate=0.5))
     bare = replace(summary, blast_radius=())

@@ -58,12 +58,12 @@ def _radius(field: str, values: list[GroupCount], totals: Counts) -> BlastRadius
         (affected if _rose(item, totals) else rest).append(item)
     hit_n, hit_k = sum(v.after_total for v in affected), sum(v.after_bad for v in affected)
     usual = sum(v.after_total * _before_rate(v, totals) for v in affected)
-    rise = (hit_k - usual) / hit_n if hit_n else 0.0
+    rise = (hit_k - usual) / hit_n if hit_n else totals.after_rate - totals.before_rate
     unaffected: list[GroupCount] = []
     unknown: list[GroupCount] = []
     for item in rest:
         high = wilson(item.after_bad, item.after_total)[1]
-        # Enough requests to exclude half of the rise that the affected ones see.
+        # Enough requests to exclude half of the rise that the affected ones see, or all where none stands out.
         spared = rise > 0 and high < _before_rate(item, totals) + rise / 2
         (unaffected if spared else unknown).append(item)
     return BlastRadius(

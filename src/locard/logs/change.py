@@ -25,6 +25,7 @@ _SCANS = 1 + len(_QUANTILES)
 _SLOWER = 1.5  # of the durations: below, nobody needs to be woken up
 _SLOW_BASELINE = (0.9, 0.95, 0.99, 0.999)
 _SLOW_MOST_BEFORE = 0.05
+_FEWEST_BETWEEN = 100  # requests between two incidents, to be what the later one is compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,16 +249,33 @@ def _date(
     after = (span[0], stop)
     others: tuple[Onset, ...] = ()
     if rise.begin is not None:
-        others = tuple(_onset(bins, span, one) for one in further(total, bad, rise))
+        more = further(total, bad, rise)
+        others = tuple(_onset(bins, span, one) for one in more)
         if not rise.begin.ramp and wide > series.width(0.0, 1 << 40):
             rough = (onset.earliest, onset.latest)
             some = (either, whose)
             near = _refine(table, (span[0], stop), some, rough, rise.noise)
             onset = Onset(max(near[0], span[0]), min(near[1], stop), CONFIDENCE)
-        before = (span[0], onset.earliest)
-        after = (onset.latest, stop)
+        before = (_calm_since(bins, more, onset, span[0]), onset.earliest)
+        # What comes in bursts is counted over all of them.
+        in_bursts = rise.shape == "periodic" or (rise.shape == "spike" and others)
+        after = (onset.latest, span[1] if in_bursts else stop)
     said = tuple(outcomes)
     return Change(changed, means, rise.shape, onset, before, after, end, shapes, others, said)
+
+
+def _calm_since(bins: Bins, others: Sequence[Rise], onset: Onset, start: float) -> float:
+    """Where the time before an onset begins that is compared: after what came earlier and was over.
+
+    The whole of it where too few requests were in between.
+    """
+    ends = [math.ceil(one.end) for one in others if one.end is not None]
+    past = [end for end in ends if bins.edge(end) < onset.earliest]
+    if not past:
+        return start
+    stop = math.floor((onset.earliest - bins.start) / bins.width_s)
+    enough = sum(bins.total[max(past) : stop]) >= _FEWEST_BETWEEN
+    return bins.edge(max(past)) if enough else start
 
 
 def _onset(bins: Bins, span: tuple[float, float], rise: Rise) -> Onset:

@@ -140,7 +140,7 @@ def judge(
         alarms=alarms.found(table, roles, found, change) if span else (),
         outcomes=outcomes.shown(outcomes_of) if change.changed else (),
         slight=slight,
-        shifts=_shifts(table, found, roles, span, slight) if span and not change.changed else (),
+        shifts=_shifts(table, found, roles, span, slight) if span and not shared else (),
         silences=bystanders.counted(table, found, roles, quiet),
         changes=_changes(table, roles, found, change),
         attempts=attempts.count(table, roles.trace_id.column, change)
@@ -172,7 +172,10 @@ def _changes(table: Table, roles: Roles, found: Events, change: Change) -> tuple
 def _shifts(
     table: Table, found: Events, roles: Roles, span: tuple[float, float], slight: Slight | None
 ) -> tuple[ValueShift, ...]:
-    """Durations that are others are told as a slight change where they are one."""
+    """Durations that are others are told as a slight change where they are one.
+
+    Beside a change they tell of another mix: no value got worse, but a bad one more frequent.
+    """
     shifts = value_shifts.found(table, found, roles, span)
     return tuple(s for s in shifts if s.field or slight is None)
 

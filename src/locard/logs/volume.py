@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from locard.logs import series
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
     from locard.logs.events import Events
     from locard.logs.roles import Roles
     from locard.logs.table import Table
+    from locard.stats.course import Course
 
 _MOST_SOURCES = 50
 _SOURCES = ("instance", "service")
 _PARTS = re.compile(r"logger|component", re.IGNORECASE)  # of a program: they have their phases
+_MOST_OF_LOSS = 0.7  # of the requests that did not come
 _NEWCOMER = 0.05  # of the record: who begins so near to where another stops has replaced it
 
 
@@ -58,7 +62,11 @@ def _of_all(table: Table, first: float, wide: float, bins: int) -> Iterator[Sile
         counts[at] = n
     pause = silence(counts)
     if pause is not None:
-        yield _silence("", "", pause, first, wide)
+        found = _silence("", "", pause, first, wide)
+        if found.until is not None:
+            start, gap, _ = _longest(table, found.since.earliest - wide, found.until + wide)
+            found = replace(found, since=_begun(start, gap, found.per_s), until=start + gap)
+        yield found
 
 
 def _of_values(
@@ -131,19 +139,71 @@ def shape(
         return None
     reached = found.after if found.peak is None else found.peak
     slight = max(found.before, reached) < LEAST_RATIO * min(found.before, reached)
-    before, after = round(found.before / wide, 4), round(found.after / wide, 4)
     if found.shape == "flat" or (slight and found.shape != "periodic"):
-        return MeasureShape("volume", "flat", before=before, after=after)
-    onset = None
+        calm = round(found.before / wide, 4), round(found.after / wide, 4)
+        return MeasureShape("volume", "flat", before=calm[0], after=calm[1])
+    onset = end = None
     if found.earliest is not None and found.latest is not None:
         earliest, latest = bins.edge(found.earliest), bins.edge(found.latest)
         onset = Onset(earliest, min(latest, span[1]), CONFIDENCE)
-    return MeasureShape(
+    if found.end is not None:
+        end = bins.edge(found.end)
+    levels = _levels(found, counts)
+    before, after, peak = (None if v is None else round(v / wide, 4) for v in levels)
+    told = MeasureShape(
         "volume",
         found.shape,
         onset,
+        end,
         before=before,
         after=after,
-        peak=None if found.peak is None else round(found.peak / wide, 4),
+        peak=peak,
         period_s=None if found.period is None else found.period * wide,
     )
+    return _pause(table, told, wide) or told
+
+
+def _levels(found: Course, counts: Sequence[int | None]) -> tuple[float, float, float | None]:
+    """Before, after and peak as the mean of what came: the middle of few counts may be 0 though some did."""
+    if found.shape not in {"step", "spike"} or found.earliest is None or found.latest is None:
+        return found.before, found.after, found.peak
+    begun, last = math.ceil(found.latest), max((*found.more, found.end or 0, found.latest))
+    before = _mean(counts[: math.floor(found.earliest)], found.before)
+    after = _mean(counts[math.ceil(last) :], found.after)
+    if found.end is None:
+        return before, after, found.peak
+    return before, after, _mean(counts[begun : math.floor(found.end)], found.peak or 0.0)
+
+
+def _mean(counts: Sequence[int | None], otherwise: float) -> float:
+    known = [n for n in counts if n is not None]
+    return fmean(known) if known else otherwise
+
+
+def _pause(table: Table, shape: MeasureShape, wide: float) -> MeasureShape | None:
+    """A fall that is over and was no more than one time without any request: with its ends."""
+    if shape.onset is None or shape.end is None or shape.before is None or shape.peak is None:
+        return None
+    if shape.shape != "spike" or shape.peak >= shape.before:
+        return None
+    low, high = shape.onset.earliest - wide, shape.end + wide
+    start, gap, came = _longest(table, low, high)
+    lost = shape.before * (high - low) - came
+    if gap * shape.before < _MOST_OF_LOSS * lost:
+        return None
+    return replace(shape, onset=_begun(start, gap, shape.before), end=start + gap, peak=0.0)
+
+
+def _longest(table: Table, low: float, high: float) -> tuple[float, float, int]:
+    """Start and length (s) of the longest time without a request between two times, and how many came."""
+    start, gap, came = table.one(
+        """SELECT arg_max(came, gap), max(gap), count(*) FROM (
+             SELECT t AS came, lead(t) OVER (ORDER BY t) - t AS gap FROM ev
+             WHERE request AND t >= $low AND t <= $high)""",
+        {"low": low, "high": high},
+    )
+    return start or low, gap or 0.0, came
+
+
+def _begun(start: float, gap: float, per_s: float) -> Onset:
+    return Onset(start, start + min(gap, 1 / max(per_s, 1e-9)), CONFIDENCE)

@@ -377,7 +377,7 @@ class LogSummary:
     alarms: tuple[Alarm, ...] = ()
     outcomes: tuple[OutcomeField, ...] = ()
     slight: Slight | None = None
-    shifts: tuple[ValueShift, ...] = ()  # looked for where nothing else changed
+    shifts: tuple[ValueShift, ...] = ()  # looked for where no set of values is hit
 
     @property
     def claims_rates(self) -> bool:

@@ -19,6 +19,9 @@ def risen(log: LogSummary) -> tuple[str, float, float] | None:
     for name, before, after in pairs:
         if before is not None and after is not None and moved(before, after) == "rose":
             return name, before, after
+    if log.judged == ("latency",) and log.before_total and log.after_total:
+        early, late = log.before_bad / log.before_total, log.after_bad / log.after_total
+        return ("slow", early, late) if moved(early, late) == "rose" else None
     for shape in log.shapes:
         if shape.measure != "latency" or shape.before is None or shape.after is None:
             continue

@@ -69,7 +69,8 @@ def silent_s(log: LogSummary, now: float | None) -> float | None:
     since, span = read - seen.last_line, seen.last_line - log.first
     if span <= 0 or since > max(_OLD_S, _OLD_SPANS * span):
         return None
-    if not seen.zoned and abs(since - round(since / _QUARTER_S) * _QUARTER_S) < _ZONE_SLACK_S:
+    quarters = round(since / _QUARTER_S)
+    if not seen.zoned and quarters and abs(since - quarters * _QUARTER_S) < _ZONE_SLACK_S:
         return None  # as likely another zone as a silence
     missed = since * log.records / span
     return (
@@ -77,6 +78,14 @@ def silent_s(log: LogSummary, now: float | None) -> float | None:
         if not missing_for_long(since, missed) or since < _PAUSES * (seen.longest_gap_s or 0.0)
         else since
     )
+
+
+def of_this_zone(log: LogSummary, since_s: float) -> bool:
+    """Whether a silence rests on that the times, which name no zone, are of the reader's.
+
+    Of a line that is seconds old by that reading nothing else is likely; the writer's clock may differ by that.
+    """
+    return not log.extent.zoned and since_s < _ZONE_SLACK_S
 
 
 def missing_for_long(seconds: float, missed: float) -> bool:

@@ -58,6 +58,8 @@ def duration(seconds: float) -> str:
 
 def error_rates(log: LogSummary) -> tuple[float | None, float | None]:
     """The share of errors before the onset and while it lasted; None where that is not known."""
+    if log.judged == ("errors",) and not log.of_part and log.before_total and log.after_total:
+        return log.before_bad / log.before_total, log.after_bad / log.after_total
     known = _shape(log, "errors")
     if known is not None and known.before is not None and known.after is not None:
         return known.before, known.after
@@ -142,9 +144,14 @@ def _going_on(log: LogSummary, state: LogState, clock: Clock) -> str:
 
 
 def _bursts(log: LogSummary, _: LogState, __: Clock) -> str:
-    if log.shape == "periodic":
-        return f"{_capital(_what(log))}, in bursts at regular distances (periodic)."
-    return f"{_capital(_what(log))}, in {1 + len(log.further_onsets)} short bursts."
+    many = f"{1 + len(log.further_onsets)} bursts"
+    how = "bursts at regular distances (periodic)" if log.shape == "periodic" else many
+    one = _shape(log, log.judged[0]) if len(log.judged) == 1 and log.claims_rates else None
+    # What is counted is the time since the first of them, calm parts and all.
+    first = (
+        "" if one is None or one.after is None else f", {_share(one.after)} bad in the first one"
+    )
+    return f"{_capital(_what(log))}, in {how}{first}."
 
 
 def _recovered(log: LogSummary, state: LogState, clock: Clock) -> str:
@@ -173,7 +180,8 @@ def _silent(log: LogSummary, state: LogState, clock: Clock) -> str:
         f", its longest pause was {duration(seen.longest_gap_s)}" if seen.longest_gap_s else ""
     )
     last = clock(seen.last_line or 0.0)
-    return f"The log is silent: its last line came at {last}, {ago} before it was read; it wrote {pace} before{longest}."
+    only = ", if its times are of this machine's zone" if state.why else ""
+    return f"The log is silent{only}: its last line came at {last}, {ago} before it was read; it wrote {pace} before{longest}."
 
 
 def _requests_stopped(_: LogSummary, state: LogState, clock: Clock) -> str:
@@ -306,12 +314,28 @@ def _traffic(log: LogSummary, state: LogState, clock: Clock) -> str:
     verb = moved(before, after)
     shape = next((s for s in log.shapes if s.measure == "volume" and s.onset is not None), None)
     word = counted_as(log)
+    if state.since is not None and state.until is not None:
+        rest = f"No onset of errors or latency was found. {_level(log)}"
+        return f"{_gap(log, state, clock)} {rest}".rstrip()
     rates = f"{verb} from {before:.3g} to {after:.3g} {word}/s" if verb != "stayed" else "changed"
     when = f" {_between(shape.onset, clock)}" if shape else ""
     # A fall or a rise that is over is no state of things.
-    over = f", until {clock(shape.end)}" if shape and shape.end is not None else ""
+    over = ""
+    if shape and shape.end is not None:
+        over = f", until about {clock(shape.end)}; {shape.after or 0.0:.3g} {word}/s since then"
     but = f" ({'; '.join(state.why)})" if state.why else ""
     return f"Traffic {rates}{when}{over}; no onset of errors or latency was found{but}. {_level(log)}".rstrip()
+
+
+def _gap(log: LogSummary, state: LogState, clock: Clock) -> str:
+    """A time in which nothing came, and that it is over."""
+    start, end, word = state.since or 0.0, state.until or 0.0, counted_as(log)
+    shape = _shape(log, "volume")
+    since = f", {shape.after or 0.0:.3g} since" if shape and shape.end is not None else ""
+    return (
+        f"It is over: no {word} came between {clock(start)} and {clock(end)} ({duration(end - start)}); "
+        f"{state.before or 0.0:.3g} {word}/s before{since}."
+    )
 
 
 def _mix(log: LogSummary, _: LogState, clock: Clock) -> str:

@@ -15,7 +15,13 @@ from locard.model import log_pace, log_spikes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from locard.model.log_facts import BlastRadius, LogSummary, RatePoint, ValueShift
+    from locard.model.log_facts import (
+        AffectedValue,
+        BlastRadius,
+        LogSummary,
+        RatePoint,
+        ValueShift,
+    )
 
 StateKind = Literal[
     "empty",  # no record could be read
@@ -34,7 +40,7 @@ StateKind = Literal[
     "untold",  # neither errors nor latency can be told
     "mix-changed",  # other requests or other answers than before, none of them an error
     "spikes",  # short bursts in an otherwise steady log
-    "traffic-changed",  # and nothing else
+    "traffic-changed",  # and nothing else; `until`: a time without any is over
     "unchanged",  # no onset was found, and more may not be said
     "steady",  # nothing changed, and the level is good
 ]
@@ -56,6 +62,7 @@ _BACK = 0.67  # of the slowness while it lasted: below, requests are fast again
 _MOSTLY, _NEARLY_ALL = 0.5, 0.9
 _CHRONIC_S = 6 * 3600.0
 _EARLY = 0.4  # of the errors' share: the first half of the log with less is not bad
+_ENOUGH, _NAMED = 200, 3  # requests of a value; fields
 _MOST_SKIPPED = 0.5  # of the lines
 
 
@@ -117,17 +124,34 @@ def spread(log: LogSummary) -> Spread:
         )
     tested = [r for r in log.blast_radius if _tested(r)]
     if not tested:
-        few = any(r.unknown or r.affected or r.unaffected for r in log.blast_radius)
-        why = (
-            "too few requests of each value to test who is hit"
-            if few
-            else "no field was there to test who is hit"
-        )
-        return Spread("untested", why=why)
+        return Spread("untested", why=_untested(log))
     names = tuple(r.field for r in tested)
     if any(r.unaffected for r in tested):
         return Spread("some", names)
     return Spread("everyone", names)
+
+
+def _untested(log: LogSummary) -> str:
+    """Why no field says who is hit: none was there, or none of its values stood out, or had requests enough."""
+    if not log.blast_radius:
+        return "no field was there to test who is hit"
+    many = [r.field for r in log.blast_radius if len(_with_enough(r)) > 1]
+    if many:
+        names = ", ".join(many[:_NAMED]) + (", …" if len(many) > _NAMED else "")
+        mix = next((s for s in log.shifts if s.field in many), None)
+        if mix is None:
+            return f"no value of {names} stands out"
+        return (
+            f"no value of {names} got worse itself, but {mix.field}={mix.value} "
+            f"became {100 * mix.after:.2g} % of the requests, {100 * mix.before:.2g} % before"
+        )
+    return "too few requests of each value to test who is hit"
+
+
+def _with_enough(radius: BlastRadius) -> list[AffectedValue]:
+    """The values with requests enough to see a change in: more of them say no more."""
+    known = [*radius.affected, *radius.unaffected]
+    return [*known, *(v for v in radius.unknown if v.requests >= _ENOUGH)]
 
 
 def counted_as(log: LogSummary) -> str:
@@ -232,7 +256,8 @@ def _stops(log: LogSummary, now: float | None) -> Iterator[LogState]:
     """Silence since the last line, no requests any more, or hardly any."""
     since = log_pace.silent_s(log, now)
     if since is not None:
-        yield LogState("silent", incident=True, since=log.extent.last_line, ago_s=since)
+        why = ("its times name no zone",) if log_pace.of_this_zone(log, since) else ()
+        yield LogState("silent", incident=True, since=log.extent.last_line, ago_s=since, why=why)
         return
     last = log.extent.last_line or log.last or 0.0
     for one in log.silences:
@@ -324,7 +349,16 @@ def _calm(log: LogSummary) -> LogState:
     if moved is not None:
         reached = moved.after if moved.peak is None else moved.peak
         since = moved.onset.latest if moved.onset else None
-        return LogState("traffic-changed", why=why, since=since, before=moved.before, after=reached)
+        told = LogState("traffic-changed", why=why, since=since, before=moved.before, after=reached)
+        if reached or moved.onset is None or moved.end is None:
+            return told
+        return replace(told, since=moved.onset.earliest, until=moved.end)
+    gap = next((s for s in log.silences if not s.field and s.until is not None), None)
+    if gap is not None:
+        return LogState(
+            "traffic-changed", why=why, since=gap.since.earliest, until=gap.until, before=gap.per_s,
+            after=0.0,
+        )  # fmt: skip
     return LogState("unchanged" if why else "steady", why=why)
 
 

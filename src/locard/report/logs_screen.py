@@ -154,7 +154,7 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         yield _labelled("until", times.clock(log.end, tz, zone=True))
     during = "while it lasted" if over else "after"
     if state.kind == "comes-and-goes":
-        during = "in the bursts"
+        during = "since the first burst"
     if log.claims_rates:
         early, late = share(log.before_bad, log.before_total), share(log.after_bad, log.after_total)
         of = " of all" if log.of_part else ""
@@ -208,7 +208,8 @@ def _volume(shape: MeasureShape, what: str, tz: tzinfo | None) -> str:
         return f"a rhythm of {_period(shape.period_s or 0.0)}"
     to = shape.after if shape.peak is None else shape.peak
     said = f"{shape.shape}, from {shape.before or 0.0:.3g} to {to or 0.0:.3g} {what}/s"
-    return said if shape.onset is None else f"{said}, {times.interval(shape.onset, tz)}"
+    until = "" if shape.end is None else f", until {times.clock(shape.end, tz)}"
+    return said if shape.onset is None else f"{said}, {times.interval(shape.onset, tz)}{until}"
 
 
 def _period(seconds: float) -> str:

@@ -87,7 +87,7 @@ def _bad_means(claim: Claim, _: tzinfo | None) -> str:
     if before is None or after is None:
         return means
     then = "before" if claim.maybe("baseline_seen") else "since its end"
-    during = "in the bursts" if claim.maybe("bursts") else "since the onset"
+    during = "since the first burst" if claim.maybe("bursts") else "since the onset"
     return f"{means}; {share(before, 1)} of requests {then}, {share(after, 1)} {during}"
 
 

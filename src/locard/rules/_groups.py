@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Pairs = tuple[tuple[str, str], ...]
 
 P_VALUE = 0.01
+_ALSO = 3
 LEAST_SHARE = 0.2  # of the excess; below, the group is not the story
 
 
@@ -66,8 +67,9 @@ def _finding(
     group = " and ".join(f"{field}={value}" for field, value in pairs)
     others = [p for p in correlate.values if p not in pairs]
     through = f" (with {' and '.join(f'{f}={v}' for f, v in others)})" if others else ""
+    also = _also_hit(summary, correlate)
     supports = [Support(evidence.id, Layer.LOGS, correlate_words(summary, correlate))]
-    against = []
+    against = [Support(evidence.id, Layer.LOGS, f"also hit: {', '.join(also)}")] if also else []
     over = stands(summary).over
     radii = {r.field: r for r in summary.blast_radius}
     for field, value in pairs:
@@ -82,14 +84,29 @@ def _finding(
         layer=Layer.LOGS,
         role=Role.SCOPE,
         severity=Severity.WARNING,
-        title=f"Only {group} {'was' if over else 'is'} affected{through}",
-        detail="; ".join(s.says for s in supports),
+        title=f"{'Mainly' if also else 'Only'} {group} {'was' if over else 'is'} affected{through}",
+        detail="; ".join(s.says for s in (*supports, *(against if also else ()))),
         supports=tuple(supports),
         against=tuple(against),
         explains=correlate.share_of_excess if summary.claims_rates else None,
         values=correlate.values,
         next_commands=trace_command(summary),
     )
+
+
+def _also_hit(summary: LogSummary, correlate: Correlate) -> list[str]:
+    """Who else is hit: what explains more of the excess, and other values of the fields of the set.
+
+    Values of other fields may be hit because of it: the host on which its requests end.
+    """
+    sets = [c for c in summary.correlates if c.values != correlate.values]
+    also = [" and ".join(f"{f}={v}" for f, v in c.values) for c in sets]
+    for radius in summary.blast_radius:
+        mine = {v for f, v in correlate.values if f == radius.field}
+        if mine:
+            named = [f"{radius.field}={v.value}" for v in radius.affected if v.value not in mine]
+            also += [n for n in named if not any(n in one.split(" and ") for one in also)]
+    return [*also[:_ALSO], *([f"{len(also) - _ALSO} more"] if len(also) > _ALSO else [])]
 
 
 def _spared(radius: BlastRadius | None, value: str) -> str:

@@ -4,7 +4,7 @@ Pattern: lines stop for good or for a while, or become a quarter or less; what h
   this log, so whatever the log says of it is too good.
 Evidence: the pace before, and that no pause was nearly as long; of one instance, that the others did not
   take over its requests, so that it is sent them still.
-Against: the counts are too small to say that; where requests became few, nobody may ask. (Where the others did take them over it is gone or
+Against: the times name no zone; the counts are too small to say that; where requests became few, nobody may ask. (Where the others did take them over it is gone or
   gets none, and no line is missing: then nothing is said.)
 Next: see whether it still serves; its disk, its quota, its log level, the agent that ships its log.
 """
@@ -59,6 +59,7 @@ def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
     """All of the log. That nothing is written is an answer; fewer requests may mean that nobody asks."""
     says = log_sentences.sentence(log, state, moment)
     rest = f"{log.records:,} records were read, from {moment(log.first or 0.0)} on"
+    unsure = tuple(Support(evidence.id, Layer.LOGS, why) for why in state.why)
     commands = (last_lines(log.source),) if log.source.startswith("/") else ()
     return Finding(
         rule="log-silence",
@@ -68,6 +69,7 @@ def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
         title=says.rstrip("."),
         detail=f"{says} {rest}.",
         supports=tuple(Support(evidence.id, Layer.LOGS, s) for s in (says, rest)),
+        against=unsure,
         next_commands=commands,
     )
 

@@ -46,6 +46,7 @@ class Course:
     peak: float | None = None
     period: float | None = None
     more: tuple[int, ...] = ()  # further changes
+    end: float | None = None  # of a spike: where it is over
 
 
 def of_counts(counts: Sequence[int | None]) -> Course | None:
@@ -81,6 +82,7 @@ def of_counts(counts: Sequence[int | None]) -> Course | None:
         back(found.peak),
         edge(found.period),
         tuple(c * factor for c in found.more),
+        edge(found.end),
     )
 
 
@@ -140,7 +142,9 @@ def _cut(
     low, high = _interval(values, edges[0], cuts[0], edges[2], sloped=sloped)
     more = cuts[1:]
     if len(levels) > 2 and abs(last - first) < _RETURNED * abs(peak - first):  # noqa: PLR2004
-        return Course("spike", low, high, first, last, peak=peak, period=period, more=more[1:])
+        return Course(
+            "spike", low, high, first, last, peak=peak, period=period, more=more[1:], end=cuts[-1]
+        )
     if sloped and _gradual(values, cuts[0], edges[2]):
         return Course("ramp", low, high, first, last, period=period, more=more)
     return Course("step", low, high, first, last, period=period, more=more)
@@ -207,7 +211,9 @@ def _spike(values: Sequence[float | None], kind: shape.Shape, least_noise: float
     if not far:
         return None
     top = max(far, key=lambda i: abs(far[i] - level))
-    start = top
+    start, end = top, top + 1
     while start - 1 in far:
         start -= 1
-    return Course("spike", max(0.0, start - 1.0), start + 1.0, level, level, peak=far[top])
+    while end in far:
+        end += 1
+    return Course("spike", max(0.0, start - 1.0), start + 1.0, level, level, peak=far[top], end=end)
