@@ -74,6 +74,25 @@ SECRETS = [
     ("SSN 123-45-6789", "45-6789"),
     ("client 203.0.113.77 and 2001:db8::1", "203.0.113.77"),
     ("remote 203.0.113.77:51234", "203.0.113.77"),
+    # repeated from a command line, or told in a sentence
+    ("ran curl -u admin:hunter2pw http://h", "hunter2pw"),
+    ("cmd failed: mysql -uroot -phunter2pw shop", "hunter2pw"),
+    ("sh: redis-cli -h cache -a 'hunter2 pw' ping", "hunter2"),
+    ("sshpass -p hunter2pw ssh host", "hunter2pw"),
+    ("docker login -u a -p hunter2pw registry", "hunter2pw"),
+    ("the token is 8fZq77LmPx0 now", "8fZq77LmPx0"),
+    ("login with password hunter2pw failed", "hunter2pw"),
+    ("auth=(bob, hunter2pw)", "hunter2pw"),
+    # with a mark that locard did not write, with characters that nobody sees
+    ("password=<secret:hunter2pw> bad", "hunter2pw"),
+    ("<token:hunter2pw>", "hunter2pw"),
+    ("pass\u200bword=hunter2pw", "hunter2pw"),
+    ("api\u00ad_key: hunter2pw", "hunter2pw"),
+    # a template of a log, in which a part is masked
+    ("sk_live_#HxyzABC# rejected", "HxyzABC"),
+    ("key sk-ant-api#-abcdefgh", "abcdefgh"),
+    ("SG.abcdefg#.<*>", "abcdefg"),
+    ("mysql -uroot -phunter#pw", "hunter"),
 ]
 
 ARGVS = [
@@ -142,4 +161,11 @@ PLAIN = [
     "4532015112830366 rows in img@2x.png, +100 200 300",
     "-----BEGIN CERTIFICATE-----\nMIIDabc\n-----END CERTIFICATE-----",
     "futex(0x7f3a4c0012f0, 128)",
+    "mysql -h db1 -u root shop; redis-cli -h r1 ping; docker run -p 8080:80 x",
+    "token is invalid, password is required, the secret is stored in vault",
+    "unexpected token x1y2z3a4 at 5, password 8 chars, session token 3 of 5",
+    "Login failed for user bob: timeout5, auth failed: backend2b",
+    "<secret:0123456789> <*> <ip:Address>abc</ip:Address> zero\u200bwidth",
+    "key-# sk-# task-# SK# password=<*> token=# mysql -p<*>",
+    "see https://example.com/http -u a, zip -r x.zip",
 ]

@@ -168,3 +168,15 @@ def test_addresses_of_servers_are_what_is_looked_for():
     for name in ("client", "remote_addr", "m"):
         assert "203.0.113.7" not in found[name]
     assert "203.0.113.9" in found["m"]
+
+
+def test_a_masked_token_gets_one_mark_and_no_pseudonym():
+    redactor = Redactor(KEY)
+    assert redactor.text("ghp_#abc# and <*> and key-#") == "<token> and <*> and key-#"
+    assert redactor.text("ghp_abcdefghijklmnopqrstuvwxyz0123456789").startswith("<token:")
+
+
+def test_what_is_shown_and_not_recorded_has_a_key_of_its_own():
+    one, other = Redactor.passing(), Redactor.passing()
+    assert one.text("password=hunter2pw") != other.text("password=hunter2pw")
+    assert "hunter2pw" not in one.text("password=hunter2pw")

@@ -64,6 +64,17 @@ def test_ambiguity_is_refused_with_the_list(start):
     assert f"pid/{two.pid}" in caught.value.why
 
 
+def test_the_list_of_an_ambiguity_shows_no_secrets(start):
+    marker = f"pair-{os.getpid()}"
+    code = "import signal; print(1, flush=True); signal.pause()"
+    for _ in range(2):
+        start("-c", code, "--pw", "hunter2pw", marker)
+    with pytest.raises(AmbiguousTargetError) as caught:
+        resolve.resolve(f"proc/{marker}")
+    assert "hunter2pw" not in caught.value.why
+    assert "--pw <" in caught.value.why
+
+
 def test_unit_by_control_group(tmp_path):
     """This machine has no systemd, so a recorded /proc stands in for one."""
     proc = tmp_path / "proc"

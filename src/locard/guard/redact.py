@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from locard.guard import redact_argv, secret_forms, secret_names
 from locard.guard.redact_json import JsonRedactor
+from locard.guard.redact_masked import masked_tokens
 from locard.guard.redact_names import named_values
+from locard.guard.redact_typed import typed_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +40,7 @@ _METRIC = re.compile(
     r"(?P<name>[A-Za-z_:][\w:.]*)(?P<labels>\{.*\})?(?P<rest>[ \t]+\S+(?:[ \t]+\S+)?\s*)"
 )
 _LABEL = re.compile(r'(?P<name>[A-Za-z_][\w.]*)\s*=\s*"(?P<value>(?:[^"\\]|\\.)*+)"')
+_MASK = re.compile(r"(?:<\*>|[#*.…_-])+")  # what a template has in place of what varies
 _WORD = 12  # letters: no name and no form of a secret is as short without another sign
 
 
@@ -47,6 +51,11 @@ class Redactor:
         """The key of the incident, at least 16 bytes."""
         self._key = key
         self.counts: Counter[str] = Counter()
+
+    @classmethod
+    def passing(cls) -> Redactor:
+        """One whose key is kept nowhere: for what is shown and not recorded."""
+        return cls(os.urandom(32))
 
     def treat(self, data: bytes, written: Written) -> tuple[bytes, int]:
         """An output as it may be kept, and how many values were replaced in it."""
@@ -73,6 +82,8 @@ class Redactor:
         """The value of a field of that name."""
         if not text or _PSEUDONYM.fullmatch(text):
             return text
+        if secret_names.INVISIBLE.search(text):
+            return self._visible(text, lambda plain: self.value(name, plain))
         kind = secret_names.kind_of(name)
         if kind in {secret_names.AUTH, secret_names.COOKIE}:
             return self._header(kind, text)
@@ -96,7 +107,7 @@ class Redactor:
 
     def pseudonym(self, kind: str, secret: str) -> str:
         """What stands for a secret, which is counted."""
-        if _PSEUDONYM.fullmatch(secret):
+        if _PSEUDONYM.fullmatch(secret) or _MASK.fullmatch(secret):
             return secret
         self.counts[kind] += 1
         data = secret.encode("utf-8", "surrogateescape")
@@ -119,7 +130,22 @@ class Redactor:
         self.counts["cut"] += 1
         return text[:MOST_TEXT] + f"\n<cut: {len(text) - MOST_TEXT} characters were not looked at>"
 
+    def _visible(self, text: str, way: Callable[[str], str]) -> str:
+        """Characters that nobody sees hide no name: without them, where that shows a secret."""
+        plain = secret_names.INVISIBLE.sub("", text)
+        clean = way(plain)
+        return text if clean == plain else clean
+
+    def _seen(self, line: str) -> str:
+        hidden = secret_names.INVISIBLE.search(line)
+        return self._visible(line, self._plain) if hidden else line
+
     def _plain(self, text: str) -> str:
+        if secret_names.INVISIBLE.search(
+            text
+        ):  # then the whole again: some forms have several lines
+            lines = text.split("\n")
+            text = "\n".join(self._seen(line) for line in lines)
         if len(text) < _WORD and text.isalpha():
             return text
         return self._numbers(self._forms_of_letters(self._names(text)))
@@ -146,13 +172,15 @@ class Redactor:
         return found["name"] + _LABEL.sub(label, found["labels"]) + found["rest"]
 
     def _names(self, text: str) -> str:
+        text = self._replaced(text, ((s, e, "secret") for s, e in typed_secrets(text)))
         return self._replaced(text, ((s, e, "secret") for s, e in named_values(text)))
 
     def _forms(self, text: str, *, clients: bool) -> str:
         return self._numbers(self._forms_of_letters(text), clients=clients)
 
     def _forms_of_letters(self, text: str) -> str:
-        text = self._keys(text)
+        text, masked = masked_tokens(self._keys(text))
+        self.counts["token"] += masked
         for kind, pattern, check in secret_forms.FORMS:
             text = self._matched(text, kind, pattern, check)
         if "@" in text or "%40" in text:

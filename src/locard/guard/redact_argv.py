@@ -43,6 +43,8 @@ _PAIRED: dict[str, tuple[tuple[str, ...], str]] = {
     "ab": (("-A", "-P"), ":"), "smbclient": (("-U", "--user"), "%"), "rpcclient": (("-U", "--user"), "%"),
     "lftp": (("-u", "--user"), ","), "etcdctl": (("--user",), ":"), "nexus": (("-u",), ":"),
 }  # fmt: skip
+# Programs that somebody's message may repeat the command line of.
+PROGRAMS = frozenset({*_SEPARATE, *_ATTACHED, *_PAIRED})
 _WRAPPERS = frozenset(
     ("env sudo nice ionice nohup timeout time exec strace ltrace setsid stdbuf doas").split()
 )

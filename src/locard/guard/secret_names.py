@@ -16,6 +16,11 @@ PASSWORD, TOKEN, WEAK = "password", "token", "weak"
 AUTH, COOKIE, SIGNATURE = "authorization", "cookie", "signature"
 PIN, OTP, CVV, CARD, SSN, PHONE, BIRTH = "pin", "otp", "cvv", "card", "ssn", "phone", "birth"
 
+# Characters that are not seen: a name with one of them inside is read as the same name.
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
 _WORD = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|[0-9]+")
 _PASSWORDS = frozenset(
     (
@@ -162,7 +167,7 @@ _LEAST, _SHORT, _LONG, _LEAST_NUMBER = 2, 4, 20, 6
 @functools.lru_cache(maxsize=4096)
 def kind_of(name: str) -> str:
     """What a name announces, one of the kinds above; empty where it announces no secret."""
-    words = [w.lower() for w in _WORD.findall(name[-128:])]
+    words = [w.lower() for w in _WORD.findall(INVISIBLE.sub("", name[-128:]))]
     while len(words) > 1 and (words[-1] in _NEUTRAL or words[-1].isdigit()):
         words.pop()
     if not words:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard import catalogue
+from locard.guard.redact import Redactor
 from locard.investigate import probing
 from locard.model.errors import RefusedError
 from locard.model.evidence import Layer, Output
@@ -34,8 +35,12 @@ class Planned:
 
 
 def planned(context: Context, gate: Gate) -> tuple[Planned, ...]:
-    """Every command in order. A step that depends on an answer is planned as for an empty one."""
+    """Every command in order. A step that depends on an answer is planned as for an empty one.
+
+    Secrets in what it would ask for are not shown; what it runs is not changed by that.
+    """
     found: list[Planned] = []
+    redactor = Redactor.passing()
     for layer in Layer:
         for entry in catalogue.entries("probe", layer):
             probe = probing.load(entry)
@@ -51,11 +56,13 @@ def planned(context: Context, gate: Gate) -> tuple[Planned, ...]:
 
             for _ in probing.steps(probe, context, note):
                 pass
-            found.extend(_planned(layer, entry.name, command, gate) for command in commands)
+            found.extend(
+                _planned(layer, entry.name, command, gate, redactor) for command in commands
+            )
     return tuple(found)
 
 
-def _planned(layer: Layer, probe: str, command: Command, gate: Gate) -> Planned:
+def _planned(layer: Layer, probe: str, command: Command, gate: Gate, redactor: Redactor) -> Planned:
     why = unlock = ""
     try:
         gate.admit(probe, command)
@@ -65,12 +72,13 @@ def _planned(layer: Layer, probe: str, command: Command, gate: Gate) -> Planned:
     return Planned(
         layer=layer,
         probe=probe,
-        argv=prepared.argv,
-        by_hand=command.by_hand,
+        argv=redactor.argv(prepared.argv),
+        by_hand=redactor.text(command.by_hand),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,
         program_digest=prepared.program_digest,
-        why=why or (f"{prepared.missing} is not installed" if prepared.missing else ""),
+        why=redactor.text(why)
+        or (f"{prepared.missing} is not installed" if prepared.missing else ""),
         unlock=unlock,
     )

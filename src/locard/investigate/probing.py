@@ -55,9 +55,14 @@ def redacted(output: Output, redactor: Redactor, written: Written) -> tuple[Outp
     """
     stdout, count_out = redactor.treat(output.stdout, written)
     stderr, count_err = redactor.apply(output.stderr)
-    return replace(
-        output, stdout=stdout, stderr=stderr, argv=redactor.argv(output.argv)
-    ), count_out + count_err
+    clean = replace(
+        output,
+        stdout=stdout,
+        stderr=stderr,
+        argv=redactor.argv(output.argv),
+        problem=redactor.text(output.problem),
+    )
+    return clean, count_out + count_err
 
 
 def ran(

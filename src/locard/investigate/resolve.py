@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locard.guard.redact import Redactor
 from locard.model.errors import (
     AmbiguousTargetError,
     LocardError,
@@ -289,7 +290,11 @@ def _cgroup_units(entry: Path) -> set[str]:
 
 def _ambiguous(ref: str, roots: list[Process]) -> AmbiguousTargetError:
     roots = sorted(roots, key=lambda p: p.pid)
-    lines = [f"  pid/{p.pid}  {' '.join(p.cmdline)[:100] or p.comm}" for p in roots[:_SHOWN]]
+    redactor = Redactor.passing()
+    words = {
+        p.pid: " ".join(redactor.argv(p.cmdline)) or redactor.text(p.comm) for p in roots[:_SHOWN]
+    }
+    lines = [f"  pid/{pid}  {said[:100]}" for pid, said in words.items()]
     more = f"\n  and {len(roots) - _SHOWN} more" if len(roots) > _SHOWN else ""
     return AmbiguousTargetError(
         f"{ref} fits {len(roots)} unrelated processes",

@@ -166,7 +166,8 @@ class Investigator:
         except KeyboardInterrupt:
             return outputs, items, _INTERRUPTED
         except RefusedError as error:  # a value that no template takes: this probe only
-            return outputs, items, f"{error.what}: {error.why}"
+            why = self._means.redactor.text(f"{error.what}: {error.why}")
+            return outputs, items, why
         return outputs, items, ""
 
     def _run(self, entry: Entry, command: Command) -> Output:
@@ -183,7 +184,7 @@ class Investigator:
         try:
             permit = self._means.gate.admit(entry.name, command)
         except RefusedError as error:
-            self._means.listener.warned(str(error))
+            self._means.listener.warned(self._means.redactor.text(str(error)))
             return _not_run(command, str(error))
         self._record(
             "command",

@@ -83,6 +83,11 @@ def _name(target: Target) -> str:
     return target.name if target.kind != "pid" or not target.processes else target.processes[0].comm
 
 
+def shown(context: Context) -> Context:
+    """The context as a screen may show it where nothing is recorded."""
+    return _redacted(context, Redactor.passing())
+
+
 def _redacted(context: Context, redactor: Redactor) -> Context:
     """The context with the command lines of the target cleaned, as they go into the record."""
     cleaned = tuple(

@@ -92,6 +92,19 @@ def test_secrets_of_the_command_line_are_not_stored(locard, shop, state):
     assert "t0kent0ken" not in bodies
 
 
+def test_a_dry_run_shows_no_secrets(locard, start, state):
+    code = "import time; print(1, flush=True); time.sleep(300)"
+    shop = start("-c", code, "--password", "hunter2pw", "--port", "5432")
+    url = "http://u:hunter3pw@127.0.0.1:9/metrics"
+    for form in ("text", "json"):
+        shown = locard(
+            "investigate", f"pid/{shop.pid}", "--metrics", url, "--dry-run", "-o", form
+        ).stdout
+        assert "hunter" not in shown
+        assert "127.0.0.1:9/metrics" in shown
+    assert f"pid {shop.pid}" in locard("investigate", f"pid/{shop.pid}", "--dry-run").stdout
+
+
 def test_a_dry_run_runs_nothing_and_shows_what_would_run(locard, shop, state):
     planned = locard.json("investigate", f"pid/{shop.pid}", "--dry-run")
     jsonschema.validate(planned, schema())

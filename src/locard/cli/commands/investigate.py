@@ -142,6 +142,7 @@ def exit_code(found: Investigation) -> int:
 
 
 def _dry_run(context: Context, gate: Gate, args: argparse.Namespace) -> int:
+    from locard.investigate import start  # noqa: PLC0415
     from locard.investigate.plan import planned  # noqa: PLC0415
     from locard.report import document, plan  # noqa: PLC0415
 
@@ -149,7 +150,7 @@ def _dry_run(context: Context, gate: Gate, args: argparse.Namespace) -> int:
     if args.output == "json":
         print(document.dumps(document.plan_document(every)))
     else:
-        print(plan.text(context, every), end="")
+        print(plan.text(start.shown(context), every), end="")
     return ExitCode.NOTHING_FOUND
 
 
