@@ -96,7 +96,8 @@ CASES: dict[str, tuple[Asked, ...]] = {
         Asked("a", _broken("upstream-errors", "peer-unreachable"), (r"35 min|connect timeout",)),
         Asked("b", _broken("upstream-errors", "peer-unreachable"), (r"connect timeout|60 %",)),
         Asked("d", _broken("upstream-errors", "peer-unreachable"), (r"connect timeout",)),
-        Asked("e", _broken("upstream-errors", "peer-unreachable"),
+        # A file of its own, read a minute after its last line: that it is silent is true.
+        Asked("e", _broken("upstream-errors", "peer-unreachable", "log-silence"),
               (r"(was|were|ended|over|recovered|until)",)),
     ),
     "23-non-http-ports": tuple(

@@ -131,11 +131,12 @@ BUSY = Activity("runs", "pay (app.py:3)", "busy", 8, 1.0, (7,), ())
 def test_few_observations_do_not_lead():
     seen = stacks(*(stack(n, 1, "pay app.py:3", active=True) for n in range(8)))
 
-    def said(**values):
-        claim = Claim("verdict", "threads_lead", "runs", figures(where="pay", **values), ("e1",))
+    def said(what="runs", **values):
+        claim = Claim("verdict", "threads_lead", what, figures(where="pay", **values), ("e1",))
         return licence.grant(claim, record(seen, activities=(BUSY,))).claim.kind
 
     assert said(share=0.9, observations=8) == "threads_lead"
+    assert said("sleeps", share=0.9, observations=8) == "threads_do"
     assert said(share=0.9, observations=2) == "threads_do"
     assert said(share=0.3, observations=8) == "threads_do"
 

@@ -71,6 +71,13 @@ def test_a_service_that_seldom_writes_is_not_silent(stands):
     assert state.kind == "steady"
 
 
+def test_a_boot_of_seconds_is_not_silent_after_it(stands):
+    _, state, _ = stands(
+        lambda _rng, _: {"level": "info", "msg": "ready"}, rate=40, seconds=6, ended=90
+    )
+    assert state.kind != "silent"
+
+
 @pytest.mark.parametrize(("rest", "kind"), [(0.4, "volume-fell"), (2.5, "traffic-changed")])
 def test_volume_down_to_a_tenth_is_an_incident_and_somewhat_less_is_not(stands, rest, kind):
     _, state, said = stands(

@@ -63,6 +63,7 @@ def test_any_other_wait_is_busy(frames):
         ("wait threading.py", "refresh /srv/app.py", *BOOT),
         ("get queue.py", "consume /srv/app.py", *BOOT),
         ("<module> /srv/app.py",),
+        ("<module> <string>",),  # python -c
         (),
     ],
 )

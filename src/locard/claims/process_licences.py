@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LEAST_SEEN = 4  # observations of busy threads, below which they lead nowhere
 LEAST_SHARE = 0.5  # of them, that a lead has to cover
 LEAST_OF_ALL = 0.15  # of the observations of all threads, idle ones too
-VAGUE = "waits"  # for nothing that is known
+VAGUE = frozenset({"waits", "sleeps"})  # for nothing that is known; between two rounds, or on purpose
 
 
 def leads(claim: Claim, record: Record) -> Withheld | None:
@@ -27,7 +27,7 @@ def leads(claim: Claim, record: Record) -> Withheld | None:
         a.observations for a in record.activities
     ):
         why = "it is a small part of all threads"
-    elif claim.subject == VAGUE:
+    elif claim.subject in VAGUE:
         why = "what they wait for is not known"
     return Withheld(Claim(claim.slot, "threads_do", *parts(claim)), why) if why else None
 

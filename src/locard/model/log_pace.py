@@ -20,6 +20,7 @@ _FEWEST_LOW, _UNUSUAL = 2, 0.4
 _SILENT = ((30.0, 300), (60.0, 100), (600.0, 20))
 _PAUSES = 3.0  # times the longest pause before
 _OLD_S, _OLD_SPANS = 6 * 3600.0, 3.0  # a log that ended longer ago is a copy of the past
+_PACE_S = 30.0  # that a log has to have written for, to have a pace
 _QUARTER_S, _ZONE_SLACK_S = 900.0, 90.0
 
 
@@ -69,6 +70,8 @@ def silent_s(log: LogSummary, now: float | None) -> float | None:
     since, span = read - seen.last_line, seen.last_line - log.first
     if span <= 0 or since > max(_OLD_S, _OLD_SPANS * span):
         return None
+    if span < _PACE_S and since > span:
+        return None  # what wrote for so short a time had said it all: a start, a batch
     quarters = round(since / _QUARTER_S)
     if not seen.zoned and quarters and abs(since - quarters * _QUARTER_S) < _ZONE_SLACK_S:
         return None  # as likely another zone as a silence

@@ -132,9 +132,16 @@ def is_library(file: str) -> bool:
 def application_frame(frames: Sequence[Frame]) -> Frame | None:
     """The innermost frame of the application's own code; the innermost of all if it has none."""
     for frame in frames:
-        if not is_library(frame.file) and not _launches(frame):
+        if _of_application(frame) and not _launches(frame):
             return frame
     return frames[0] if frames else None
+
+
+def _of_application(frame: Frame) -> bool:
+    """Code outside the library, or a program given with `-c` or on standard input."""
+    if frame.file in {"<string>", "<stdin>"}:
+        return frame.function == "<module>"
+    return not is_library(frame.file)
 
 
 def _launches(frame: Frame) -> bool:
@@ -203,7 +210,7 @@ def _rests(stack: ThreadStack) -> bool:
     """
     begun = next((i for i, f in enumerate(stack.frames) if _at(f, _BEGINNINGS)), len(stack.frames))
     frames = stack.frames[:begun]
-    own = [f for f in frames if not is_library(f.file)]
+    own = [f for f in frames if _of_application(f)]
     if len(own) > 1:
         return False
     above = 0
