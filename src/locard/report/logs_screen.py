@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from locard.model.finding import Role
 from locard.model.headline import milliseconds, share
 from locard.model.log_state import counted_as, judge
-from locard.model.wording import last_lines, shorten
+from locard.model.wording import count, example, last_lines, shorten
 from locard.report import logs_said, sparkline, times, told
 from locard.report.plain import safe
 from locard.report.sentences import say
@@ -29,6 +29,7 @@ COLUMNS = 78
 LINES = 40
 _PARTIAL = "read in part: "
 _SHOWN = 4
+_SKIPPED = 2  # lines for reasons
 _AROUND_S = 5
 _LABEL = 15  # columns up to the texts after their labels
 _SPARK = 44
@@ -103,15 +104,15 @@ def _fitted(blocks: Sequence[_Block], room: int) -> Iterator[str]:
             if cost <= room:
                 room -= cost
                 taken[n] += 1
-    for block, count in zip(blocks, taken, strict=True):
-        if count:
+    for block, rows in zip(blocks, taken, strict=True):
+        if rows:
             yield from block.head
-            for row in block.rows[:count]:
+            for row in block.rows[:rows]:
                 yield from row
 
 
 def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iterator[str]:
-    head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
+    head = f"{count(log.records, 'record')}, read by {log.engine}: "
     room = COLUMNS - len(head)
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
     if log.first is not None and log.last is not None:
@@ -122,15 +123,10 @@ def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iter
         yield _labelled("error", log.error_means)
     for said in _of(claims, "coverage", tz):
         yield _labelled("holds", said.text.removeprefix("The log holds "))
-    for item in log.skipped[:2]:
-        lines = f"{item.lines:,} line{'s'[: item.lines != 1]}"
-        text = f"{lines}: {item.reason}, such as {item.sample[:40]!r}"
-        yield _labelled("skipped", text)
+    yield from _skipped(log)
     if log.extent.own_requests:
-        count = log.extent.own_requests
-        yield _labelled(
-            "left out", f"{count:,} line{'s'[: count != 1]} of what locard itself asked"
-        )
+        own = count(log.extent.own_requests, "line")
+        yield _labelled("left out", f"{own} of what locard itself asked")
     for gap in log.gaps:
         if gap.startswith(_PARTIAL):
             yield _labelled("partial", gap)
@@ -139,6 +135,19 @@ def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iter
         yield ""
         yield _labelled(spark.what, f"{spark.line}  {spark.top}")
     yield from _onset(log, tz)
+
+
+def _skipped(log: LogSummary) -> Iterator[str]:
+    """Two lines at most: the first reasons, and how many lines there are for others."""
+    told = log.skipped if len(log.skipped) <= _SKIPPED else log.skipped[: _SKIPPED - 1]
+    for item in told:
+        text = f"{count(item.lines, 'line')}: {item.reason}{example(item.lines, item.sample)}"
+        yield _labelled("skipped", text)
+    rest = log.skipped[len(told) :]
+    if rest:
+        reasons = count(len(rest), "other reason")
+        lines = count(sum(item.lines for item in rest), "line")
+        yield _labelled("skipped", f"{lines} for {reasons}: -o json names each")
 
 
 def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
