@@ -169,7 +169,9 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         of = " of all" if log.of_part else ""
         yield _labelled("rate", f"{early} bad {_other(log)}, {late} {during}{of}")
     else:
-        yield _labelled("bad", f"{log.before_bad:,} lines before, {log.after_bad:,} {during}")
+        yield _labelled(
+            "bad", f"{count(log.before_bad, 'line')} before, {log.after_bad:,} {during}"
+        )
     known = log.before_p99_ms is not None and log.after_p99_ms is not None
     if known and "latency" not in log.changed:  # else the sentence below has it
         early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
@@ -251,7 +253,7 @@ def _rows(label: str, said: Iterable[str]) -> list[list[str]]:
 def _unknown(log: LogSummary) -> str:
     """Which fields have values with too few requests: their names tell little."""
     counts = [f"{len(r.unknown)} of {r.field}" for r in log.blast_radius if r.unknown]
-    more = f" and of {len(counts) - _SHOWN} more fields" if len(counts) > _SHOWN else ""
+    more = f" and of {count(len(counts) - _SHOWN, 'more field')}" if len(counts) > _SHOWN else ""
     return f"too few requests: {', '.join(counts[:_SHOWN])}{more}" if counts else ""
 
 
@@ -283,7 +285,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     """The rules' findings, the one that tells most last and with what speaks for and against it."""
     if len(findings) > _SHOWN:
         yield ""
-        yield f"and {len(findings) - _SHOWN} more findings (-o json shows all)"
+        yield f"and {count(len(findings) - _SHOWN, 'more finding')} (-o json shows all)"
     for finding in reversed(findings[:_SHOWN]):
         yield ""
         yield _cut(f"{finding.title} ({finding.rule}, {finding.confidence} evidence)")
