@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -90,3 +95,29 @@ def test_doctor(locard):
     assert names == {e.name for e in catalogue.entries("probe")}
     assert done.returncode == (0 if all(c["works"] for c in document["capabilities"]) else 4)
     assert all(c["adds"] and c["get"] for c in document["capabilities"])
+
+
+def test_progress_is_cut_at_the_width_of_the_terminal(locard):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    running = subprocess.Popen(
+        locard.argv("investigate", "host/local"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env=environment,
+    )
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while data := os.read(ours, 1 << 16):
+            said += data
+    os.close(ours)
+    assert running.wait() in {0, 1}
+    lines = said.decode().replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(line.endswith("…") and " skipped " in line for line in lines)
+    assert not [line for line in lines if line != line.rstrip()]
+    piped = locard("investigate", "host/local").stderr.splitlines()
+    assert max(map(len, piped)) > 60

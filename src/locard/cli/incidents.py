@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from locard.claims.licence import UnlicensedError
 from locard.model.claim import Licensed
 from locard.model.codec import decode
-from locard.model.errors import LocardError
+from locard.model.errors import LocardError, TamperedError
 from locard.report import times
 from locard.report.plain import safe
 from locard.report.sentences import say
@@ -30,7 +30,7 @@ class Listed:
     incident: str
     started: float | None
     target: str
-    state: str  # complete, partial, running, cut short, empty, unreadable
+    state: str  # complete, partial, running, cut short, empty, changed, unreadable
     verdict: str
 
     def document(self) -> dict[str, Any]:
@@ -55,11 +55,15 @@ def _read(state: StateDirectory, incident: str) -> Listed:
 
 
 def _of(ledger: Ledger, incident: str) -> Listed:
-    opened = list(ledger.entries("opened"))
+    try:
+        every = [entry for entry in ledger.chained() if entry.kind in {"opened", "closed"}]
+    except TamperedError as error:
+        return Listed(incident, None, "", "changed", f"does not verify: {error.why}")
+    opened = [entry for entry in every if entry.kind == "opened"]
     if not opened:
         return Listed(incident, None, "", "empty", "no investigation was begun")
     last = opened[-1]
-    closed = [e for e in ledger.entries("closed") if e.seq > last.seq]
+    closed = [e for e in every if e.kind == "closed" and e.seq > last.seq]
     how, verdict = "cut short", "it was ended before it could conclude"
     if closed:
         partial = isinstance(closed[-1].body, dict) and closed[-1].body.get("partial")
@@ -94,7 +98,8 @@ def table(found: tuple[Listed, ...], tz: dt.tzinfo | None = None) -> list[str]:
         when = times.day(item.started, tz)[:_WHEN] if item.started is not None else "-"
         lines.append(_row(when, item.target or "-", item.state, item.incident))
         lines.append(f"  {_cut(item.verdict, _WIDTH - 2)}".rstrip())
-    return [*lines, "", "show one: locard incident show ID"]
+    rest = "show one: locard incident show ID (it verifies the stored outputs too)"
+    return [*lines, "", rest]
 
 
 def _row(when: str, target: str, how: str, incident: str) -> str:

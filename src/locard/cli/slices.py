@@ -17,7 +17,7 @@ from locard.logs.slice import Question
 from locard.logs.where import times
 from locard.logs.where.meaning import Meaning
 from locard.model.errors import ExitCode, StateError, UsageError
-from locard.model.wording import count
+from locard.model.wording import count, example
 from locard.report import document, rows
 from locard.report.plain import safe
 
@@ -192,8 +192,7 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
         records = count(sheet.records, "record")
         _note(f"{count(answer.matched, unit)}, of {records} in {sheet.source}")
     for reason, lines, sample in sheet.skipped:
-        such = f", such as {sample[:40]!r}" if sample else ""
-        _note(f"skipped {count(lines, 'line')}: {reason}{such}")
+        _note(f"skipped {count(lines, 'line')}: {reason}{example(lines, sample)}")
     if sheet.partial:
         _note(f"read in part: {sheet.partial}")
     stop = asking.jq_stop(sheet)

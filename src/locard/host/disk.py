@@ -23,6 +23,7 @@ from locard.model import semconv, thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import Reading, Readings
 from locard.model.target import Context, Skip
+from locard.model.wording import count
 from locard.probe import Sample
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _deleted(held: list[dict[str, Any]], sizes: dict[str, dict[str, Any]]) -> It
         whole = int(system["blocks"]) * int(system["block"]) if system else None
         large = whole is not None and total >= _LARGE * whole
         detail = (
-            f"{len(files)} deleted files are still open, the largest {largest.get('path')} "
+            f"{count(len(files), 'deleted file')} still held open, the largest {largest.get('path')} "
             f"({_size(largest['bytes'])}, pid {largest['deleted']} descriptor {largest.get('fd')})"
         )
         yield Reading(

@@ -33,6 +33,7 @@ from locard.host import _files, _socket_tables
 from locard.model import semconv, thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import Reading, Readings
+from locard.model.wording import count
 from locard.probe import Sample
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _system(files: dict[str, list[str]]) -> Iterator[Reading]:
     if found is None:
         yield Reading(name, "system", 0.0, "{connection}", None, "unknown")
         return
-    detail = f"TCP in use; {found[3]} in TIME_WAIT, {found[2]} orphans"
+    detail = f"TCP in use; {found[3]} in TIME_WAIT, {count(int(found[2]), 'orphan')}"
     yield Reading(name, "system", int(found[1]), "{connection}", None, "ok", detail)
 
 
@@ -170,7 +171,7 @@ def _namespace(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
     lines = next((v for p, v in tables[-1].items() if p.endswith("/net/sockstat")), [])
     found = re.search(r"^TCP: inuse (\d+) orphan (\d+) tw (\d+)", "\n".join(lines), re.MULTILINE)
     if found is not None:
-        detail = f"TCP in use; {found[3]} in TIME_WAIT, {found[2]} orphans"
+        detail = f"TCP in use; {found[3]} in TIME_WAIT, {count(int(found[2]), 'orphan')}"
         name, subject = semconv.SYSTEM_CONNECTIONS, "network namespace"
         yield Reading(name, subject, int(found[1]), "{connection}", None, "ok", detail, "target")
 

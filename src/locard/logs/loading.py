@@ -152,6 +152,11 @@ def _say_what_is_missing(table: Table, source: Source) -> None:
     if source.dropped_long:
         table.lines += source.dropped_long
         table.skipped += (Skipped(TOO_LONG, source.dropped_long, ""),)
+    for reason, lines in source.not_read:
+        table.lines += lines
+        table.skipped = (Skipped(reason, lines, ""), *table.skipped)  # whole files: told first
+    if source.left_by_name:
+        table.note(source.left_by_name)
     table.partial = table.partial or source.partial
     if (
         source.size

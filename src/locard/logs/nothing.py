@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 _SHOWN = 60  # characters of a line
 _ODD = 0.1  # of the characters of a line that no text has, and it is none
 _CHECK = "Check that the service writes to it."
-_POINT = "Point locard at the service's log (docs/catalog.md lists the formats)."
+_POINT = (
+    "Point locard at the service's log: JSON, logfmt, an access log, or text whose lines begin"
+    " with a time or a level."
+)
 
 
 def nothing_read(name: str, table: Table) -> SourceUnreadableError:
@@ -39,7 +42,8 @@ def _why(table: Table) -> tuple[str, str]:
         if table.lines > 1
         else "its line is no record"
     )
-    return f"{what} in a format that is known, such as {samples[0][:_SHOWN]!r}", _POINT
+    which = "it is" if table.lines == 1 else "one of them:"
+    return f"{what} in a format that is known; {which} {samples[0][:_SHOWN]!r}", _POINT
 
 
 def _is_binary(sample: str) -> bool:

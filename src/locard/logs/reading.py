@@ -76,6 +76,9 @@ class Source:
     dropped_long: int = 0  # lines over LONGEST_LINE
     bytes_read: int = 0
     stopped: str = ""  # set it to why, in words, to end reading as the budget does
+    # Lines of files of the source that are no logs, with the reason; and files left out by name.
+    not_read: tuple[tuple[str, int], ...] = ()
+    left_by_name: str = ""
     on_idle: Callable[[], None] | None = None  # called several times a second while nothing comes
     _tail: bytearray = field(default_factory=bytearray)
     _in_long: bool = False

@@ -99,7 +99,8 @@ def part_words(log: LogSummary) -> str:
 def correlate_words(log: LogSummary, correlate: Correlate) -> str:
     """What the log says of a correlate, in numbers."""
     words = (
-        f"{correlate.support} of {log.after_bad} bad requests since the onset have "
+        f"{correlate.support} of {count(log.after_bad, 'bad request')} since the onset "
+        f"{'has' if correlate.support == 1 else 'have'} "
         f"{' and '.join(f'{f}={v}' for f, v in correlate.values)}"
     )
     if not log.claims_rates:

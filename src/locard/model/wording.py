@@ -28,6 +28,13 @@ def count(n: int, noun: str, several: str = "") -> str:
     return f"{n:,} {noun if n == 1 else several or _plural(noun)}"
 
 
+def example(lines: int, sample: str, most: int = 40) -> str:
+    """What goes on after a reason: one of the lines that it is about; empty where there is none."""
+    if not sample:
+        return ""
+    return f"; {'it is' if lines == 1 else 'one:'} {sample[:most]!r}"
+
+
 def _plural(noun: str) -> str:
     if noun.endswith(("s", "x", "ch", "sh")):
         return f"{noun}es"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.model.headline import milliseconds, share
-from locard.model.wording import shorten
+from locard.model.wording import count, shorten
 from locard.report import times
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ def telling(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         yield f"{times.clock(change.first, tz)} {_cut(change.text)}"
     for thrown in [e for e in log.exceptions if e.after and not e.before][:1]:
         at = f" at {thrown.frame}" if thrown.frame else ""
-        yield f"new exception, {thrown.after:,} times: {_cut(thrown.type + at)}"
+        yield f"new exception, {count(thrown.after, 'time')}: {_cut(thrown.type + at)}"
     for number in log.numbers[:1]:
         yield f"{number.before:g} became {number.after:g}: {_cut(number.example)}"
     for message in [t for t in log.templates if t.kind == "new"][:1]:
-        yield f"new message, {message.after:,} times: {_cut(message.template)}"
+        yield f"new message, {count(message.after, 'time')}: {_cut(message.template)}"
     for silence in [s for s in log.silences if s.field][:1]:
         yield f"silent from {times.clock(silence.since.latest, tz)}: {_cut(_who(silence.field, silence.value))}"
 

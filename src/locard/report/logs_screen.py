@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from locard.model.finding import Role
 from locard.model.headline import milliseconds, share
 from locard.model.log_state import counted_as, judge
-from locard.model.wording import last_lines, shorten
+from locard.model.wording import count, example, last_lines, shorten
 from locard.report import logs_said, sparkline, times, told
 from locard.report.plain import safe
 from locard.report.sentences import say
@@ -29,6 +29,7 @@ COLUMNS = 78
 LINES = 40
 _PARTIAL = "read in part: "
 _SHOWN = 4
+_SKIPPED = 2  # lines for reasons
 _AROUND_S = 5
 _LABEL = 15  # columns up to the texts after their labels
 _SPARK = 44
@@ -103,15 +104,15 @@ def _fitted(blocks: Sequence[_Block], room: int) -> Iterator[str]:
             if cost <= room:
                 room -= cost
                 taken[n] += 1
-    for block, count in zip(blocks, taken, strict=True):
-        if count:
+    for block, rows in zip(blocks, taken, strict=True):
+        if rows:
             yield from block.head
-            for row in block.rows[:count]:
+            for row in block.rows[:rows]:
                 yield from row
 
 
 def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iterator[str]:
-    head = f"{log.records:,} record{'s'[: log.records != 1]}, read by {log.engine}: "
+    head = f"{count(log.records, 'record')}, read by {log.engine}: "
     room = COLUMNS - len(head)
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
     if log.first is not None and log.last is not None:
@@ -122,15 +123,10 @@ def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iter
         yield _labelled("error", log.error_means)
     for said in _of(claims, "coverage", tz):
         yield _labelled("holds", said.text.removeprefix("The log holds "))
-    for item in log.skipped[:2]:
-        lines = f"{item.lines:,} line{'s'[: item.lines != 1]}"
-        text = f"{lines}: {item.reason}, such as {item.sample[:40]!r}"
-        yield _labelled("skipped", text)
+    yield from _skipped(log)
     if log.extent.own_requests:
-        count = log.extent.own_requests
-        yield _labelled(
-            "left out", f"{count:,} line{'s'[: count != 1]} of what locard itself asked"
-        )
+        own = count(log.extent.own_requests, "line")
+        yield _labelled("left out", f"{own} of what locard itself asked")
     for gap in log.gaps:
         if gap.startswith(_PARTIAL):
             yield _labelled("partial", gap)
@@ -139,6 +135,19 @@ def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iter
         yield ""
         yield _labelled(spark.what, f"{spark.line}  {spark.top}")
     yield from _onset(log, tz)
+
+
+def _skipped(log: LogSummary) -> Iterator[str]:
+    """Two lines at most: the first reasons, and how many lines there are for others."""
+    told = log.skipped if len(log.skipped) <= _SKIPPED else log.skipped[: _SKIPPED - 1]
+    for item in told:
+        text = f"{count(item.lines, 'line')}: {item.reason}{example(item.lines, item.sample)}"
+        yield _labelled("skipped", text)
+    rest = log.skipped[len(told) :]
+    if rest:
+        reasons = count(len(rest), "other reason")
+        lines = count(sum(item.lines for item in rest), "line")
+        yield _labelled("skipped", f"{lines} for {reasons}: -o json names each")
 
 
 def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
@@ -160,7 +169,9 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         of = " of all" if log.of_part else ""
         yield _labelled("rate", f"{early} bad {_other(log)}, {late} {during}{of}")
     else:
-        yield _labelled("bad", f"{log.before_bad:,} lines before, {log.after_bad:,} {during}")
+        yield _labelled(
+            "bad", f"{count(log.before_bad, 'line')} before, {log.after_bad:,} {during}"
+        )
     known = log.before_p99_ms is not None and log.after_p99_ms is not None
     if known and "latency" not in log.changed:  # else the sentence below has it
         early, late = milliseconds(log.before_p99_ms), milliseconds(log.after_p99_ms)
@@ -243,7 +254,7 @@ def _rows(label: str, said: Iterable[str]) -> list[list[str]]:
 def _unknown(log: LogSummary) -> str:
     """Which fields have values with too few requests: their names tell little."""
     counts = [f"{len(r.unknown)} of {r.field}" for r in log.blast_radius if r.unknown]
-    more = f" and of {len(counts) - _SHOWN} more fields" if len(counts) > _SHOWN else ""
+    more = f" and of {count(len(counts) - _SHOWN, 'more field')}" if len(counts) > _SHOWN else ""
     return f"too few requests: {', '.join(counts[:_SHOWN])}{more}" if counts else ""
 
 
@@ -275,7 +286,7 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
     """The rules' findings, the one that tells most last and with what speaks for and against it."""
     if len(findings) > _SHOWN:
         yield ""
-        yield f"and {len(findings) - _SHOWN} more findings (-o json shows all)"
+        yield f"and {count(len(findings) - _SHOWN, 'more finding')} (-o json shows all)"
     for finding in reversed(findings[:_SHOWN]):
         yield ""
         yield _cut(f"{finding.title} ({finding.rule}, {finding.confidence} evidence)")

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.headline import share
+from locard.model.wording import count
 from locard.report import log_tables, times, told, words
 from locard.report.plain import safe
 
@@ -71,7 +72,7 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
     head = found.head or "none: nothing was recorded"
     closing = (
         f"Incident {code(found.incident)}, ledger head {code(head)}, locard {found.version}, "
-        f"{times.day(found.ended, tz)}, {found.redacted} secrets redacted."
+        f"{times.day(found.ended, tz)}, {count(found.redacted, 'secret')} redacted."
     )
     lines += ["---", "", closing]
     return "\n".join(lines) + "\n"
@@ -139,5 +140,5 @@ def _ran(ran: Ran, tz: dt.tzinfo | None) -> str:
     return (
         f"- {code(shlex.join(ran.argv))}: {times.day(ran.started, tz)}, {ran.duration_s:.2f} s,"
         f" {ended}, {ran.impact}, as {quoted(ran.identity.user)} on {quoted(ran.identity.host)},"
-        f" output {code(ran.stdout[:12])} ({ran.stdout_bytes} bytes)"
+        f" output {code(ran.stdout[:12])} ({count(ran.stdout_bytes, 'byte')})"
     )

@@ -165,3 +165,16 @@ def test_what_an_action_does_not_take_is_said(locard, incident, words, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert incident
+
+
+def test_the_list_does_not_call_a_forged_record_complete(locard, incident, state):
+    (item,) = locard.json("incident", "list")["incidents"]
+    assert item["state"] in {"complete", "partial"}
+    forge(state, incident)
+    (item,) = locard.json("incident", "list")["incidents"]
+    assert item["state"] == "changed"
+    assert "does not continue the chain" in item["verdict"]
+    told = locard("incident", "list").stdout
+    assert "changed" in told
+    assert "complete" not in told
+    assert "forged" not in told

@@ -127,3 +127,26 @@ def test_of_too_many_files_logs_come_first_and_then_the_newest(folder, read, mon
     assert line(19).strip() not in text
     monkeypatch.undo()
     assert not read(folder)[1].partial
+
+
+def test_what_is_left_out_of_a_folder_is_counted_and_named(folder, read):
+    (folder / "dump").write_bytes(b"\0\1\n" * 7)
+    _, source = read(folder)
+    assert source.not_read == (("not read, 2 files are binary: core, dump", 7),)
+    assert source.left_by_name == "1 file is left out by name: app.pid"
+    for name in ("core", "dump", "app.pid"):
+        (folder / name).unlink()
+    _, source = read(folder)
+    assert (source.not_read, source.left_by_name) == ((), "")
+
+
+def test_a_folder_and_a_pattern_say_the_same_of_a_binary_file(tmp_path, locard):
+    (tmp_path / "app.log").write_text(line(1) + line(2))
+    (tmp_path / "b.log").write_bytes(b"\0\1\2\n" * 5)
+    for name in (tmp_path, f"{tmp_path}/*.log"):
+        found = locard.json("logs", name, "--no-keep")["log_summary"]
+        assert found["records"] == 2
+        assert found["lines"] == 7
+        assert sum(item["lines"] for item in found["skipped"]) == 5
+    said = locard("logs", tmp_path, "--no-keep").stdout
+    assert "5 lines: not read, 1 file is binary: b.log" in said

@@ -6,6 +6,7 @@ are no text are left out and named; one that vanishes meanwhile costs only itsel
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import stat
@@ -16,6 +17,7 @@ from locard.logs import rotation
 from locard.logs.reading import unreadable
 from locard.logs.sources.file import open_file
 from locard.model.errors import NotPermittedError, SourceUnreadableError
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     from locard.guard.command import Template
@@ -25,6 +27,8 @@ NAMES = ("/var/log/app/", "/var/log/app/*.log*")
 COMMANDS: tuple[Template, ...] = ()
 RANK = 20
 _MOST_FILES = 10_000
+_SHOWN = 3
+_COUNTED_BYTES = 64 << 20  # of binary files
 
 
 def fits(name: str) -> bool:
@@ -38,21 +42,29 @@ def fits(name: str) -> bool:
 
 def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """The files in the order of their first times."""
-    names = _files(name)
+    names, others = _files(name)
     left_out = max(0, len(names) - _MOST_FILES)
     paths = names[:_MOST_FILES]
+    binary: list[str] = []
     if Path(name).is_dir():
-        paths = [path for path in paths if rotation.looks_like_log(path)]
+        binary = [path for path in paths if not rotation.looks_like_log(path)]
+        dropped = set(binary)
+        paths = [path for path in paths if path not in dropped]
     if not paths:
+        why = "no file in it looks like one" if Path(name).is_dir() else "no file fits the pattern"
         raise SourceUnreadableError(
             f"no log in {name}",
-            "no file in it looks like one" if Path(name).is_dir() else "no file fits the pattern",
+            f"{why}: {_named('binary', binary)}" if binary else why,
             "Look at what there is: ls -la (and quote patterns, so that the shell leaves them alone).",
         )
     ordered = rotation.in_order(paths)
     if wants.since_s is not None:
         ordered = rotation.recent(ordered, 2 * wants.since_s)
     read = rotation.RotatedSet(name, [path for path, _ in ordered], open_file)
+    if binary:
+        read.not_read = (_lines_of(binary),)
+    if others:
+        read.left_by_name = _named("left out by name", others)
     if left_out:
         read.left_out = (
             f"{left_out:,} of its {len(names):,} files were left out: {_MOST_FILES:,} are read, those "
@@ -61,14 +73,37 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     return read
 
 
-def _files(name: str) -> list[str]:
-    """Files that may be logs by their names; where they are too many, the likeliest ones first."""
+def _named(what: str, paths: list[str]) -> str:
+    """How many files are what, with some of their names."""
+    shown = ", ".join(Path(path).name for path in paths[:_SHOWN])
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return f"{count(len(paths), 'file')} {'is' if len(paths) == 1 else 'are'} {what}: {shown}{more}"
+
+
+def _lines_of(paths: list[str]) -> tuple[str, int]:
+    """Why binary files are not read, and how many lines they have: line ends are counted."""
+    lines, left = 0, _COUNTED_BYTES
+    for path in paths:
+        with contextlib.suppress(OSError), Path(path).open("rb") as file:
+            while left > 0 and (piece := file.read(min(left, 1 << 20))):
+                lines += piece.count(b"\n")
+                left -= len(piece)
+    why = f"not read, {_named('binary', paths)}"
+    return why if left > 0 else f"{why} (the first {_COUNTED_BYTES >> 20} MB counted)", max(
+        lines, 1
+    )
+
+
+def _files(name: str) -> tuple[list[str], list[str]]:
+    """Files that may be logs by their names, and the others; of too many the likeliest ones first."""
     paths: list[str] = []
+    others: list[str] = []
     try:
         if Path(name).is_dir():
             with os.scandir(name) as entries:
-                named = (entry.path for entry in entries)
-                paths = [p for p in named if rotation.may_be_log(p) and _is_file(p)]
+                for entry in entries:
+                    if _is_file(entry.path):
+                        (paths if rotation.may_be_log(entry.path) else others).append(entry.path)
         else:
             paths = [p for p in glob.iglob(name) if _is_file(p)]  # noqa: PTH207 - text in, text out
     except PermissionError as error:
@@ -79,7 +114,8 @@ def _files(name: str) -> list[str]:
         ) from error
     except OSError as error:
         raise unreadable(name, error) from error
-    return sorted(paths, key=None if len(paths) <= _MOST_FILES else _likely_first)
+    key = None if len(paths) <= _MOST_FILES else _likely_first
+    return sorted(paths, key=key), sorted(others)
 
 
 def _is_file(path: str) -> bool:
