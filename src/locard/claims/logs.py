@@ -131,6 +131,7 @@ def _onset(log: LogSummary, cites: tuple[str, ...], now: float) -> Claim:
             latest=log.onset.latest,
             confidence=log.onset.confidence,
             baseline_seen=log.onset.baseline_seen,
+            began=log.began,
             # How long ago it was can be said only if the times name their zone.
             now=now if log.extent.zoned else None,
         ),
@@ -148,6 +149,7 @@ def _bad_means(log: LogSummary, cites: tuple[str, ...]) -> Claim:
         after=log.after_bad / log.after_total if rates else None,
         baseline_seen=log.onset.baseline_seen if log.onset else None,
         bursts=log_state.judge(log).kind == "comes-and-goes",
+        failures="errors" not in log.judged and log.extent.errors > 0,
     )
     return Claim("bad_means", "bad_means", log.source, values, cites)
 

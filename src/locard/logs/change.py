@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from locard.logs import series
+from locard.logs import series, slowness
 from locard.model.log_facts import MeasureShape, Onset, Outcome, ShapeName
-from locard.stats.changes import Stretch, merge_bins
-from locard.stats.intervals import difference_evidence
 from locard.stats.onset import locate
-from locard.stats.rise import CONFIDENCE, SCAN_BINS, Rise, describe, further, significant
+from locard.stats.rise import CONFIDENCE, Rise, describe, further, significant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,12 +17,8 @@ if TYPE_CHECKING:
     from locard.logs.events import Events
     from locard.logs.series import Bins
     from locard.logs.table import Table
+    from locard.stats.changes import Stretch
 
-_QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
-_SCANS = 1 + len(_QUANTILES)
-_SLOWER = 1.5  # of the durations: below, nobody needs to be woken up
-_SLOW_BASELINE = (0.9, 0.95, 0.99, 0.999)
-_SLOW_MOST_BEFORE = 0.05
 _FEWEST_BETWEEN = 100  # requests between two incidents, to be what the later one is compared with
 
 
@@ -82,7 +76,7 @@ def alone(change: Change, span: tuple[float, float]) -> Iterator[Change]:
 
 def of_part(table: Table, events: Events, span: tuple[float, float], whose: str) -> Change:
     """Onset and shape of the errors of those requests that meet a condition (SQL over `ev`)."""
-    wide = series.width(span[1] - span[0], events.requests)
+    wide = series.width(span[1] - span[0], events.requests, least_s=events.stamp_s)
     found = _date(table, span, wide, [("errors", "err", events.error_means)], whose)
     return replace(found, of_part=True)
 
@@ -104,17 +98,17 @@ def of_volume(
 
 def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
     """Find the change, say what makes a request a bad one, and date it."""
-    wide = series.width(span[1] - span[0], events.requests)
+    wide = series.width(span[1] - span[0], events.requests, least_s=events.stamp_s)
     counted = series.bins(table, span, wide, ["err"])
-    errors = significant(counted.total, counted.counts[0], _SCANS)
-    slow = _latency(table, span, wide) if events.has_duration else None
+    errors = significant(counted.total, counted.counts[0], slowness.SCANS)
+    slow = slowness.stretch(table, span, wide) if events.has_duration else None
     if errors and slow and errors.baseline_seen and not slow[0].baseline_seen:
         slow = None  # it got faster as the errors came: those fail sooner than the rest is done
     apart: MeasureShape | None = None
     if errors and slow and not _overlap(errors, slow[0]):
         # Two incidents: the plainer one is looked into, the other is named with its onset.
         if errors.evidence >= slow[0].evidence:
-            limit = _slow_limit(table, slow[1], slow[0])
+            limit = slowness.limit(table, slow[1], slow[0])
             late = series.bins(table, span, wide, [f"coalesce(dur > {limit!r}, false)"])
             apart = _shape(late, span, late.counts[0], "latency")
             slow = None
@@ -126,7 +120,7 @@ def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
         bad.append(("errors", "err", events.error_means))
     if slow:
         stretch, merged = slow
-        limit = _slow_limit(table, merged, stretch)
+        limit = slowness.limit(table, merged, stretch)
         sql = f"coalesce(dur > {limit!r}, false)"
         bad.append(("latency", sql, f"slower than {limit:.4g} ms"))
     if not bad:
@@ -137,86 +131,6 @@ def judge(table: Table, events: Events, span: tuple[float, float]) -> Change:
 
 def _overlap(one: Stretch, two: Stretch) -> bool:
     return one.start < two.end and two.start < one.end
-
-
-def _latency(table: Table, span: tuple[float, float], wide: float) -> tuple[Stretch, Bins] | None:
-    """The stretch in which requests got slower, by any of several limits."""
-    (limits,) = table.one(
-        f"SELECT quantile_cont(dur, {list(_QUANTILES)}) FROM ev "  # noqa: S608 - numbers
-        f"WHERE request AND t >= ? AND t <= ? AND {table.thinned}",
-        list(span),
-    )
-    if limits is None:
-        return None
-    # Only requests with a duration count: the others could not have been slow.
-    conditions = ["dur IS NOT NULL", *(f"dur > {limit!r}" for limit in limits)]
-    bins = series.bins(table, span, wide, conditions)
-    timed = series.Bins(bins.start, bins.width_s, bins.counts[0], bins.counts[1:])
-    best: Stretch | None = None
-    for counts in timed.counts:
-        found = significant(timed.total, counts, _SCANS)
-        if found is None or (best is not None and found.evidence <= best.evidence):
-            continue
-        if _slowdown(table, timed, found) >= _SLOWER:
-            best = found
-    return None if best is None else (best, timed)
-
-
-def _times(bins: Bins, stretch: Stretch) -> tuple[float, float]:
-    """The time that a stretch of merged bins covers."""
-    factor = merge_bins(bins.total, SCAN_BINS)[1]
-    return bins.edge(stretch.start * factor), bins.edge(stretch.end * factor)
-
-
-def _slowdown(table: Table, bins: Bins, stretch: Stretch) -> float:
-    """By how much the slowest requests inside are slower than as many of the others.
-
-    Half of the requests above the limit inside lie above this quantile: the typical one of them,
-    compared with the same quantile outside. (The limit itself may lie anywhere between the usual
-    durations and the slow ones, so it says nothing.)
-    """
-    level = min(max(1 - stretch.share_in / 2, 0.0), 1.0)
-    start, end = _times(bins, stretch)
-    now, usual = table.one(
-        f"SELECT quantile_cont(dur, {level!r}) FILTER (t >= $s AND t < $e), "  # noqa: S608 - a number
-        f"quantile_cont(dur, {level!r}) FILTER (NOT (t >= $s AND t < $e)) FROM ev "
-        f"WHERE request AND {table.thinned}",
-        {"s": start, "e": end},
-    )
-    return now / usual if usual and now is not None else math.inf
-
-
-def _slow_limit(table: Table, bins: Bins, stretch: Stretch) -> float:
-    """The limit (ms) above which few were before and most of the new slow ones are now."""
-    start, end = _times(bins, stretch)
-    outside = "NOT (t >= $s AND t < $e)" + (" AND t < $s" if stretch.baseline_seen else "")
-    times = {"s": start, "e": end}
-    timed = "FROM ev WHERE request AND dur IS NOT NULL"
-    (quantiles,) = table.one(
-        f"SELECT quantile_cont({table.durations}, {list(_SLOW_BASELINE)}) {timed} AND {outside}",
-        times,
-    )
-    candidates = sorted({q * m for q in quantiles or () for m in (1.0, 1.5, 2.0, 3.0)})
-    # A round limit reads better, and costs nothing.
-    candidates = sorted({float(f"{c:.2g}") for c in candidates if c > 0}) or [0.0]
-    picks = "".join(f", count_if(dur > {c!r})" for c in candidates)
-    sides = dict.fromkeys((True, False), (0,) * (1 + len(candidates)))
-    for inside, *many in table.rows(
-        f"SELECT t >= $s AND t < $e AS inside, count(*){picks} {timed} "
-        f"AND (t >= $s AND t < $e OR {outside}) GROUP BY inside",
-        times,
-    ):
-        sides[inside] = tuple(many)
-    counts = [n for both in zip(sides[False], sides[True], strict=True) for n in both]
-    before, now = counts[:2]
-    best, best_limit = -1.0, float(candidates[-1])
-    for i, limit in enumerate(candidates):
-        was, is_ = counts[2 + 2 * i : 4 + 2 * i]
-        share = was / before if before else 0.0
-        evidence = difference_evidence(was, before, is_, now)
-        if share <= _SLOW_MOST_BEFORE and evidence > best:
-            best, best_limit = evidence, float(limit)
-    return best_limit
 
 
 def _date(
@@ -335,8 +249,13 @@ def _refine(
     margin = max(near[1] - near[0], 1.0)
     low, high = max(span[0], near[0] - margin), min(span[1], near[1] + margin)
     some = f"FROM ev WHERE request AND {whose}"
-    (requests,) = table.one(f"SELECT count(*) {some} AND t >= ? AND t <= ?", [low, high])
-    narrow = series.width(high - low, requests, 400)
+    requests, seconds, minutes = table.one(
+        f"SELECT count(*), bool_and(t_end % 1 = 0), bool_and(t_end % 60 = 0) {some} "
+        "AND t >= ? AND t <= ?",
+        [low, high],
+    )
+    stamp_s = 60.0 if minutes else 1.0 if seconds else 0.0
+    narrow = series.width(high - low, requests, 400, stamp_s)
     fine = series.bins(table, (low, high), narrow, [bad], whose)
     n0, k0 = table.one(
         f"SELECT count(*), count(*) FILTER ({bad}) {some} AND t >= ? AND t < ?",

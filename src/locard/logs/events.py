@@ -55,6 +55,9 @@ class Events:
     error: ErrorTest = error_test.UNTOLD
     own_requests: int = 0  # of locard itself: left out
     was_better: bool = False  # before the window that was asked for, which is all that is here
+    stamp_s: float = (
+        0.0  # the times are of whole seconds or minutes: nothing finer is known of them
+    )
 
 
 def build(
@@ -95,8 +98,9 @@ def build(
         _count_once(table, roles.trace_id)
     if roles.trace_id and roles.level and (roles.status or roles.duration):
         _errors_of_traces(table, roles.trace_id.column)
-    requests, first, last = table.one(
-        "SELECT count(*), min(t_end), max(t_end) FROM ev WHERE request"
+    requests, first, last, minutes, seconds = table.one(
+        "SELECT count(*), min(t_end), max(t_end), bool_and(t_end % 60 = 0), bool_and(t_end % 1 = 0) "
+        "FROM ev WHERE request"
     )
     return Events(
         groups=groups,
@@ -109,6 +113,7 @@ def build(
         error=error,
         own_requests=own,
         was_better=was_better,
+        stamp_s=60.0 if minutes else 1.0 if seconds else 0.0,
     )
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 # A slower answer that nobody notices: still quick, and later by less than a blink.
 _QUICK_MS, _LITTLE_P99_MS, _LITTLE_P50_MS = 60.0, 30.0, 15.0
+_LONG_MS = 1000.0
 _TRACE_IDS = 5
 _LOOKED_AT = 100  # bad requests, for so many ids
 
@@ -108,7 +109,7 @@ def judge(
         judged=tuple(outcome for outcome, *_ in change.bad),
         shape=change.shape,
         onset=change.onset,
-        series=series.points(table, span) if span else (),
+        series=series.points(table, span, found.stamp_s) if span else (),
         before_total=totals.before_total,
         before_bad=totals.before_bad,
         after_total=totals.after_total,
@@ -140,6 +141,7 @@ def judge(
         alarms=alarms.found(table, roles, found, change) if span else (),
         outcomes=outcomes.shown(outcomes_of) if change.changed else (),
         slight=slight,
+        began=_began(table, found, change),
         shifts=_shifts(table, found, roles, span, slight) if span and not shared else (),
         silences=bystanders.counted(table, found, roles, quiet),
         changes=_changes(table, roles, found, change),
@@ -167,6 +169,16 @@ def _changes(table: Table, roles: Roles, found: Events, change: Change) -> tuple
     if roles.message is None or change.onset is None:
         return ()
     return change_lines.near(table, found, roles.message.column, change.onset)
+
+
+def _began(table: Table, found: Events, change: Change) -> bool:
+    """Whether the onset lies plainly before the first lines of the bad requests: it is when they began."""
+    if not found.begins or change.onset is None or not change.onset.baseline_seen:
+        return False
+    (took,) = table.one(
+        f"SELECT quantile_cont(dur, 0.5) FROM (SELECT dur FROM compared WHERE later AND bad ORDER BY t LIMIT {_LOOKED_AT})"  # noqa: S608 - a number
+    )
+    return took is not None and took >= _LONG_MS
 
 
 def _shifts(

@@ -34,7 +34,7 @@ _LEAST = 8.0  # nats at the first look: half of what one value alone needs in th
 
 def judge(table: Table, events: Events, span: tuple[float, float]) -> Change | None:
     """The change of the part whose errors rose, dated by the requests that share what is affected."""
-    wide = series.width(span[1] - span[0], events.requests)
+    wide = series.width(span[1] - span[0], events.requests, least_s=events.stamp_s)
     pair = _part(table, events, span, series.bins(table, span, wide, []))
     if pair is None:
         return None

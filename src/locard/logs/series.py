@@ -34,10 +34,13 @@ class Bins:
         return self.start + index * self.width_s
 
 
-def width(span_s: float, requests: int, most: int = MOST_BINS) -> float:
-    """The narrowest usual width that gives at most `most` bins and a request a bin."""
+def width(span_s: float, requests: int, most: int = MOST_BINS, least_s: float = 0.0) -> float:
+    """The narrowest usual width that gives at most `most` bins and a request a bin.
+
+    It is no narrower than `least_s`: of times in whole seconds half of the bins of half a second are empty.
+    """
     for candidate in _WIDTHS:
-        if span_s / candidate <= most and requests * candidate >= span_s:
+        if candidate >= least_s and span_s / candidate <= most and requests * candidate >= span_s:
             return candidate
     return _WIDTHS[-1]
 
@@ -87,10 +90,10 @@ def bins(
     return Bins(first, width_s, total, counts)
 
 
-def points(table: Table, span: tuple[float, float]) -> tuple[RatePoint, ...]:
-    """The time series as people see it, at most 72 points."""
+def points(table: Table, span: tuple[float, float], stamp_s: float = 0.0) -> tuple[RatePoint, ...]:
+    """The time series as people see it, at most 72 points, none shorter than what the times tell."""
     first, last = span
-    wide = width(last - first, 1 << 40, MOST_POINTS)
+    wide = width(last - first, 1 << 40, MOST_POINTS, stamp_s)
     found = {
         at: rest
         for at, *rest in table.rows(

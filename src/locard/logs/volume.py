@@ -37,7 +37,7 @@ def silences(table: Table, events: Events, roles: Roles) -> tuple[Silence, ...]:
     first, last = table.one("SELECT min(t_end), max(t_end) FROM ev")
     if first is None or last <= first:
         return ()
-    wide = series.width(last - first, events.requests)
+    wide = series.width(last - first, events.requests, least_s=events.stamp_s)
     bins = max(1, math.ceil((last - first) / wide))
     found = list(_of_all(table, first, wide, bins))
     if roles.status is None and roles.duration is None:
@@ -126,7 +126,7 @@ def shape(
     The last bin is in part after the end of the log, and a silence is told apart: neither counts.
     """
     # Usual widths only: an odd one would beat with whatever runs by the hour or the minute.
-    wide = series.width(span[1] - span[0], events.requests, course.MOST_BINS)
+    wide = series.width(span[1] - span[0], events.requests, course.MOST_BINS, events.stamp_s)
     bins = series.bins(table, span, wide, [])
     counts: list[int | None] = list(bins.total[: math.floor((span[1] - span[0]) / wide)])
     for one in quiet:

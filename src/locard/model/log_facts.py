@@ -377,6 +377,9 @@ class LogSummary:
     alarms: tuple[Alarm, ...] = ()
     outcomes: tuple[OutcomeField, ...] = ()
     slight: Slight | None = None
+    began: bool = (
+        False  # the onset is when the bad requests began, a second or more before their lines
+    )
     shifts: tuple[ValueShift, ...] = ()  # looked for where no set of values is hit
 
     @property

@@ -154,7 +154,8 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     if log.onset is None:
         return
     sure = f"{100 * log.onset.confidence:.0f} %"
-    yield _labelled("onset", f"{_interval(log, tz)} ({sure}), {log.shape}")
+    began = ", when these requests began" if log.began else ""
+    yield _labelled("onset", f"{_interval(log, tz)} ({sure}), {log.shape}{began}")
     state = judge(log)
     over = state.over
     if state.kind == "alarms":

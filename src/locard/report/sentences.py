@@ -83,6 +83,8 @@ def _bad_means(claim: Claim, _: tzinfo | None) -> str:
         means = f"failed: {error}"
     else:
         means = f"failed ({error}), or {slower}" if slower != bad else bad
+    if bad != error and slower == bad and claim.maybe("failures"):
+        means = f"{bad} (and in what bad ones say: failed, {error})"
     before, after = claim.maybe("before"), claim.maybe("after")
     if before is None or after is None:
         return means
@@ -115,6 +117,8 @@ def _onset_known(claim: Claim, tz: tzinfo | None) -> str:
     ago = _ago_s(claim, onset.latest)
     when = times.interval(onset, tz, dated=ago is not None and ago > _SOON)
     sure = f"{100 * onset.confidence:.0f} % interval"
+    if claim.maybe("began"):
+        sure += ", when these requests began"
     if ago is None:
         return f"{when} ({sure}) by the log's clock, which names no zone: read as UTC."
     return f"{when} ({sure}), {times.ago(ago)} before the investigation began."
