@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 import planted_logs as planted
 import pytest
@@ -87,6 +88,7 @@ def test_the_summaries_are_the_same(tmp_path, seed):
     one = planted.summarise(str(path), engine="native")
     two = planted.summarise(str(path), engine="duckdb")
     assert one.changed == ("errors",)
+    two = replace(two, extent=replace(two.extent, read_at=one.extent.read_at))  # a moment later
     # The native scanner mines templates, DuckDB alone masks numbers.
     for name in one.__dataclass_fields__.keys() - {"engine", "messages", "templates", "numbers"}:
         assert getattr(one, name) == getattr(two, name), name
