@@ -54,3 +54,15 @@ def test_no_part_of_a_log_is_shorter_than_what_its_times_tell(stands):
     exact, _, _ = stands(lambda rng, _: request(rng), **short)
     assert min(p.width_s for p in rounded.series) == 1.0
     assert min(p.width_s for p in exact.series) < 1.0
+
+
+@pytest.mark.parametrize("ended", [300.0, 0.0])
+def test_a_few_slow_seconds_are_over_where_all_is_as_before_since(stands, ended):
+    """Shorter than a part of the series; what goes on is not over."""
+    _, state, said = stands(
+        lambda rng, left: request(rng, ms=600.0 if ended < left < ended + 24 else 25.0),
+        rate=20,
+        seconds=1800.0,
+    )
+    assert state.over is (ended > 0)
+    assert said.startswith("It is over") is (ended > 0)

@@ -185,7 +185,7 @@ def _changes(log: LogSummary, now: float | None) -> Iterator[LogState]:
         read = now or log.extent.read_at
         ago = None if read is None or not log.extent.zoned else max(0.0, read - log.end)
         yield LogState("recovered", incident=True, over=True, since=since, until=log.end, ago_s=ago)
-    elif log.shape == "spike" and log.end is None and (until := _calm_again(log)) is not None:
+    elif log.shape == "spike" and (until := _calm_again(log)) is not None:
         read = now or log.extent.read_at
         ago = None if read is None or not log.extent.zoned else max(0.0, read - until)
         yield LogState("recovered", incident=True, over=True, since=since, until=until, ago_s=ago)
@@ -205,7 +205,7 @@ def _calm_again(log: LogSummary) -> float | None:
     usual = sum(p.errors for p in before) / max(1, sum(p.total for p in before))
     calm: list[RatePoint] = []
     for point in reversed([p for p in log.series if p.start >= log.onset.latest and p.total]):
-        slow = usual_ms is not None and (point.p99_ms or 0.0) > _BACK * usual_ms
+        slow = usual_ms is not None and (point.p99_ms or 0.0) > usual_ms / _BACK
         if slow or point.errors > (usual + _DOUBTFUL_SHARE) * point.total + 1:
             break
         calm.append(point)
