@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LEAST_SEEN = 4  # observations of busy threads, below which they lead nowhere
 LEAST_SHARE = 0.5  # of them, that a lead has to cover
 LEAST_OF_ALL = 0.15  # of the observations of all threads, idle ones too
-VAGUE = frozenset({"waits", "sleeps"})  # for nothing that is known; between two rounds, or on purpose
+VAGUE = frozenset({"waits", "sleeps"})  # for nothing that is known; on purpose
 
 
 def leads(claim: Claim, record: Record) -> Withheld | None:
