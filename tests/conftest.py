@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from pathlib import Path
 
 import pytest
 
 from support import PROGRAMS, Locard, started
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's job in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

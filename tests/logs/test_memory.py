@@ -67,7 +67,8 @@ with memory.bounded():
         print("bounded")
     print(db.execute("SELECT count(*) FROM range(1000000)").fetchone()[0])
 print(resource.getrlimit(resource.RLIMIT_DATA)[0] == resource.RLIM_INFINITY)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 600_000)
+peak = open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]  # ru_maxrss has pytest's in it
+print(int(peak) < 600_000)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["bounded", "1000000", "True", "True"]

@@ -185,7 +185,7 @@ def _changes(log: LogSummary, now: float | None) -> Iterator[LogState]:
         read = now or log.extent.read_at
         ago = None if read is None or not log.extent.zoned else max(0.0, read - log.end)
         yield LogState("recovered", incident=True, over=True, since=since, until=log.end, ago_s=ago)
-    elif log.shape == "spike" and (until := _calm_again(log)) is not None:
+    elif log.shape == "spike" and not log.of_part and (until := _calm_again(log)) is not None:
         read = now or log.extent.read_at
         ago = None if read is None or not log.extent.zoned else max(0.0, read - until)
         yield LogState("recovered", incident=True, over=True, since=since, until=until, ago_s=ago)
