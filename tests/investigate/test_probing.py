@@ -31,3 +31,33 @@ def test_numbers_stay_and_standard_error_is_text(written, stdout, kept):
     assert b"hunter2" not in clean.stderr
     assert "hunter2" not in clean.argv
     assert count == 1
+
+
+def _clean(stdout, written, left_s, **how):
+    output = Output(("x",), stdout, **how)
+    return probing.redacted(output, Redactor(b"k" * 32), written, left_s)[0]
+
+
+def test_what_takes_more_than_its_share_of_the_time_is_not_looked_at_and_it_is_said():
+    page = b"a_total 1\n" * 50_000
+    assert _clean(page, "exposition", 180.0).stdout == page
+    short = _clean(page, "exposition", 2.0)
+    assert (short.stdout, short.truncated) == (b"", True)
+    assert "0.5 MB: not read, for want of time" in short.problem
+    part = _clean(page, "counters", 1.0)
+    assert part.truncated
+    assert 0 < len(part.stdout) < len(page)
+    assert part.stdout.endswith(b"1\n")
+    assert "for want of time" in part.problem
+
+
+def test_a_page_that_was_cut_counts_too_little_to_be_read():
+    clean = _clean(b"a_total 1\n", "exposition", 180.0, truncated=True)
+    assert clean.stdout == b""
+    assert "not read" in clean.problem
+    assert _clean(b"a 1\n", "counters", 180.0, truncated=True).stdout == b"a 1\n"
+
+
+def test_the_reason_why_a_command_did_not_run_holds_no_secret():
+    clean = _clean(b"", "text", 180.0, problem="refused: password=hunter2pw")
+    assert clean.problem.startswith("refused: password=<secret:")

@@ -1,10 +1,12 @@
+import os
 import subprocess
 import sys
 
 import pytest
 
 from locard.ledger.state import StateDirectory
-from locard.model.errors import StateError, UsageError
+from locard.model.errors import NotPermittedError, StateError, UsageError
+from support import needs_root
 
 
 def test_where_it_is(monkeypatch, tmp_path):
@@ -109,6 +111,21 @@ def test_no_id_leaves_the_directory(tmp_path, name):
 def test_no_incident_yet(tmp_path):
     with pytest.raises(StateError, match="no incident yet"):
         StateDirectory(tmp_path).open("last")
+
+
+@needs_root
+def test_a_folder_that_may_not_be_read_is_not_empty(tmp_path):
+    state = StateDirectory(tmp_path / "state")
+    with state.begin("shop"):
+        pass
+    os.seteuid(65534)
+    try:
+        with pytest.raises(NotPermittedError) as caught:
+            state.incidents()
+    finally:
+        os.seteuid(0)
+    assert "Permission denied" in caught.value.why
+    assert len(state.incidents()) == 1
 
 
 def test_a_file_in_the_way(tmp_path):

@@ -182,6 +182,32 @@ def test_copies_expire(ask, log, shelf):
     assert ask(log)[1]
 
 
+def test_what_somebody_else_put_there_stays_however_old(ask, log, shelf):
+    ask(log)
+    (mine,) = [name for name in copies(shelf) if name.endswith(".json")]
+    key = "0123456789abcdef" * 2 + "-" + "0123456789abcdef" * 2
+    old = mine.replace(mine[:4], "0000", 1)
+    (shelf.folder / old).write_bytes((shelf.folder / mine).read_bytes())
+    others = (
+        "notes.txt",
+        "notes.json",
+        "a*b.json",
+        f"{key}.txt",
+        f"{key}.json",
+        f"{key}.0.parquet",
+    )
+    for name in others:
+        (shelf.folder / name).write_text("somebody's work")
+    (shelf.folder / "sub.json").mkdir()
+    long_ago = time.time() - keep.EXPIRES_S - 60
+    for path in shelf.folder.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    shelf.tidy()
+    assert copies(shelf) == sorted((*others, "sub.json"))
+    Shelf(shelf.folder, cap_bytes=0).tidy()
+    assert copies(shelf) == sorted((*others, "sub.json"))
+
+
 def test_all_copies_together_stay_below_the_cap(tmp_path, shelf):
     logs = []
     for i in range(4):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from locard.probe import Probe, Step
 
 _MOST_COMPLAINT = 300  # characters
+# Cleaning and parsing an output takes about a second for each of its megabytes on a busy machine.
+_BYTES_A_SECOND = 1_000_000
+_SHARE, _SHARE_OF_PAGE = 0.25, 0.1  # of the time that is left, for one output
+_LEAST_BYTES = 100_000.0  # which is always looked at
 
 
 def load(entry: Entry) -> Probe:
@@ -48,11 +53,15 @@ def steps(
         return
 
 
-def redacted(output: Output, redactor: Redactor, written: Written) -> tuple[Output, int]:
+def redacted(
+    output: Output, redactor: Redactor, written: Written, left_s: float = math.inf
+) -> tuple[Output, int]:
     """The output as it may be kept, and how many secrets were replaced in it.
 
-    `written` is what its template says of standard output; standard error is text.
+    `written` is what its template says of standard output; standard error is text. `left_s` is the
+    time that the investigation has left: what takes more than its share of that is not looked at.
     """
+    output = _bearable(output, written, left_s)
     stdout, count_out = redactor.treat(output.stdout, written)
     stderr, count_err = redactor.apply(output.stderr)
     clean = replace(
@@ -63,6 +72,26 @@ def redacted(output: Output, redactor: Redactor, written: Written) -> tuple[Outp
         problem=redactor.text(output.problem),
     )
     return clean, count_out + count_err
+
+
+def _bearable(output: Output, written: Written, left_s: float) -> Output:
+    """The output without what cannot be cleaned and read in its share of the time, and says so."""
+    share = _SHARE_OF_PAGE if written == "exposition" else _SHARE
+    size, most = len(output.stdout), max(_LEAST_BYTES, left_s * share * _BYTES_A_SECOND)
+    if written == "json" or (size <= most and not (written == "exposition" and output.truncated)):
+        return output
+    kept, why = b"", f"the page has more than {_megabytes(size)}: not read"
+    if written != "exposition":
+        kept = output.stdout[: int(most)]
+        kept = kept[: kept.rfind(b"\n") + 1] or kept
+        why = f"only {_megabytes(len(kept))} of {_megabytes(size)} were read, for want of time"
+    elif not output.truncated:
+        why = f"the page has {_megabytes(size)}: not read, for want of time"
+    return replace(output, stdout=kept, truncated=True, problem=why)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 def ran(

@@ -149,7 +149,10 @@ class Investigator:
 
         def perform(command: Command) -> Output:
             output, count = probing.redacted(
-                self._run(entry, command), self._means.redactor, command.template.output
+                self._run(entry, command),
+                self._means.redactor,
+                command.template.output,
+                self._means.budget.left_s,
             )
             outputs.append(output)
             items.append(

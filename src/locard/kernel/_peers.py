@@ -196,6 +196,11 @@ def family(root: int) -> "list[int]":
     return found[:MAX_FAMILY]
 
 
+def program(pid: int) -> str:
+    """The name of the file that a process runs, which it cannot choose; empty where it is hidden."""
+    return link(f"/proc/{pid}/exe").rpartition("/")[2].replace(" (deleted)", "")
+
+
 def process(pid: int, of: int) -> None:
     """Print what a process of a server calls itself and what its first thread does."""
     stat = slurp(f"/proc/{pid}/stat")
@@ -210,6 +215,7 @@ def process(pid: int, of: int) -> None:
             "of": of,
             "title": raw[:MAX_TITLE],
             "comm": stat.partition("(")[2].rpartition(")")[0],
+            "exe": program(pid),
             "state": rest[0],
             "call": call[0] if call else "",
             "wchan": slurp(f"/proc/{pid}/wchan"),
@@ -237,7 +243,8 @@ def space(network: str, members: "list[int]") -> "set[int]":
     for far, _, inode in found:
         if inode in who:
             name = slurp(f"/proc/{who[inode]}/comm").strip()
-            emit({"server": who[inode], "address": far, "name": name})
+            pid = who[inode]
+            emit({"server": pid, "address": far, "name": name, "exe": program(pid)})
     return set(who.values())
 
 

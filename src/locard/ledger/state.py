@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from locard.guard import private
-from locard.model.errors import StateError, UsageError
+from locard.model.errors import NotPermittedError, StateError, UsageError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -75,12 +75,22 @@ class StateDirectory:
         return self.path / "incidents" / f"{incident}{_SUFFIX}"
 
     def incidents(self) -> tuple[str, ...]:
-        """The ids of all incidents, the oldest first; other files in the folder are none."""
+        """The ids of all incidents, the oldest first; other files in the folder are none.
+
+        A folder that may not be read is no empty one: raises NotPermittedError.
+        """
         found = []
+        folder = self.path / "incidents"
         try:
-            entries = sorted(os.scandir(self.path / "incidents"), key=lambda e: e.name)
-        except OSError:
+            entries = sorted(os.scandir(folder), key=lambda e: e.name)
+        except (FileNotFoundError, NotADirectoryError):
             return ()
+        except OSError as error:
+            raise NotPermittedError(
+                f"cannot list the incidents in {self.path}",
+                f"{folder}: {error.strerror or error}",
+                "Run as the user whose record it is, or name another one: --state DIR.",
+            ) from error
         for entry in entries:
             name = entry.name.removesuffix(_SUFFIX)
             is_one = entry.name.endswith(_SUFFIX) and _INCIDENT.fullmatch(name)

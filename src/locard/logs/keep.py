@@ -11,6 +11,8 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import stat
 import time
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -35,8 +37,13 @@ FORMAT = 5  # raise when what is kept, or what a reader makes of a log, changes
 CAP_BYTES = 2 << 30
 EXPIRES_S = 24 * 3600.0
 _END_BYTES = 64 << 10
+_BEGIN = b'{"identity": {'  # of a description
 _TICK_NS = 20_000_000  # a file changed this close to its reading may change again unseen
 _PRIVATE = 0o077
+# What a copy is made of: its description, its parts, and a description that is being written.
+_FILE = re.compile(
+    r"(?P<key>[0-9a-f]{32}-[0-9a-f]{32})\.(?:(?P<json>json|[0-9]+\.new)|[0-9]+\.parquet)"
+)
 _PART_LINES = 250_000  # what is handed over at once has to fit beside the log
 
 
@@ -199,14 +206,22 @@ class Shelf:
 
     def _forget(self, key: str) -> None:
         """Remove one copy; what describes it goes first."""
-        for path in sorted(self.folder.glob(f"{key}.*"), key=lambda p: p.suffix != ".json"):
+        mine = [path for path in self._written() if path.name.partition(".")[0] == key]
+        for path in sorted(mine, key=lambda p: p.suffix != ".json"):
             with contextlib.suppress(OSError):
                 path.unlink()
+
+    def _written(self) -> list[Path]:
+        """The files of the folder that locard wrote: by their names, owner and first bytes.
+
+        Anything else is somebody's and stays, however old it is.
+        """
+        return [path for path in self.folder.iterdir() if _is_copy(path)]
 
     def tidy(self, last: str = "") -> None:
         """Remove what has expired, and the oldest copies while all are larger than the cap."""
         found: dict[str, tuple[bool, float, int]] = {}
-        for path in self.folder.iterdir():
+        for path in self._written():
             with contextlib.suppress(OSError):
                 info = path.stat()
                 key = path.name.partition(".")[0]
@@ -221,8 +236,8 @@ class Shelf:
     def _forget_older(self, identity: Identity) -> None:
         """Remove what was kept of earlier states of the same file."""
         prefix = identity.key.partition("-")[0]
-        for key in {path.name.partition(".")[0] for path in self.folder.glob(f"{prefix}-*")}:
-            if key != identity.key:
+        for key in {path.name.partition(".")[0] for path in self._written()}:
+            if key.startswith(f"{prefix}-") and key != identity.key:
                 self._forget(key)
 
     def _about(self, identity: Identity) -> Path:
@@ -242,6 +257,27 @@ class Shelf:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(found, file)
         fresh.replace(path)
+
+
+def _is_copy(path: Path) -> bool:
+    found = _FILE.fullmatch(path.name)
+    if found is None:
+        return False
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid():
+            return False
+        begin = os.pread(fd, len(_BEGIN), 0)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    # A kill may have left the first bytes of one only.
+    return (_BEGIN if found["json"] else b"PAR1").startswith(begin[: None if found["json"] else 4])
 
 
 def _parts(last: int) -> int:

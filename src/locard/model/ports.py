@@ -30,3 +30,17 @@ def service(address: str, protocol: str, program: str | None) -> str | None:
     if program is not None and found != "DNS":
         return None  # another program listens at that port
     return found if protocol == "tcp" or found in {"DNS", "StatsD", "NFS", "Kerberos"} else None
+
+
+def program(comm: str, exe: object) -> str:
+    """What a process is called: its own name, unless that is a server's and another file runs.
+
+    Anybody may call himself postgres. `exe` is the name of the file that runs; empty where it may not
+    be seen, None where it was not looked for.
+    """
+    if comm not in _PROGRAMS or not isinstance(exe, str) or not exe:
+        return comm
+    same = _PROGRAMS.get(exe) == _PROGRAMS[comm] or exe.startswith(
+        (comm, comm.partition("-")[0] + "-")
+    )
+    return comm if same else exe

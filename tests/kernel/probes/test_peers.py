@@ -54,6 +54,38 @@ def test_a_far_end_here_is_named_with_its_process(start):
     assert found.words.endswith(f"pid {server.pid} here)")
 
 
+def test_a_server_that_calls_itself_postgres_is_named_by_what_runs(start):
+    lie = "import ctypes; ctypes.CDLL(None).prctl(15, b'postgres', 0, 0, 0)\n"
+    server = start("-c", lie + SERVER)
+    caller = start("-c", CALLER, server.line.strip())
+    assert Path(f"/proc/{server.pid}/comm").read_text() == "postgres\n"
+    found = peers_of(caller.pid).named(f"127.0.0.1:{server.line.strip()}")
+    assert found.process.startswith("python")
+    assert found.service is None
+
+
+@pytest.mark.parametrize(
+    ("comm", "exe", "name"),
+    [
+        ("postgres", "postgres", "postgres"),
+        ("postgres", "python3.11", "python3.11"),
+        ("redis-server", "redis-check-rdb", "redis-server"),
+        ("mysqld", "mysqld-debug", "mysqld"),
+        ("gunicorn", "python3.11", "gunicorn"),
+        ("postgres", None, "postgres"),
+        ("postgres", "", "postgres"),
+    ],
+)
+def test_a_servers_name_needs_its_file(comm, exe, name):
+    assert ports.program(comm, exe) == name
+
+
+def test_titles_count_only_where_the_file_agrees():
+    title = "postgres: u db 10.0.0.1(40001) SELECT waiting"
+    assert peers._sessions([{"process": 1, "title": title, "exe": "postgres"}], {"40001"})
+    assert not peers._sessions([{"process": 1, "title": title, "exe": "python3.11"}], {"40001"})
+
+
 def test_dns_is_known_by_its_port(start):
     server = start("-c", SERVER)
     caller = start("-c", CALLER, server.line.strip())

@@ -105,16 +105,18 @@ def _peers(records: list[dict[str, Any]], target: set[int]) -> Iterator[Peer]:
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
         server = servers.get(far, {})
-        pid, name = server.get("server"), server.get("name")
-        known = isinstance(pid, int) and isinstance(name, str)
+        pid, comm, exe = server.get("server"), server.get("name"), server.get("exe")
+        known = isinstance(pid, int) and isinstance(comm, str)
+        name = ports.program(str(comm), exe) if known else ""
+        own = known and pid in target
         family = [r for r in records if known and r.get("of") == pid]
         yield Peer(
             address=far,
             protocol=protocol,
-            service=ports.service(far, protocol, name if known else None),
+            service=None if own else ports.service(far, protocol, name if known else None),
             pid=pid if known else None,
             process=name if known else None,
-            own=known and pid in target,
+            own=own,
             pids=pids,
             established=states.get("ESTABLISHED", 0),
             connecting=states.get("SYN_SENT", 0),
@@ -127,7 +129,11 @@ def _peers(records: list[dict[str, Any]], target: set[int]) -> Iterator[Peer]:
 
 def _sessions(family: list[dict[str, Any]], local: Iterable[str]) -> tuple[ServerSession, ...]:
     """The titles of a server's processes in their last reading, those of our connections apart."""
-    last = {r["process"]: str(r.get("title", "")) for r in family if "process" in r}
+    last = {
+        r["process"]: str(r.get("title", ""))
+        for r in family
+        if "process" in r and ports.program("postgres", r.get("exe")) == "postgres"
+    }
     counts: Counter[tuple[str, bool]] = Counter()
     for title in last.values():
         found = _SESSION.match(title)
@@ -168,7 +174,7 @@ _TEXT = """{"peer": "127.0.0.1:5433", "protocol": "tcp", "states": {"ESTABLISHED
  "locals": ["40001", "40002", "40003"]}
 {"peer": "127.0.0.11:53", "protocol": "udp", "states": {"ESTABLISHED": 1}, "pids": [7], "locals": ["5"]}
 {"peer": "10.0.0.9:6379", "protocol": "tcp", "states": {"SYN_SENT": 2}, "pids": [7], "locals": ["6"]}
-{"server": 20, "address": "127.0.0.1:5433", "name": "postgres"}
+{"server": 20, "address": "127.0.0.1:5433", "name": "postgres", "exe": "postgres"}
 {"process": 20, "of": 20, "title": "/usr/bin/postgres -D /x", "state": "S", "ticks": 5, "at": 1.0}
 {"process": 21, "of": 20, "title": "postgres: shop db 127.0.0.1(40001) SELECT waiting", "state": "S", "ticks": 5, "at": 1.0}
 {"process": 22, "of": 20, "title": "postgres: ana db 127.0.0.1(9) idle in transaction", "state": "S", "ticks": 5, "at": 1.0}
@@ -189,6 +195,15 @@ SAMPLES = (
             "service='Redis', pid=None, process=None, own=False, pids=(7,)",
             "established=0, connecting=2",
         ),
+    ),
+    Sample(
+        (
+            Output(
+                argv=("python3", "-", "7"),
+                stdout=_TEXT.replace('"exe": "postgres"', '"exe": "python3.11"').encode(),
+            ),
+        ),
+        ("address='127.0.0.1:5433', protocol='tcp', service=None, pid=20, process='python3.11'",),
     ),
     Sample((Output(argv=("python3", "-", "7"), stdout=b'{"peer": "1'),), ("()",)),
 )

@@ -7,7 +7,7 @@ How: HTTP GET of each URL, a pause, GET again; the text formats of Prometheus an
   no URL was given, /metrics on those ports of the target that speak HTTP by evidence.
 Impact: reads. Two requests for each endpoint, as any Prometheus server sends every few seconds, with
   the user agent locard/VERSION. Endpoints that were found and hang cost 2 s in all.
-Limits: what a page counts of requests for itself is left out where a label names its path. `before` is everything since the process started, so a fault that is already minutes old
+Limits: a page above 4 MB is not read. What a page counts of requests for itself is left out where a label names its path. `before` is everything since the process started, so a fault that is already minutes old
   weighs in it. Calls still in flight are not counted yet. One endpoint of several processes
   answers for all of them only where the client library gathers them (multiprocess mode).
 Source: Prometheus exposition formats 0.0.4 and OpenMetrics 1.0; OpenTelemetry semantic conventions
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
     from locard.model.facts import Fact
     from locard.probe import Step
 
+_MOST_PAGE = 4 << 20  # bytes; of more nothing is read, since a part of a page counts too little
+
 GET = Template(
     argv=("GET", "{url:url}"),
     impact=Impact.READS,
     bound_s=4.0,
     by_hand="curl -s {url}",
-    max_bytes=16 << 20,
+    max_bytes=_MOST_PAGE,
     via="http",
     output="exposition",
 )
@@ -49,7 +51,7 @@ GET_FOUND = Template(
     impact=Impact.READS,
     bound_s=1.0,
     by_hand="curl -s -m 1 {url}",
-    max_bytes=16 << 20,
+    max_bytes=_MOST_PAGE,
     via="http",
     output="exposition",
 )
@@ -87,7 +89,8 @@ def plan(context: Context) -> Generator[Step, Output, None]:
         output = yield template.fill(url=url)
         if output.timed_out and template is GET_FOUND:
             hung += output.duration_s
-        if output.http_status == _OK or not output.argv or not (output.stderr or output.problem):
+        asked = not output.argv or not (output.stderr or output.problem)
+        if not output.truncated and (output.http_status == _OK or asked):
             again.append((template, url))  # it answered, or this is a dry run
     if again:
         yield Wait(context.pause_s)
