@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -153,15 +154,20 @@ def test_a_process_that_dies_ends_the_wait_with_its_name():
 
 
 def test_a_missing_gunicorn_is_said():
-    """With -S the interpreter sees no installed package: gunicorn is really missing."""
+    """With -S the interpreter sees no installed package: gunicorn is really missing.
+
+    The command to install it is there to be pasted: one line, however narrow the screen is.
+    """
     program = (
         f"import sys; sys.path.insert(0, {str(SOURCE)!r}); from locard.cli.main import main;"
         "sys.exit(main(['demo', 'upstream-slow']))"
     )
     done = subprocess.run(
-        [sys.executable, "-S", "-c", program], capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-S", "-c", program],
+        capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "40"},
+    )  # fmt: skip
     assert done.returncode == 3
-    assert "gunicorn is not installed" in done.stderr
-    assert "pip install 'locard[lab]'" in done.stderr
+    assert "gunicorn is not installed" in " ".join(done.stderr.split())
+    pasted = f"{shlex.quote(sys.executable)} -m pip install 'locard[lab]'"
+    assert pasted in [line.strip() for line in done.stderr.splitlines()]
     assert "Traceback" not in done.stderr

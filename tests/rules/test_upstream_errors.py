@@ -1,7 +1,10 @@
 """upstream-errors: a far end that hangs up or fails, in the words of several libraries."""
 
+from dataclasses import replace
+
 import pytest
 
+from locard.model.log_facts import AffectedValue, BlastRadius
 from locard.rules.upstream_errors import judge
 from rules.builders import case, correlate, log, message
 
@@ -53,3 +56,27 @@ def test_quiet_where_each_of_several_upstreams_fails_or_one_group_of_callers():
     assert list(
         judge(case(log(correlate(upstream="card-gateway"), changed=("errors",), messages=(one,))))
     )
+
+
+def test_quiet_where_other_names_that_say_the_same_fail_too():
+    """Names such as payout-router do not say that they are upstreams; their messages do."""
+    several = (
+        message("payout-router answered 500", after=571),
+        message("tax-service answered 500", after=326),
+    )
+    assert not list(judge(case(log(changed=("errors",), messages=several))))
+    other = (
+        message("tax-service answered 500", after=326),
+        message("retry queue is full", after=571),
+    )
+    assert list(judge(case(log(changed=("errors",), messages=other))))
+
+
+def test_quiet_where_every_upstream_that_the_log_names_fails():
+    said = log(changed=("errors",), messages=(message("tax-service answered 500", after=326),))
+    values = tuple(
+        AffectedValue(name, 0.001, 0.8, 0.7, 0.9, 400) for name in ("tax-service", "ledger")
+    )
+    assert list(judge(case(said)))
+    hit = replace(said, blast_radius=(BlastRadius("upstream", values, (), ()),))
+    assert not list(judge(case(hit)))

@@ -151,6 +151,8 @@ def _complain(error: LocardError) -> int:
         ("  next: ", safe(error.next_step)),
     ):
         sys.stderr.write(columns.labelled(label, text, room) + "\n")
+    if error.command:
+        sys.stderr.write(f"        {safe(error.command)}\n")
     return error.exit_code
 
 

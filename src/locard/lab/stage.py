@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import resource
+import shlex
 import shutil
 import sys
 import tempfile
@@ -279,7 +280,8 @@ def require_programs() -> None:
             raise LabError(
                 "the lab cannot start its service",
                 f"the package {package} is not installed for {sys.executable}",
-                f"Install it: {sys.executable} -m pip install 'locard[lab]'",
+                "Install it:",
+                command=f"{shlex.quote(sys.executable)} -m pip install 'locard[lab]'",
             )
 
 

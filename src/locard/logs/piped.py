@@ -50,7 +50,10 @@ class PipedSource(Source):
             said = running.complaint()[:300] or f"its exit code is {code}"
             if self.bytes_read == 0:
                 raise SourceUnreadableError(
-                    f"cannot read the log of {self.name}", said, f"Try it by hand: {self.by_hand}"
+                    f"cannot read the log of {self.name}",
+                    said,
+                    "Try it by hand:",
+                    command=self.by_hand,
                 )
             self.partial = f"its command failed: {said}"
         elif code == 0 and self.bytes_read == 0 and self.why_empty is not None:

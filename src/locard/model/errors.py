@@ -28,12 +28,13 @@ class LocardError(Exception):
 
     exit_code = ExitCode.INTERNAL
 
-    def __init__(self, what: str, why: str, next_step: str) -> None:
-        """Keep the three parts; `str()` joins them for logs."""
-        super().__init__(f"{what}: {why}. {next_step}")
+    def __init__(self, what: str, why: str, next_step: str, *, command: str = "") -> None:
+        """Keep the parts; `str()` joins them for logs. `command` is one to paste: it stays on one line."""
+        super().__init__(f"{what}: {why}. {next_step}{f' {command}' if command else ''}")
         self.what = what
         self.why = why
         self.next_step = next_step
+        self.command = command
 
 
 class UsageError(LocardError):

@@ -9,17 +9,19 @@ Next: the log of that upstream at the same times; idle time-outs of both sides a
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.log_state import spread
 from locard.rules import _facts, _said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case
-    from locard.model.log_facts import LogSummary
+    from locard.model.log_facts import LogSummary, MessageCount
 
 _CLOSED = re.compile(
     r"prematurely closed (the )?connection|connection reset by peer|ECONNRESET|socket hang up"
@@ -86,5 +88,16 @@ def _is_one(log: LogSummary) -> bool:
     for correlate in log.correlates[:1]:
         if not any(field in upstream for field, _ in correlate.values):
             return correlate.share_of_excess < _NEARLY_ALL
-    counts = [m.after for m in log.messages if m.after and _FAILED.search(m.example)]
+    hit = spread(log)
+    if hit.kind == "everyone" and upstream.intersection(hit.fields):
+        return False
+    said = [m for m in log.messages if m.after]
+    fits = [m for m in said if _FAILED.search(m.example)]
+    counts = [m.after for m in said if m in fits or any(_differ_in_name(m, fit) for fit in fits)]
     return not counts or max(counts) >= _MOSTLY * sum(counts)
+
+
+def _differ_in_name(one: MessageCount, other: MessageCount) -> bool:
+    """Whether two messages are the same but for one word, such as the name of what failed."""
+    pairs = list(itertools.zip_longest(one.template.split(), other.template.split()))
+    return len(pairs) > 1 and sum(a != b for a, b in pairs) == 1

@@ -24,11 +24,11 @@ def test_a_complaint_is_the_reason_and_no_line_of_the_log(program, read, script,
     with pytest.raises(SourceUnreadableError) as raised:
         read("container/none")
     assert why in raised.value.why
-    assert raised.value.next_step == "Try it by hand: docker container inspect none"
+    assert raised.value.command == "docker container inspect none"
 
 
 def test_a_failure_after_that_names_the_command(program, read):
     program("docker", '[ "$1" = container ] || exit 1\n')
     with pytest.raises(SourceUnreadableError) as raised:
         read("container/none")
-    assert "docker logs" in raised.value.next_step
+    assert "docker logs" in raised.value.command

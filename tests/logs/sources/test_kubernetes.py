@@ -45,7 +45,7 @@ def test_what_kubectl_complains_of_is_said(program, read):
         with pytest.raises(SourceUnreadableError) as raised:
             read(name)
         assert "Forbidden" in raised.value.why
-        assert "kubectl" in raised.value.next_step
+        assert "kubectl" in raised.value.command
 
 
 def test_a_failure_in_the_middle_keeps_what_came(program, read):

@@ -80,5 +80,6 @@ def _ask_for(name: str, command: Command) -> None:
     raise SourceUnreadableError(
         f"cannot read the log of {name}",
         said or f"{command.argv[0]} knows no such container",
-        f"Try it by hand: {command.by_hand}",
+        "Try it by hand:",
+        command=command.by_hand,
     )

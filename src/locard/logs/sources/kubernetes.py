@@ -85,5 +85,6 @@ def _selector_of(name: str, where: dict[str, tuple[str, ...]]) -> str:
         raise SourceUnreadableError(
             f"cannot find the pods of {name}",
             said or output.problem or "it names no labels",
-            f"Try it by hand: {command.by_hand}",
+            "Try it by hand:",
+            command=command.by_hand,
         ) from None
