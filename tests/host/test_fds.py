@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from locard.host import fds
+from locard.model.evidence import Output
 from locard.model.target import Context, Process, Target
 from support import run_probe
 
@@ -36,3 +37,15 @@ def test_a_process_that_is_gone_is_unknown(start):
 def test_without_a_target_the_host_is_read():
     _, (fact,) = run_probe(fds, context())
     assert [r.subject for r in fact.readings] == ["system"]
+
+
+def test_a_list_that_was_cut_is_no_count():
+    """A program that was ended on the way lists a part of the descriptors."""
+    limits = Output(("grep", "/proc/7/limits"), b"/proc/7/limits:Max open files 64 64 files\n")
+    some = b"/proc/7/fd socket:[1]\n/proc/7/fd socket:[2]\n"
+    argv = ("find", "/proc/7/fd")
+    for end, verdict in (({}, "ok"), ({"exit_code": -9}, "unknown"), ({"exit_code": None, "timed_out": True}, "unknown")):  # fmt: skip
+        (fact,) = fds.read([limits, Output(argv, some, **end)])
+        (reading,) = [r for r in fact.readings if r.subject == "pid 7"]
+        assert reading.verdict == verdict
+        assert ("not all listed" in reading.detail) == (verdict == "unknown")

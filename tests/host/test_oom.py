@@ -97,3 +97,9 @@ def test_kills_are_told_apart_by_the_victims_cgroup():
     assert (own.of, own.verdict) == ("target", "warning")
     ancestor = found["container.memory.oom_kills", "cgroup /memory/pods"]
     assert (ancestor.of, ancestor.verdict) == ("strangers", "ok")
+
+
+def test_a_log_whose_reader_was_ended_is_not_called_unreadable():
+    reading = read(1, killed(9_900.0), exit_code=-9)
+    assert reading.verdict == "unknown"
+    assert "dmesg was ended by signal 9" in reading.detail

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from locard.host import _socket_tables, sockets
 from locard.model.evidence import Output
 from locard.model.target import Context, Process, Target
@@ -152,3 +154,23 @@ def test_a_few_retransmits_are_chance():
     assert judged(name, table(), table(sent=100, again=4)) == "ok"
     assert judged(name, table(), table(sent=100, again=6)) == "critical"
     assert judged(name, table(), table(sent=300, again=6)) == "warning"
+
+
+@pytest.mark.parametrize(
+    ("failed", "why"),
+    [
+        ({"stderr": b"find: '/proc/7/fd': Permission denied", "exit_code": 1}, "CAP_SYS_PTRACE"),
+        ({"exit_code": 1}, "CAP_SYS_PTRACE"),
+        ({"exit_code": -9}, "not all listed: find was ended by signal 9"),
+        ({"exit_code": -9, "stdout": b"/proc/7/fd socket:[11]\n"}, "ended by signal 9"),
+        ({"stderr": b"find: out of memory", "exit_code": 2}, "not all listed: find: out of memory"),
+        ({"exit_code": None, "problem": "find is not installed"}, "find is not installed"),
+        ({"exit_code": None, "timed_out": True}, "find did not end in time"),
+    ],
+)  # fmt: skip
+def test_sockets_that_were_not_listed_say_why(failed, why):
+    held = Output(("find", "/proc/7/fd"), **{"stdout": b"", **failed})
+    (fact,) = sockets.read([Output(("grep", "/proc/net/sockstat"), b""), held, table((11, "01"))])
+    (reading,) = [r for r in fact.readings if r.verdict == "unknown" and r.subject == "target"]
+    assert why in reading.detail
+    assert ("CAP_SYS_PTRACE" in reading.detail) == (why == "CAP_SYS_PTRACE")

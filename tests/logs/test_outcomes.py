@@ -60,6 +60,30 @@ def test_the_outcome_in_other_words_takes_no_part(summary, field, why):
     assert outcome.bad > 100
 
 
+def test_a_field_that_only_failures_have_explains_nothing(summary):
+    """None of its values comes often, so no value tells: that it is there does."""
+
+    def change(row, failed, rng):
+        if failed:
+            row["dump"] = f"core-{rng.randrange(40)}"
+
+    found = summary(change, {"upstream": "bank"})
+    assert [dict(c.values) for c in found.correlates] == [{"upstream": "bank"}]
+    assert "dump" not in {r.field for r in found.blast_radius}
+    assert found.outcomes == (), "no value of it is one to show"
+
+
+def test_a_field_that_some_requests_have_may_be_the_answer(summary):
+    """Requests with a coupon fail since the onset, and did not before."""
+
+    def change(row, failed, rng):
+        if (failed and row["time"] > planted.START + 150) or (not failed and rng.random() < 0.05):
+            row["coupon"] = "WINTER"
+
+    found = summary(change)
+    assert [dict(c.values) for c in found.correlates] == [{"coupon": "WINTER"}]
+
+
 def test_a_version_that_always_fails_is_the_answer(summary):
     def change(row, failed, _):
         row["version"] = "7.2" if failed and row["time"] > planted.START + 150 else "7.1"

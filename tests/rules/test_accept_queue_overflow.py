@@ -17,7 +17,10 @@ def queue(value, verdict):
 def test_fires_on_a_full_queue_with_its_drops():
     (found,) = judge(case(readings(queue(65, "critical"), DROPS)))
     assert found.role is Role.MECHANISM
-    assert found.title == "The accept queue of port 8080 is full: 65 of 64 connections wait"
+    assert (
+        found.title
+        == "The accept queue of port 8080 is full: 65 connections wait, with room for 64"
+    )
     assert len(found.supports) == 2
     assert found.next_commands == ("ss -ltnp sport = :8080",)
 

@@ -25,7 +25,7 @@ def test_fires_on_workers_that_their_master_killed():
     (found,) = worker_restarts.judge(case(TIMEOUT, family(2, 499, changes=(ENDED, BEGAN))))
     assert found.role is Role.MECHANISM
     assert "1 ended and 1 began" in found.title
-    assert any("1 of 2 workers are 2 s old, their parent 500 s" in s.says for s in found.supports)
+    assert any("1 of 2 workers is 2 s old, their parent 500 s" in s.says for s in found.supports)
     assert any("WORKER TIMEOUT" in s.says for s in found.supports)
 
 

@@ -9,7 +9,7 @@ from locard.claims.ruling import Withheld, cannot_tell, parts
 from locard.model.claim import Claim
 from locard.model.evidence import Layer, Status
 from locard.model.finding import Role, Severity
-from locard.model.wording import contradicts_itself
+from locard.model.wording import contradicts_itself, count
 
 if TYPE_CHECKING:
     from locard.claims.record import Record
@@ -82,7 +82,7 @@ def layer_healthy(claim: Claim, record: Record) -> Withheld | None:
         for r in getattr(fact, "readings", ())
     )
     if unknown or any(i.status is not Status.OK for i in items):
-        why = f"{unknown} readings are unknown" if unknown else "it was read in part"
+        why = f"{count(unknown, 'reading')} unknown" if unknown else "it was read in part"
         return Withheld(Claim(claim.slot, "layer_nothing_found", *parts(claim)), why)
     return None
 

@@ -36,6 +36,16 @@ def program(output: Output) -> str:
     return output.argv[0].rpartition("/")[2] if output.argv else ""
 
 
+def unfinished(output: Output) -> str:
+    """Why a program did not come to its end, in words: what it printed is then a part. Empty: it did."""
+    name = program(output)
+    if output.timed_out or output.exit_code is None:
+        return output.problem or f"{name} did not end in time"
+    if output.exit_code < 0:
+        return f"{name} was ended by signal {-output.exit_code}"
+    return f"{name} printed more than is read" if output.truncated else ""
+
+
 def whole(text: str | None) -> int | None:
     """A whole number, or None."""
     words = (text or "").split()

@@ -101,9 +101,11 @@ def _processes(output: Output, files: dict[str, list[str]]) -> Iterator[Reading]
     for pid in asked:
         name, subject = semconv.PROCESS_OPEN_FDS, f"pid {pid}"
         limit_line = _LIMIT.search(" ".join(files.get(f"/proc/{pid}/limits", [])))
-        if pid not in kinds or output.truncated:
+        cut = _files.unfinished(output)
+        if pid not in kinds or cut:
             # No descriptor at all is also what a process shows that may not be looked at.
-            yield Reading(name, subject, 0.0, "{fd}", None, "unknown", "not permitted, or gone")
+            why = f"not all listed: {cut}" if cut else "not permitted, or gone"
+            yield Reading(name, subject, 0.0, "{fd}", None, "unknown", why)
             continue
         count = sum(kinds[pid].values())
         detail = ", ".join(f"{n} {kind}" for kind, n in kinds[pid].most_common(4))

@@ -127,7 +127,8 @@ def _host(
     readable = log is not None and log.exit_code == 0 and log.stdout
     if log is None or not readable or not uptime:
         count = "an unknown number" if since_boot is None else str(since_boot)
-        detail = f"{count} since boot; when is not known, the kernel log is not readable"
+        why = (log and _files.unfinished(log)) or "the kernel log is not readable"
+        detail = f"{count} since boot; when is not known, {why}"
         yield Reading(name, subject, since_boot or 0, unit, None, "unknown", detail)
         return
     now = float(uptime[0]) if re.fullmatch(r"\d+(\.\d+)?", uptime[0]) else 0.0

@@ -192,7 +192,7 @@ def _counters(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
     else:
         share = again / max(sent, 1)
         verdict = _files.above(share, 0.01, 0.05) if again >= _LEAST_RETRANSMITS else "ok"
-        detail = f"{again} of {sent} segments between the readings"
+        detail = f"{again} of {count(sent, 'segment')} between the readings"
         yield Reading(name, subject, round(share, 5), "1", None, verdict, detail)
 
 
@@ -206,9 +206,9 @@ def _processes(
     for found in _HELD_LINE.finditer(held.text):
         owners.setdefault(found[2], []).append(found[1])
     every = [_socket_tables.rows(files) for files in tables]
-    barred = not held.stdout and held.exit_code != 0
+    barred = _why_unread(held)
     if not every or barred:
-        why = "its sockets may not be listed (CAP_SYS_PTRACE)" if barred else "no table was read"
+        why = barred or "no table was read"
         name = semconv.PROCESS_CONNECTIONS
         yield Reading(name, "target", 0, "{connection}", None, "unknown", why, "target")
         return
@@ -229,6 +229,17 @@ def _processes(
         [int(w) for w in " ".join(system.get(_RANGE, [])).split() if w.isdigit()] + [None, None]
     )[:2]
     yield from _socket_tables.ephemeral_ports(every[-1], low, high)
+
+
+def _why_unread(held: Output) -> str:
+    """Why the sockets were not all listed, if so: a program that fails is not a permission that lacks."""
+    said = " ".join(held.stderr.decode("utf-8", "replace").split())
+    why = _files.unfinished(held)
+    if not why and held.exit_code and not held.stdout:
+        if "ermission denied" in said or (held.exit_code == 1 and not said):
+            return "its sockets may not be listed (CAP_SYS_PTRACE)"
+        why = said[:120] or f"find ended with exit code {held.exit_code}"
+    return f"its sockets were not all listed: {why}" if why else ""
 
 
 def _by_pid(

@@ -1,7 +1,8 @@
 """Fields that say in other words that a request failed: response flags, bytes, the text of its status.
 
 They would "explain" every error and tell nothing of who is hit. Known by their names, and by their values:
-such a field has values that come with failed requests only, while the others all have the same one or none.
+such a field, or such values of it, come with failed requests only, while the others all have the same one
+or none.
 """
 
 from __future__ import annotations
@@ -72,6 +73,9 @@ def found(table: Table, roles: Roles, events: Events) -> dict[str, OutcomeField]
     for field, column in columns.items():
         named = by_name(field) and roles.role_of(field) not in _DIMENSION_ROLES
         judged = not named and _may_be(field, roles)
+        if judged and errors >= _FEWEST and _only_on_failures(table, column):
+            known[field] = OutcomeField(field, "", 0, 0, "values")
+            continue
         if not named and not (judged and field in failed):
             continue
         values = failed.get(field, [])[:3]
@@ -132,6 +136,14 @@ def _good(table: Table, column: str, values: list[str]) -> dict[str, int]:
             list(values),
         )
     )
+
+
+def _only_on_failures(table: Table, column: str) -> bool:
+    """Whether a request has the field only if it failed: that it is there is the outcome, whatever it holds."""
+    bad, good = table.one(
+        f"SELECT count_if(err), count_if(NOT err) FROM ev WHERE request AND {column} IS NOT NULL"  # noqa: S608 - the column is ours
+    )
+    return bool(bad >= _FEWEST and bad >= _PURE * (bad + good))
 
 
 def _one_value(table: Table, column: str, goods: int) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from locard.metrics import conventions
 from locard.metrics.text_format import Exposition, Histogram, Labels, Series, histograms
+from locard.model import wording
 from locard.model.facts import GoldenSignal
 from locard.stats.intervals import binomial_tail
 
@@ -155,7 +156,7 @@ def _distribution(
         before=_scaled(then.mean if then else None, scale),
         now=_scaled(now.mean if now else None, scale),
         count=count,
-        detail=f"sum over count, {int(then.total) if then else 0} events before",
+        detail=f"sum over count, {wording.count(int(then.total) if then else 0, 'event')} before",
     )
     bound = _slow_bound(then)
     if then is not None and bound is not None:
@@ -170,7 +171,7 @@ def _distribution(
             count=count,
             limit=bound * scale,
             p_value=_risen(over, count, before),
-            detail=f"share of calls over {bound * scale:g} s, {int(then.total)} events before",
+            detail=f"share of calls over {bound * scale:g} s, {wording.count(int(then.total), 'event')} before",
         )
 
 

@@ -9,7 +9,7 @@ from locard.model import log_pace, log_spikes
 from locard.model.headline import bad_counts, milliseconds, part_words, share
 from locard.model.log_latency import risen
 from locard.model.log_state import counted_as
-from locard.model.wording import moved, shorten
+from locard.model.wording import count, moved, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,7 +132,7 @@ def _capital(text: str) -> str:
 
 
 def _empty(log: LogSummary, _: LogState, __: Clock) -> str:
-    return f"The log has no record that can be read ({log.lines:,} lines)."
+    return f"The log has no record that can be read ({count(log.lines, 'line')})."
 
 
 def _going_on(log: LogSummary, state: LogState, clock: Clock) -> str:
@@ -278,7 +278,7 @@ def _past(log: LogSummary, alarm: Alarm) -> str:
     """How many came before, and over how long: that is what makes them new."""
     known = f" in the {duration(alarm.first - log.first)}" if log.first is not None else ""
     if alarm.earlier:
-        return f"{alarm.earlier} errors like it{known} before"
+        return f"{count(alarm.earlier, 'error')} like it{known} before"
     if known and not _long_before(log, alarm):
         return f"the log begins {duration(alarm.first - (log.first or 0.0))} before"
     return f"no error like it{known} before"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from locard.model import log_pace, log_spikes
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -378,7 +379,7 @@ def _lacking(log: LogSummary) -> Iterator[str]:
         yield "only a part of it was read"
     skipped = sum(item.lines for item in log.skipped)
     if skipped > _MOST_SKIPPED * max(1, log.lines):
-        yield f"{skipped:,} of its {log.lines:,} lines could not be read"
+        yield f"{skipped:,} of its {count(log.lines, 'line')} could not be read"
     if not seen.errors_by:
         yield "no field says what an error is"
     elif _level_says_nothing(log):

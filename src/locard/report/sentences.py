@@ -14,7 +14,7 @@ from locard.claims.log_licences import log_stands
 from locard.model.claim import Licensed
 from locard.model.headline import share
 from locard.model.log_facts import Onset
-from locard.model.wording import shorten
+from locard.model.wording import count, shorten
 from locard.report import times
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _told(claim: Claim, tz: tzinfo | None) -> str:
 
 def _outcome_field(claim: Claim, _: tzinfo | None) -> str:
     bad, good = claim.number("bad"), claim.number("good")
-    counts = f"{bad:,.0f} of {bad + good:,.0f} requests with it failed"
+    counts = f"{bad:,.0f} of {count(int(bad + good), 'request')} with it failed"
     return f"{shorten(claim.subject, _LONGEST_VALUE)} says in other words that it failed ({counts})"
 
 
@@ -159,7 +159,7 @@ def _values(claim: Claim, _: tzinfo | None) -> str:
         if claim.slot == "affected" and figure.value is not None:
             name = f"{name} {share(figure.value, 1)}"
         elif claim.slot == "unknown" and figure.value is not None:
-            name = f"{name} ({figure.value:.0f} requests)"
+            name = f"{name} ({count(int(figure.value), 'request')})"
         shown.append(name)
     more = int(claim.number("values")) - len(shown)
     return f"{claim.subject}: {', '.join(shown)}" + (f" and {more} more" if more > 0 else "")

@@ -11,6 +11,7 @@ from locard.model.facts import MetricsSummary, Reading, Readings
 from locard.model.finding import Support
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ class Rise:
             parts.append(
                 f"{self.before_over:.1%} over {ms(self.bound_s)} before, {self.now_over:.1%} now"
             )
-        return f"{', '.join(parts)} ({self.count} calls now)"
+        return f"{', '.join(parts)} ({count(self.count, 'call')} now)"
 
 
 def ms(seconds: float) -> str:

@@ -10,6 +10,7 @@ from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import correlate_words
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,4 +115,6 @@ def _spared(radius: BlastRadius | None, value: str) -> str:
     if radius is None:
         return ""
     spared = sorted((v for v in radius.unaffected if v.value != value), key=lambda v: -v.requests)
-    return ", ".join(f"{radius.field}={v.value} ({v.requests} requests)" for v in spared[:3])
+    return ", ".join(
+        f"{radius.field}={v.value} ({count(v.requests, 'request')})" for v in spared[:3]
+    )

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.model import semconv
+from locard.model.wording import count
 from locard.rules import _facts, _readings
 
 if TYPE_CHECKING:
@@ -31,12 +32,14 @@ def judge(case: Case) -> Iterator[Finding]:
     full = worst.verdict == "critical"
     drops = _facts.bad(case, semconv.SYSTEM_LISTEN_OVERFLOWS) if full else []
     port = worst.subject.rpartition(" ")[2]
-    of = f" of {worst.limit:.0f}" if worst.limit is not None else ""
+    of = f", with room for {worst.limit:.0f}" if worst.limit is not None else ""
+    wait = "waits" if worst.value == 1 else "wait"
+    connections = count(int(worst.value), "connection")
     yield _readings.finding(
         "accept-queue-overflow",
-        f"The accept queue of port {port} is full: {worst.value:.0f}{of} connections wait"
+        f"The accept queue of port {port} is full: {connections} {wait}{of}"
         if full
-        else f"{worst.value:.0f} connections to port {port} wait to be accepted",
+        else f"{connections} to port {port} {wait} to be accepted",
         bad,
         mechanism=full,
         extra=_readings.supports(drops),

@@ -23,7 +23,7 @@ from locard.model.headline import bad_counts, share
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
 from locard.model.moments import moment
-from locard.model.wording import shorten
+from locard.model.wording import count, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def _finding(evidence: Evidence, log: LogSummary, onset: Onset, line: ChangeLine
     if new:
         when = f", the first {first:.1f} s later" if first is not None else ""
         says.append(
-            f"new since then, {new[0].after} times{when}: {shorten(new[0].example, _SHOWN)}"
+            f"new since then, {count(new[0].after, 'time')}{when}: {shorten(new[0].example, _SHOWN)}"
         )
     against = []
     other = next((m for m in new if _NAMES_ANOTHER.search(m.example)), None)

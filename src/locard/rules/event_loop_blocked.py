@@ -20,6 +20,7 @@ from locard.model.facts import StackSamples
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
 from locard.model.stacks import application_frame, is_busy
+from locard.model.wording import count
 from locard.rules import _facts, _waits
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ def judge(case: Case) -> Iterator[Finding]:
                 frame = application_frame(stack.frames) if is_busy(stack) else None
                 if frame is not None:
                     kept[_function(frame), pid] += 1
-        for (frame, pid), count in kept.most_common(1):
-            if count >= _LEAST_ROUNDS and count >= _LEAST_SHARE * of[pid]:
-                yield _finding(case, evidence.id, frame, pid, seen=(count, of[pid]))
+        for (frame, pid), n in kept.most_common(1):
+            if n >= _LEAST_ROUNDS and n >= _LEAST_SHARE * of[pid]:
+                yield _finding(case, evidence.id, frame, pid, seen=(n, of[pid]))
 
 
 def _has_loop(stack: ThreadStack) -> bool:
@@ -80,12 +81,12 @@ def _function(frame: Frame) -> Frame:
 def _finding(
     case: Case, evidence: str, frame: Frame, pid: int, *, seen: tuple[int, int]
 ) -> Finding:
-    count, of = seen
+    n, of = seen
     trouble = _waits.trouble(case)
     place = f"{frame.function} ({_facts.short(frame.file)})"
     says = (
-        f"the thread of the event loop of pid {pid} was in {place} in {count} of {of} looks "
-        f"({share(count, of)})"
+        f"the thread of the event loop of pid {pid} was in {place} in {n} of {count(of, 'look')} "
+        f"({share(n, of)})"
     )
     supports = [Support(evidence, Layer.RUNTIME, says), *_cpu(case, pid), *trouble[:2]]
     return Finding(

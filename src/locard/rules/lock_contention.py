@@ -20,6 +20,7 @@ from locard.model.facts import StackSamples, ThreadStates
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.log_facts import LogSummary
 from locard.model.stacks import application_frame
+from locard.model.wording import count
 from locard.rules import _facts, _locks
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _queue_words(site: Site) -> str:
     total = sum(n for _, _, n in site.moments)
     return (
         f"up to {site.most} threads of one process wait at {site.place}: "
-        f"seen {total} times, at {len(site.moments)} moments"
+        f"seen {count(total, 'time')}, at {count(len(site.moments), 'moment')}"
     )
 
 

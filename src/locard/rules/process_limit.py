@@ -18,6 +18,7 @@ from locard.model import semconv
 from locard.model.evidence import Layer
 from locard.model.finding import Support
 from locard.model.log_facts import LogSummary
+from locard.model.wording import count
 from locard.rules import _facts, _readings
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _messages(case: Case) -> Iterator[Support]:
     for evidence, summary in case.facts(LogSummary):
         for message in summary.messages:
             if message.after > message.before and _FAILED.search(message.example):
-                says = f"the log says {message.after} times “{message.template}”"
+                says = f"the log says {count(message.after, 'time')} “{message.template}”"
                 yield Support(evidence.id, Layer.LOGS, says)
 
 

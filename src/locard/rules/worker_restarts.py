@@ -20,6 +20,7 @@ from locard.model.evidence import Layer
 from locard.model.facts import ProcessFamily
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.log_facts import LogSummary
+from locard.model.wording import count
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -114,12 +115,14 @@ def _seen(family: ProcessFamily, root: ProcessAge, now: float) -> Iterator[str]:
         ages = sorted(now - p.started for p in young)
         each = f"{ages[0]:.0f} s" if len(ages) == 1 else f"{ages[0]:.0f} to {ages[-1]:.0f} s"
         lived = now - root.started
-        yield (f"{len(young)} of {len(workers)} workers are {each} old, their parent {lived:.0f} s")
+        yield (
+            f"{len(young)} of {count(len(workers), 'worker')} {'is' if len(young) == 1 else 'are'} {each} old, their parent {lived:.0f} s"
+        )
 
 
 def _messages(case: Case) -> Iterator[Support]:
     for evidence, summary in case.facts(LogSummary):
         for message in summary.messages:
             if message.after > 0 and _LOST.search(message.example):
-                says = f"the log says {message.after} times “{message.template}”"
+                says = f"the log says {count(message.after, 'time')} “{message.template}”"
                 yield Support(evidence.id, Layer.LOGS, says)
