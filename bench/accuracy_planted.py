@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gen_planted
-from locard.logs import contrast, events, first_pass
-from locard.logs.change import Change
-from locard.logs.correlates import correlates
-from locard.logs.loading import load
-from locard.logs.profile import profile
-from locard.logs.reading import open_source
-from locard.logs.roles import assign
+from locard.logs.fields.profile import profile
+from locard.logs.fields.roles import assign
+from locard.logs.input.log_source import open_source
+from locard.logs.judge import before_after, events, first_pass
+from locard.logs.judge.change import Change
+from locard.logs.judge.correlates import correlates
+from locard.logs.scan.loader import load
 from locard.stats.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gen_planted import Plan
-    from locard.logs.table import Table
+    from locard.logs.table.table import Table
     from locard.model.log_facts import Correlate
 
 EFFECTS = (800, 200, 100, 50, 25)  # bad requests beyond the usual, among some 10,000
@@ -72,7 +72,7 @@ def told(table: Table, plan: Plan) -> Sets:
     found = events.build(table, assign(fields, table.records, {}), fields, None)
     onset = gen_planted.START + plan.onset_s
     before, after = (gen_planted.START, onset), (onset, gen_planted.START + gen_planted.SPAN_S)
-    totals = contrast.mark(table, Change(("errors",), "", "step", None, before, after))
+    totals = before_after.mark(table, Change(("errors",), "", "step", None, before, after))
     return named(correlates(table, found, totals))
 
 

@@ -40,13 +40,15 @@ def write(path: Path, lines: int, *, fields: int = 5, values: int = 10, onsets: 
 def worker(path: str) -> dict[str, float]:
     """CPU seconds of the scan, and of what comes after it up to the screen."""
     from locard.investigate import logs_alone  # noqa: PLC0415 - only the worker's process pays for it
-    from locard.logs import first_pass, loading, reading  # noqa: PLC0415 - as above
+    from locard.logs.input import log_source  # noqa: PLC0415 - as above
+    from locard.logs.judge import first_pass  # noqa: PLC0415 - as above
+    from locard.logs.scan import loader  # noqa: PLC0415 - as above
     from locard.report import logs_screen  # noqa: PLC0415 - as above
 
     began = time.process_time()
-    source = reading.open_source(path)
+    source = log_source.open_source(path)
     with tempfile.TemporaryDirectory() as folder:
-        table = loading.load(source, 1e6, 1, spill=folder)
+        table = loader.load(source, 1e6, 1, spill=folder)
         scanned = time.process_time()
         summary = first_pass.judge(path, table)
         list(logs_screen.screen(summary, logs_alone.conclude(summary).claims))

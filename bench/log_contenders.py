@@ -11,7 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.logs.table import Table
+    from locard.logs.table.table import Table
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 CATEGORICAL = (
@@ -58,13 +58,15 @@ def by_sql(db: object, source: str, column: dict[str, str], question: str) -> ob
 
 def ours(path: str, question: str, folder: str) -> object:
     """The native scanner into DuckDB; what does not fit into the memory goes below `folder`."""
-    from locard.logs import memory, native_engine, reading, table  # noqa: PLC0415 - a contender's process loads that contender and no other
+    from locard.logs.input import log_source  # noqa: PLC0415 - a contender's process loads that contender and no other
+    from locard.logs.scan import native_engine  # noqa: PLC0415 - a contender's process loads that contender and no other
+    from locard.logs.table import memory, table  # noqa: PLC0415 - a contender's process loads that contender and no other
 
     db = table.connect(THREADS, memory.SPILLING_MB, folder)
     loaded = table.Table(db, "native")
     only = ("level", "upstream") if question == "errors" else ()
     engine = native_engine.NativeEngine(loaded, only=only, mines=False)
-    source = reading.open_source(path)
+    source = log_source.open_source(path)
     while place := source.unread():
         reached, _ = engine.scan(source.fd, *place)
         source.skip(reached - place[0])

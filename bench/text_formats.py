@@ -90,10 +90,11 @@ FORMATS: tuple[tuple[str, Callable[[random.Random, dt.datetime], str]], ...] = (
 
 READ = """
 import sys, time
-from locard.logs import loading, reading
-source = reading.open_source(sys.argv[1])
+from locard.logs.input import log_source
+from locard.logs.scan import loader
+source = log_source.open_source(sys.argv[1])
 begin = time.perf_counter()
-table = loading.load(source, 600, 2)
+table = loader.load(source, 600, 2)
 seconds = time.perf_counter() - begin
 assert table.records == table.lines and not table.partial, table.skipped
 print(seconds, time.process_time())

@@ -10,7 +10,7 @@ namespace locard {
 bool is_endpoint(std::string_view text);
 
 // Appends the text without method, host, query and fragment, and with {id} for the parts that are ids:
-// the same as `locard.logs.endpoints` does in SQL, which says what an id is.
+// the same as `locard.logs.fields.endpoints` does in SQL, which says what an id is.
 void append_endpoint(std::string_view text, std::string& out);
 
 }  // namespace locard

@@ -105,7 +105,7 @@ class Scanner:
     @property
     def skipped(self) -> list[tuple[str, int, str]]: ...
 
-    # Dotted name, column, kind, how it is written (see `locard.logs.stored`), what its column of
+    # Dotted name, column, kind, how it is written (see `locard.logs.table.kept_values`), what its column of
     # shapes holds ("skeletons", "endpoints" or nothing), and the size of its dictionary; as of the
     # last `take`.
     @property

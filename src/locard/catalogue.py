@@ -37,7 +37,7 @@ FOLDERS = (
     Folder("rule", "rules"),
     Folder("format", "logs.formats"),
     Folder("source", "logs.sources"),
-    Folder("dialect", "logs.dialects"),
+    Folder("dialect", "logs.backends"),
     Folder("scenario", "lab.scenarios"),
     Folder("command", "cli.commands"),
 )

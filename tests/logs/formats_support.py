@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 
-from locard.logs import clock, loading, reading, roles
-from locard.logs.amounts import duration_sql, level_sql
-from locard.logs.profile import profile
+from locard.logs.fields import roles, times
+from locard.logs.fields.amounts import duration_sql, level_sql
+from locard.logs.fields.profile import profile
+from locard.logs.input import log_source
+from locard.logs.scan import loader
 
 NOW = 1764547200.0  # 2025-12-01: gives lines without a year or a date theirs
 
@@ -18,9 +20,9 @@ def load(lines, engine=None, now=NOW):
         file.write(data)
         file.flush()
         os.utime(file.name, (now, now))
-        source = reading.open_source(file.name)
+        source = log_source.open_source(file.name)
         try:
-            return loading.load(source, 20, 1, engine)
+            return loader.load(source, 20, 1, engine)
         finally:
             source.close()
 
@@ -32,7 +34,7 @@ def records(lines, engine=None, now=NOW, given=None):
     found = roles.assign(fields, table.records, given)
     picks = {"_n": "_n", **{f.name: f.column for f in fields}}
     if found.time:
-        picks["role:time"] = clock.epoch_sql(found.time.column, found.time_format)
+        picks["role:time"] = times.epoch_sql(found.time.column, found.time_format)
     if found.level:
         picks["role:level"] = level_sql(found.level.column, "bunyan")
     if found.status:

@@ -8,9 +8,9 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locard.logs import first_pass
-from locard.logs.loading import load
-from locard.logs.reading import open_source
+from locard.logs.input.log_source import open_source
+from locard.logs.judge import first_pass
+from locard.logs.scan.loader import load
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from locard.logs import duckdb_engine, loading, native_engine, reading, table
+from locard.logs.input import log_source
+from locard.logs.scan import duckdb_engine, loader, native_engine
+from locard.logs.table import table
 
 COUNT = 1000
 
@@ -89,9 +91,9 @@ def engine(request):
 
 
 def load(path, engine):
-    source = reading.open_source(str(path))
+    source = log_source.open_source(str(path))
     try:
-        return loading.load(source, 60, 1, engine)
+        return loader.load(source, 60, 1, engine)
     finally:
         source.close()
 
@@ -143,7 +145,7 @@ def test_a_line_of_a_hundred_megabytes_is_read_or_said_to_be_lost(tmp_path):
     path.write_bytes(among(b'{"level":"info","body":"' + b"x" * 100_000_000 + b'"}'))
     loaded = load(path, None)
     assert right(loaded) == COUNT
-    assert loaded.records == COUNT + 1 or loading.TOO_LONG in {s.reason for s in loaded.skipped}
+    assert loaded.records == COUNT + 1 or loader.TOO_LONG in {s.reason for s in loaded.skipped}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import textwrap
 
 import pytest
 
-from locard.logs import native_engine, table
+from locard.logs.scan import native_engine
+from locard.logs.table import table
 
 pytestmark = pytest.mark.skipif(
     not native_engine.available(), reason="the native module is not built"

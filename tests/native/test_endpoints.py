@@ -7,8 +7,9 @@ import random
 
 import pytest
 
-from locard.logs import native_engine, table
-from locard.logs.endpoints import endpoint_sql
+from locard.logs.fields.endpoints import endpoint_sql
+from locard.logs.scan import native_engine
+from locard.logs.table import table
 
 pytestmark = pytest.mark.skipif(
     not native_engine.available(), reason="the native module is not built"

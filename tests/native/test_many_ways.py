@@ -11,7 +11,8 @@ import uuid
 import pytest
 from dirty_lines import line
 
-from locard.logs import loading, native_engine, reading
+from locard.logs.input import log_source
+from locard.logs.scan import loader, native_engine
 
 pytestmark = pytest.mark.skipif(
     not native_engine.available(), reason="the native module is not built"
@@ -39,9 +40,9 @@ def read(path, monkeypatch, *, threads=1, batches=False, **limits):
         )
         if batches:
             patched.setattr(native_engine, "_MOST_BYTES", 1)
-        source = reading.open_source(str(path))
+        source = log_source.open_source(str(path))
         try:
-            return loading.load(source, 60, threads, "native")
+            return loader.load(source, 60, threads, "native")
         finally:
             source.close()
 

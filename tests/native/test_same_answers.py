@@ -10,7 +10,9 @@ import planted_logs as planted
 import pytest
 from dirty_lines import line
 
-from locard.logs import duckdb_engine, loading, native_engine, reading, table
+from locard.logs.input import log_source
+from locard.logs.scan import duckdb_engine, loader, native_engine
+from locard.logs.table import table
 
 pytestmark = pytest.mark.skipif(
     not native_engine.available(), reason="the native module is not built"
@@ -18,9 +20,9 @@ pytestmark = pytest.mark.skipif(
 
 
 def read(path, engine):
-    source = reading.open_source(str(path))
+    source = log_source.open_source(str(path))
     try:
-        return loading.load(source, 60, 1, engine)
+        return loader.load(source, 60, 1, engine)
     finally:
         source.close()
 
@@ -39,7 +41,7 @@ def contents(table):
 def test_the_tables_are_the_same(tmp_path, seed, monkeypatch):
     rng = random.Random(seed)
     if seed % 2:
-        monkeypatch.setattr(reading, "BLOCK_BYTES", 4096)
+        monkeypatch.setattr(log_source, "BLOCK_BYTES", 4096)
     path = tmp_path / "log"
     path.write_bytes(b"\n".join(line(rng) for _ in range(400)) + rng.choice([b"", b"\n"]))
     native, duckdb = contents(read(path, "native")), contents(read(path, "duckdb"))

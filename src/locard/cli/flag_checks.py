@@ -73,9 +73,9 @@ def _alone(flag: str, why: str, other: str) -> UsageError:
 
 
 def _check_kubectl(flag: str, sources: list[str]) -> None:
-    from locard.logs import reading  # noqa: PLC0415 - only where the flag is given
+    from locard.logs.input import log_source  # noqa: PLC0415 - only where the flag is given
 
-    other = next((s for s in sources if reading.kind_of(s) != "kubernetes"), None)
+    other = next((s for s in sources if log_source.kind_of(s) != "kubernetes"), None)
     if other is not None:
         raise UsageError(
             f"{flag} is a flag of kubectl, and {other!r} is not read by it",

@@ -9,25 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 from locard.guard import private
 from locard.guard.budget import parse_duration
-from locard.logs import asking, memory
-from locard.logs import slice as slicing
-from locard.logs.field_file import parse_flags
-from locard.logs.reading import Wants
-from locard.logs.slice import Question
-from locard.logs.where import times
-from locard.logs.where.meaning import Meaning
+from locard.logs.ask import open_log
+from locard.logs.ask import slice as slicing
+from locard.logs.ask.slice import Question
+from locard.logs.fields.given_roles import parse_flags
+from locard.logs.fields.meaning import Meaning
+from locard.logs.input.log_source import Wants
+from locard.logs.table import memory
 from locard.model.errors import ExitCode, StateError, UsageError
 from locard.model.wording import count, example
 from locard.report import document, rows
 from locard.report.plain import safe
+from locard.where import times
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from locard.logs.keep import Shelf
-    from locard.logs.sheet import Sheet
-    from locard.logs.slice import Answer
+    from locard.logs.ask.kept_scans import Shelf
+    from locard.logs.ask.log_view import Sheet
+    from locard.logs.ask.slice import Answer
 
 
 _WINDOW = "30s"
@@ -60,7 +61,7 @@ def _asked(
     args: argparse.Namespace, name: str, shelf: Shelf | None
 ) -> contextlib.AbstractContextManager[Sheet]:
     budget_s, given = parse_duration(args.budget), parse_flags(args.field)
-    return asking.asked(
+    return open_log.asked(
         name, budget_s, args.threads, shelf, wants=wants(args), given=given, state=state_path(args)
     )
 
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace, shelf: Shelf | None) -> int:
             if args.sql is not None:  # it can ask for anything
                 bounds.enter_context(memory.bounded())
             # It is answered here; other rows come as fast as they are read.
-            with asking.interrupted_after(sheet.db, parse_duration(args.budget)):
+            with open_log.interrupted_after(sheet.db, parse_duration(args.budget)):
                 answer = _answer(args, sheet)
             _write(args, sheet, answer)
         sys.stdout.flush()
@@ -162,7 +163,7 @@ def _write_parquet(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> No
     import shutil  # noqa: PLC0415 - only for this output
 
     from locard.ledger.state import StateDirectory  # noqa: PLC0415
-    from locard.logs.export import to_parquet  # noqa: PLC0415
+    from locard.logs.table.parquet import to_parquet  # noqa: PLC0415
 
     state = StateDirectory.find(args.state).path
     folder = state / "scans"
@@ -195,11 +196,11 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
         _note(f"skipped {count(lines, 'line')}: {reason}{example(lines, sample)}")
     if sheet.partial:
         _note(f"read in part: {sheet.partial}")
-    stop = asking.jq_stop(sheet)
+    stop = open_log.find_jq_stop(sheet)
     if stop is not None and stop.line == 1:
         _note("jq would have read none of it: the first line is no JSON")
     elif stop is not None and stop.line is not None:
-        lost = asking.behind(sheet, stop)
+        lost = open_log.behind(sheet, stop)
         _note(
             f"jq would have stopped at line {stop.line:,} of {sheet.lines:,} "
             f"and not read the {count(lost, 'good record')} from there on"
@@ -244,7 +245,7 @@ def translate(args: argparse.Namespace, shelf: Shelf | None) -> int:
     With a SOURCE its fields and roles are known; without one, names are taken as they are.
     """
     from locard import catalogue  # noqa: PLC0415 - only for this flag
-    from locard.logs.dialects._terms import asked_of  # noqa: PLC0415
+    from locard.logs.backends._terms import asked_of  # noqa: PLC0415
 
     dialect = catalogue.entry("dialect", args.dialect).load()
     if args.sql is not None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
-    from locard.logs.slice import Answer
+    from locard.logs.ask.slice import Answer
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _LOOK_AHEAD = 200  # rows whose widths make the columns

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from formats_support import check
 
-from locard.logs import native_engine
 from locard.logs.formats import dotnet
+from locard.logs.scan import native_engine
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "native"])

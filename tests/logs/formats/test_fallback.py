@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from formats_support import check, records
 
-from locard.logs import native_engine
 from locard.logs.formats import fallback
-from locard.logs.text_lines import UNKNOWN
+from locard.logs.lines.text_lines import UNKNOWN
+from locard.logs.scan import native_engine
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "native"])

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from locard.logs import reading
+from locard.logs.input import log_source
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def read():
     """All lines of a source, and the source itself after it was closed."""
 
     def run(name, budget=20.0, **wants):
-        source = reading.open_source(str(name), reading.Wants(**wants))
+        source = log_source.open_source(str(name), log_source.Wants(**wants))
         try:
             data = b"".join(source.blocks(budget))
         finally:

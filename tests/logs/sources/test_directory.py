@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from locard.logs import rotation
+from locard.logs.input import rotation
 from locard.model.errors import NotPermittedError, SourceUnreadableError
 
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import zstandard
 
-from locard.logs import compression, following, line_times, loading, reading
+from locard.logs.input import compression, following, line_times, log_source
+from locard.logs.scan import loader
 from locard.model.errors import SourceUnreadableError
 from support import wait_until
 
@@ -40,7 +41,7 @@ def test_compressed(tmp_path, read, kind, pack, form):
 
 @PACKERS
 def test_compressed_in_small_pieces(tmp_path, read, monkeypatch, kind, pack):
-    monkeypatch.setattr(reading, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(log_source, "BLOCK_BYTES", 1000)
     monkeypatch.setattr(compression, "READ_BYTES", 7)
     path = tmp_path / f"app.log.{kind}"
     path.write_bytes(pack(TEXT.encode()) * 2)
@@ -94,7 +95,7 @@ def test_a_bomb_is_bounded(tmp_path, kind, pack):
     """Hundreds of megabytes of zeros in a few bytes: given up, and never a block much larger than one."""
     path = tmp_path / "bomb.gz"
     path.write_bytes(pack(b"\0" * (300 << 20)))
-    source = reading.open_source(str(path))
+    source = log_source.open_source(str(path))
     try:
         assert all(len(b) <= 48 << 20 for b in source.blocks(60)), kind
     finally:
@@ -117,7 +118,7 @@ def test_other_compressions_say_what_to_do(tmp_path, read, head):
 def test_a_file_that_shrinks_says_so(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(b"a\n" * 100)
-    source = reading.open_source(str(path))
+    source = log_source.open_source(str(path))
     os.truncate(path, 20)
     assert b"".join(source.blocks(5)) == b"a\n" * 10
     source.close()
@@ -127,7 +128,7 @@ def test_a_file_that_shrinks_says_so(tmp_path):
 def test_a_file_that_vanishes_while_it_is_read_is_read(tmp_path):
     path = tmp_path / "log"
     path.write_bytes(b"a\n" * 100)
-    source = reading.open_source(str(path))
+    source = log_source.open_source(str(path))
     path.unlink()
     assert b"".join(source.blocks(5)) == b"a\n" * 100
     source.close()
@@ -172,7 +173,7 @@ def followed(tmp_path, monkeypatch):
     monkeypatch.setattr(following, "_POLL_S", 0.005)
     path, seen = tmp_path / "app.log", []
     path.write_text("one\n")
-    source = reading.open_source(str(path), reading.Wants(follow=True))
+    source = log_source.open_source(str(path), log_source.Wants(follow=True))
     done = threading.Event()
 
     def work():
@@ -234,8 +235,8 @@ def test_follow_ends_with_its_budget(tmp_path, read):
 def test_a_compressed_log_is_loaded(tmp_path):
     path = tmp_path / "log.gz"
     path.write_bytes(gzip.compress(TEXT.encode())[:-50])
-    source = reading.open_source(str(path))
-    loaded = loading.load(source, 20, 1)
+    source = log_source.open_source(str(path))
+    loaded = loader.load(source, 20, 1)
     source.close()
     assert loaded.records > 1000
     assert "gzip" in loaded.partial

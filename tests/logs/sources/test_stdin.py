@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import zstandard
 
-from locard.logs import reading
+from locard.logs.input import log_source
 from locard.logs.sources import stdin
 from locard.model.errors import SourceUnreadableError
 
@@ -44,4 +44,4 @@ def test_compressed_input(locard, tmp_path, pack):
 def test_a_closed_input_says_so(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(SourceUnreadableError, match="closed"):
-        stdin.open("-", reading.Wants())
+        stdin.open("-", log_source.Wants())

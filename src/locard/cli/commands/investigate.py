@@ -102,11 +102,11 @@ def _sources(names: list[str]) -> tuple[str, ...]:
     """The logs as the parts of an investigation name them: these run in another folder."""
     if not names:
         return ()
-    from locard.logs import reading  # noqa: PLC0415 - keeps `--help` quick
+    from locard.logs.input import log_source  # noqa: PLC0415 - keeps `--help` quick
 
     for name in names:
-        reading.require(name)  # its error names the log as it was given
-    return tuple(map(reading.absolute, names))
+        log_source.require(name)  # its error names the log as it was given
+    return tuple(map(log_source.absolute, names))
 
 
 def _check_output(args: argparse.Namespace) -> None:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import argparse
 
     from locard.investigate.logs_alone import Concluded
-    from locard.logs.keep import Shelf
-    from locard.logs.table import Table
+    from locard.logs.ask.kept_scans import Shelf
+    from locard.logs.table.table import Table
     from locard.model.log_facts import LogSummary
 
 _MOST_THREADS = 256
@@ -167,7 +167,7 @@ def shelf(args: argparse.Namespace) -> Shelf | None:
     if args.no_keep or args.since or args.follow or args.field:
         return None
     from locard.ledger.state import StateDirectory  # noqa: PLC0415 - as above
-    from locard.logs.keep import Shelf  # noqa: PLC0415
+    from locard.logs.ask.kept_scans import Shelf  # noqa: PLC0415
 
     return Shelf.below(StateDirectory.find(args.state).path)
 
@@ -177,9 +177,9 @@ def _first_pass(args: argparse.Namespace) -> int:
 
     from locard.cli.slices import state_path, wants  # noqa: PLC0415
     from locard.investigate import logs_alone  # noqa: PLC0415
-    from locard.logs import asking, keep  # noqa: PLC0415
-    from locard.logs.field_file import parse_flags  # noqa: PLC0415
-    from locard.logs.interpret import sheet_of  # noqa: PLC0415
+    from locard.logs.ask import kept_scans, open_log  # noqa: PLC0415
+    from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415
+    from locard.logs.fields.given_roles import parse_flags  # noqa: PLC0415
 
     if len(args.source) > 1:
         raise UsageError(
@@ -197,10 +197,10 @@ def _first_pass(args: argparse.Namespace) -> int:
     budget = Budget(parse_duration(args.budget))
     wanted, place = wants(args), shelf(args)
     since_s = wanted.since_s
-    identity = keep.Identity.of(source) if place and source != "-" else None
+    identity = kept_scans.Identity.of(source) if place and source != "-" else None
     given = parse_flags(args.field)
     look = None if args.quiet else functools.partial(_first_look, args)
-    with asking.scanned(
+    with open_log.scanned(
         source,
         budget.total_s,
         args.threads,
@@ -208,7 +208,7 @@ def _first_pass(args: argparse.Namespace) -> int:
         given,
         first_look=look,
         state=state_path(args),
-        judging=asking.FOR_JUDGING,
+        judging=open_log.FOR_JUDGING,
     ) as table:
         summary = judged(args, table, since_s, budget)
         concluded = logs_alone.conclude(summary)
@@ -217,7 +217,7 @@ def _first_pass(args: argparse.Namespace) -> int:
         if place and identity:
             # The screen is out; without a copy the next question reads the log again.
             with contextlib.suppress(duckdb.Error):
-                asking.keep_scan(place, identity, sheet_of(table, source), args.threads)
+                open_log.keep_scan(place, identity, sheet_of(table, source), args.threads)
     if summary.partial:
         return ExitCode.PARTIAL
     found = summary.changed or concluded.alarming or concluded.incident
@@ -228,7 +228,7 @@ def _first_look(args: argparse.Namespace, table: Table) -> None:
     """What a pipe that goes on has said so far, on standard error: the answer comes at its end."""
     import duckdb  # noqa: PLC0415 - as above
 
-    from locard.logs import first_pass  # noqa: PLC0415
+    from locard.logs.judge import first_pass  # noqa: PLC0415
     from locard.model.errors import LocardError  # noqa: PLC0415
     from locard.report.plain import safe  # noqa: PLC0415
 
@@ -255,14 +255,15 @@ def judged(
     """
     import duckdb  # noqa: PLC0415 - as above
 
-    from locard.logs import asking, first_pass  # noqa: PLC0415
-    from locard.logs.slice import too_large  # noqa: PLC0415
+    from locard.logs.ask import open_log  # noqa: PLC0415
+    from locard.logs.ask.slice import too_large  # noqa: PLC0415
+    from locard.logs.judge import first_pass  # noqa: PLC0415
 
     (source,) = args.source
     for attempt in range(_ATTEMPTS):
         time_s = max(budget.left_s * (1 - 1 / _SAMPLE), _LEAST_S) if attempt == 0 else _ENOUGH_S
         try:
-            with asking.interrupted_after(table.db, time_s) as late:
+            with open_log.interrupted_after(table.db, time_s) as late:
                 return first_pass.judge(
                     source, table, since_s, errors=args.errors or "", tz=args.tz
                 )

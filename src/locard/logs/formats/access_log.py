@@ -8,7 +8,7 @@ Source: the predefined formats `common` and `combined` of nginx and Apache httpd
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _VHOST = r"(?P<vhost>[\w.*-]+(?::\d+)?) "
 _PAIRS = r"(?: (?P<pairs>[\w.]+=.*))?"

@@ -5,7 +5,7 @@ Source: the default ErrorLogFormat of Apache httpd 2.4; ap_log_error of 2.2.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 TEXT = (
     TextFormat(

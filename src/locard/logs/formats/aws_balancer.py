@@ -5,7 +5,7 @@ Source: the access log entries that Elastic Load Balancing and S3 document.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 _S = r"(?:-1|-|(?P<%s>\d+\.\d+))"
 _REQUEST = r'"(?P<method>[A-Z-]+) (?:\w+://[^/ ]+)?(?P<path>\S+) [^"]*"'

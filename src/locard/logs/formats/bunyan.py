@@ -5,7 +5,7 @@ Source: the record fields of bunyan's core and of its standard serializers.
 
 from __future__ import annotations
 
-from locard.logs.line_format import Dialect, LineSample, Pick
+from locard.logs.lines.line_format import Dialect, LineSample, Pick
 
 DIALECT = Dialect(
     ("v", "hostname", "name", "pid", "level"), {"level": Pick("level", numbering="bunyan")}

@@ -7,7 +7,7 @@ Source: the log format of the Kubernetes Container Runtime Interface.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, Wrapper
+from locard.logs.lines.line_format import LineSample, Wrapper
 
 WRAPPERS = (
     Wrapper(

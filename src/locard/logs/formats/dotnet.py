@@ -5,7 +5,7 @@ Source: ConsoleFormatter of Microsoft.Extensions.Logging; the default templates 
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 _SHORT = {"trce": "trace", "dbug": "debug", "warn": "warning", "fail": "error", "crit": "critical"}
 _SERILOG = {"vrb": "verbose", "dbg": "debug", "inf": "info", "wrn": "warning", "err": "error",

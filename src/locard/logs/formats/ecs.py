@@ -5,7 +5,7 @@ Source: the Elastic Common Schema reference.
 
 from __future__ import annotations
 
-from locard.logs.line_format import Dialect, LineSample, Pick
+from locard.logs.lines.line_format import Dialect, LineSample, Pick
 
 DIALECT = Dialect(("@timestamp", "log.level"), {"duration": Pick("event.duration", "ns")})
 

@@ -5,7 +5,7 @@ Source: the default format strings that Envoy and Istio document.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 TEXT = (
     TextFormat(

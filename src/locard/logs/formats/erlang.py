@@ -5,7 +5,7 @@ Source: RabbitMQ's default console and file formats; error_logger's reports.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 TEXT = (
     TextFormat(

@@ -8,7 +8,7 @@ Source: what services write that follow no formatter of their own.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LEVELS, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LEVELS, LineSample, TextFormat
 
 _SHORT = {
     "inf": "info", "wrn": "warning", "dbg": "debug", "ftl": "fatal", "vrb": "verbose", "trc": "trace",

@@ -5,7 +5,7 @@ Source: the LogEntry and HttpRequest types of Cloud Logging.
 
 from __future__ import annotations
 
-from locard.logs.line_format import Dialect, LineSample, Pick
+from locard.logs.lines.line_format import Dialect, LineSample, Pick
 
 DIALECT = Dialect(
     ("severity",),

@@ -5,7 +5,7 @@ Source: the flags of Go's package log.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LEVELS, LineSample, TextFormat
+from locard.logs.lines.line_format import LEVELS, LineSample, TextFormat
 
 _REST = (
     r" (?:(?P<source>[\w./-]+\.go:\d+): )?(?:\[?(?P<level>" + LEVELS + r")\]?:? )?(?P<message>.*)"

@@ -5,7 +5,7 @@ Source: the log formats that the configuration manual of HAProxy describes.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _SYSLOG = (
     r"(?:(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) (?:(?P<host>[\w.:-]+) )?"

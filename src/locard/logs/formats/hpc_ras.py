@@ -5,7 +5,7 @@ Source: the logs of Blue Gene/L and Thunderbird that the USENIX Computer Failure
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _HEAD = r"(?:-|(?P<alert>[A-Z][A-Z0-9_]*)) (?P<time>\d{9,10}) \d{4}\.\d\d\.\d\d (?P<node>\S+) "
 

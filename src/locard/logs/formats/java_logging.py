@@ -5,7 +5,7 @@ Source: Tomcat's OneLineFormatter, java.util.logging.SimpleFormatter.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _LEVEL = r"(?P<level>SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST)"
 

@@ -5,7 +5,7 @@ Source: the JSON output mode of journalctl; systemd.journal-fields(7).
 
 from __future__ import annotations
 
-from locard.logs.line_format import Dialect, LineSample, Pick, Wrapper
+from locard.logs.lines.line_format import Dialect, LineSample, Pick, Wrapper
 
 DIALECT = Dialect(
     ("__REALTIME_TIMESTAMP",),

@@ -6,7 +6,7 @@ log4j.properties of Spark and Hadoop.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 _LEVEL = r"(?P<level>TRACE|DEBUG|INFO|WARN|ERROR|FATAL|OFF)"
 _REST = r"(?P<logger>[\w.$\[\]/-]+) *(?:\((?P<source>[\w.]+:\d+)\) *)?[-:] (?P<message>.*)"

@@ -5,7 +5,7 @@ Source: JEP 158 and the decorations that `java -Xlog:help` lists; -XX:+PrintGCDa
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 _SAID = r"(?P<message>(?:GC\(\d+\) )?(?:Pause .*? (?P<duration_ms>\d+\.\d{1,3})ms|.*))"
 _REST = r"(?:\[\d+\])*\[(?P<level>[a-z]+) *\]\[(?P<tags>[\w,+]+) *\] " + _SAID

@@ -5,7 +5,7 @@ Source: dmesg(1) of util-linux with its options -T and -x; journalctl(1), -o sho
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _LEVEL = (
     r"(?:(?P<facility>[a-z0-9]+) *:(?P<level>emerg|alert|crit|err|warn|notice|info|debug) *: )?"

@@ -5,7 +5,7 @@ Source: the klog header and its structured text format, as documented by Kuberne
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _LEVELS = {"i": "info", "w": "warning", "e": "error", "f": "fatal"}
 

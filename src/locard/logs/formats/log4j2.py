@@ -5,7 +5,7 @@ Source: log4j 2's JsonLayout and its default event templates.
 
 from __future__ import annotations
 
-from locard.logs.line_format import Dialect, LineSample, Pick
+from locard.logs.lines.line_format import Dialect, LineSample, Pick
 
 DIALECT = Dialect(
     ("instant.epochSecond", "level", "loggerName"),

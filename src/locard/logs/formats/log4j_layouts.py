@@ -5,7 +5,7 @@ Source: the logging configurations that these programs, Airflow and Celery ship.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 _LEVEL = r"(?P<level>TRACE|DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)"
 

@@ -5,7 +5,7 @@ Source: the output formats that the documentation of logcat lists.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _LEVELS = {"v": "verbose", "d": "debug", "i": "info", "w": "warning", "e": "error", "f": "fatal",
            "a": "fatal"}  # fmt: skip

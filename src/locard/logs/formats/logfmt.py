@@ -5,7 +5,7 @@ Source: logfmt as Heroku uses it; the quoting of Go's strconv.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _KEY = r"[A-Za-z_@][\w.@/-]*"
 _PLAIN = _KEY + r'=(?:"[^"\\\x01]*"|[^\s"\\\x01]*)'

@@ -5,7 +5,7 @@ Source: the JSONFormatter and the TextFormatter of github.com/sirupsen/logrus.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 TEXT = (
     TextFormat(

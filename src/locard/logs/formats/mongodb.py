@@ -5,7 +5,7 @@ Source: the log message format that MongoDB documents.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, Dialect, LineSample, Pick, TextFormat
+from locard.logs.lines.line_format import ISO, Dialect, LineSample, Pick, TextFormat
 
 DIALECT = Dialect(
     ("t.$date", "s", "c", "ctx"),

@@ -5,7 +5,7 @@ Source: the error log format that the manuals of MySQL and MariaDB describe.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 _LEVEL = r"\[(?P<level>[A-Z][A-Za-z]+)\] (?:\[(?P<error_code>MY-\d+)\] \[(?P<subsystem>\w+)\] )?(?P<message>.*)"
 _LEVELS = {"note": "notice", "system": "info"}

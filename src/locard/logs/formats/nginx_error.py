@@ -5,7 +5,7 @@ Source: ngx_log_error_core and the context that the HTTP module adds to it, as d
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 TEXT = (
     TextFormat(

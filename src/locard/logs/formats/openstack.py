@@ -5,7 +5,7 @@ Source: oslo.log's default logging_context_format_string; nova's WSGI server.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LEVELS, LineSample, TextFormat
+from locard.logs.lines.line_format import LEVELS, LineSample, TextFormat
 
 _TIME = r"(?:[\w.-]+\.log[\w.:-]* )?(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3})"
 _SAID = (

@@ -5,7 +5,7 @@ Source: the JSON encoding of OTLP logs, and the severity numbers of the logs dat
 
 from __future__ import annotations
 
-from locard.logs.line_format import Dialect, Expander, LineSample, Pick
+from locard.logs.lines.line_format import Dialect, Expander, LineSample, Pick
 
 DIALECT = Dialect(
     ("timeUnixNano",),

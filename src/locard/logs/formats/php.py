@@ -5,7 +5,7 @@ Source: php_log_err, fpm's zlog, Monolog's LineFormatter.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 _DAY = r"\[(?P<time>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d)"
 _FORM = "%d-%b-%Y %H:%M:%S"

@@ -5,7 +5,7 @@ Source: log_line_prefix as PostgreSQL, Debian and managed PostgreSQL services se
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _TIME = r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})?(?: (?:UTC|[+-]\d\d(?::?\d\d)?))?)(?: (?P<zone>[A-Z]{3,5}))?"
 _LEVEL = r"(?P<level>DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|STATEMENT|CONTEXT|QUERY|LOCATION)"

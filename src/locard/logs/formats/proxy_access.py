@@ -5,7 +5,7 @@ Source: the default formats that these five document.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _COMMON = (
     r"(?P<remote_addr>[\w.:-]+) \S+ (?P<user>\S+) \[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "

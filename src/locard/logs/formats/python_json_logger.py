@@ -5,7 +5,7 @@ Source: python-json-logger; the LogRecord attributes of Python's logging.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample
+from locard.logs.lines.line_format import LineSample
 
 SAMPLES = (
     LineSample(

@@ -5,7 +5,7 @@ Source: Logger::Formatter of Ruby, ActionController::LogSubscriber of Rails.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _WHAT = (
     r"(?:\[(?P<request_id>[0-9a-fA-F-]{16,})\] )?(?P<message>"

@@ -5,7 +5,7 @@ Source: the CLEF specification of Serilog.Formatting.Compact.
 
 from __future__ import annotations
 
-from locard.logs.line_format import Dialect, LineSample, Pick
+from locard.logs.lines.line_format import Dialect, LineSample, Pick
 
 DIALECT = Dialect(
     ("@t",),

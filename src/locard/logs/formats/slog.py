@@ -5,7 +5,7 @@ Source: slog.JSONHandler (time.Duration is written as its number of nanoseconds)
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample
+from locard.logs.lines.line_format import LineSample
 
 SAMPLES = (
     LineSample(

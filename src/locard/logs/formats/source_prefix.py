@@ -5,7 +5,7 @@ Source: the output of these tools.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, Wrapper
+from locard.logs.lines.line_format import LineSample, Wrapper
 
 WRAPPERS = (
     Wrapper(

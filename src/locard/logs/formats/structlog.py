@@ -5,7 +5,7 @@ Source: structlog's JSONRenderer, TimeStamper and add_log_level.
 
 from __future__ import annotations
 
-from locard.logs.line_format import Dialect, LineSample, Pick
+from locard.logs.lines.line_format import Dialect, LineSample, Pick
 
 DIALECT = Dialect(("event", "level", "timestamp"), {"message": Pick("event")})
 

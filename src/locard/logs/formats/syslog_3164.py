@@ -7,7 +7,7 @@ Source: RFC 3164 section 4; rsyslog's file format.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 _HEAD = r"(?P<host>[\w.:-]+) (?P<app>[A-Za-z][^\s\[\]:]*)(?:\[(?P<pid>\d+)\])?: ?(?P<message>.*)"
 

@@ -5,7 +5,7 @@ Source: RFC 5424 section 6.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 TEXT = (
     TextFormat(

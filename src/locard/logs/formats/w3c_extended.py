@@ -7,7 +7,7 @@ Source: the working draft of the W3C on the extended log file format; the fields
 
 from __future__ import annotations
 
-from locard.logs.line_format import Columns, LineSample
+from locard.logs.lines.line_format import Columns, LineSample
 
 COLUMNS = (
     Columns(

@@ -5,7 +5,7 @@ Source: CBS.log and dism.log as Windows writes them.
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample, TextFormat
+from locard.logs.lines.line_format import LineSample, TextFormat
 
 TEXT = (
     TextFormat(

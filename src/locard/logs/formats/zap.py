@@ -5,7 +5,7 @@ Source: the production and development encoders of go.uber.org/zap.
 
 from __future__ import annotations
 
-from locard.logs.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat
 
 TEXT = (
     TextFormat(

@@ -5,7 +5,7 @@ Source: the defaults of github.com/rs/zerolog (DurationFieldUnit is a millisecon
 
 from __future__ import annotations
 
-from locard.logs.line_format import LineSample
+from locard.logs.lines.line_format import LineSample
 
 SAMPLES = (
     LineSample(

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
-from locard.logs.piped import open_command
+from locard.logs.input.piped import open_command
 from locard.model.errors import SourceUnreadableError
 from locard.transport import local
 
 if TYPE_CHECKING:
     from locard.guard.command import Command
-    from locard.logs.reading import Source, Wants
+    from locard.logs.input.log_source import Source, Wants
 
 NAMES = ("container/payment-1",)
 RANK = 10

@@ -13,15 +13,15 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.logs import rotation
-from locard.logs.reading import unreadable
-from locard.logs.sources.file import open_file
+from locard.logs.input import rotation
+from locard.logs.input.log_file import open_file
+from locard.logs.input.log_source import unreadable
 from locard.model.errors import NotPermittedError, SourceUnreadableError
 from locard.model.wording import count
 
 if TYPE_CHECKING:
     from locard.guard.command import Template
-    from locard.logs.reading import Source, Wants
+    from locard.logs.input.log_source import Source, Wants
 
 NAMES = ("/var/log/app/", "/var/log/app/*.log*")
 COMMANDS: tuple[Template, ...] = ()

@@ -8,19 +8,18 @@ With `--follow` it goes on with what comes, over renames and truncation.
 from __future__ import annotations
 
 import os
-import stat
 from typing import TYPE_CHECKING
 
-from locard.logs import rotation
-from locard.logs.compression import is_compressed
-from locard.logs.following import FollowedFile
-from locard.logs.line_times import first_time, last_time, offset_since
-from locard.logs.reading import Source, unreadable
+from locard.logs.input import rotation
+from locard.logs.input.following import FollowedFile
+from locard.logs.input.line_times import first_time, last_time, offset_since
+from locard.logs.input.log_file import open_file
+from locard.logs.input.log_source import Source
 from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
     from locard.guard.command import Template
-    from locard.logs.reading import Wants
+    from locard.logs.input.log_source import Wants
 
 NAMES = ("/var/log/app.log", "app.log.2.gz")
 COMMANDS: tuple[Template, ...] = ()
@@ -66,31 +65,3 @@ def _covers(fd: int, size: int, wanted_s: float) -> bool:
     first = first_time(os.pread(fd, _PIECE, 0))
     last = last_time(os.pread(fd, _PIECE, max(0, size - _PIECE)))
     return first is None or last is None or first <= last - wanted_s
-
-
-def open_file(name: str) -> Source:
-    """One file, opened for reading; raises SourceUnreadableError or NotPermittedError."""
-    try:
-        # A FIFO without a writer must not hang here: the budget is kept while reading.
-        fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:
-        raise unreadable(name, error) from error
-    info = os.fstat(fd)
-    kind = info.st_mode
-    if stat.S_ISDIR(kind) or stat.S_ISSOCK(kind) or stat.S_ISBLK(kind):
-        os.close(fd)
-        what = "a directory" if stat.S_ISDIR(kind) else "no file and no pipe"
-        raise SourceUnreadableError(
-            f"cannot read the log {name}", f"it is {what}", "Name a log file, a pipe or -."
-        )
-    if not stat.S_ISREG(kind) or info.st_size == 0:
-        return Source(name, fd, None)  # files of /proc say 0 and still have something to read
-    size = None if _is_compressed(fd) else info.st_size
-    return Source(name, fd, size, modified=info.st_mtime)
-
-
-def _is_compressed(fd: int) -> bool:
-    try:
-        return is_compressed(os.pread(fd, 8, 0))
-    except OSError:
-        return False  # reading says why

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
-from locard.logs.piped import open_command
+from locard.logs.input.piped import open_command
 from locard.transport import local
 
 if TYPE_CHECKING:
-    from locard.logs.reading import Source, Wants
+    from locard.logs.input.log_source import Source, Wants
 
 NAMES = ("journald", "unit/payment.service")
 RANK = 10

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
-from locard.logs.piped import open_command
+from locard.logs.input.piped import open_command
 from locard.model.errors import SourceUnreadableError
 from locard.transport import local
 
 if TYPE_CHECKING:
-    from locard.logs.reading import Source, Wants
+    from locard.logs.input.log_source import Source, Wants
 
 NAMES = ("deployment/payment", "pod/payment-7d9", "label/app=payment")
 RANK = 10

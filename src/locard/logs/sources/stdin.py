@@ -10,13 +10,13 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from locard.logs.compression import is_compressed
-from locard.logs.reading import Source
+from locard.logs.input.compression import is_compressed
+from locard.logs.input.log_source import Source
 from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
     from locard.guard.command import Template
-    from locard.logs.reading import Wants
+    from locard.logs.input.log_source import Wants
 
 NAMES = ("-",)
 COMMANDS: tuple[Template, ...] = ()

@@ -1,0 +1,187 @@
+"""From a source to its sheet: the kept scan where the file is still the same, else a new scan."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+from locard.logs.ask import kept_scans
+from locard.logs.input.log_source import open_source
+from locard.model.errors import SourceUnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    import duckdb
+
+    from locard.logs.ask.jq_stop import Stop
+    from locard.logs.ask.log_view import Sheet
+    from locard.logs.input.log_source import Source, Wants
+    from locard.logs.table.table import Table
+
+READING_SHARE = 0.8  # of the budget at most; the rest is for the questions
+FOR_QUESTIONS = 0.25  # seconds that they take for one of reading
+FOR_JUDGING = 1.0  # the same of the first pass: about 0.8 to 1.0 of what reading JSON lines takes
+_AGAIN_S = 0.05
+JQ_BUDGET_S = 2.0
+
+
+@contextlib.contextmanager
+def scanned(
+    name: str,
+    budget_s: float,
+    threads: int,
+    wants: Wants | None = None,
+    given: Mapping[str, str] | None = None,
+    *,
+    first_look: Callable[[Table], None] | None = None,
+    state: Path | None = None,
+    judging: float = FOR_QUESTIONS,
+) -> Iterator[Table]:
+    """The table of a source that is read now; raises SourceUnreadableError, NotPermittedError.
+
+    For `first_look` see `loading.load`, for `judging` `loading.ReadingShare`; what does not fit into the memory goes below `state`.
+    """
+    from locard.logs.scan.loader import ReadingShare, load  # noqa: PLC0415 - kept scans need none of it
+    from locard.logs.table.spill import room  # noqa: PLC0415 - as above
+
+    with room(state) as spill:
+        source = open_source(name, wants)
+        try:
+            with _ended_by_interrupt(source):
+                share = ReadingShare(budget_s, judging)
+                table = load(
+                    source,
+                    budget_s * READING_SHARE,
+                    threads,
+                    first_look=first_look,
+                    spill=spill,
+                    share=share,
+                )
+        finally:
+            source.close()
+        table.given.update(given or {})
+        try:
+            yield table
+        finally:
+            table.db.close()
+
+
+@contextlib.contextmanager
+def _ended_by_interrupt(source: Source) -> Iterator[None]:
+    """Ctrl-C ends the reading of what goes on, and what came is judged; the second one ends locard."""
+    if source.size is not None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        source.stopped = "it was interrupted"
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def interrupted_after(db: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[threading.Event]:
+    """Whatever `db` does later than that is interrupted (duckdb.InterruptException); says whether it was."""
+    done, over = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        if done.wait(max(seconds, 0.0)):
+            return
+        over.set()
+        while not done.wait(_AGAIN_S):  # one is lost where nothing runs at that moment
+            db.interrupt()
+
+    timer = threading.Thread(target=interrupt, daemon=True)
+    timer.start()
+    try:
+        yield over
+    finally:
+        done.set()
+        timer.join()
+
+
+@contextlib.contextmanager
+def asked(
+    name: str,
+    budget_s: float,
+    threads: int,
+    shelf: kept_scans.Shelf | None = None,
+    *,
+    wants: Wants | None = None,
+    given: Mapping[str, str] | None = None,
+    state: Path | None = None,
+) -> Iterator[Sheet]:
+    """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf."""
+    identity = kept_scans.Identity.of(name) if shelf and name != "-" else None
+    found = shelf.find(identity, name, threads) if shelf and identity else None
+    if shelf and identity and found is not None:
+        known = found.stop
+        try:
+            yield found
+        finally:
+            found.db.close()
+        if found.stop != known:
+            shelf.note(identity, found.stop)
+        return
+    from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415 - as above
+
+    with scanned(name, budget_s, threads, wants, given, state=state) as table:
+        if not table.records:
+            from locard.logs.scan.no_records import nothing_read  # noqa: PLC0415 - only then
+
+            raise nothing_read(name, table)
+        fresh = sheet_of(table, name)
+        yield fresh
+        if shelf and identity:
+            keep_scan(shelf, identity, fresh, threads)
+
+
+def keep_scan(
+    shelf: kept_scans.Shelf, identity: kept_scans.Identity, fresh: Sheet, threads: int
+) -> None:
+    """Keep a new scan, and where jq stops with it: looking for that may take two seconds."""
+    if identity.settled and not fresh.partial:
+        find_jq_stop(fresh)
+        shelf.keep(identity, fresh, threads)
+
+
+def find_jq_stop(found: Sheet) -> Stop | None:
+    """Where jq stops in the log, as far as two seconds tell; None for pipes."""
+    if found.stop is not None:
+        return found.stop
+    if found.source == "-":
+        return None
+    try:
+        source = open_source(found.source)
+    except SourceUnreadableError:
+        return None
+    from locard.logs.ask import jq_stop  # noqa: PLC0415 - as above
+
+    try:
+        if source.size is None:
+            return None
+        found.stop = jq_stop.first_stop(source, JQ_BUDGET_S)
+        return found.stop
+    finally:
+        source.close()
+
+
+def behind(found: Sheet, stop: Stop) -> int:
+    """How many good records stand at and behind the line at which jq stops."""
+    if stop.line is None:
+        return 0
+    # Those before it are few, mostly: no need to count the others.
+    ((before,),) = found.db.execute(
+        f"SELECT count(*) FROM {found.relation} WHERE _n < $n",  # noqa: S608 - our own names
+        {"n": stop.line - 1},
+    ).fetchall()
+    return found.records - int(before)

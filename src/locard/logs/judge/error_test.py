@@ -1,0 +1,136 @@
+"""What an error is in a log: found from its fields and stated, or as the user says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from locard.logs.fields.roles import ERROR_WORDS, PINO_ERROR
+from locard.logs.table.sql_text import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
+
+    from locard.logs.fields.profile import FieldProfile
+    from locard.logs.fields.roles import Roles
+    from locard.logs.table.table import Table
+    from locard.where.syntax import Node
+
+_SERVER_ERROR = 500
+_LOOKED_AT = 64  # characters of a message in which its level stands
+_MOSTLY = 0.5  # of the messages
+# As glog (E1120), logging frameworks (ERROR, [error]), logfmt and JSON (level=error) write it.
+_NAMED = r"(?:level|lvl|severity)[\"']?[=:][ ]?[\"']?"
+_TEXT_ERROR = (
+    r"^[EF][0-9]{4}[ \t]|\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\[(?:error|crit|fatal|emerg)\]"
+    rf"|{_NAMED}(?:error|err|fatal|critical|panic|E)\b"
+)
+_TEXT_LEVEL = re.compile(
+    rf"{_TEXT_ERROR}|^[IWD][0-9]{{4}}[ \t]|\b(?:INFO|WARN|WARNING|DEBUG|TRACE|NOTICE)\b"
+    rf"|\[(?:info|warn|notice|debug)\]|{_NAMED}(?:info|warn|warning|debug|trace|I|W|D)\b"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorTest:
+    """An SQL condition over `raw`, how to say it, and the fields that it reads where a user said it.
+
+    Those fields tell the outcome again: they are no groups.
+    """
+
+    sql: str
+    means: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+    by_text: bool = False  # by the levels in the messages, as the level of all records is one
+
+    @property
+    def asked(self) -> bool:
+        """Whether a user said it."""
+        return bool(self.fields)
+
+
+UNTOLD = ErrorTest("false", "no field of this log says what an error is")
+
+
+def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTest:
+    """By status and level; without both by the first exception or error field.
+
+    A level that is the same in every record says what somebody set for the whole stream; then the levels
+    that the messages name count.
+    """
+    text = _by_text(roles, table)
+    if text is not None:
+        return text
+    tests, words = [], []
+    if roles.status:
+        column = roles.status.column
+        number = table.number(column) or f"TRY_CAST({column} AS DOUBLE)"
+        tests.append(table.lifted(column, f"coalesce({number} >= {_SERVER_ERROR}, false)"))
+        words.append(f"{roles.status.name} >= {_SERVER_ERROR}")
+    if roles.level:
+        listed = ", ".join(literal(w) for w in ERROR_WORDS)
+        column = roles.level.column
+        if any(v.isdigit() for v in roles.level.values):
+            test = f"coalesce(TRY_CAST({column} AS DOUBLE) >= {PINO_ERROR}, false)"
+            tests.append(table.lifted(column, test))
+        tests.append(table.lifted(column, f"coalesce(lower({column}) IN ({listed}), false)"))
+        words.append(f"{roles.level.name} is error or worse")
+    if not tests:
+        for item in fields:
+            plain = item.name.lower().replace("_", "").rpartition(".")[2]
+            if plain in {"error", "err", "exception", "excinfo", "stacktrace"}:
+                test = f"coalesce({item.column} NOT IN ('', 'false', '0'), false)"
+                tests.append(table.lifted(item.column, test))
+                words.append(f"{item.name} is set")
+                break
+    if not tests:
+        return UNTOLD
+    # A lifted test of a field that a record lacks is null.
+    return ErrorTest(
+        "(" + " OR ".join(f"coalesce({t}, false)" for t in tests) + ")", " or ".join(words)
+    )
+
+
+def _by_text(roles: Roles, table: Table) -> ErrorTest | None:
+    level, message = roles.level, roles.message
+    if level is None or message is None or roles.status or level.distinct > 1:
+        return None
+    named = [v for v in message.values if _TEXT_LEVEL.search(v[:_LOOKED_AT])]
+    if len(named) <= _MOSTLY * len(message.values):
+        return None
+    test = f"regexp_matches(left({message.column}, {_LOOKED_AT}), {literal(_TEXT_ERROR)})"
+    means = f"{message.name} names an error ({level.name} is the same in all records)"
+    test = table.lifted(message.column, test)
+    return ErrorTest(f"coalesce({test}, false)", means, by_text=True)
+
+
+def asked(text: str, table: Table, tz: tzinfo | None = None) -> ErrorTest:
+    """As an expression of `--where`'s language says; raises UsageError."""
+    from locard.logs.ask.interpret import meaning_of  # noqa: PLC0415 - only who asks pays for it
+    from locard.logs.ask.where_sql import condition  # noqa: PLC0415
+    from locard.where.parse import parse  # noqa: PLC0415
+    from locard.where.times import Clock  # noqa: PLC0415
+
+    node = parse(text)
+    meaning = meaning_of(table)
+    compiled = condition(node, meaning, Clock(tz, meaning.last), text)
+    names = (meaning.find(name) for name in _names(node))
+    return ErrorTest(
+        compiled.sql, text, compiled.parameters, frozenset(n for n in names if n is not None)
+    )
+
+
+def _names(node: Node) -> Iterator[str]:
+    """The fields that an expression reads."""
+    from locard.where.syntax import Every, Not, Some  # noqa: PLC0415 - as above
+
+    if isinstance(node, Not):
+        yield from _names(node.item)
+    elif isinstance(node, Every | Some):
+        for item in node.items:
+            yield from _names(item)
+    else:
+        yield node.field.name

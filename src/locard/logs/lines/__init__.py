@@ -1,0 +1,1 @@
+"""From lines to records: the grammar of a format, records over several lines, what is packed in them."""

@@ -1,0 +1,232 @@
+"""Takes off what runtimes and collectors put around lines, before an engine reads them.
+
+What it takes off is kept beside and fills the fields of the records at the end. The number of
+lines stays the same, but for formats that hold many records a line.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from locard.logs.lines.added_fields import SideTable
+from locard.logs.lines.line_format import Wrapper, expanders, wrappers
+from locard.logs.lines.text_sql import any_of
+from locard.logs.table.sql_text import literal
+from locard.logs.table.table import TEXT_LINES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locard.logs.lines.text_lines import TextLines
+    from locard.logs.table.table import Table
+
+_LOOKED_AT = 64  # lines at the start, in the middle and at the end of a block
+_LOOKED_BYTES = 1 << 16
+# Engines take these off by themselves, and quicker.
+_ENGINES_DO = re.compile(r"\d{4}-\d\d-\d\dT\S+(?: std(?:out|err) F)? \{")
+_CUT = (b" stdout P ", b" stderr P ")
+
+
+class Unwrapper:
+    """Opens blocks of lines; `finish` brings the fields of the wrappers into `raw`."""
+
+    def __init__(self, table: Table, text: TextLines) -> None:
+        """`text` reads what stands before a JSON object on its line."""
+        self.table = table
+        self.text = text
+        self.joined = 0  # lines that were cut and are parts of others now
+        self._wrapped: dict[Wrapper, SideTable] = {}  # apart, as a line may have several
+
+    def open(self, block: bytes, base: int) -> bytes:
+        """The block without wrappers. `base` is the number of its first line in the source."""
+        if not looks_wrapped(block):
+            return block
+        text = block.decode("utf-8", "replace").removesuffix("\n")
+        self._split(text)
+        changed = self._expand()
+        for _, wrapper in wrappers():
+            changed = self._take_off(wrapper, base) or changed
+        changed = self._cut_heads(base) or changed
+        if not changed:
+            return block
+        (out,) = self.table.one("SELECT string_agg(rest, chr(10) ORDER BY i) FROM opened")
+        return (out or "").encode() + b"\n"
+
+    def read_text(self) -> None:
+        """Give the lines that an engine hands out to the text formats, without their wrappers."""
+        any_wrapper = any_of(w.pattern for _, w in wrappers() if w.pattern)
+        (wrapped,) = self.table.one(
+            f"SELECT count(*) FROM {TEXT_LINES} WHERE regexp_full_match(line, {literal(any_wrapper)})"  # noqa: S608
+        )
+        if not wrapped:
+            self.text.add_query(f"SELECT _n AS n, line FROM {TEXT_LINES}")  # noqa: S608
+            return
+        self.table.db.execute(
+            f"CREATE OR REPLACE TEMP TABLE opened AS SELECT _n AS i, line AS rest FROM {TEXT_LINES}"  # noqa: S608
+        )
+        for _, wrapper in wrappers():
+            if wrapper.pattern:
+                self._take_off(wrapper, 0)
+        self.text.add_query("SELECT i AS n, rest AS line FROM opened")
+
+    def finish(self) -> None:
+        """Bring the fields into `raw`."""
+        for wrapped in self._wrapped.values():
+            wrapped.fill_raw()
+
+    def _split(self, text: str) -> None:
+        self.table.db.execute(
+            """CREATE OR REPLACE TEMP TABLE opened AS
+            SELECT i - 1 AS i, rtrim(list_extract(l, i), E'\\r') AS rest
+            FROM (SELECT l, unnest(range(1, len(l) + 1)) AS i
+                  FROM (SELECT string_split($block, chr(10)) AS l))""",
+            {"block": text},
+        )
+
+    def _expand(self) -> bool:
+        """Lines that hold many records become as many lines."""
+        changed = False
+        for _, expander in expanders():
+            fits = f"contains(rest, {literal(expander.word)}) AND json_valid(rest)"
+            if not self.table.one(f"SELECT count(*) FROM opened WHERE {fits}")[0]:  # noqa: S608 - ours
+                continue
+            self.table.db.execute(
+                f"""CREATE OR REPLACE TEMP TABLE opened AS
+                SELECT row_number() OVER (ORDER BY i, k) - 1 AS i, rest FROM (
+                  SELECT i, 0 AS k, rest FROM opened WHERE NOT ({fits})
+                  UNION ALL
+                  SELECT i, unnest(range(1, len(many) + 1)) AS k, unnest(many) AS rest
+                  FROM (SELECT i, {expander.sql} AS many FROM opened WHERE {fits}))"""  # noqa: S608 - ours
+            )
+            changed = True
+        return changed
+
+    def _take_off(self, wrapper: Wrapper, base: int) -> bool:
+        fits = _fits(wrapper)
+        if not self.table.one(f"SELECT count(*) FROM opened WHERE {fits}")[0]:  # noqa: S608 - ours
+            return False
+        rest, values, partial = _parts(wrapper)
+        self.table.db.execute(
+            f"""CREATE OR REPLACE TEMP TABLE taken AS
+            SELECT i, {rest} AS inner_text, {partial} AS partial
+                   {"".join(f", {sql} AS f{k}" for k, sql in enumerate(values.values()))}
+            FROM (SELECT i, rest{_groups(wrapper)} FROM opened WHERE {fits})"""  # noqa: S608 - ours
+        )
+        if self.table.one("SELECT count(*) FROM taken WHERE partial")[0]:
+            self._join_cut(list(values))
+        fields = {name: f"f{k}" for k, name in enumerate(values)}
+        if wrapper not in self._wrapped:
+            self._wrapped[wrapper] = SideTable(self.table, f"wrapped{len(self._wrapped)}")
+        self._wrapped[wrapper].insert(fields, f"i + {base}", "taken WHERE inner_text <> ''")
+        self.table.db.execute(
+            "UPDATE opened SET rest = taken.inner_text FROM taken WHERE opened.i = taken.i"
+        )
+        return True
+
+    def _join_cut(self, fields: list[str]) -> None:
+        """Lines that a runtime has cut become one again, at the place of the first part."""
+        stream = f"f{fields.index('prefix.stream')}" if "prefix.stream" in fields else "''"
+        db = self.table.db
+        db.execute(f"""
+            CREATE OR REPLACE TEMP TABLE whole AS
+            SELECT s, g, min(i) AS i, string_agg(inner_text, '' ORDER BY i) AS text, count(*) AS parts
+            FROM (SELECT i, inner_text, {stream} AS s,
+                         coalesce(count(*) FILTER (NOT partial) OVER (PARTITION BY {stream} ORDER BY i
+                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS g FROM taken)
+            GROUP BY s, g HAVING count(*) > 1""")  # noqa: S608 - columns are ours
+        db.execute(f"""
+            UPDATE taken SET inner_text = coalesce(p.text, '')
+            FROM (SELECT t.i, CASE WHEN t.i = whole.i THEN whole.text END AS text
+                  FROM (SELECT i, {stream} AS s,
+                         coalesce(count(*) FILTER (NOT partial) OVER (PARTITION BY {stream} ORDER BY i
+                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS g FROM taken) t
+                  JOIN whole USING (s, g)) p
+            WHERE taken.i = p.i""")  # noqa: S608 - as above
+        (gone,) = self.table.one("SELECT coalesce(sum(parts - 1), 0)::BIGINT FROM whole")
+        self.joined += gone
+
+    def _cut_heads(self, base: int) -> bool:
+        """What stands before a JSON object on its line, where a text format knows it."""
+        cut = "strpos(rest, '{')"
+        fits = (
+            f"{cut} > 1 AND rtrim(rest)[-1] = '}}' AND trim(left(rest, {cut} - 1)) <> '' "
+            f"AND json_valid(substr(rest, {cut}))"
+        )
+        numbers = self.text.add_heads(
+            f"SELECT i + {base} AS n, left(rest, {cut} - 1) AS line FROM opened WHERE {fits}"  # noqa: S608
+        )
+        if not numbers:
+            return False
+        self.table.db.execute(
+            f"UPDATE opened SET rest = substr(rest, {cut}) WHERE {fits} AND i + {base} IN "  # noqa: S608
+            "(SELECT n FROM sorted WHERE f >= 0)"
+        )
+        return True
+
+
+def looks_wrapped(block: bytes) -> bool:
+    """Whether a block has lines that look wrapped, by some from its start, middle and end."""
+    return any(map(_is_wrapped, _some_lines(block))) or any(cut in block for cut in _CUT)
+
+
+def _some_lines(block: bytes) -> Iterator[bytes]:
+    for begin in (0, len(block) // 2, max(0, len(block) - _LOOKED_BYTES)):
+        lines = block[begin : begin + _LOOKED_BYTES].split(b"\n")
+        # All but the first piece begins where a line does.
+        yield from islice(lines, 1 if begin else 0, _LOOKED_AT)
+
+
+def _is_wrapped(line: bytes) -> bool:
+    line = line.lstrip()
+    if not line.startswith(b"{"):
+        text = line.decode("utf-8", "replace")
+        if _ENGINES_DO.match(text):
+            return False
+        if any(w.pattern and re.match(w.pattern, text) for _, w in wrappers()):
+            return True
+        return b"{" in line and line.rstrip().endswith(b"}")
+    return any(word.encode() in line for word in wrapping_words())
+
+
+@functools.cache
+def wrapping_words() -> tuple[str, ...]:
+    """What stands in JSON lines that hold other lines or records."""
+    return (*(w.word for _, w in wrappers() if w.word), *(e.word for _, e in expanders()))
+
+
+def _fits(wrapper: Wrapper) -> str:
+    if wrapper.pattern:
+        return f"regexp_full_match(rest, {literal(wrapper.pattern)})"
+    inside = f"json_extract_string(rest, {literal('/' + wrapper.rest)})"
+    fits = (
+        f"rest[1] = '{{' AND contains(rest, {literal(wrapper.word)}) AND json_valid(rest) "
+        f"AND {inside} IS NOT NULL"
+    )
+    return f"{fits} AND json_valid({inside}) AND {inside}[1] = '{{'" if wrapper.only_json else fits
+
+
+def _groups(wrapper: Wrapper) -> str:
+    if not wrapper.pattern:
+        return ""
+    names = ", ".join(map(literal, re.compile(wrapper.pattern).groupindex))
+    return f", regexp_extract(rest, {literal(f'^(?:{wrapper.pattern})$')}, [{names}]) AS v"
+
+
+def _parts(wrapper: Wrapper) -> tuple[str, dict[str, str], str]:
+    """SQL of what is inside, of each field, and of whether the line goes on in the next one."""
+    if wrapper.pattern:
+        groups = tuple(re.compile(wrapper.pattern).groupindex)
+        values = {
+            wrapper.names.get(g, g): f"nullif(v.{g}, '')"
+            for g in groups
+            if g not in {"rest", "flag"}
+        }
+        return "v.rest", values, "v.flag = 'P'" if "flag" in groups else "false"
+    inside = f"json_extract_string(rest, {literal('/' + wrapper.rest)})"
+    values = {n: f"json_extract_string(rest, {literal(p)})" for n, p in wrapper.fields.items()}
+    partial = "false" if wrapper.only_json else f"NOT ends_with({inside}, chr(10))"
+    one_line = f"replace(rtrim({inside}, E'\\r\\n'), chr(10), ' ')"
+    return one_line, values, partial

@@ -1,0 +1,65 @@
+"""Blast radius out of counts: affected, confirmed unaffected, unknown."""
+
+from __future__ import annotations
+
+from locard.logs.judge.blast_radius import blast_radius
+from locard.model.log_facts import GroupCount
+from locard.stats.contrast import Counts
+
+TOTALS = Counts(3000, 15, 3000, 310)
+
+
+def radius(*counts):
+    values = tuple(GroupCount("region", name, *row) for name, *row in counts)
+    (found,) = blast_radius(values, TOTALS)
+    return found
+
+
+def names(values):
+    return [v.value for v in values]
+
+
+def test_the_three_answers():
+    found = radius(("eu", 1000, 5, 1000, 300), ("us", 1990, 10, 1990, 10), ("ap", 10, 0, 10, 0))
+    assert names(found.affected) == ["eu"]
+    assert names(found.unaffected) == ["us"]
+    assert names(found.unknown) == ["ap"]
+
+
+def test_both_rates_have_their_interval():
+    (hit,) = radius(("eu", 1000, 5, 1000, 300), ("us", 2000, 10, 2000, 10)).affected
+    assert hit.before_low < hit.before_rate < hit.before_high < hit.low < hit.after_rate < hit.high
+    assert hit.requests == 1000
+
+
+def test_a_value_that_is_new_has_no_rate_before():
+    found = radius(("v2", 0, 0, 1000, 300), ("v1", 3000, 15, 2000, 10))
+    (hit,) = found.affected
+    assert (hit.before_rate, hit.before_low, hit.before_high) == (None, None, None)
+    assert names(found.unaffected) == ["v1"]
+
+
+def test_what_has_always_failed_as_often_is_unaffected():
+    """Its rate is above half of that of the affected, as it was before."""
+    found = radius(
+        ("eu", 1000, 5, 1000, 100), ("batch", 50_000, 4000, 50_000, 4000), ("us", 900, 4, 900, 5)
+    )
+    assert names(found.affected) == ["eu"]
+    assert names(found.unaffected) == ["batch", "us"]
+
+
+def test_the_worst_comes_first():
+    found = radius(("a", 1000, 5, 1000, 100), ("b", 1000, 5, 1000, 300))
+    assert names(found.affected) == ["b", "a"]
+
+
+def test_a_field_with_one_value_says_nothing():
+    assert blast_radius((GroupCount("zone", "z", 10, 0, 10, 9),), TOTALS) == ()
+
+
+def test_where_no_value_got_worse_all_with_requests_enough_are_spared():
+    """The mix became another one: the slow value is more frequent, and as slow as ever."""
+    found = radius(("eu", 10, 9, 700, 640), ("us", 2990, 6, 2300, 5), ("ap", 0, 0, 9, 0))
+    assert names(found.affected) == []
+    assert names(found.unaffected) == ["eu", "us"]
+    assert "ap" in names(found.unknown)
