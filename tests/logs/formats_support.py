@@ -6,7 +6,8 @@ import os
 import tempfile
 
 from locard.logs.fields import roles, times
-from locard.logs.fields.amounts import duration_sql, level_sql
+from locard.logs.fields.amounts import duration_sql
+from locard.logs.fields.levels import level_sql
 from locard.logs.fields.profile import profile
 from locard.logs.input import log_source
 from locard.logs.scan import loader

@@ -12,7 +12,7 @@ from locard.guard.budget import parse_duration
 from locard.logs.ask import open_log
 from locard.logs.ask import slice as slicing
 from locard.logs.ask.slice import Question
-from locard.logs.fields.given_roles import parse_flags
+from locard.logs.fields.given_roles import LOG_ZONE, parse_flags
 from locard.logs.fields.meaning import Meaning
 from locard.logs.input.log_source import Wants
 from locard.logs.table import memory
@@ -48,6 +48,12 @@ def wants(args: argparse.Namespace) -> Wants:
     )
 
 
+def given_of(args: argparse.Namespace) -> dict[str, str]:
+    """What was said of the log: roles with their fields, and the zone of its times."""
+    zone = {LOG_ZONE: args.log_tz.key} if args.log_tz else {}
+    return {**parse_flags(args.field), **zone}
+
+
 def state_path(args: argparse.Namespace) -> Path | None:
     """Where files may be written; None for a part of an investigation, which writes none."""
     if os.sched_getscheduler(0) == os.SCHED_IDLE:
@@ -60,7 +66,7 @@ def state_path(args: argparse.Namespace) -> Path | None:
 def _asked(
     args: argparse.Namespace, name: str, shelf: Shelf | None
 ) -> contextlib.AbstractContextManager[Sheet]:
-    budget_s, given = parse_duration(args.budget), parse_flags(args.field)
+    budget_s, given = parse_duration(args.budget), given_of(args)
     return open_log.asked(
         name, budget_s, args.threads, shelf, wants=wants(args), given=given, state=state_path(args)
     )

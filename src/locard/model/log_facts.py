@@ -240,7 +240,7 @@ class ExampleTrace:
 class Coverage:
     """Which requests a log holds; `why` says how that was told. Other than whole claims no rate."""
 
-    kind: Literal["whole", "errors-only", "sampled", "rate-limited"]
+    kind: Literal["whole", "errors-only", "sampled", "rate-limited", "overlaid"]
     why: str
 
 

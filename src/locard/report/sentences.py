@@ -107,6 +107,7 @@ def _log_holds_part(claim: Claim, _: tzinfo | None) -> str:
         "errors-only": "errors only",
         "sampled": "a sample",
         "rate-limited": "what a limit let through",
+        "overlaid": "two stretches of time that lie over each other",
     }
     kind = what.get(claim.text("kind"), "a part")
     return f"The log holds {kind} ({claim.text('why')}): no rate is claimed."

@@ -67,6 +67,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--field", action="append", default=[], metavar="ROLE=NAME", help="what a field means"
     )
     parser.add_argument(
+        "--log-tz", type=common.zone, metavar="ZONE", help="the zone of times that name none"
+    )
+    parser.add_argument(
         "--errors", metavar="EXPR", help="what an error is, such as 'status = 429' (first pass)"
     )
     parser.add_argument(
@@ -164,7 +167,7 @@ def _is_written_here(source: str) -> bool:
 
 def shelf(args: argparse.Namespace) -> Shelf | None:
     """Where scans are kept; None where they are not: what was read in part or told otherwise."""
-    if args.no_keep or args.since or args.follow or args.field:
+    if args.no_keep or args.since or args.follow or args.field or args.log_tz:
         return None
     from locard.ledger.state import StateDirectory  # noqa: PLC0415 - as above
     from locard.logs.ask.kept_scans import Shelf  # noqa: PLC0415
@@ -175,11 +178,10 @@ def shelf(args: argparse.Namespace) -> Shelf | None:
 def _first_pass(args: argparse.Namespace) -> int:
     import duckdb  # noqa: PLC0415 - as above
 
-    from locard.cli.slices import state_path, wants  # noqa: PLC0415
+    from locard.cli.slices import given_of, state_path, wants  # noqa: PLC0415
     from locard.investigate import logs_alone  # noqa: PLC0415
     from locard.logs.ask import kept_scans, open_log  # noqa: PLC0415
     from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415
-    from locard.logs.fields.given_roles import parse_flags  # noqa: PLC0415
 
     if len(args.source) > 1:
         raise UsageError(
@@ -198,7 +200,7 @@ def _first_pass(args: argparse.Namespace) -> int:
     wanted, place = wants(args), shelf(args)
     since_s = wanted.since_s
     identity = kept_scans.Identity.of(source) if place and source != "-" else None
-    given = parse_flags(args.field)
+    given = given_of(args)
     look = None if args.quiet else functools.partial(_first_look, args)
     with open_log.scanned(
         source,

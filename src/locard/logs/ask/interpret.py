@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locard.logs.ask.log_view import Sheet
 from locard.logs.fields.amounts import UNIT_MS, duration_sql
+from locard.logs.fields.folds import with_folds
 from locard.logs.fields.given_roles import given_for
 from locard.logs.fields.meaning import Meaning
 from locard.logs.fields.profile import profile
@@ -48,7 +49,7 @@ def sheet_of(table: Table, source: str, stop: Stop | None = None) -> Sheet:
 def meaning_of(table: Table) -> Meaning:
     """What the fields of a table mean: their roles, which of them are numbers, the last time."""
     fields = profile(table)
-    roles = assign(fields, table.records, given_for(fields, table.given))
+    roles = with_folds(assign(fields, table.records, given_for(fields, table.given)), table)
     found = Meaning(
         columns=dict(table.columns),
         roles={r.role: r.field for r in reversed(roles.found)},
@@ -88,9 +89,11 @@ def time_sql(roles: Roles, table: Table) -> str:
         return "CAST(NULL AS DOUBLE)"
     column, written = roles.time.column, roles.time_format
     number = table.number(column)
-    if number is not None:
+    if number is not None and not written.zone:
         return number if written.kind == "iso" else f"{number} * {written.scale!r}"
-    return table.lifted(column, epoch_sql(column, written))
+    moment = epoch_sql(column, written)
+    # Which hour of two is meant depends on the line, not on the text alone.
+    return moment if written.folds else table.lifted(column, moment)
 
 
 def took_sql(roles: Roles, table: Table) -> str:

@@ -12,6 +12,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from locard.logs.fields.levels import RANKS, rank_sql, spellings
 from locard.model.errors import UsageError
 from locard.where import times
 from locard.where.parse import mistake
@@ -22,12 +23,6 @@ if TYPE_CHECKING:
     from locard.where.syntax import Node, Value
     from locard.where.times import Clock
 
-LEVELS = {
-    "trace": 1, "t": 1, "finest": 1, "verbose": 1, "debug": 2, "d": 2, "finer": 2, "fine": 2,
-    "info": 3, "i": 3, "information": 3, "notice": 3, "default": 3, "config": 3,
-    "warn": 4, "warning": 4, "w": 4, "error": 5, "err": 5, "e": 5, "severe": 5,
-    "critical": 6, "crit": 6, "alert": 6, "fatal": 7, "f": 7, "panic": 7, "emerg": 7, "emergency": 7,
-}  # fmt: skip
 _EXACT_DIGITS = 15  # more do not fit a double: such numbers are ids
 _MOST = repr(sys.float_info.max)
 _WRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
@@ -113,8 +108,9 @@ class _Writer:
         if self.meaning.is_role(name, "level") and value.number is None:
             if op != "=":
                 return self.level(op, value)
-            if name in self.meaning.numbers:  # pino writes 50, people write error
-                return f"({self.meaning.expressions['level']} = {self.bind(value.text.lower())})"
+            same = spellings(value.text) or (value.text.lower(),)
+            words = ", ".join(self.bind(word) for word in same)
+            return f"(lower({self.meaning.expressions['level']}) IN ({words}))"
         number = value.number
         digits = sum(c.isdigit() for c in value.text)
         if number is not None and (op != "=" or digits <= _EXACT_DIGITS):
@@ -138,12 +134,12 @@ class _Writer:
         return self.number(f"({self.meaning.expressions['duration']})", op, wanted_ms)
 
     def level(self, op: str, value: Value) -> str:
-        rank = LEVELS.get(value.text.lower())
+        rank = RANKS.get(value.text.lower())
         if rank is None:
             raise mistake(
                 self.text, value.at, f"{value.text!r} is no level", "Levels: debug, info, warn, …"
             )
-        return f"({level_sql(self.meaning.expressions['level'])} {op} {self.bind(rank)})"
+        return f"({rank_sql(self.meaning.expressions['level'])} {op} {self.bind(rank)})"
 
     def moment(self, value: Value) -> float:
         try:
@@ -152,15 +148,6 @@ class _Writer:
             if self.text:
                 raise mistake(self.text, value.at, error.why, error.next_step) from error
             raise
-
-
-def level_sql(column: str) -> str:
-    """The rank of a level: by its name, or as pino and bunyan number them (30 info, 50 error)."""
-    named = " ".join(f"WHEN '{word}' THEN {rank}" for word, rank in LEVELS.items())
-    numbered = f"CAST(floor(TRY_CAST({column} AS DOUBLE) / 10) AS INTEGER)"
-    return (
-        f"CASE lower({column}) {named} ELSE CASE {numbered} WHEN 6 THEN 7 ELSE {numbered} END END"
-    )
 
 
 def written_ms(value: Value) -> float | None:

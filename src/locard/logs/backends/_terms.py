@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locard.logs.ask.where_sql import LEVELS, written_ms
+from locard.logs.ask.where_sql import written_ms
+from locard.logs.fields.levels import RANKS, spellings
 from locard.where import syntax, times
 
 if TYPE_CHECKING:
@@ -210,20 +211,25 @@ class _Reader:
             wanted_ms = written_ms(value)
             if wanted_ms is not None:
                 return Number(name, op, wanted_ms / (self.meaning.own_unit_ms(name) or 1.0))
-        if self.meaning.is_role(name, "level") and op != "=" and value.text.lower() in LEVELS:
-            return _levels(name, op, LEVELS[value.text.lower()])
+        if self.meaning.is_role(name, "level") and value.text.lower() in RANKS:
+            return _levels(name, op, value.text.lower())
         digits = sum(c.isdigit() for c in value.text)
         if value.number is not None and (op != "=" or digits <= _EXACT_DIGITS):
             return Number(name, op, value.number)
         return Text(name, op, value.text)
 
 
-def _levels(name: str, op: str, rank: int) -> AnyOf:
-    """The common spellings of the levels from, or up to, a rank."""
-    holds = {">=": rank.__le__, ">": rank.__lt__, "<=": rank.__ge__, "<": rank.__gt__}[op]
-    words = [w for w, r in LEVELS.items() if holds(r) and len(w) > 1]
-    spelled = [form for word in words for form in (word, word.upper())]
-    return AnyOf(tuple(Text(name, "=", word) for word in spelled))
+def _levels(name: str, op: str, level: str) -> AnyOf:
+    """The common spellings of a level, or of the levels from, or up to, it."""
+    words = [level] if len(level) == 1 else []
+    if op == "=":
+        words += [w for w in spellings(level) if len(w) > 1]
+    else:
+        rank = RANKS[level]
+        holds = {">=": rank.__le__, ">": rank.__lt__, "<=": rank.__ge__, "<": rank.__gt__}[op]
+        words += [w for w, r in RANKS.items() if holds(r) and len(w) > 1]
+    spelled = [form for word in words for form in (word, word.upper(), word.capitalize())]
+    return AnyOf(tuple(Text(name, "=", word) for word in dict.fromkeys(spelled)))
 
 
 def negated(term: Term) -> Term:

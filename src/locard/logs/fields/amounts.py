@@ -1,4 +1,4 @@
-"""Durations and levels as logs write them: how to tell what they mean, and the SQL that reads them."""
+"""Durations as logs write them: how to tell their unit, and the SQL that reads them."""
 
 from __future__ import annotations
 
@@ -10,52 +10,10 @@ from locard.logs.fields.times import NUMBER, mostly
 if TYPE_CHECKING:
     from locard.logs.fields.profile import FieldProfile
 
-ERROR_WORDS = ("error", "err", "fatal", "critical", "crit", "panic", "emergency", "emerg", "alert",
-               "severe", "dpanic", "e", "f")  # fmt: skip
-LEVEL_WORDS = {*ERROR_WORDS, "trace", "debug", "info", "information", "notice", "warn", "warning",
-               "d", "i", "w", "t", "verbose", "fine", "finer", "finest", "config", "default",
-               "http", "silly", "success", "off"}  # fmt: skip
-PINO_ERROR = 50  # pino and bunyan write levels as numbers: 50 error, 60 fatal
 UNIT_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3, "min": 6e4}
 
 _JAVASCRIPT = frozenset({"responseTime", "requestTime", "elapsedTime", "durationTime"})
 _TIMED = re.compile(r"(?=\d)(\d+h)?(\d+m(?!s))?(\d+(?:\.\d+)?\s*(ns|us|µs|μs|ms|s|sec))?")
-_MOST_LEVELS = 40
-
-# From the highest number down: at least so much is this level.
-_NUMBERED = {
-    "bunyan": ((60, "fatal"), (50, "error"), (40, "warn"), (30, "info"), (20, "debug"), (0, "trace")),
-    "otlp": ((21, "fatal"), (17, "error"), (13, "warn"), (9, "info"), (5, "debug"), (1, "trace")),
-    "gcp": ((800, "emergency"), (700, "alert"), (600, "critical"), (500, "error"), (400, "warning"),
-            (300, "notice"), (200, "info"), (100, "debug")),
-    "syslog": ((7, "debug"), (6, "info"), (5, "notice"), (4, "warning"), (3, "error"), (2, "crit"),
-               (1, "alert"), (0, "emerg")),
-}  # fmt: skip
-
-
-def is_level(item: FieldProfile) -> bool:
-    """Whether a field's values are levels: words, or the numbers of bunyan and pino."""
-    if item.distinct > _MOST_LEVELS:
-        return False
-    return mostly(
-        item,
-        lambda v: (
-            re.sub(r"[+-]\d+$", "", v.lower()) in LEVEL_WORDS
-            or v in {"10", "20", "30", "40", "50", "60"}
-        ),
-    )
-
-
-def level_sql(column: str, numbering: str | None) -> str:
-    """SQL of the level as a lower-case word; numbers become words by the dialect's numbering."""
-    word = f"regexp_replace(lower({column}), '[+-][0-9]+$', '')"
-    if numbering is None:
-        return word
-    number = f"TRY_CAST({column} AS DOUBLE)"
-    cases = " ".join(
-        f"WHEN {number} >= {least} THEN '{name}'" for least, name in _NUMBERED[numbering]
-    )
-    return f"CASE {cases} ELSE {word} END"
 
 
 def is_duration(item: FieldProfile) -> bool:

@@ -29,6 +29,9 @@ _MOST_BYTES = 1 << 20
 _SERVICE_FIELDS = {"service", "service.name", "service_name", "app", "application"}
 
 
+LOG_ZONE = "log-tz"  # beside the roles: the zone (IANA's name) of times that name none
+
+
 def default_path() -> Path:
     """Where the file is looked for."""
     chosen = os.environ.get("LOCARD_CONFIG")

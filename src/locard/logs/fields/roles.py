@@ -11,14 +11,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.logs.fields.amounts import (
-    ERROR_WORDS,
-    PINO_ERROR,
     UNIT_MS,
     duration_sql,
     duration_unit,
     is_duration,
+)
+from locard.logs.fields.given_roles import LOG_ZONE
+from locard.logs.fields.levels import (
     is_level,
     level_sql,
+    named_level_sql,
+    names_level,
+    numbering_of,
+    numbering_words,
 )
 from locard.logs.fields.role_finding import RoleFinder, RoleSource
 from locard.logs.fields.role_names import (
@@ -34,16 +39,14 @@ from locard.logs.fields.role_names import (
 )
 from locard.logs.fields.times import SCALES, TimeFormat, epoch_sql, mostly, time_format
 from locard.model.errors import UsageError
+from locard.model.log_facts import FieldRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from locard.logs.fields.profile import FieldProfile
-    from locard.model.log_facts import FieldRole
 
 __all__ = [
-    "ERROR_WORDS",
-    "PINO_ERROR",
     "ROLES",
     "UNIT_MS",
     "Roles",
@@ -55,6 +58,8 @@ __all__ = [
 
 _PATH = re.compile(r"(https?://[^\s]+|/[^\s]*|[A-Z]{3,7} /[^\s]*( HTTP/[\d.]+)?)")
 _ISO_TIME = TimeFormat("iso")
+_MOSTLY_NAMED = 0.5  # of the messages
+_LEVELS_NAMED = 2  # at least: how many is not counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,9 @@ class Roles:
     time: FieldProfile | None = None
     time_format: TimeFormat = _ISO_TIME
     level: FieldProfile | None = None
+    level_in: str = (
+        ""  # the field whose texts name the level, where no field has it, or always the same
+    )
     status: FieldProfile | None = None
     duration: FieldProfile | None = None
     duration_unit: str = "ms"
@@ -87,21 +95,25 @@ def assign(
 
     Raises UsageError where a given role or field does not exist or cannot be what it shall be.
     """
-    finder = RoleFinder(list(fields), records, given or {})
-    time, written = _time(finder)
+    given = dict(given or {})
+    zone = given.pop(LOG_ZONE, "")
+    finder = RoleFinder(list(fields), records, given)
+    time, written = _time(finder, zone)
     duration, unit = _duration(finder)
     status = _plain(finder, "status", STATUS, _is_status)
     level = _level(finder)
     endpoint = _plain(finder, "endpoint", ENDPOINT, lambda f: mostly(f, _PATH.fullmatch))
     trace = _plain(finder, "trace_id", TRACE, lambda f: f.distinct > 1 or f.count == 1)
     message = _plain(finder, "message", MESSAGE, lambda _: True)
+    named = _named_level(finder, message, level)
     for role, names in GROUPS.items():
         finder.first(role, names, lambda f: f.distinct <= max(50, 0.5 * f.count))
     return Roles(
         found=tuple(finder.found),
         time=time,
         time_format=written,
-        level=level,
+        level=named or level,
+        level_in=message.name if named and message else "",
         status=status,
         duration=duration,
         duration_unit=unit,
@@ -154,7 +166,7 @@ def _where(source: RoleSource, sql: str) -> str:
     return f"CASE WHEN {source.condition} THEN {sql} END" if source.condition else sql
 
 
-def _time(finder: RoleFinder) -> tuple[FieldProfile | None, TimeFormat]:
+def _time(finder: RoleFinder, zone: str) -> tuple[FieldProfile | None, TimeFormat]:
     sources = finder.sources("time", TIME, lambda f: time_format(f) is not None)
     formats: dict[_Key, TimeFormat] = {}
     for source in sources:
@@ -169,13 +181,15 @@ def _time(finder: RoleFinder) -> tuple[FieldProfile | None, TimeFormat]:
                 else "it is empty",
                 "A time is ISO 8601, Unix time or as in access logs.",
             )
-        formats[_key(source)] = written
+        formats[_key(source)] = replace(
+            written, zone=zone if written.kind in {"iso", "mixed"} else ""
+        )
     if not sources:
         return None, _ISO_TIME
     finder.note("time", sources, lambda s: formats[_key(s)].words())
     plus = next((s for s in sources if s.pick and s.pick.plus), None)
     first = formats[_key(sources[0])]
-    easy = first.kind != "mixed" and not first.offset
+    easy = first.kind != "mixed"
     if len(sources) == 1 and plus is None and not sources[0].condition and easy:
         return sources[0].item, first
     columns = []
@@ -221,33 +235,37 @@ def _level(finder: RoleFinder) -> FieldProfile | None:
     sources = finder.sources("level", LEVEL, is_level)
     if not sources:
         return None
-    finder.note("level", sources, _numbering_words)
-    numbers = [s.pick.numbering if s.pick else None for s in sources]
+    finder.note("level", sources, lambda s: numbering_words(_numbering(s)))
     distances = any(re.search(r"[a-z][+-]\d+$", v.lower()) for s in sources for v in s.item.values)
     defaults = finder.default_level()
-    if len(sources) == 1 and not any(numbers) and not distances and not defaults:
+    numbers = any(map(_numbering, sources))
+    if len(sources) == 1 and not numbers and not distances and not defaults:
         return sources[0].item
     columns = [_where(s, level_sql(s.item.column, _numbering(s))) for s in sources]
     return merged(sources, [*columns, *defaults])
 
 
+def _named_level(
+    finder: RoleFinder, message: FieldProfile | None, level: FieldProfile | None
+) -> FieldProfile | None:
+    """The levels that messages name, where no field has one, or the same for every line of a stream."""
+    if message is None or finder.given("level") or (level is not None and level.distinct > 1):
+        return None
+    named = [v for v in message.values if names_level(v)]
+    if len(named) <= _MOSTLY_NAMED * len(message.values):
+        return None
+    name = level.name if level else "level"
+    if level is None:
+        finder.found.append(FieldRole("level", name, f"{message.name} names it at its head"))
+    return replace(
+        message, name=name, column=named_level_sql(message.column), distinct=_LEVELS_NAMED
+    )
+
+
 def _numbering(source: RoleSource) -> str | None:
     if source.pick is not None:
-        return source.pick.numbering
-    # Numbers that no dialect explains are those of bunyan and pino: is_level takes no others.
-    return "bunyan" if any(v.isdigit() for v in source.item.values) else None
-
-
-def _numbering_words(source: RoleSource) -> str:
-    numbering = source.pick.numbering if source.pick else None
-    if numbering is None or not any(v.isdigit() for v in source.item.values):
-        return ""
-    return {
-        "bunyan": "50 is an error",
-        "syslog": "3 and less are errors",
-        "otlp": "17 and more are errors",
-        "gcp": "500 and more are errors",
-    }[numbering]
+        return source.pick.numbering if any(v.isdigit() for v in source.item.values) else None
+    return numbering_of(source.item)
 
 
 def _is_status(item: FieldProfile) -> bool:

@@ -7,6 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.logs.lines import zones
+from locard.logs.table.sql_text import literal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -14,9 +17,11 @@ if TYPE_CHECKING:
 
 MOST = 0.9  # of the values must look like what the name says
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*(Z|UTC|[+-]\d\d(:?\d\d)?)?)?")
-_ZONED = re.compile(r"(Z|UTC|:\d\d([.,]\d+)?\s*[+-]\d\d(:?\d\d)?)$")
-_OFFSET = re.compile(r":\d\d(?:[.,]\d+)? ?(?!\+00(?::?00)?$)[+-]\d\d(?::?\d\d)?$")
+_ISO = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*"
+    rf"(Z|{zones.NAMES}|[+-]\d\d(:?\d\d)?)?)?"
+)
+_ZONED = re.compile(rf"(Z|{zones.NAMES}|:\d\d([.,]\d+)?\s*[+-]\d\d(:?\d\d)?)$")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
 _EARLIEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # the years 2000 to 2100
 _SCALES = (1.0, 1e-3, 1e-6, 1e-9)
@@ -26,21 +31,37 @@ SCALES = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """A stretch of local times that came twice, as clocks were put back: which records are of the first time.
+
+    `begin` and `end` are local times as Unix time would count them, `back_s` is by how much the clock was
+    put back. Records before line `until` are of the first time.
+    """
+
+    begin: float
+    end: float
+    back_s: float
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimeFormat:
     """How the time is written. `scale` is seconds per unit where it is a number.
 
-    `offset` says that some values have a zone that is not UTC; `mixed` is several kinds in one field.
+    `mixed` is several kinds in one field. `zone` is the zone (IANA's name) of times that name none, and
+    `folds` are the hours in it that came twice (see `Fold`).
     """
 
     kind: str  # iso, clf, epoch, mixed
     scale: float = 1.0
     zoned: bool = True
     marks_start: bool = False  # of the request, else its end
-    offset: bool = False
+    zone: str = ""
+    folds: tuple[Fold, ...] = ()
 
     def words(self) -> str:
         """The format for people."""
-        zone = "" if self.zoned else "; no zone in it, read as UTC"
+        zone = "" if self.zoned else f"; no zone in it, read as {self.zone or 'UTC'}"
         return {
             "iso": f"ISO 8601 date and time{zone}",
             "clf": "common log format date",
@@ -60,8 +81,7 @@ def time_format(item: FieldProfile) -> TimeFormat | None:
     starts = "start" in item.name.lower()
     if mostly(item, _ISO.fullmatch):
         zoned = mostly(item, _is_zoned)
-        offset = any(map(_OFFSET.search, item.values))
-        return TimeFormat("iso", zoned=zoned, marks_start=starts, offset=offset)
+        return TimeFormat("iso", zoned=zoned, marks_start=starts)
     if mostly(item, _CLF.fullmatch):
         return TimeFormat("clf", marks_start=starts)
     if mostly(item, NUMBER.fullmatch):
@@ -95,29 +115,33 @@ def epoch_sql(column: str, written: TimeFormat) -> str:
     if written.kind == "clf":
         return f"epoch(try_strptime({column}, '%d/%b/%Y:%H:%M:%S %z'))"
     if written.kind == "iso":
-        return _iso_with_offset(column) if written.offset else _iso(column)
+        return _iso(column, written)
     number = f"TRY_CAST({column} AS DOUBLE)"
     scale = "CASE " + " ".join(
         f"WHEN {number} <= {_LATEST / scale!r} THEN {scale!r}" for scale in _SCALES
     )
     return (
-        f"coalesce({number} * {scale} END, {_iso_with_offset(column)}, "
+        f"coalesce({number} * {scale} END, {_iso(column, written)}, "
         f"epoch(try_strptime({column}, '%d/%b/%Y:%H:%M:%S %z')))"
     )
 
 
-def _iso(column: str) -> str:
-    return f"epoch(TRY_CAST(replace({column}, ',', '.') AS TIMESTAMP))"
-
-
-def _iso_with_offset(column: str) -> str:
-    """DuckDB reads the offset of a TIMESTAMP and then ignores it, so it is taken off here."""
-    local = f"regexp_extract({column}, '^\\d{{4}}-\\d\\d-\\d\\d(?:[T ]\\d\\d:\\d\\d(?::\\d\\d(?:[.,]\\d+)?)?)?')"
-    zone = f"regexp_extract({column}, ':\\d\\d(?:[.,]\\d+)? ?([+-]\\d\\d:?\\d*)$', 1)"
-    hours = f"TRY_CAST({zone}[1:3] AS INTEGER)"
-    minutes = f"coalesce(TRY_CAST(right({zone}, 2) AS INTEGER), 0) * (length({zone}) > 3)::INTEGER"
-    shift = (
-        f"CASE WHEN {zone} = '' THEN 0 "
-        f"ELSE {hours} * 3600 + CASE WHEN {zone}[1] = '-' THEN -60 ELSE 60 END * {minutes} END"
+def _iso(column: str, written: TimeFormat) -> str:
+    """Each value by its own offset; DuckDB knows none that stands behind a blank."""
+    text = f"replace({column}, ',', '.')"
+    text = zones.with_offset_sql(text)
+    text = (
+        f"CASE WHEN contains({text}, ' +') OR contains({text}, ' -') "
+        f"THEN regexp_replace({text}, ' ([+-][0-9]{{2}})', '\\1') ELSE {text} END"
     )
-    return f"(epoch(TRY_CAST(replace({local}, ',', '.') AS TIMESTAMP)) - {shift})"
+    utc = f"epoch(TRY_CAST({text} AS TIMESTAMPTZ))"
+    if not written.zone:
+        return utc
+    local = f"TRY_CAST({text} AS TIMESTAMP)"
+    there = f"epoch({local} AT TIME ZONE {literal(written.zone)})"
+    for fold in written.folds:
+        first = f"_n < {fold.until} AND epoch({local}) >= {fold.begin!r} AND epoch({local}) < {fold.end!r}"
+        there = f"({there} - CASE WHEN {first} THEN {fold.back_s!r} ELSE 0 END)"
+    return (
+        f"CASE WHEN regexp_matches({column}, {literal(_ZONED.pattern)}) THEN {utc} ELSE {there} END"
+    )

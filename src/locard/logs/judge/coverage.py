@@ -5,10 +5,12 @@ Where it does not, shares of bad requests say nothing about the service, and non
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
-from locard.logs.fields.amounts import ERROR_WORDS
+from locard.logs.fields.levels import ERROR_WORDS
+from locard.logs.judge import two_clocks
 from locard.logs.table.sql_text import literal
 from locard.model.log_facts import Coverage
 
@@ -42,6 +44,7 @@ def of(table: Table, roles: Roles, fields: Sequence[FieldProfile], events: Event
     for found in (
         _only_errors(table, roles, events),
         _says_sampled(fields),
+        _overlaid(table, roles),
         _says_left_out(table),
         _capped(table),
     ):
@@ -67,6 +70,22 @@ def _only_errors(table: Table, roles: Roles, events: Events) -> Coverage | None:
     test = table.lifted(column, f"coalesce(lower({column}) IN ({words}), true)")
     (rest,) = table.one(f"SELECT count(*) FROM raw_kept WHERE NOT ({test})")  # noqa: S608 - quoted
     return None if rest else Coverage("errors-only", "no line of it is below a warning")
+
+
+def _overlaid(table: Table, roles: Roles) -> Coverage | None:
+    """Two stretches of time that lie over each other, as the clock of times without a zone was put back."""
+    if roles.time is None or roles.time_format.zoned or roles.time_format.zone:
+        return None
+    found = two_clocks.put_back(table)
+    if found is None:
+        return None
+    at, line, back = found
+    to = dt.datetime.fromtimestamp(at, dt.UTC)
+    return Coverage(
+        "overlaid",
+        f"its clock goes back by {back / 60:.0f} min at line {line + 1:,}, to {to:%H:%M}, as local time does in "
+        "autumn; --log-tz reads both hours apart",
+    )
 
 
 def _says_sampled(fields: Sequence[FieldProfile]) -> Coverage | None:

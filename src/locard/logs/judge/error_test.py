@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from locard.logs.fields.roles import ERROR_WORDS, PINO_ERROR
+from locard.logs.fields.levels import ERROR_WORDS
 from locard.logs.table.sql_text import literal
 
 if TYPE_CHECKING:
@@ -20,17 +19,8 @@ if TYPE_CHECKING:
 
 _SERVER_ERROR = 500
 _LOOKED_AT = 64  # characters of a message in which its level stands
-_MOSTLY = 0.5  # of the messages
-# As glog (E1120), logging frameworks (ERROR, [error]), logfmt and JSON (level=error) write it.
-_NAMED = r"(?:level|lvl|severity)[\"']?[=:][ ]?[\"']?"
-_TEXT_ERROR = (
-    r"^[EF][0-9]{4}[ \t]|\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\[(?:error|crit|fatal|emerg)\]"
-    rf"|{_NAMED}(?:error|err|fatal|critical|panic|E)\b"
-)
-_TEXT_LEVEL = re.compile(
-    rf"{_TEXT_ERROR}|^[IWD][0-9]{{4}}[ \t]|\b(?:INFO|WARN|WARNING|DEBUG|TRACE|NOTICE)\b"
-    rf"|\[(?:info|warn|notice|debug)\]|{_NAMED}(?:info|warn|warning|debug|trace|I|W|D)\b"
-)
+# How runtimes begin what they write of an error: "Error: no route", "java.lang.Exception: ...", "panic: ...".
+_BEGINS_WITH_ERROR = r"^(?:Uncaught |Unhandled |Caused by: )?(?:[\w.$]*(?:Error|Exception|Failure)\b|(?i:error|fatal|panic|critical)\b ?[:!\]-])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +46,11 @@ UNTOLD = ErrorTest("false", "no field of this log says what an error is")
 
 
 def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTest:
-    """By status and level; without both by the first exception or error field.
+    """By status and level; without both by the first exception or error field, or by how messages begin.
 
     A level that is the same in every record says what somebody set for the whole stream; then the levels
-    that the messages name count.
+    that the messages name count (see `roles.assign`).
     """
-    text = _by_text(roles, table)
-    if text is not None:
-        return text
     tests, words = [], []
     if roles.status:
         column = roles.status.column
@@ -73,11 +60,8 @@ def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTe
     if roles.level:
         listed = ", ".join(literal(w) for w in ERROR_WORDS)
         column = roles.level.column
-        if any(v.isdigit() for v in roles.level.values):
-            test = f"coalesce(TRY_CAST({column} AS DOUBLE) >= {PINO_ERROR}, false)"
-            tests.append(table.lifted(column, test))
         tests.append(table.lifted(column, f"coalesce(lower({column}) IN ({listed}), false)"))
-        words.append(f"{roles.level.name} is error or worse")
+        words.append(_means(roles.level, roles.level_in))
     if not tests:
         for item in fields:
             plain = item.name.lower().replace("_", "").rpartition(".")[2]
@@ -86,25 +70,29 @@ def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTe
                 tests.append(table.lifted(item.column, test))
                 words.append(f"{item.name} is set")
                 break
+    message = roles.message
+    if not tests and message is not None:
+        test = (
+            f"regexp_matches(left({message.column}, {_LOOKED_AT}), {literal(_BEGINS_WITH_ERROR)})"
+        )
+        if table.one(f"SELECT coalesce(bool_or({test}), false) FROM raw_kept")[0]:  # noqa: S608 - columns are ours
+            tests.append(table.lifted(message.column, test))
+            words.append(f"{message.name} begins with an error's name")
     if not tests:
         return UNTOLD
     # A lifted test of a field that a record lacks is null.
     return ErrorTest(
-        "(" + " OR ".join(f"coalesce({t}, false)" for t in tests) + ")", " or ".join(words)
+        "(" + " OR ".join(f"coalesce({t}, false)" for t in tests) + ")",
+        " or ".join(words),
+        by_text=bool(roles.level_in) and not roles.status,
     )
 
 
-def _by_text(roles: Roles, table: Table) -> ErrorTest | None:
-    level, message = roles.level, roles.message
-    if level is None or message is None or roles.status or level.distinct > 1:
-        return None
-    named = [v for v in message.values if _TEXT_LEVEL.search(v[:_LOOKED_AT])]
-    if len(named) <= _MOSTLY * len(message.values):
-        return None
-    test = f"regexp_matches(left({message.column}, {_LOOKED_AT}), {literal(_TEXT_ERROR)})"
-    means = f"{message.name} names an error ({level.name} is the same in all records)"
-    test = table.lifted(message.column, test)
-    return ErrorTest(f"coalesce({test}, false)", means, by_text=True)
+def _means(level: FieldProfile, named_in: str) -> str:
+    if not named_in:
+        return f"{level.name} is error or worse"
+    same = f" ({level.name} is the same in all records)" if level.name != "level" else ""
+    return f"{named_in} names an error{same}"
 
 
 def asked(text: str, table: Table, tz: tzinfo | None = None) -> ErrorTest:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locard.logs.fields.folds import with_folds
 from locard.logs.fields.given_roles import given_for
 from locard.logs.fields.profile import profile
 from locard.logs.fields.roles import Roles, assign
@@ -68,7 +69,7 @@ def judge(
     if not table.records:
         raise nothing_read(name, table)
     fields = profile(table)
-    roles = assign(fields, table.records, given_for(fields, table.given))
+    roles = with_folds(assign(fields, table.records, given_for(fields, table.given)), table)
     said = error_test.asked(errors, table, tz) if errors else None
     found = events.build(table, roles, fields, since_s, said)
     if found.was_better:  # it began before the window: then its onset is there
@@ -252,7 +253,9 @@ def _time_gaps(table: Table, roles: Roles) -> Iterator[str]:
         yield "no time field: neither shape nor onset can be told"
         return
     if not roles.time_format.zoned:
-        yield f"{roles.time.name} names no zone: read as UTC"
+        zone = roles.time_format.zone
+        read = f"read as {zone}, as --log-tz says" if zone else "read as UTC; --log-tz says it"
+        yield f"{roles.time.name} names no zone: {read}"
     yield from table.notes
     clocks = two_clocks.said(table)
     if clocks:

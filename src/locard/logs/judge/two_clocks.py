@@ -1,4 +1,4 @@
-"""Two clocks in one stream: lines whose times jump back and forth by the same amount."""
+"""Clocks that do not agree: times that jump back and forth by the same amount, or back once for good."""
 
 from __future__ import annotations
 
@@ -12,6 +12,41 @@ _STEP_S = 900  # zones differ by quarters of an hour
 _FEWEST = 5  # jumps in each direction
 _SHARE = 0.001  # of the lines
 _SLACK_S = 60.0  # how far a jump may be from a whole step
+
+
+_BLOCK = 500  # lines
+_BACK_S = (1500.0, 7500.0)  # clocks are put back by half an hour, an hour, or two
+
+
+def put_back(table: Table) -> tuple[float, int, float] | None:
+    """(time, line, seconds) where the written time falls back once and goes on from there, else None.
+
+    That is how local time looks in autumn, or where somebody has set the clock: two stretches lie over each
+    other then. Batches that come late fall back and return.
+    """
+    blocks = table.rows(
+        f"""SELECT first, high, low, rest FROM (
+              SELECT min(n) AS first, max(t_end) AS top, min(t_end) AS low,
+                     max(top) OVER (ORDER BY first ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS high,
+                     max(low) OVER (ORDER BY first ROWS BETWEEN 1 FOLLOWING AND 1 FOLLOWING) AS rest
+              FROM ev WHERE t_end IS NOT NULL GROUP BY n // {_BLOCK})
+            WHERE high - low >= {_BACK_S[0]!r} ORDER BY first LIMIT 4"""  # noqa: S608 - numbers
+    )
+    for first, *_ in blocks:
+        found = table.rows(
+            f"""SELECT n, t_end, m - t_end FROM (
+                  SELECT n, t_end, max(t_end) OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS m,
+                         max(t_end) OVER (ORDER BY n ROWS BETWEEN CURRENT ROW AND 50 FOLLOWING) AS ahead
+                  FROM ev WHERE n >= {first - _BLOCK} AND n < {first + 2 * _BLOCK} AND t_end IS NOT NULL)
+                WHERE m - t_end BETWEEN {_BACK_S[0]!r} AND {_BACK_S[1]!r} AND ahead < m ORDER BY n LIMIT 1"""  # noqa: S608 - numbers
+        )
+        for line, at, back in found:
+            (again,) = table.one(
+                f"SELECT count(*) FROM ev WHERE n > {line} AND n < {line + 50} AND t_end >= {at + back / 2!r}"  # noqa: S608 - numbers
+            )
+            if not again:
+                return at, line, back
+    return None
 
 
 def said(table: Table) -> str | None:

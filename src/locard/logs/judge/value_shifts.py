@@ -56,10 +56,10 @@ def found(
 
 def _columns(events: Events, roles: Roles) -> Iterator[tuple[str, str, str]]:
     """(name, SQL of the value, SQL of the rows): what says how a request went, then who asked for what."""
-    joined = "ev JOIN raw ON raw._n = ev.n"
     for item in (roles.status, roles.level):
         if item is not None:
-            yield item.name, f"raw.{item.column}", joined
+            values = f"(SELECT _n, {item.column} AS role_value FROM raw)"  # noqa: S608 - columns are ours
+            yield item.name, "role_value", f"ev JOIN {values} ON _n = n"
     if events.has_duration:
         yield "", _DURATION, "ev"
     named = {item.name for item in (roles.status, roles.level) if item is not None}

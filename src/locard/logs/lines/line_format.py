@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from locard import catalogue
+from locard.logs.lines import zones
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+ISO = (
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?"
+    rf"(?: ?(?:Z|{zones.NAMES}|[+-]\d\d(?::?\d\d)?))?"
+)
 LEVELS = (
     r"TRACE|DEBUG|INFO|INFORMATION|NOTICE|WARN|WARNING|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|PANIC|"
     r"ALERT|EMERG|FINE|FINER|FINEST|CONFIG"

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.logs.lines import zones
 from locard.logs.lines.added_fields import SideTable
 from locard.logs.lines.column_lines import ColumnLines
 from locard.logs.lines.continued import BEGINS, TRACE, UNKNOWN, Continued
@@ -151,6 +152,9 @@ class TextLines:
             name, value = self._value(group, text, form, read.source)
             values[name] = f"coalesce({values[name]}, {value})" if name in values else value
         source = read.source
+        if "zone" in read.groups and "time" in values:
+            offset = zones.offset_sql(read.groups["zone"])
+            values["time"] = f"{values['time']} || coalesce({offset}, '')"
         if read.pairs:
             source = "paired"
             self.table.db.execute(f"CREATE OR REPLACE TEMP TABLE paired AS {read.pairs}")
@@ -161,6 +165,10 @@ class TextLines:
             self._remember(form)
             if "zone" in read.groups:
                 self._times.say_zones(read.groups["zone"], source)
+            elif form.time == "iso" and "time" in read.groups:
+                self._times.say_zones(
+                    f"regexp_extract({read.groups['time']}, '[0-9] ?([A-Z]{{3,5}})$', 1)", source
+                )
         return added
 
     def _value(self, group: str, text: str, form: TextFormat, source: str) -> tuple[str, str]:

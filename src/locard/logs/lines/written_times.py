@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from locard.logs.lines import zones
 from locard.logs.table.sql_text import literal
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _DAY_S = 86_400.0
 _MOST_MONTHS = 12
+_LOOKED_AT = 1024  # lines, for the names of zones
 
 
 class WrittenTimes:
@@ -30,7 +32,7 @@ class WrittenTimes:
     def iso(self, value: str, forms: tuple[str, ...]) -> str:
         """SQL of the ISO text of a time in one of the forms (see `TextFormat`), with a Z where it has a zone."""
         if forms == ("iso",):
-            return f"replace({value}, ',', '.')"
+            return zones.with_offset_sql(f"replace({value}, ',', '.')")
         text, full, step = self._completed(value, forms)
         moment = _moment(text, full)
         if step:  # what would lie ahead was written a year, or a day, ago
@@ -49,13 +51,12 @@ class WrittenTimes:
             self.table.note(f"times name no {lacks}: it is that of the log's last write, {day}")
 
     def say_zones(self, zone: str, source: str) -> None:
-        """Say which zones times name by letters: which offset they mean depends on the day and the place."""
-        found = self.table.rows(f"SELECT DISTINCT {zone} FROM {source} LIMIT 9")  # noqa: S608 - ours
+        """Say how zones are read that times name by letters, where those mean several or none."""
+        some = f"SELECT {zone} AS zone FROM {source} LIMIT {_LOOKED_AT}"  # noqa: S608 - ours
+        found = self.table.rows(f"SELECT DISTINCT zone FROM ({some}) LIMIT 9")  # noqa: S608 - ours
         for (name,) in found:
-            if name and name not in {"UTC", "GMT", "Z"}:
-                self.table.note(
-                    f"times name the zone {name[:32]}, whose offset is not known: read as UTC"
-                )
+            if name and (said := zones.reading_of(name)):
+                self.table.note(said)
 
     def day_first(self, value: str, source: str, forms: tuple[str, ...]) -> tuple[str, ...]:
         """The forms (which have the day first), or those with the month first: as the log's own times tell.

@@ -312,6 +312,7 @@ def connect(threads: int, memory_mb: int = LEAST_MB, spill: str = "") -> duckdb.
     )
     db.execute("ATTACH ':memory:' AS t (COMPRESS)")
     db.execute("USE t")
+    db.execute("SET TimeZone = 'UTC'")  # of times that name none
     db.execute("SET enable_external_access = false")
     db.execute("SET lock_configuration = true")
     return db

@@ -1,0 +1,150 @@
+"""Levels as logs write them: their ranks, their spellings and numbers, and the SQL that reads them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locard.logs.fields.times import mostly
+from locard.logs.table.sql_text import literal
+
+if TYPE_CHECKING:
+    from locard.logs.fields.profile import FieldProfile
+
+# Each level with its rank and the other words for it: of syslog, Java, .NET, Go, Rust, JavaScript.
+_LEVELS = (
+    ("trace", 1, "t trc trce finest verbose vrb silly all"),
+    ("debug", 2, "d dbg dbug finer fine"),
+    ("info", 3, "i inf information informational default config log http success"),
+    ("notice", 3, "notification"),
+    ("warn", 4, "w wrn warning"),
+    ("error", 5, "e err eror erro severe fail failure"),
+    ("critical", 6, "crit c"),
+    ("alert", 6, "a"),
+    ("fatal", 7, "f ftl"),
+    ("panic", 7, "pnc dpanic"),
+    ("emerg", 7, "emergency"),
+)
+ERROR_RANK = 5
+RANKS = {
+    word: rank for level, rank, others in _LEVELS for word in (level, *others.split())
+}  # lower-case word to rank
+_SPELLINGS = {
+    word: (level, *others.split())
+    for level, _, others in _LEVELS
+    for word in (level, *others.split())
+}
+ERROR_WORDS = tuple(word for word, rank in RANKS.items() if rank >= ERROR_RANK)
+_NO_LEVEL = "off"
+_MOST_LEVELS = 40
+
+# From the highest number down: at least so much is this level.
+_NUMBERED = {
+    "bunyan": ((60, "fatal"), (50, "error"), (40, "warn"), (30, "info"), (20, "debug"), (0, "trace")),
+    "otlp": ((21, "fatal"), (17, "error"), (13, "warn"), (9, "info"), (5, "debug"), (1, "trace")),
+    "gcp": ((800, "emergency"), (700, "alert"), (600, "critical"), (500, "error"), (400, "warning"),
+            (300, "notice"), (200, "info"), (100, "debug")),
+    "syslog": ((7, "debug"), (6, "info"), (5, "notice"), (4, "warning"), (3, "error"), (2, "crit"),
+               (1, "alert"), (0, "emerg")),
+}  # fmt: skip
+_NUMBER_WORDS = {
+    "bunyan": "50 is an error",
+    "syslog": "3 and less are errors",
+    "otlp": "17 and more are errors",
+    "gcp": "500 and more are errors",
+}
+_OF_BUNYAN = frozenset({"10", "20", "30", "40", "50", "60"})
+_OF_SYSLOG = frozenset("01234567")
+_SYSLOG_NAMES = ("severity", "priority", "pri", "syslogseverity", "syslogpriority", "sev")
+
+# A level that a message names: glog (E1120), logging frameworks (ERROR, [error]), pairs (level=error).
+_AT = 64  # characters of a message in which its level stands
+_PAIR = r"(?:level|lvl|severity)[\"']?[=:][ ]?[\"']?"
+
+
+def _in_text(words: str, letters: str) -> str:
+    lower = words.lower()
+    return (
+        rf"^(?:{letters})[0-9]{{4}}[ \t]|\b(?:{words})\b|\[(?:{lower})\]|^(?:{lower}):"
+        rf"|{_PAIR}(?:{lower}|{letters})\b"
+    )
+
+
+_TEXT_LEVELS = (
+    ("error", _in_text("ERROR|SEVERE|ERR", "E")),
+    ("fatal", _in_text("FATAL|PANIC|EMERG", "F")),
+    ("critical", _in_text("CRITICAL|CRIT|ALERT", "C")),
+    ("warn", _in_text("WARN|WARNING|WRN", "W")),
+    ("info", _in_text("INFO|NOTICE|INF", "I")),
+    ("debug", _in_text("DEBUG|TRACE|DBG|TRC", "D")),
+)
+
+
+def spellings(word: str) -> tuple[str, ...]:
+    """The lower-case words that mean the same level as one of them; empty where it is no level."""
+    return _SPELLINGS.get(word.lower(), ())
+
+
+def is_level(item: FieldProfile) -> bool:
+    """Whether a field's values are levels: words, or the numbers of bunyan, pino and syslog."""
+    return item.distinct <= _MOST_LEVELS and (
+        mostly(item, _is_word) or numbering_of(item) is not None
+    )
+
+
+def numbering_of(item: FieldProfile) -> str | None:
+    """How a field numbers its levels, as its values and its name say; None where it has words."""
+    if mostly(item, lambda v: v in _OF_BUNYAN or _is_word(v)):
+        return "bunyan" if any(v in _OF_BUNYAN for v in item.values) else None
+    if not mostly(item, _OF_SYSLOG.__contains__):
+        return None
+    plain = re.sub(r"[^a-z]", "", item.name.rpartition(".")[2].lower())
+    # Most lines of a log tell of what is usual: 6 or 5 there, where other numberings have low numbers.
+    usual = max(set(item.values), key=item.values.count)
+    return "syslog" if plain in _SYSLOG_NAMES or usual in {"5", "6"} else None
+
+
+def numbering_words(numbering: str | None) -> str:
+    """How errors are numbered, for people."""
+    return _NUMBER_WORDS.get(numbering or "", "")
+
+
+def level_sql(column: str, numbering: str | None) -> str:
+    """SQL of the level as a lower-case word; numbers become words by the numbering."""
+    word = f"regexp_replace(lower({column}), '[+-][0-9]+$', '')"
+    if numbering is None:
+        return word
+    number = f"TRY_CAST({column} AS DOUBLE)"
+    cases = " ".join(
+        f"WHEN {number} >= {least} THEN '{name}'" for least, name in _NUMBERED[numbering]
+    )
+    return f"CASE {cases} ELSE {word} END"
+
+
+def rank_sql(column: str) -> str:
+    """SQL of the rank of a level (trace 1 to fatal 7): by its word, or as pino and bunyan number them."""
+    named = " ".join(f"WHEN '{word}' THEN {rank}" for word, rank in RANKS.items())
+    numbered = f"CAST(floor(TRY_CAST({column} AS DOUBLE) / 10) AS INTEGER)"
+    return (
+        f"CASE lower({column}) {named} ELSE CASE {numbered} WHEN 6 THEN 7 ELSE {numbered} END END"
+    )
+
+
+def names_level(message: str) -> bool:
+    """Whether a message names a level at its head."""
+    return any(re.search(pattern, message[:_AT]) for _, pattern in _TEXT_LEVELS)
+
+
+def named_level_sql(message: str) -> str:
+    """SQL of the level that a message names at its head, as a lower-case word; null where it names none."""
+    head = f"left({message}, {_AT})"
+    cases = " ".join(
+        f"WHEN regexp_matches({head}, {literal(pattern)}) THEN '{level}'"
+        for level, pattern in _TEXT_LEVELS
+    )
+    return f"CASE {cases} END"
+
+
+def _is_word(value: str) -> bool:
+    word = re.sub(r"[+-]\d+$", "", value.lower())
+    return word in RANKS or word == _NO_LEVEL
