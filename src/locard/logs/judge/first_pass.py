@@ -78,9 +78,10 @@ def judge(
     found = replace(found, groups={f: g for f, g in found.groups.items() if f not in outcomes_of})
     span = series.window(table, found) if found.requests else None
     change = changes.judge(table, found, span) if span else _no_time(found)
-    quiet = volume.silences(table, found, roles) if span else ()
-    traffic = volume.shape(table, found, span, quiet) if span else None
     covers = coverage.of(table, roles, fields, found)
+    paced = span is not None and covers.kind != "overlaid"  # two hours in one are no pace
+    quiet = volume.silences(table, found, roles) if paced else ()
+    traffic = volume.shape(table, found, span, quiet) if span and paced else None
     if span and covers.kind == "errors-only" and not change.changed:
         change = changes.of_volume(traffic, found, span) or change
     if span and not change.changed:
@@ -269,7 +270,7 @@ def _gaps(
     gaps = [*_time_gaps(table, roles)]
     if covers.kind != "whole":
         gaps.append(f"rates: the log is {covers.kind.replace('-', ' ')} ({covers.why})")
-    if roles.status is None and roles.level is None:
+    if roles.status is None and roles.level is None and found.error == error_test.UNTOLD:
         gaps.append("neither a status nor a level: errors cannot be told from the rest")
     if roles.duration is None:
         gaps.append("no duration: slow requests cannot be seen")

@@ -15,8 +15,18 @@ from locard.logs.lines.added_fields import SideTable
 from locard.logs.lines.column_lines import ColumnLines
 from locard.logs.lines.continued import BEGINS, TRACE, UNKNOWN, Continued
 from locard.logs.lines.line_format import SYSLOG_LEVELS, TextFormat, text_formats
-from locard.logs.lines.text_sql import Read, any_of, bare, by_pattern, by_pieces, by_plain_pairs
-from locard.logs.lines.written_times import WrittenTimes
+from locard.logs.lines.message_pairs import add_pairs
+from locard.logs.lines.text_sql import (
+    Read,
+    any_of,
+    bare,
+    by_pattern,
+    by_pieces,
+    by_plain_pairs,
+    pair_value,
+    plain,
+)
+from locard.logs.lines.written_times import WrittenTimes, dated
 from locard.logs.table.sql_text import literal
 from locard.logs.table.table import MOST_FIELDS
 
@@ -52,9 +62,17 @@ class TextLines:
         self._records = SideTable(table, "spoken")
         self._heads = SideTable(table, "heads")
         self._columns = ColumnLines(table, self._records)
+        self._stamped = False
+        table.db.execute("CREATE TABLE stamped (n BIGINT)")
+
+    def add_stamped(self, sql: str) -> None:
+        """The numbers of lines to which their envelope gives a full time."""
+        self.table.db.execute(f"INSERT INTO stamped {sql}")
+        self._stamped = True
 
     def add_query(self, sql: str) -> None:
         """The rows (n, line) of a query; no two have the same n. Blank lines are left out."""
+        sql = f"SELECT n, {plain('line')} AS line FROM ({sql})"  # noqa: S608 - our own words
         sql = self._columns.read(sql)
         if self._usual is None:
             self._sort(f"FROM ({sql}) LIMIT {_LOOKED_AT}")
@@ -64,6 +82,8 @@ class TextLines:
             return
         self._sort(rest)
         self._insert_sorted(self._records)
+        if self._stamped:
+            self._insert_stamped()
         self._continued.keep()
         found = self._most_frequent()
         if found is not None and found.lines > done:
@@ -143,6 +163,12 @@ class TextLines:
                 lines = f"(FROM {lines} ANTI JOIN ({done}) USING (n))"
             self._insert(into, form, by_pattern(form, lines))
 
+    def _insert_stamped(self) -> None:
+        """Lines in no format become messages, where their envelope says when they were written."""
+        loose = "sorted WHERE f IS NULL AND NOT indented AND n IN (FROM stamped)"
+        self._records.insert({"message": "line"}, "n", loose)
+        self.table.db.execute(f"DELETE FROM {loose}")  # noqa: S608 - our own words
+
     def _insert(self, into: SideTable, form: TextFormat, read: Read) -> int:
         """Bring what was read from lines of a format into a table; returns how many they were."""
         values: dict[str, str] = {}
@@ -184,12 +210,15 @@ class TextLines:
             forms = form.forms
             if form.day_or_month:
                 forms = self._times.day_first(value, source, forms)
-            return name, self._times.iso(value, forms)
+            moment = self._times.iso(value, forms)
+            if self._stamped and not dated(forms):  # the envelope knows the day
+                moment = f"CASE WHEN n NOT IN (FROM stamped) THEN {moment} END"
+            return name, moment
         return name, f"replace({value}, '\\\"', '\"')" if group == "quoted" else value
 
     def _remember(self, form: TextFormat) -> None:
         """What of the lines of a format has to be said, or done in the end."""
-        if "time" in form.groups:
+        if "time" in form.groups and not self._stamped:
             self._times.say(form.forms)
         if form.opens:
             self._continued.opened = True
@@ -205,10 +234,7 @@ class TextLines:
         out = {}
         for (key,) in found[:MOST_FIELDS]:
             text = f"texts[list_position(keys, {literal(key)})]"
-            quoted = f"trim({text}, '\"')"
-            if not plain:
-                quoted = f"CASE WHEN json_valid({text}) THEN json_extract_string({text}, '$') ELSE {quoted} END"
-            out[key] = f"nullif(CASE WHEN {text}[1] = '\"' THEN {quoted} ELSE {text} END, '')"
+            out[key] = pair_value(text, plain=plain)
         return out
 
     @property
@@ -222,9 +248,11 @@ class TextLines:
             self._join_heads()
         if "since_start_s" in self._records.columns:
             self._since_start()
+        add_pairs(self._records, self.table)
         self._heads.fill_raw()
         self._records.append_to_raw()
         self._continued.finish()
+        self.table.db.execute("DROP TABLE stamped")
 
     def _join_heads(self) -> None:
         """A record without level and message is the head of the next line's, if that has no time."""

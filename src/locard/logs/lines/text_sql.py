@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from locard.logs.lines.line_format import TextFormat
 
 _BLANKS = r"E' \t\r\f\x0b' || chr(65279)"
-_PAIR = r'([A-Za-z_@][\w.@/-]*)=("(?:[^"\\]|\\.)*"|[^\s"]*)'
+# A key of a pair: letters of any alphabet. Its value may stand in quotes of three kinds.
+PAIR_KEY = "[A-Za-z_@\x80-\U0010ffff][\\w.@/\x80-\U0010ffff-]*"
+PAIR_QUOTED = r"""\"(?:[^\"\\]|\\.)*\"|'[^']*'|`[^`]*`"""
+_PAIR = rf"({PAIR_KEY})=({PAIR_QUOTED}|[^\s\"]*)"
+# Of colours and titles, as ECMA-48 has them.
+ESCAPE_SEQUENCE = r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
 _NAMED = re.compile(r"\(\?P<\w+>")
 _ALL_OF_IT = re.compile(r"\(\?P<(\w+)>\.\*\)")
 
@@ -36,11 +41,32 @@ class Read:
     pairs: str = ""
 
 
+def plain(text: str) -> str:
+    """A line without what colours it on a terminal (ANSI's escape sequences)."""
+    sequence = literal(ESCAPE_SEQUENCE)
+    return (
+        f"CASE WHEN contains({text}, chr(27)) THEN regexp_replace({text}, {sequence}, '', 'g') "
+        f"ELSE {text} END"
+    )
+
+
 def bare(text: str) -> str:
     """A line without the blanks around it; most have none, and `trim` looks at each character."""
     return (
         f"CASE WHEN contains({_BLANKS}, {text}[1]) OR contains({_BLANKS}, {text}[-1]) "
         f"THEN trim({text}, {_BLANKS}) ELSE {text} END"
+    )
+
+
+def pair_value(text: str, *, plain: bool = False) -> str:
+    """SQL of the value of a pair without its quotes; null where it is empty. `plain` ones have no backslash."""
+    inside = f"substr({text}, 2, greatest(length({text}) - 2, 0))"
+    if plain:
+        return f"nullif(CASE WHEN {text}[1] = '\"' THEN {inside} ELSE {text} END, '')"
+    quoted = f"CASE WHEN json_valid({text}) THEN json_extract_string({text}, '$') ELSE {inside} END"
+    return (
+        f"nullif(CASE WHEN length({text}) < 2 THEN {text} WHEN {text}[1] = '\"' THEN {quoted} "
+        f"WHEN {text}[1] IN (chr(39), '`') AND {text}[-1] = {text}[1] THEN {inside} ELSE {text} END, '')"
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from locard.logs.lines.added_fields import SideTable
 from locard.logs.lines.line_format import Wrapper, expanders, wrappers
-from locard.logs.lines.text_sql import any_of
+from locard.logs.lines.text_sql import ESCAPE_SEQUENCE, any_of, plain
 from locard.logs.table.sql_text import literal
 from locard.logs.table.table import TEXT_LINES
 
@@ -28,6 +28,8 @@ _LOOKED_BYTES = 1 << 16
 # Engines take these off by themselves, and quicker.
 _ENGINES_DO = re.compile(r"\d{4}-\d\d-\d\dT\S+(?: std(?:out|err) F)? \{")
 _CUT = (b" stdout P ", b" stderr P ")
+_SEQUENCE = re.compile(ESCAPE_SEQUENCE)
+_TIME = "prefix.time"
 
 
 class Unwrapper:
@@ -59,13 +61,13 @@ class Unwrapper:
         """Give the lines that an engine hands out to the text formats, without their wrappers."""
         any_wrapper = any_of(w.pattern for _, w in wrappers() if w.pattern)
         (wrapped,) = self.table.one(
-            f"SELECT count(*) FROM {TEXT_LINES} WHERE regexp_full_match(line, {literal(any_wrapper)})"  # noqa: S608
+            f"SELECT count(*) FROM {TEXT_LINES} WHERE regexp_full_match({plain('line')}, {literal(any_wrapper)})"  # noqa: S608
         )
         if not wrapped:
             self.text.add_query(f"SELECT _n AS n, line FROM {TEXT_LINES}")  # noqa: S608
             return
         self.table.db.execute(
-            f"CREATE OR REPLACE TEMP TABLE opened AS SELECT _n AS i, line AS rest FROM {TEXT_LINES}"  # noqa: S608
+            f"CREATE OR REPLACE TEMP TABLE opened AS SELECT _n AS i, {plain('line')} AS rest FROM {TEXT_LINES}"  # noqa: S608
         )
         for _, wrapper in wrappers():
             if wrapper.pattern:
@@ -78,11 +80,12 @@ class Unwrapper:
             wrapped.fill_raw()
 
     def _split(self, text: str) -> None:
+        line = plain("rtrim(list_extract(l, i), E'\\r')")
         self.table.db.execute(
-            """CREATE OR REPLACE TEMP TABLE opened AS
-            SELECT i - 1 AS i, rtrim(list_extract(l, i), E'\\r') AS rest
+            f"""CREATE OR REPLACE TEMP TABLE opened AS
+            SELECT i - 1 AS i, {line} AS rest
             FROM (SELECT l, unnest(range(1, len(l) + 1)) AS i
-                  FROM (SELECT string_split($block, chr(10)) AS l))""",
+                  FROM (SELECT string_split($block, chr(10)) AS l))""",  # noqa: S608 - our own words
             {"block": text},
         )
 
@@ -121,6 +124,10 @@ class Unwrapper:
         if wrapper not in self._wrapped:
             self._wrapped[wrapper] = SideTable(self.table, f"wrapped{len(self._wrapped)}")
         self._wrapped[wrapper].insert(fields, f"i + {base}", "taken WHERE inner_text <> ''")
+        if _TIME in fields:
+            self.text.add_stamped(
+                f"SELECT i + {base} FROM taken WHERE inner_text <> '' AND {fields[_TIME]} IS NOT NULL"  # noqa: S608 - ours
+            )
         self.table.db.execute(
             "UPDATE opened SET rest = taken.inner_text FROM taken WHERE opened.i = taken.i"
         )
@@ -182,7 +189,7 @@ def _some_lines(block: bytes) -> Iterator[bytes]:
 def _is_wrapped(line: bytes) -> bool:
     line = line.lstrip()
     if not line.startswith(b"{"):
-        text = line.decode("utf-8", "replace")
+        text = _SEQUENCE.sub("", line.decode("utf-8", "replace"))
         if _ENGINES_DO.match(text):
             return False
         if any(w.pattern and re.match(w.pattern, text) for _, w in wrappers()):

@@ -116,6 +116,11 @@ class WrittenTimes:
         return dt.datetime.fromtimestamp(self.now, dt.UTC)
 
 
+def dated(forms: tuple[str, ...]) -> bool:
+    """Whether such times say their day and their year."""
+    return _has(forms, "%Y", "%y", "iso")
+
+
 def _has(forms: tuple[str, ...], *parts: str) -> bool:
     return any(part in forms[0] for part in parts)
 
