@@ -192,7 +192,7 @@ def _counters(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
     else:
         share = again / max(sent, 1)
         verdict = _files.above(share, 0.01, 0.05) if again >= _LEAST_RETRANSMITS else "ok"
-        detail = f"{again} of {count(sent, 'segment')} between the readings"
+        detail = f"{again:,} of {count(sent, 'segment')} between the readings"
         yield Reading(name, subject, round(share, 5), "1", None, verdict, detail)
 
 
@@ -292,7 +292,7 @@ SAMPLES = (
         (
             "value=31, unit='{connection}'",
             "value=5, unit='{connection}', limit=None, verdict='critical'",
-            "100 of 1000 segments",
+            "100 of 1,000 segments",
             "1 LISTEN, 1 ESTABLISHED",
             "subject='port 8080', value=5, unit='{connection}', limit=4096, verdict='warning'",
         ),

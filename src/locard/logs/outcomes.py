@@ -67,7 +67,9 @@ def found(table: Table, roles: Roles, events: Events) -> dict[str, OutcomeField]
     columns = dict(list(events.groups.items())[:_MOST_FIELDS])
     if not columns:
         return {}
-    (errors, goods) = table.one("SELECT count_if(err), count_if(NOT err) FROM ev WHERE request")
+    (errors, goods) = table.one(
+        "SELECT coalesce(count_if(err), 0), coalesce(count_if(NOT err), 0) FROM ev WHERE request"
+    )
     failed = _failed(table, columns) if errors >= _FEWEST else {}
     known = {}
     for field, column in columns.items():
@@ -141,7 +143,7 @@ def _good(table: Table, column: str, values: list[str]) -> dict[str, int]:
 def _only_on_failures(table: Table, column: str) -> bool:
     """Whether a request has the field only if it failed: that it is there is the outcome, whatever it holds."""
     bad, good = table.one(
-        f"SELECT count_if(err), count_if(NOT err) FROM ev WHERE request AND {column} IS NOT NULL"  # noqa: S608 - the column is ours
+        f"SELECT coalesce(count_if(err), 0), coalesce(count_if(NOT err), 0) FROM ev WHERE request AND {column} IS NOT NULL"  # noqa: S608 - the column is ours
     )
     return bool(bad >= _FEWEST and bad >= _PURE * (bad + good))
 
