@@ -46,11 +46,16 @@ def test_proc_is_one_tree(family):
 
 
 def test_locard_does_not_find_its_own_command_line(locard, start):
-    """The name that is asked for stands in locard's own command line; another's is found by it."""
+    """The name stands in the command line of locard and of the shell that runs it; another's is found by it."""
     marker = f"no-such-service-{os.getpid()}"
-    done = locard("investigate", f"proc/{marker}", "--dry-run")
-    assert done.returncode == 3
-    assert "no process fits" in done.stderr
+    asked = f"investigate proc/{marker} --dry-run"
+    shell = ["sh", "-c", f"{sys.executable} -m locard {asked}; exit $?"]
+    for done in (
+        locard(*asked.split()),
+        subprocess.run(shell, capture_output=True, text=True, check=False),
+    ):
+        assert done.returncode == 3
+        assert "no process fits" in done.stderr
     start("-c", "import time; print(1, flush=True); time.sleep(300)", marker)
     assert locard("investigate", f"proc/{marker}", "--dry-run").returncode == 0
 

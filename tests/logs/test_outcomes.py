@@ -10,7 +10,7 @@ import pytest
 
 from locard.logs.outcomes import by_name
 from locard.model.log_sentences import everyone
-from locard.model.log_state import spread
+from locard.model.log_spread import spread
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,14 @@ def test_everyone_needs_a_field_that_was_tested(summary):
     )
 
 
-def test_a_log_without_a_request_has_no_outcome(tmp_path):
-    """Counts over no row are null in some versions of DuckDB, not zero."""
-    rows = [
-        {"time": planted.START + n, "level": "info", "msg": "tick", "kind": "a"} for n in range(40)
-    ]
-    rows += [{**row, "own": "x"} for row in rows[:5]]
-    path = planted.write(tmp_path / "app.log", [json.dumps(r) for r in rows])
-    assert planted.summarise(str(path)).outcomes == ()
+def test_a_field_that_no_request_has_is_no_outcome(summary):
+    """Lines beside the requests have it, as those of a start-up do."""
+
+    def change(row, failed, rng):
+        if not failed and rng.random() < 0.02:
+            row["boot"] = rng.choice(["early", "late"])
+            del row["status"], row["duration_ms"]
+
+    found = summary(change, {"upstream": "bank"})
+    assert [dict(c.values) for c in found.correlates] == [{"upstream": "bank"}]
+    assert found.outcomes == ()
