@@ -15,7 +15,7 @@ from locard.claims.record import Record
 from locard.claims.story import claimed
 from locard.model.claim import Claim, Licensed, figures
 from locard.model.evidence import Layer
-from locard.model.facts import ProcessCondition, ProcessConditions
+from locard.model.facts import ProcessCondition, ProcessConditions, Reading, Readings
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.investigation import Activity, LayerState
 from locard.model.log_facts import AffectedValue, BlastRadius, Extent, MeasureShape, Onset
@@ -180,6 +180,17 @@ def test_a_layer_is_unread_only_if_the_record_has_it_so():
 
     assert said("skipped") == "layer_skipped"
     assert said("ran") == "cannot_tell"
+
+
+def test_nothing_found_needs_readings_that_are_all_known_and_fine():
+    def said(*verdicts):
+        read = Readings(tuple(Reading("cpu", "system", 1, "1", None, v, "") for v in verdicts))
+        claim = Claim("healthy", "layer_healthy", "host", (), ("e1",))
+        return sentences.say(licence.grant(claim, record(read))).text
+
+    assert said("ok", "ok") == "host: nothing found"
+    assert said("ok", "unknown") == "host: nothing found in what could be read"
+    assert said("warning", "unknown") == "host: no finding, though 1 reading out of the usual"
 
 
 def test_a_factor_that_is_background_is_only_also_seen():

@@ -174,3 +174,18 @@ def test_sockets_that_were_not_listed_say_why(failed, why):
     (reading,) = [r for r in fact.readings if r.verdict == "unknown" and r.subject == "target"]
     assert why in reading.detail
     assert ("CAP_SYS_PTRACE" in reading.detail) == (why == "CAP_SYS_PTRACE")
+
+
+def test_what_is_bad_in_a_part_of_the_sockets_is_told():
+    """Of a target with very many sockets only a part may be listed: that it is fine is not said."""
+    silent = table((11, "02"), (12, "02"), (13, "02"))
+    calm = table((11, "01"), (12, "01"), (13, "01"))
+    part = {
+        "stdout": b"".join(b"/proc/7/fd socket:[%d]\n" % n for n in (11, 12, 13)),
+        "truncated": True,
+    }
+    for tables, verdicts in ((silent, {"unknown", "warning"}), (calm, {"unknown"})):
+        held = Output(("find", "/proc/7/fd"), **part)
+        (fact,) = sockets.read([Output(("grep", "/proc/net/sockstat"), b""), held, tables, tables])
+        own = [r for r in fact.readings if r.name == "process.network.connection.count"]
+        assert {r.verdict for r in own} == verdicts

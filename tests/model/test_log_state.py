@@ -16,7 +16,8 @@ from locard.model.log_facts import (
     ValueShift,
 )
 from locard.model.log_latency import risen
-from locard.model.log_state import judge, spread, steadiness, weight
+from locard.model.log_spread import spread
+from locard.model.log_state import judge, steadiness, weight
 from rules.builders import correlate, log
 
 GOOD = Extent(requests=1000, errors_by=("status",), statuses=2, levels=2)

@@ -72,6 +72,14 @@ def test_quiet_where_other_names_that_say_the_same_fail_too():
     assert list(judge(case(log(changed=("errors",), messages=other))))
 
 
+def test_fires_where_one_upstream_answers_with_several_codes():
+    codes = (
+        message("tax-service answered 500", after=30),
+        message("tax-service answered 503", after=25),
+    )
+    assert list(judge(case(log(changed=("errors",), messages=codes))))
+
+
 def test_quiet_where_every_upstream_that_the_log_names_fails():
     said = log(changed=("errors",), messages=(message("tax-service answered 500", after=326),))
     values = tuple(

@@ -102,6 +102,7 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
     "nothing_among_read": said_as_is,
     "layer_healthy": verdict_licences.layer_healthy,
     "layer_nothing_found": said_as_is,
+    "layer_unusual": said_as_is,
     "layer_skipped": verdict_licences.layer_unread,
     "layer_no_data": verdict_licences.layer_unread,
 }

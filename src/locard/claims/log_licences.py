@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from locard.claims.logs import kind_of, of_state
 from locard.claims.ruling import Withheld, cannot_tell, parts
-from locard.model import log_state
+from locard.model import log_spread, log_state
 from locard.model.claim import Claim
 from locard.model.log_facts import LogSummary
 
@@ -73,7 +73,7 @@ def every_value_hit(claim: Claim, record: Record) -> Withheld | None:
     log = log_of(claim, record)
     if log is None:
         return cannot_tell(claim, "no log stands in the record")
-    spread = log_state.spread(log)
+    spread = log_spread.spread(log)
     if spread.kind == "everyone":
         return None
     why = spread.why or "some values are spared"
@@ -96,7 +96,7 @@ def outcome_field(claim: Claim, record: Record) -> Withheld | None:
 def rest_for_everyone(claim: Claim, record: Record) -> Withheld | None:
     """What the correlates do not explain was tested as they were, and no set of values stands out."""
     log = log_of(claim, record)
-    if log is None or log_state.spread(log).kind in {"untested", "unknown"}:
+    if log is None or log_spread.spread(log).kind in {"untested", "unknown"}:
         return cannot_tell(claim, "no field was there to test whom it hits")
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model import log_sentences, log_state
+from locard.model import log_sentences, log_spread, log_state
 from locard.model.claim import Claim, Figure, figures
 from locard.model.log_latency import risen
 from locard.model.moments import moment
@@ -190,7 +190,7 @@ def _outcome(log: LogSummary, item: OutcomeField, cites: tuple[str, ...]) -> Cla
 
 def _spread(log: LogSummary, cites: tuple[str, ...]) -> Claim:
     """That it is everyone: the licence says whether a field was there to test it."""
-    spread = log_state.spread(log)
+    spread = log_spread.spread(log)
     hit = [r for r in log.blast_radius if r.field in spread.fields]
     every = [v for r in hit for v in r.affected]
     rates = log.claims_rates and bool(every)
@@ -203,7 +203,9 @@ def _spread(log: LogSummary, cites: tuple[str, ...]) -> Claim:
             fields=len(hit),
             low=min(v.after_rate for v in every) if rates else None,
             high=max(v.after_rate for v in every) if rates else None,
-            says=log_sentences.everyone(log, log_state.spread(log), over=log_state.judge(log).over),
+            says=log_sentences.everyone(
+                log, log_spread.spread(log), over=log_state.judge(log).over
+            ),
         ),
         cites,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from locard.claims.log_licences import calm, log_of
 from locard.claims.ruling import Withheld, cannot_tell, parts
-from locard.model.claim import Claim
+from locard.model.claim import Claim, figures
 from locard.model.evidence import Layer, Status
 from locard.model.finding import Role, Severity
 from locard.model.wording import contradicts_itself, count
@@ -75,12 +76,15 @@ def nothing_found(claim: Claim, record: Record) -> Withheld | None:
 def layer_healthy(claim: Claim, record: Record) -> Withheld | None:
     """Every probe of the layer gave its answer, and none of the readings is bad or unknown."""
     items = [i for e in claim.evidence if (i := record.item(e))]
-    unknown = sum(
-        r.verdict == "unknown"
-        for i in items
-        for fact in i.facts
-        for r in getattr(fact, "readings", ())
+    verdicts = Counter(
+        r.verdict for i in items for fact in i.facts for r in getattr(fact, "readings", ())
     )
+    bad, unknown = verdicts["warning"] + verdicts["critical"], verdicts["unknown"]
+    if bad:
+        weaker = Claim(
+            claim.slot, "layer_unusual", claim.subject, figures(readings=bad), claim.evidence
+        )
+        return Withheld(weaker, f"{count(bad, 'reading')} out of the usual")
     if unknown or any(i.status is not Status.OK for i in items):
         why = f"{count(unknown, 'reading')} unknown" if unknown else "it was read in part"
         return Withheld(Claim(claim.slot, "layer_nothing_found", *parts(claim)), why)

@@ -39,11 +39,13 @@ def program(output: Output) -> str:
 def unfinished(output: Output) -> str:
     """Why a program did not come to its end, in words: what it printed is then a part. Empty: it did."""
     name = program(output)
+    if output.problem:
+        return output.problem
+    if output.truncated:
+        return f"{name} printed more than is read"
     if output.timed_out or output.exit_code is None:
-        return output.problem or f"{name} did not end in time"
-    if output.exit_code < 0:
-        return f"{name} was ended by signal {-output.exit_code}"
-    return f"{name} printed more than is read" if output.truncated else ""
+        return f"{name} did not end in time"
+    return f"{name} was ended by signal {-output.exit_code}" if output.exit_code < 0 else ""
 
 
 def whole(text: str | None) -> int | None:

@@ -192,7 +192,7 @@ def _counters(tables: list[dict[str, list[str]]]) -> Iterator[Reading]:
     else:
         share = again / max(sent, 1)
         verdict = _files.above(share, 0.01, 0.05) if again >= _LEAST_RETRANSMITS else "ok"
-        detail = f"{again} of {count(sent, 'segment')} between the readings"
+        detail = f"{again:,} of {count(sent, 'segment')} between the readings"
         yield Reading(name, subject, round(share, 5), "1", None, verdict, detail)
 
 
@@ -206,12 +206,26 @@ def _processes(
     for found in _HELD_LINE.finditer(held.text):
         owners.setdefault(found[2], []).append(found[1])
     every = [_socket_tables.rows(files) for files in tables]
-    barred = _why_unread(held)
-    if not every or barred:
-        why = barred or "no table was read"
+    why = _why_unread(held)
+    if why or not every:
         name = semconv.PROCESS_CONNECTIONS
-        yield Reading(name, "target", 0, "{connection}", None, "unknown", why, "target")
+        detail = why or "no table was read"
+        yield Reading(name, "target", 0, "{connection}", None, "unknown", detail, "target")
+    if not owners or not every:
         return
+    for reading in _of_target(held, owners, every, backlogs, system):
+        # What is bad in a part of them is bad; that a part is fine says nothing.
+        if not why or reading.verdict in {"warning", "critical"}:
+            yield reading
+
+
+def _of_target(
+    held: Output,
+    owners: dict[str, list[str]],
+    every: list[list[_socket_tables.Socket]],
+    backlogs: dict[str, int],
+    system: dict[str, list[str]],
+) -> Iterator[Reading]:
     seen = [_socket_tables.by_inode(rows) for rows in every]
     counts = _by_pid(seen[-1], owners)
     # Only a socket that has not moved on between the readings waits for a peer that is silent.
@@ -292,7 +306,7 @@ SAMPLES = (
         (
             "value=31, unit='{connection}'",
             "value=5, unit='{connection}', limit=None, verdict='critical'",
-            "100 of 1000 segments",
+            "100 of 1,000 segments",
             "1 LISTEN, 1 ESTABLISHED",
             "subject='port 8080', value=5, unit='{connection}', limit=4096, verdict='warning'",
         ),

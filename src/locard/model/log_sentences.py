@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from locard.model.log_facts import Alarm, LogSummary, MeasureShape, Onset
-    from locard.model.log_state import LogState, Spread
+    from locard.model.log_spread import Spread
+    from locard.model.log_state import LogState
 
     Clock = Callable[[float], str]
     Words = Callable[[LogSummary, LogState, Clock], str]

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.log_facts import (
-        AffectedValue,
-        BlastRadius,
         LogSummary,
         RatePoint,
         ValueShift,
@@ -45,7 +43,6 @@ StateKind = Literal[
     "unchanged",  # no onset was found, and more may not be said
     "steady",  # nothing changed, and the level is good
 ]
-SpreadKind = Literal["set", "everyone", "some", "untested", "unknown"]
 
 _WEIGHTS: dict[StateKind, int] = {
     "going-on": 9, "comes-and-goes": 8, "silent": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5, "errors-late": 5,
@@ -63,7 +60,6 @@ _BACK = 0.67  # of the slowness while it lasted: below, requests are fast again
 _MOSTLY, _NEARLY_ALL = 0.5, 0.9
 _CHRONIC_S = 6 * 3600.0
 _EARLY = 0.4  # of the errors' share: the first half of the log with less is not bad
-_ENOUGH, _NAMED = 200, 3  # requests of a value; fields
 _MOST_SKIPPED = 0.5  # of the lines
 
 
@@ -89,15 +85,6 @@ class LogState:
     further: tuple[LogState, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Whom the change hits, as far as the log's fields can tell; `fields` are those that were tested."""
-
-    kind: SpreadKind
-    fields: tuple[str, ...] = ()
-    why: str = ""
-
-
 def judge(log: LogSummary, now: float | None = None) -> LogState:
     """What may be said of the log; `now` is when it was read, if the log itself does not say it."""
     if not log.records:
@@ -115,46 +102,6 @@ def weight(state: LogState) -> int:
     return _WEIGHTS.get(state.kind, 1 if state.incident else 0)
 
 
-def spread(log: LogSummary) -> Spread:
-    """Whether a set of values, some values or everyone is hit; "everyone" needs a field that was tested."""
-    if log.correlates:
-        return Spread("set", tuple(dict.fromkeys(f for c in log.correlates for f, _ in c.values)))
-    if log.coverage.kind == "errors-only":
-        return Spread(
-            "unknown", why="a log of errors alone does not tell whom they hit more than others"
-        )
-    tested = [r for r in log.blast_radius if _tested(r)]
-    if not tested:
-        return Spread("untested", why=_untested(log))
-    names = tuple(r.field for r in tested)
-    if any(r.unaffected for r in tested):
-        return Spread("some", names)
-    return Spread("everyone", names)
-
-
-def _untested(log: LogSummary) -> str:
-    """Why no field says who is hit: none was there, or none of its values stood out, or had requests enough."""
-    if not log.blast_radius:
-        return "no field was there to test who is hit"
-    many = [r.field for r in log.blast_radius if len(_with_enough(r)) > 1]
-    if many:
-        names = ", ".join(many[:_NAMED]) + (", …" if len(many) > _NAMED else "")
-        mix = next((s for s in log.shifts if s.field in many), None)
-        if mix is None:
-            return f"no value of {names} stands out"
-        return (
-            f"no value of {names} got worse itself, but {mix.field}={mix.value} "
-            f"became {100 * mix.after:.2g} % of the requests, {100 * mix.before:.2g} % before"
-        )
-    return "too few requests of each value to test who is hit"
-
-
-def _with_enough(radius: BlastRadius) -> list[AffectedValue]:
-    """The values with requests enough to see a change in: more of them say no more."""
-    known = [*radius.affected, *radius.unaffected]
-    return [*known, *(v for v in radius.unknown if v.requests >= _ENOUGH)]
-
-
 def counted_as(log: LogSummary) -> str:
     """What is counted: lines, where nothing in the log is of a request."""
     roles = {r.role for r in log.roles}
@@ -165,11 +112,6 @@ def counted_as(log: LogSummary) -> str:
 def steadiness(log: LogSummary) -> tuple[str, ...]:
     """What is lacking for "nothing changed"; empty where it may be said."""
     return tuple(_lacking(log))
-
-
-def _tested(radius: BlastRadius) -> bool:
-    """Two values or more had enough requests."""
-    return len(radius.affected) + len(radius.unaffected) > 1 and bool(radius.affected)
 
 
 def _changes(log: LogSummary, now: float | None) -> Iterator[LogState]:

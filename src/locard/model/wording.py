@@ -28,6 +28,11 @@ def count(n: int, noun: str, several: str = "") -> str:
     return f"{n:,} {noun if n == 1 else several or _plural(noun)}"
 
 
+def verb(n: float, one: str, several: str) -> str:
+    """The verb that fits a count: 1 line was, 2 lines were."""
+    return one if n == 1 else several
+
+
 def example(lines: int, sample: str, most: int = 40) -> str:
     """What goes on after a reason: one of the lines that it is about; empty where there is none."""
     if not sample:

@@ -283,11 +283,16 @@ def _target_ended(claim: Claim, tz: tzinfo | None) -> str:
 
 
 def _layer_healthy(claim: Claim, _: tzinfo | None) -> str:
-    return f"{claim.subject}: looked at, nothing found"
+    return f"{claim.subject}: nothing found"
 
 
 def _layer_nothing_found(claim: Claim, _: tzinfo | None) -> str:
     return f"{claim.subject}: nothing found in what could be read"
+
+
+def _layer_unusual(claim: Claim, _: tzinfo | None) -> str:
+    readings = count(int(claim.number("readings")), "reading")
+    return f"{claim.subject}: no finding, though {readings} out of the usual"
 
 
 def _layer_unread(claim: Claim, _: tzinfo | None) -> str:
@@ -342,6 +347,7 @@ _SENTENCES: dict[str, Words] = {
     "nothing_in_steady_log": _nothing_in_steady_log,
     "layer_healthy": _layer_healthy,
     "layer_nothing_found": _layer_nothing_found,
+    "layer_unusual": _layer_unusual,
     "layer_skipped": _layer_unread,
     "layer_no_data": _layer_unread,
 }

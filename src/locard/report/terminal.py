@@ -156,7 +156,7 @@ def _layers(found: Investigation, story: Story) -> RenderableType:
     read = ", ".join(_layer(s) for s in found.layers if s.status in {"ran", "partial"})
     table.add_row("read", read or "no layer")
     if story.healthy:
-        table.add_row("healthy", safe("; ".join(said.text for said in story.healthy)))
+        table.add_row("looked at", safe("; ".join(said.text for said in story.healthy)))
     for said in story.not_looked_at:
         table.add_row("not read", safe(said.text))
     unread = tuple(f"{s.layer}/" for s in found.layers if s.status in {"skipped", "no_data"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from locard.model.evidence import Layer
 from locard.model.finding import Support
 from locard.model.log_facts import LogSummary
-from locard.model.wording import count
+from locard.model.wording import count, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def messages(case: Case) -> Iterator[Support]:
         told = [m for m in summary.messages if m.after > 0 and NO_SPACE.search(m.example)]
         if told:
             lines = sum(m.after for m in told)
-            tell = "tells" if lines == 1 else "tell"
+            tell = verb(lines, "tells", "tell")
             text = told[0].template
             says = f"{count(lines, 'line')} of the log {tell} of a write that failed: “{text}”"
             yield Support(evidence.id, Layer.LOGS, says)

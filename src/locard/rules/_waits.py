@@ -25,7 +25,7 @@ from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
 from locard.model.stacks import application_frame, is_busy
 from locard.model.waits import is_connecting, kernel_work
-from locard.model.wording import count
+from locard.model.wording import count, verb
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _unanswered(case: Case) -> Iterator[Support]:
 
 def _queued(case: Case) -> Iterator[Support]:
     for evidence, reading in _facts.bad(case, semconv.PROCESS_ACCEPT_QUEUE):
-        says = (
-            f"{count(int(reading.value), 'connection')} waiting to be accepted ({reading.subject})"
-        )
+        wait = verb(reading.value, "waits", "wait")
+        connections = count(int(reading.value), "connection")
+        says = f"{connections} {wait} to be accepted ({reading.subject})"
         yield Support(evidence.id, Layer.HOST, says)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.model import semconv
-from locard.model.wording import count
+from locard.model.wording import count, verb
 from locard.rules import _facts, _readings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def judge(case: Case) -> Iterator[Finding]:
     drops = _facts.bad(case, semconv.SYSTEM_LISTEN_OVERFLOWS) if full else []
     port = worst.subject.rpartition(" ")[2]
     of = f", with room for {worst.limit:.0f}" if worst.limit is not None else ""
-    wait = "waits" if worst.value == 1 else "wait"
+    wait = verb(worst.value, "waits", "wait")
     connections = count(int(worst.value), "connection")
     yield _readings.finding(
         "accept-queue-overflow",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from locard.model import semconv
 from locard.model.facts import Peers
-from locard.model.wording import count
+from locard.model.wording import count, verb
 from locard.rules import _facts, _readings
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def judge(case: Case) -> Iterator[Finding]:
 def _title(case: Case, worst: Reading) -> str:
     if not worst.subject.startswith("peer "):
         return f"{worst.value:.0f} {worst.subject} hung up and wait to be closed (CLOSE_WAIT)"
-    were = "was" if worst.value == 1 else "were"
+    were = verb(worst.value, "was", "were")
     return (
         f"{count(int(worst.value), 'connection')} to {_named(case, worst.subject)} {were} closed by "
         "the other side and not by the target (CLOSE_WAIT)"

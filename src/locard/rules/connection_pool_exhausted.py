@@ -17,7 +17,7 @@ from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
 from locard.model.stacks import waits_directly
-from locard.model.wording import count
+from locard.model.wording import count, verb
 from locard.rules import _said, _waits
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _idle_in_transaction(case: Case) -> Iterator[Support]:
             s.count for s in peer.sessions if s.title.startswith("idle in transaction") and s.ours
         )
         if held:
-            are = "is" if held == 1 else "are"
+            are = verb(held, "is", "are")
             sessions = count(held, "session")
             says = f"{sessions} of the target at {peer.words} {are} idle in a transaction"
             yield Support(evidence, Layer.KERNEL, says)

@@ -23,7 +23,7 @@ from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
 from locard.model.moments import moment
-from locard.model.wording import count, last_lines
+from locard.model.wording import count, last_lines, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def judge(case: Case) -> Iterator[Finding]:
 def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
     """All of the log. That nothing is written is an answer; fewer requests may mean that nobody asks."""
     says = log_sentences.sentence(log, state, moment)
-    were = "was" if log.records == 1 else "were"
+    were = verb(log.records, "was", "were")
     rest = f"{count(log.records, 'record')} {were} read, from {moment(log.first or 0.0)} on"
     unsure = tuple(Support(evidence.id, Layer.LOGS, why) for why in state.why)
     commands = (last_lines(log.source),) if log.source.startswith("/") else ()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
-from locard.model.wording import count
+from locard.model.wording import count, verb
 from locard.rules import _said, _waits
 
 if TYPE_CHECKING:
@@ -45,10 +45,13 @@ def judge(case: Case) -> Iterator[Finding]:
     peer: Peer | None = None
     if hanging and (trouble or said):
         evidence, peer = hanging[0]
-        says = f"{count(peer.connecting, 'socket')} of the target waiting for the connection to {peer.words}"
+        wait = verb(peer.connecting, "waits", "wait")
+        sockets = count(peer.connecting, "socket")
+        says = f"{sockets} of the target {wait} for the connection to {peer.words}"
         supports.append(Support(evidence, Layer.KERNEL, f"{says} (SYN_SENT)"))
         if peer.established:
-            says = f"{count(peer.established, 'connection')} to it established"
+            are = verb(peer.established, "is", "are")
+            says = f"{count(peer.established, 'connection')} to it {are} established"
             against.append(Support(evidence, Layer.KERNEL, says))
     if waits is not None and waits.connecting * 2 > waits.count and (trouble or said):
         supports.append(waits.support)

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Finding, Role, Severity, Support
-from locard.model.log_state import spread
+from locard.model.log_spread import spread
 from locard.rules import _facts, _said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case
-    from locard.model.log_facts import LogSummary, MessageCount
+    from locard.model.log_facts import LogSummary
 
 _CLOSED = re.compile(
     r"prematurely closed (the )?connection|connection reset by peer|ECONNRESET|socket hang up"
@@ -91,13 +92,20 @@ def _is_one(log: LogSummary) -> bool:
     hit = spread(log)
     if hit.kind == "everyone" and upstream.intersection(hit.fields):
         return False
-    said = [m for m in log.messages if m.after]
-    fits = [m for m in said if _FAILED.search(m.example)]
-    counts = [m.after for m in said if m in fits or any(_differ_in_name(m, fit) for fit in fits)]
-    return not counts or max(counts) >= _MOSTLY * sum(counts)
+    counts: Counter[tuple[str, ...]] = Counter()
+    for message in log.messages:
+        counts[_words(message.template)] += message.after
+    fits = {_words(m.template) for m in log.messages if m.after and _FAILED.search(m.example)}
+    alike = [n for words, n in counts.items() if any(_differ_in_name(words, f) for f in fits)]
+    return not alike or max(alike) >= _MOSTLY * sum(alike)
 
 
-def _differ_in_name(one: MessageCount, other: MessageCount) -> bool:
-    """Whether two messages are the same but for one word, such as the name of what failed."""
-    pairs = list(itertools.zip_longest(one.template.split(), other.template.split()))
-    return len(pairs) > 1 and sum(a != b for a, b in pairs) == 1
+def _words(template: str) -> tuple[str, ...]:
+    """The words of a message without its numbers: one upstream may answer 500 and 503."""
+    return tuple(re.sub(r"\d+", "#", template).split())
+
+
+def _differ_in_name(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two messages are the same but for at most one word, such as the name of what failed."""
+    pairs = list(itertools.zip_longest(one, other))
+    return one == other or (len(pairs) > 1 and sum(a != b for a, b in pairs) == 1)

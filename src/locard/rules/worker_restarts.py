@@ -20,7 +20,7 @@ from locard.model.evidence import Layer
 from locard.model.facts import ProcessFamily
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.log_facts import LogSummary
-from locard.model.wording import count
+from locard.model.wording import count, verb
 from locard.rules import _facts
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ def _seen(family: ProcessFamily, root: ProcessAge, now: float) -> Iterator[str]:
         ages = sorted(now - p.started for p in young)
         each = f"{ages[0]:.0f} s" if len(ages) == 1 else f"{ages[0]:.0f} to {ages[-1]:.0f} s"
         lived = now - root.started
-        yield (
-            f"{len(young)} of {count(len(workers), 'worker')} {'is' if len(young) == 1 else 'are'} {each} old, their parent {lived:.0f} s"
-        )
+        are = verb(len(young), "is", "are")
+        of = count(len(workers), "worker")
+        yield f"{len(young)} of {of} {are} {each} old, their parent {lived:.0f} s"
 
 
 def _messages(case: Case) -> Iterator[Support]:

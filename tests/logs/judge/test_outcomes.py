@@ -10,7 +10,7 @@ import pytest
 
 from locard.logs.judge.outcomes import by_name
 from locard.model.log_sentences import everyone
-from locard.model.log_state import spread
+from locard.model.log_spread import spread
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,16 @@ def test_everyone_needs_a_field_that_was_tested(summary):
     assert (
         everyone(found, spread(found)) == "Errors changed; no field was there to test who is hit."
     )
+
+
+def test_a_field_that_no_request_has_is_no_outcome(summary):
+    """Lines beside the requests have it, as those of a start-up do."""
+
+    def change(row, failed, rng):
+        if not failed and rng.random() < 0.02:
+            row["boot"] = rng.choice(["early", "late"])
+            del row["status"], row["duration_ms"]
+
+    found = summary(change, {"upstream": "bank"})
+    assert [dict(c.values) for c in found.correlates] == [{"upstream": "bank"}]
+    assert found.outcomes == ()

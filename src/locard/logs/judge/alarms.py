@@ -44,7 +44,7 @@ def found(table: Table, roles: Roles, events: Events, change: Change) -> tuple[A
     """The kinds of them that are new, those with the most lines first; at most four."""
     if not table.message or events.first is None or events.last is None:
         return ()
-    (errors,) = table.one("SELECT count_if(err) FROM ev")
+    (errors,) = table.one("SELECT count(*) FILTER (WHERE err) FROM ev")
     if not 0 < errors <= _MOST_ERRORS:
         return ()
     level = f"lower(CAST({roles.level.column} AS VARCHAR))" if roles.level else "''"

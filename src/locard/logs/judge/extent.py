@@ -40,7 +40,9 @@ def leave_out_own(table: Table) -> int:
 
 def measure(table: Table, roles: Roles, events: Events, since_s: float | None) -> Extent:
     """The extent of what is in `ev`; `since_s` is the window that was asked for."""
-    requests, errors = table.one("SELECT count(*), count_if(err) FROM ev WHERE request")
+    requests, errors = table.one(
+        "SELECT count(*), count(*) FILTER (WHERE err) FROM ev WHERE request"
+    )
     (last_line,) = table.one("SELECT max(t_end) FROM ev")
     typical, longest = _gaps(table)
     asked = events.last - since_s if since_s is not None and events.last is not None else None

@@ -67,13 +67,16 @@ def found(table: Table, roles: Roles, events: Events) -> dict[str, OutcomeField]
     columns = dict(list(events.groups.items())[:_MOST_FIELDS])
     if not columns:
         return {}
-    (errors, goods) = table.one("SELECT count_if(err), count_if(NOT err) FROM ev WHERE request")
+    errors, goods = table.one(
+        "SELECT count(*) FILTER (WHERE err), count(*) FILTER (WHERE NOT err) FROM ev WHERE request"
+    )
     failed = _failed(table, columns) if errors >= _FEWEST else {}
+    only_failed = _only_on_failures(table, columns) if errors >= _FEWEST else set()
     known = {}
     for field, column in columns.items():
         named = by_name(field) and roles.role_of(field) not in _DIMENSION_ROLES
         judged = not named and _may_be(field, roles)
-        if judged and errors >= _FEWEST and _only_on_failures(table, column):
+        if judged and field in only_failed:
             known[field] = OutcomeField(field, "", 0, 0, "values")
             continue
         if not named and not (judged and field in failed):
@@ -138,12 +141,12 @@ def _good(table: Table, column: str, values: list[str]) -> dict[str, int]:
     )
 
 
-def _only_on_failures(table: Table, column: str) -> bool:
-    """Whether a request has the field only if it failed: that it is there is the outcome, whatever it holds."""
-    bad, good = table.one(
-        f"SELECT count_if(err), count_if(NOT err) FROM ev WHERE request AND {column} IS NOT NULL"  # noqa: S608 - the column is ours
-    )
-    return bool(bad >= _FEWEST and bad >= _PURE * (bad + good))
+def _only_on_failures(table: Table, columns: Mapping[str, str]) -> set[str]:
+    """The fields that a request has only if it failed: that they are there is the outcome, whatever they hold."""
+    picks = ", ".join(f"count({c}) FILTER (WHERE err), count({c})" for c in columns.values())
+    counts = table.one(f"SELECT {picks} FROM ev WHERE request")  # noqa: S608 - the columns are ours
+    pairs = zip(columns, counts[::2], counts[1::2], strict=True)
+    return {field for field, bad, all_ in pairs if bad >= _FEWEST and bad >= _PURE * all_}
 
 
 def _one_value(table: Table, column: str, goods: int) -> bool:
