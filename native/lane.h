@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "column.h"
-#include "layout.h"
 #include "sketch.h"
+#include "steps.h"
 #include "templates.h"
 
 namespace locard {
@@ -26,12 +26,12 @@ struct Limits {
   std::size_t sample_chars = 200;
   bool hands_out = false;  // lines that are not JSON: to be asked for, not skipped
   bool mines = false;      // templates of the fields that hold messages
-  // The dotted fields that are asked for, all if there are none. What is not asked for is skipped,
-  // and not checked beyond what finding the end of its line needs.
+  // The dotted fields that are asked for, all if there are none. `a[0].b` asks for the raw text of `a`.
   std::vector<std::string> only = {};
   std::size_t few_texts = Column::kFew;
-  bool guesses = true;  // lines are tried against the shapes of earlier ones
+  bool guesses = true;  // lines are tried by the steps of earlier ones
   std::size_t block = 1 << 20;  // bytes that a thread reads at once; fits into the processor's cache
+  bool raws = false;  // arrays, and objects that are empty or too deep, are kept as they are written
 };
 
 // Lines that were not read, for one reason, and the first of them.
@@ -64,6 +64,7 @@ class Lane {
     std::size_t shaped = 0;                        // rows
     Sketch sketch{};                               // of what are no codes
     std::size_t sketched = 0;                      // rows
+    bool is_raw = false;                           // arrays and objects as they are written
   };
 
   explicit Lane(const Limits& limits);
@@ -94,7 +95,7 @@ class Lane {
   std::vector<std::uint64_t> first_blocks;  // of their skeletons
   std::map<std::string, Skipped> skipped;  // since the beginning, as the next two
   std::unordered_set<std::uint64_t> left_out;
-  std::uint64_t guessed = 0;  // lines that had the shape of an earlier one
+  std::uint64_t guessed = 0;  // lines that took steps of earlier ones
 
  private:
   struct Parser;
@@ -108,7 +109,12 @@ class Lane {
   void count_codes(Field& field);
   bool read_by_guess(const char*& at, const char* end);
   void learn(std::string_view json);
-  void keep_pieces(const Layout& layout);
+  void begin_steps();
+  void keep_pieces(std::size_t count);
+  std::string_view unescaped(const Piece& piece);
+  bool add_step(std::uint32_t object, std::string_view literal, std::uint32_t to, const std::vector<std::uint32_t>& keys,
+                Node* node, bool is_opaque = false);
+  std::uint32_t key_of(Node& node);
   void read_line(std::string_view line, const char* readable_end);
   bool read_salvaged(std::string_view text);
   void read_pieces();
@@ -119,9 +125,12 @@ class Lane {
   void skip(const char* reason, std::string_view line);
   Node* child_of(Node& node, std::string_view key);
   std::int32_t field_of(Node& node);
+  std::int32_t raw_field_of(Node& node);
+  std::int32_t add_field(const std::string& name, bool is_raw);
   bool is_wanted(std::string_view name) const;
   void leave_out(std::string_view name);
   void add_text(Node* node, std::uint32_t top, std::string_view text);
+  void add_raw(Node* node, std::uint32_t top, std::string_view text);
   bool add_number(Node* node, std::uint32_t top, std::string_view token);
   void note_top_key(Node& node, std::uint32_t top);
 
@@ -132,11 +141,13 @@ class Lane {
   std::unordered_map<std::string, std::int32_t> by_name_;
   std::int64_t line_ = 0;  // of the block
 
-  std::vector<std::unique_ptr<Layout>> layouts_;
+  Steps steps_;
+  std::vector<Node*> step_nodes_;  // by step, its value's
+  std::unordered_map<std::string, std::uint32_t> key_numbers_;
   std::vector<Piece> found_;
-  std::size_t likely_ = 0;   // the layout of the last line
-  std::uint32_t misses_ = 0;  // in a row, for lines that could be learned
-  std::uint64_t learned_ = 0;
+  std::string unescaped_;
+  bool has_all_steps_ = false;  // there is no room for more
+  std::uint32_t misses_ = 0;    // since then
   Match match_;
 
   // Of the line at hand.

@@ -43,11 +43,18 @@ void read_block(locard::Scanner& self, nb::bytes block) {
 }
 
 std::pair<std::int64_t, bool> scan_file(locard::Scanner& self, int file, std::int64_t offset, std::int64_t end,
-                                         std::int64_t most, const std::vector<std::string>& words) {
+                                         std::int64_t most, std::vector<std::string> words, nb::object is_wrapped) {
   locard::Scanner::Stop stop;
+  locard::Wrappings wrappings{std::move(words)};
+  if (!is_wrapped.is_none()) {
+    wrappings.has_line = [&](std::string_view line) {
+      const nb::gil_scoped_acquire locked;
+      return nb::cast<bool>(is_wrapped(nb::bytes(line.data(), line.size())));
+    };
+  }
   {
     const nb::gil_scoped_release unlocked;
-    stop = self.scan(file, offset, end, most, words);
+    stop = self.scan(file, offset, end, most, wrappings);
   }
   if (stop.error) {
     errno = stop.error;
@@ -82,7 +89,7 @@ const char* kind_word(locard::Kind kind) {
   }
 }
 
-// Name, column, kind, how it is written, what its column of shapes holds, and the number of codes.
+// Name, column, kind, how it is written, what its column of shapes holds, the number of codes, and whether it is raw.
 nb::list field_list(const locard::Scanner& self) {
   nb::list out;
   for (const auto& field : self.fields()) {
@@ -92,7 +99,7 @@ nb::list field_list(const locard::Scanner& self) {
     if (field.form.kind == locard::Kind::kIds) written = field.form.dashed ? "dashed" : "plain";
     const std::size_t codes = field.form.kind == locard::Kind::kCodes ? field.dictionary.size() : 0;
     const char* const shapes = field.message ? "skeletons" : field.path ? "endpoints" : "";
-    out.append(nb::make_tuple(field.name, field.column, kind_word(field.form.kind), written, shapes, codes));
+    out.append(nb::make_tuple(field.name, field.column, kind_word(field.form.kind), written, shapes, codes, field.is_raw));
   }
   return out;
 }
@@ -152,7 +159,7 @@ NB_MODULE(_native, m) {
       .def(
           "__init__",
           [](locard::Scanner* self, std::size_t most_fields, int deepest, std::size_t sample_chars, bool hands_out,
-             bool mines, std::vector<std::string> only, std::size_t threads, std::size_t few_texts, bool guesses) {
+             bool mines, std::vector<std::string> only, std::size_t threads, std::size_t few_texts, bool guesses, bool raws) {
             locard::Limits limits;
             limits.most_fields = most_fields;
             limits.deepest = deepest;
@@ -162,13 +169,15 @@ NB_MODULE(_native, m) {
             limits.only = std::move(only);
             limits.few_texts = few_texts;
             limits.guesses = guesses;
+            limits.raws = raws;
             new (self) locard::Scanner(std::move(limits), threads);
           },
           nb::kw_only(), nb::arg("most_fields"), nb::arg("deepest"), nb::arg("sample_chars"),
           nb::arg("hands_out") = false, nb::arg("mines") = false, nb::arg("only") = std::vector<std::string>{},
-          nb::arg("threads") = 1, nb::arg("few_texts") = locard::Column::kFew, nb::arg("guesses") = true)
+          nb::arg("threads") = 1, nb::arg("few_texts") = locard::Column::kFew, nb::arg("guesses") = true, nb::arg("raws") = false)
       .def("read", &read_block, nb::arg("block"))
-      .def("scan", &scan_file, nb::arg("file"), nb::arg("offset"), nb::arg("end"), nb::arg("most"), nb::arg("words"))
+      .def("scan", &scan_file, nb::arg("file"), nb::arg("offset"), nb::arg("end"), nb::arg("most"), nb::arg("words"),
+           nb::arg("is_wrapped") = nb::none())
       .def("take", &take_batch)
       .def_prop_ro("pending", &locard::Scanner::pending)
       .def("text", [](const locard::Scanner& self) { return PyBatch{self.text()}; })

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +17,12 @@
 
 namespace locard {
 
+// How lines are told that hold other lines or records.
+struct Wrappings {
+  std::vector<std::string> words;  // which of JSON have
+  std::function<bool(std::string_view)> has_line = nullptr;  // whether another is one
+};
+
 class Scanner {
  public:
   struct Field {
@@ -23,6 +30,7 @@ class Scanner {
     std::string column;  // c0, c1, …; that with its shapes is called the same and `s`
     bool message = false;  // its shapes are skeletons of templates
     bool path = false;     // its shapes are endpoints
+    bool is_raw = false;   // arrays and objects as they are written
     bool taken = false;    // some of its values have left
     Form form{};
     Dictionary dictionary{};
@@ -50,9 +58,9 @@ class Scanner {
   void read(std::string_view block);
 
   // Reads whole lines of a file from `offset`, where one begins, to `end`, about `most` bytes of it, by
-  // all threads. Stops before a block that is odd: one with lines that are neither JSON nor indented,
-  // or that hold one of the `words` of wrapped lines; and before a line that is very long.
-  Stop scan(int file, std::int64_t offset, std::int64_t end, std::int64_t most, const std::vector<std::string>& words);
+  // all threads. Stops before a block that is odd: one with wrapped lines, or many that are neither JSON
+  // nor indented; and before a line that is very long.
+  Stop scan(int file, std::int64_t offset, std::int64_t end, std::int64_t most, const Wrappings& wrappings);
 
   // How many values, and lines that are handed out, have come since the last `take`.
   std::size_t pending() const;

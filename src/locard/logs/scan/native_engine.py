@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from locard.logs.lines.unwrap import wrapping_words
+from locard.logs.lines.unwrap import is_wrapped, wrapping_words
 from locard.logs.table.kept_values import Stored
 from locard.logs.table.table import (
     CELLS,
@@ -135,7 +135,7 @@ class NativeEngine:
     def scan(self, file: int, offset: int, end: int) -> tuple[int, bool]:
         """Read some of a file by all threads, as `Scanner.scan`; raises OSError."""
         most = max(_MOST_BYTES - self._bytes, 1)
-        reached, odd = self._scanner.scan(file, offset, end, most, wrapping_words())
+        reached, odd = self._scanner.scan(file, offset, end, most, wrapping_words(), is_wrapped)
         self._count(reached - offset, _MOST_BYTES)
         return reached, odd
 
@@ -169,7 +169,7 @@ class NativeEngine:
 
     def _fit_columns(self) -> None:
         """Make the columns of `cells` what the scanner keeps now."""
-        for i, (name, column, kind, written, shapes, codes) in enumerate(self._scanner.fields):
+        for i, (name, column, kind, written, shapes, codes, _) in enumerate(self._scanner.fields):
             now = Stored(column, kind, written, codes)
             self._fit(i, name, now)
             if shapes and column not in self.table.shapes:
@@ -232,7 +232,7 @@ class NativeEngine:
             tally.add(reason, lines, sample)
         self.table.skipped = tally.skipped()
         self.table.fields_left_out = self._scanner.fields_left_out
-        for i, (_, column, kind, *_, codes) in enumerate(self._scanner.fields):
+        for i, (_, column, kind, *_, codes, _) in enumerate(self._scanner.fields):
             count, samples = self._scanner.values(i)
             distinct, frequent = self._scanner.sketch(i) if kind != "codes" else (codes, [])
             if self._mines or kind == "codes":
