@@ -272,6 +272,18 @@ void Lane::skip(const char* reason, std::string_view line) {
   }
 }
 
+void Lane::add_keys(std::set<std::string>& out) const {
+  std::vector<const Node*> open{root_.get()};
+  while (!open.empty()) {
+    const Node* const node = open.back();
+    open.pop_back();
+    for (const auto& child : node->children) {
+      out.insert(child->name);
+      open.push_back(child.get());
+    }
+  }
+}
+
 Node* Lane::child_of(Node& node, std::string_view key) {
   if (Node* known = node.find(key)) return known;
   if (nodes_ >= kNodesPerField * limits_.most_fields) {

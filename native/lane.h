@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -82,6 +83,9 @@ class Lane {
   // that have not been looked at yet. `read` does so for each block.
   void look();
   void look_at(Field& field);
+
+  // Adds the dotted names of all keys so far.
+  void add_keys(std::set<std::string>& out) const;
 
   // What was read since the last `clear`; numbers of lines count from the start of their block.
   std::vector<Chunk> chunks;

@@ -259,6 +259,12 @@ std::size_t Scanner::fields_left_out() const {
   return all.size();
 }
 
+std::vector<std::string> Scanner::keys() const {
+  std::set<std::string> all;
+  for (const auto& lane : lanes_) lane->add_keys(all);
+  return {all.begin(), all.end()};
+}
+
 std::uint64_t Scanner::guessed() const {
   std::uint64_t sum = 0;
   for (const auto& lane : lanes_) sum += lane->guessed;

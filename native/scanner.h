@@ -78,6 +78,7 @@ class Scanner {
   std::int64_t records() const { return records_; }
   std::size_t fields_left_out() const;
   std::uint64_t guessed() const;
+  std::vector<std::string> keys() const;  // dotted, of all fields, also unwanted ones
   // Of a field whose values are no codes.
   Sketch sketch(std::size_t field) const;
 

@@ -119,6 +119,10 @@ class Scanner:
     @property
     def fields(self) -> list[tuple[str, str, str, str, str, int, bool]]: ...
 
+    # The dotted names of all keys that were met, also of what is not asked for.
+    @property
+    def keys(self) -> list[str]: ...
+
     # How many fields there were beyond `most_fields`.
     @property
     def fields_left_out(self) -> int: ...

@@ -11,6 +11,7 @@ from locard.guard import private
 from locard.guard.budget import parse_duration
 from locard.logs.ask import open_log
 from locard.logs.ask import slice as slicing
+from locard.logs.ask.projection import Reads
 from locard.logs.ask.slice import Question
 from locard.logs.fields.given_roles import parse_flags
 from locard.logs.fields.meaning import Meaning
@@ -21,6 +22,7 @@ from locard.model.wording import count, example
 from locard.report import document, rows
 from locard.report.plain import safe
 from locard.where import times
+from locard.where.parse import parse
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +64,27 @@ def _asked(
 ) -> contextlib.AbstractContextManager[Sheet]:
     budget_s, given = parse_duration(args.budget), parse_flags(args.field)
     return open_log.asked(
-        name, budget_s, args.threads, shelf, wants=wants(args), given=given, state=state_path(args)
+        name,
+        budget_s,
+        args.threads,
+        shelf,
+        wants=wants(args),
+        given=given,
+        state=state_path(args),
+        reads=_reads(args),
+    )
+
+
+def _reads(args: argparse.Namespace) -> Reads | None:
+    """What the question reads; None where that is every field."""
+    if args.sql is not None or args.dialect or not (args.select or args.by):
+        return None
+    return Reads.of(
+        parse(args.where) if args.where is not None else None,
+        (*_names([args.select] if args.select else []), *_names(args.by or [])),
+        times=bool(args.around or args.since or args.trace),
+        errors=bool(args.by) and args.where is None,
+        ids=args.trace is not None,
     )
 
 

@@ -51,6 +51,7 @@ def meaning_of(table: Table) -> Meaning:
     roles = assign(fields, table.records, given_for(fields, table.given))
     found = Meaning(
         columns=dict(table.columns),
+        raws=dict(table.raws),
         roles={r.role: r.field for r in reversed(roles.found)},
         role_of={r.field: r.role for r in roles.found},
         expressions=_expressions(roles, table),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from locard.logs.ask.jq_stop import Stop
 
-FORMAT = 5  # raise when what is kept, or what a reader makes of a log, changes
+FORMAT = 6  # raise when what is kept, or what a reader makes of a log, changes
 CAP_BYTES = 2 << 30
 EXPIRES_S = 24 * 3600.0
 _END_BYTES = 64 << 10
@@ -186,7 +186,8 @@ class Shelf:
         from locard.logs.table.parquet import to_parquet  # noqa: PLC0415 - only who writes needs it
 
         values = _values(sheet)
-        columns = (f"{c}_kept" if c in values else c for c in sheet.meaning.columns.values())
+        every = (*sheet.meaning.columns.values(), *sheet.meaning.raws.values())
+        columns = (f"{c}_kept" if c in values else c for c in every)
         picks = ", ".join(["_n", *_number_columns(sheet.meaning), *columns])
         size = 0
         for number in range(_parts(last)):
@@ -329,6 +330,7 @@ def _described(identity: Identity, sheet: Sheet, size: int, last: int) -> dict[s
         "identity": asdict(identity),
         "bytes": size,
         "columns": dict(meaning.columns),
+        "raws": dict(meaning.raws),
         "roles": dict(meaning.roles),
         "role_of": dict(meaning.role_of),
         "expressions": dict(meaning.expressions),
@@ -356,6 +358,7 @@ def _sheet(
     expressions |= {role: name for role, name in NUMBER_COLUMNS.items() if role in expressions}
     meaning = Meaning(
         columns=found["columns"],
+        raws=found["raws"],
         roles=found["roles"],
         role_of=found["role_of"],
         expressions=expressions,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
     from locard.logs.ask.jq_stop import Stop
     from locard.logs.ask.log_view import Sheet
+    from locard.logs.ask.projection import Reads
     from locard.logs.input.log_source import Source, Wants
+    from locard.logs.scan.loader import Choice
     from locard.logs.table.table import Table
 
 READING_SHARE = 0.8  # of the budget at most; the rest is for the questions
@@ -40,12 +43,14 @@ def scanned(
     first_look: Callable[[Table], None] | None = None,
     state: Path | None = None,
     judging: float = FOR_QUESTIONS,
+    choice: Choice | None = None,
 ) -> Iterator[Table]:
     """The table of a source that is read now; raises SourceUnreadableError, NotPermittedError.
 
-    For `first_look` see `loading.load`, for `judging` `loading.ReadingShare`; what does not fit into the memory goes below `state`.
+    For `first_look` and `choice` see `loader.load`, for `judging` `loader.ReadingShare`; what does not
+    fit into the memory goes below `state`.
     """
-    from locard.logs.scan.loader import ReadingShare, load  # noqa: PLC0415 - kept scans need none of it
+    from locard.logs.scan.loader import ALL, ReadingShare, load  # noqa: PLC0415 - kept scans need none of it
     from locard.logs.table.spill import room  # noqa: PLC0415 - as above
 
     with room(state) as spill:
@@ -60,6 +65,7 @@ def scanned(
                     first_look=first_look,
                     spill=spill,
                     share=share,
+                    choice=choice or ALL,
                 )
         finally:
             source.close()
@@ -119,8 +125,12 @@ def asked(
     wants: Wants | None = None,
     given: Mapping[str, str] | None = None,
     state: Path | None = None,
+    reads: Reads | None = None,
 ) -> Iterator[Sheet]:
-    """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf."""
+    """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf.
+
+    `reads` says what the question needs of it, where that is not every field.
+    """
     identity = kept_scans.Identity.of(name) if shelf and name != "-" else None
     found = shelf.find(identity, name, threads) if shelf and identity else None
     if shelf and identity and found is not None:
@@ -133,16 +143,52 @@ def asked(
             shelf.note(identity, found.stop)
         return
     from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415 - as above
+    from locard.logs.scan.loader import Choice  # noqa: PLC0415 - as above
 
-    with scanned(name, budget_s, threads, wants, given, state=state) as table:
+    reading = functools.partial(scanned, name, budget_s, threads, wants, given, state=state)
+    if reads is not None and name != "-":
+        with _projected(reading, reads, name, wants, given or {}) as narrow:
+            if narrow is not None:
+                yield narrow
+                return
+    with reading(choice=Choice(raws=True)) as table:
         if not table.records:
             from locard.logs.scan.no_records import nothing_read  # noqa: PLC0415 - only then
 
             raise nothing_read(name, table)
         fresh = sheet_of(table, name)
         yield fresh
-        if shelf and identity:
+        if shelf and identity and not reads_anew(identity, table):
             keep_scan(shelf, identity, fresh, threads)
+
+
+def reads_anew(identity: kept_scans.Identity, table: Table) -> bool:
+    """Whether the next question had better read the log again: that costs less than keeping all of it."""
+    from locard.logs.ask.projection import LARGE  # noqa: PLC0415 - as above
+
+    return identity.size >= LARGE and table.engine == "native" and not table.text_columns
+
+
+@contextlib.contextmanager
+def _projected(
+    reading: Callable[..., contextlib.AbstractContextManager[Table]],
+    reads: Reads,
+    name: str,
+    wants: Wants | None,
+    given: Mapping[str, str],
+) -> Iterator[Sheet | None]:
+    """The sheet of a large log with the fields of a question alone; None where that does not do."""
+    from locard.logs.ask import projection  # noqa: PLC0415 - as above
+    from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415 - as above
+    from locard.logs.scan.loader import Choice  # noqa: PLC0415 - as above
+
+    plan = projection.planned(name, wants, reads, given)
+    if plan is None:
+        yield None
+        return
+    with reading(choice=Choice(plan.fields, raws=True)) as whole:
+        fresh = sheet_of(whole, name) if whole.records else None
+        yield fresh if fresh and projection.holds(plan, whole, fresh.meaning) else None
 
 
 def keep_scan(

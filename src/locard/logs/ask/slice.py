@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from locard.logs.ask.projection import is_id
 from locard.logs.ask.typed_columns import typed_columns
 from locard.logs.ask.where_sql import Condition, condition
 from locard.model.errors import SourceUnreadableError, UsageError
@@ -56,7 +57,7 @@ class Question:
 class Answer:
     """Rows with their columns. `whole` is False where a record shows only the fields it has.
 
-    `kinds` says for each column whether its texts are numbers, truths or text ("typed" for values
+    `kinds` says for each column whether its texts are numbers, truths, text or JSON ("typed" for values
     that are no text). `matched` is known once all rows were read.
     """
 
@@ -142,7 +143,7 @@ def _time(sheet: Sheet) -> str:
 def _trace(sheet: Sheet) -> str:
     """A record belongs to the request if one of its id fields says so."""
     meaning = sheet.meaning
-    columns = [column for name, column in meaning.columns.items() if _is_id(name)]
+    columns = [column for name, column in meaning.columns.items() if is_id(name)]
     role = meaning.expressions.get("trace_id")
     if role and role not in columns:
         columns.append(role)
@@ -163,16 +164,12 @@ def _trace(sheet: Sheet) -> str:
     return tests if len(columns) == 1 else f"({tests})"
 
 
-def _is_id(name: str) -> bool:
-    plain = "".join(c for c in name.lower().rpartition(".")[2] if c.isalnum())
-    return plain in {"traceid", "requestid", "reqid", "xrequestid", "correlationid"}
-
-
 def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
     """The records themselves: in the order of the log, those of a trace in the order of time."""
     query = _query(sheet, question, clock)
     names = _selected(sheet, question)
-    columns = [sheet.meaning.column(found) for _, found in names]
+    meaning = sheet.meaning
+    columns = [meaning.json(found) or meaning.column(found) for _, found in names]
     picks = ", ".join(columns) or "NULL"
     order = "_n"
     if question.trace is not None and sheet.meaning.time_sql():
@@ -202,13 +199,20 @@ def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
 def _selected(sheet: Sheet, question: Question) -> list[tuple[str, str]]:
     """How each column is headed, and its field."""
     if not question.select:
-        return [(name, name) for name in sheet.meaning.columns]
+        return [(name, name) for name in every_field(sheet.meaning)]
     return [
         (name.removeprefix("."), sheet.meaning.resolve(Field(name))) for name in question.select
     ]
 
 
+def every_field(meaning: Meaning) -> tuple[str, ...]:
+    """All fields, those that are never more than an array or object last."""
+    return (*meaning.columns, *(name for name in meaning.raws if name not in meaning.columns))
+
+
 def _kind(meaning: Meaning, name: str) -> str:
+    if meaning.json(name):
+        return "json"
     if meaning.number_type(name):
         return "number"
     return "truth" if name in meaning.truths else "text"
@@ -253,7 +257,7 @@ def counts(sheet: Sheet, question: Question, clock: Clock) -> Answer:
     query = _query(sheet, asked, clock)
     meaning = sheet.meaning
     found = [meaning.resolve(Field(name)) for name in question.by]
-    keys = [meaning.column(name) for name in found]
+    keys = [meaning.json(name) or meaning.column(name) for name in found]
     error = error_test(meaning)
     columns: tuple[str, ...]
     if question.where is not None:
@@ -300,7 +304,7 @@ def sql(sheet: Sheet, text: str) -> Answer:
     """
     import duckdb  # noqa: PLC0415 - see table.connect
 
-    typed = typed_columns(sheet.meaning, ((name, name) for name in sheet.meaning.columns))
+    typed = typed_columns(sheet.meaning, ((name, name) for name in every_field(sheet.meaning)))
     picks = ", ".join(["_n + 1 AS line", *(column.sql for column in typed)])
     db = sheet.db
     db.execute(f"CREATE OR REPLACE VIEW log AS SELECT {picks} FROM {sheet.relation}")  # noqa: S608 - quoted
@@ -349,7 +353,8 @@ def timed(
     """
     query = _query(sheet, question, clock)
     names = _selected(sheet, question)
-    picks = "".join(f", {sheet.meaning.column(found)}" for _, found in names)
+    meaning = sheet.meaning
+    picks = "".join(f", {meaning.json(found) or meaning.column(found)}" for _, found in names)
     time_sql = sheet.meaning.time_sql() or "NULL"
     sql = f"SELECT {time_sql} AS moment{picks} FROM {sheet.relation} WHERE {query.where} ORDER BY moment, _n"  # noqa: S608 - columns are ours
     lines = []

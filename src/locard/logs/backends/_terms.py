@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locard.logs.ask.where_sql import LEVELS, written_ms
+from locard.logs.ask.where_sql import LEVELS, SAME_LEVELS, written_ms
 from locard.where import syntax, times
 
 if TYPE_CHECKING:
@@ -148,11 +148,20 @@ def asked_of(question: Question, meaning: Meaning, clock: Clock, source: str = "
     """The question in terms; raises UsageError as the question itself would."""
     reader = _Reader(meaning, clock, question.text)
     terms: list[Term] = []
+    unsaid: list[str] = []
     if question.where is not None:
-        found = reader.term(question.where)
-        terms += found.items if isinstance(found, AllOf) else (found,)
+        nodes = (
+            question.where.items if isinstance(question.where, syntax.Every) else (question.where,)
+        )
+        for node in nodes:
+            if _is_about_arrays(node, meaning):
+                unsaid.append(
+                    f"a test of {syntax.fields_of(node)[0].name}: it is about arrays or what is in them"
+                )
+            else:
+                found = reader.term(node)
+                terms += found.items if isinstance(found, AllOf) else (found,)
     time = meaning.roles.get("time")
-    unsaid = []
     if question.around is not None and time:
         low, high = question.around - question.window_s, question.around + question.window_s
         terms += [Time(time, ">=", low), Time(time, "<=", high)]
@@ -175,6 +184,16 @@ def asked_of(question: Question, meaning: Meaning, clock: Clock, source: str = "
     )
 
 
+def _is_about_arrays(node: syntax.Node, meaning: Meaning) -> bool:
+    """Whether a test is about what few backends have words for."""
+    if isinstance(node, syntax.Not):
+        return _is_about_arrays(node.item, meaning)
+    if isinstance(node, syntax.Every | syntax.Some):
+        return any(_is_about_arrays(item, meaning) for item in node.items)
+    found = meaning.find(node.field.name)
+    return isinstance(node, syntax.Contains) or bool(found and meaning.json(found))
+
+
 @dataclass(slots=True)
 class _Reader:
     meaning: Meaning
@@ -191,8 +210,12 @@ class _Reader:
         return self.test(node, self.meaning.resolve(node.field, self.text))
 
     def test(
-        self, node: syntax.Compare | syntax.OneOf | syntax.Match | syntax.Exists, name: str
+        self,
+        node: syntax.Compare | syntax.OneOf | syntax.Match | syntax.Contains | syntax.Exists,
+        name: str,
     ) -> Term:
+        if isinstance(node, syntax.Contains):  # of a text: others are not asked for
+            return Matches(name, re.escape(node.value.text))
         if isinstance(node, syntax.Exists):
             return Present(name)
         if isinstance(node, syntax.Match):
@@ -212,10 +235,21 @@ class _Reader:
                 return Number(name, op, wanted_ms / (self.meaning.own_unit_ms(name) or 1.0))
         if self.meaning.is_role(name, "level") and op != "=" and value.text.lower() in LEVELS:
             return _levels(name, op, LEVELS[value.text.lower()])
+        if self.meaning.is_role(name, "level") and value.number is None and op == "=":
+            return _same_level(name, value.text)
         digits = sum(c.isdigit() for c in value.text)
         if value.number is not None and (op != "=" or digits <= _EXACT_DIGITS):
             return Number(name, op, value.number)
         return Text(name, op, value.text)
+
+
+def _same_level(name: str, text: str) -> Term:
+    """One level in its common spellings."""
+    words = next((some for some in SAME_LEVELS if text.lower() in some), (text.lower(),))
+    spelled = [form for word in words for form in (word, word.upper(), word.capitalize())]
+    forms = dict.fromkeys((text, *(form for form in spelled if len(form) > 1)))
+    terms = tuple(Text(name, "=", form) for form in forms)
+    return AnyOf(terms) if len(terms) > 1 else terms[0]
 
 
 def _levels(name: str, op: str, rank: int) -> AnyOf:

@@ -36,6 +36,8 @@ GROUPS = {
     "service": ("service", "servicename", "app", "application", "component", "logger"),
 }  # fmt: skip
 
+NAMES = {"time": TIME, "level": LEVEL, "status": STATUS, "duration": DURATION, "trace_id": TRACE,
+         "endpoint": ENDPOINT, "message": MESSAGE, **GROUPS}  # fmt: skip
 ROLES = ("time", "level", "status", "duration", "trace_id", "endpoint", "message", *GROUPS)
 
 

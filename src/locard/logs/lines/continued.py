@@ -103,7 +103,8 @@ class Continued:
         (traces,) = self.table.one("SELECT coalesce(sum(lines), 0)::BIGINT FROM runs WHERE strong")
         if traces:
             stack = add_field(self.table, "exception")
-            self._append(stack, "owned")
+            if self.table.wants("exception"):
+                self._append(stack, "owned")
             self.table.records += self._add_alone(stack)
         db.execute("DROP TABLE runs; DROP TABLE owned; DROP TABLE before")
         self.table.show()
@@ -132,7 +133,7 @@ class Continued:
             WHERE NOT strong AND owner IS NOT NULL
               AND (indented OR {silent})""")  # noqa: S608 - our own words
         (lines,) = self.table.one("SELECT coalesce(sum(lines), 0)::BIGINT FROM below")
-        if lines:
+        if lines and self.table.wants("message"):
             self._append(add_field(self.table, "message"), "below")
         self.table.db.execute("DROP TABLE below")
         return int(lines)

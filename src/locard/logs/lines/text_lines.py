@@ -26,6 +26,7 @@ __all__ = ["UNKNOWN", "TextLines"]
 
 _TRACE_FIRST = 40  # the rank before which stack traces are looked for
 _TRIED_TOGETHER = 8  # patterns
+_FEW = 8 * 1024  # lines: making all patterns ready costs more than trying them on so many
 _LOOKED_AT = 1024  # lines, to find out what the usual format is
 
 
@@ -55,7 +56,7 @@ class TextLines:
     def add_query(self, sql: str) -> None:
         """The rows (n, line) of a query; no two have the same n. Blank lines are left out."""
         sql = self._columns.read(sql)
-        if self._usual is None:
+        if self._usual is None and self.table.one(f"SELECT count(*) FROM ({sql})")[0] > _FEW:  # noqa: S608
             self._sort(f"FROM ({sql}) LIMIT {_LOOKED_AT}")
             self._usual = self._most_frequent()
         done, rest = self._read_usual(sql)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from locard.logs.input import log_source
@@ -85,6 +85,21 @@ class _FirstLook:
         self._show(self._table)
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is read of a log: the fields `only`, all if there are none; texts that are no JSON; templates
+    of messages and what else is `mined`; arrays and deep objects as they are written (`raws`).
+    """  # noqa: D205 - a list
+
+    only: tuple[str, ...] = ()
+    text: bool = True
+    mined: bool = True
+    raws: bool = False
+
+
+ALL = Choice()
+
+
 def load(
     source: Source,
     budget_s: float,
@@ -94,6 +109,7 @@ def load(
     first_look: Callable[[Table], None] | None = None,
     spill: str = "",
     share: ReadingShare | None = None,
+    choice: Choice = ALL,
 ) -> Table:
     """The records that the source gives within the budget and the memory cap.
 
@@ -109,17 +125,48 @@ def load(
     db = connect(threads, memory_mb, spill)
     table = Table(db, engine or ("native" if native_engine.available() else "duckdb"))
     table.memory_mb, table.spills = memory_mb, bool(spill)
+    table.wanted = frozenset(choice.only)
     text = TextLines(table, source.modified)
     wrapping = Unwrapper(table, text)
-    reader: Engine = (
-        native_engine.NativeEngine(table, wrapping.read_text)
-        if table.engine == "native"
-        else DuckdbEngine(table, on_text=wrapping.read_text)
-    )
+    reader = _reader(table, wrapping, choice)
     look = None
     if first_look is not None and source.size is None:
         look = _FirstLook(table, reader, first_look)
         source.on_idle = look.perhaps
+    _read(source, reader, wrapping, budget_s, look=look, share=share)
+    reader.finish()
+    try:
+        text.finish()
+        wrapping.finish()
+    except duckdb.OutOfMemoryException:
+        table.partial = table.cap_reached
+    _forget_blank(table, wrapping.joined)
+    _say_what_is_missing(table, source)
+    return table
+
+
+def _reader(table: Table, wrapping: Unwrapper, choice: Choice) -> Engine:
+    on_text = wrapping.read_text if choice.text else None
+    if table.engine == "native":
+        return native_engine.NativeEngine(
+            table, on_text, choice.only, mines=choice.mined, raws=choice.raws
+        )
+    return DuckdbEngine(table, on_text=on_text, raws=choice.raws)
+
+
+def _read(
+    source: Source,
+    reader: Engine,
+    wrapping: Unwrapper,
+    budget_s: float,
+    *,
+    look: _FirstLook | None,
+    share: ReadingShare | None,
+) -> None:
+    """Read until the source, the memory or the time ends."""
+    import duckdb  # noqa: PLC0415 - see table.connect
+
+    table, text = wrapping.table, wrapping.text
     looked = 0
     for block in _blocks(source, reader, budget_s, table):
         try:
@@ -138,15 +185,6 @@ def load(
             break
         if share is not None and share.used_up:
             source.stopped = "the time budget ended: its rest was for judging what was read"
-    reader.finish()
-    try:
-        text.finish()
-        wrapping.finish()
-    except duckdb.OutOfMemoryException:
-        table.partial = table.cap_reached
-    _forget_blank(table, wrapping.joined)
-    _say_what_is_missing(table, source)
-    return table
 
 
 def _say_what_is_missing(table: Table, source: Source) -> None:

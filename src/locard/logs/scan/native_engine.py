@@ -101,19 +101,20 @@ class NativeEngine:
         only: Sequence[str] = (),
         *,
         mines: bool = True,
+        raws: bool = False,
     ) -> None:
         """The module has to be there: see `available`. For `on_text` see `table.TEXT_LINES`.
 
-        `only` names the fields that are wanted, where it is not all of them: much faster, and what
-        is not wanted is not checked either. Without `mines` there are neither templates nor endpoints,
-        nor sketches of fields with many values.
+        `only` names the fields that are wanted, where it is not all of them: much faster. Without
+        `mines` there are neither templates nor endpoints, nor sketches of fields with many values; with
+        `raws` arrays and deep objects are kept as they are written.
         """
         from locard._native import Scanner  # noqa: PLC0415 - it need not be there
 
         self.table = table
         self._inserts = _Inserts(table)
         self._on_text = on_text
-        self._mines = mines and not only
+        self._mines = mines
         self._bytes = 0  # since the last batch
         self._held = 0  # lines of text that were not handed out yet
         (threads,) = table.one("SELECT current_setting('threads')")
@@ -125,6 +126,7 @@ class NativeEngine:
             mines=self._mines,
             only=list(only),
             threads=threads,
+            raws=raws,
         )
 
     def add(self, block: bytes) -> None:
@@ -169,22 +171,22 @@ class NativeEngine:
 
     def _fit_columns(self) -> None:
         """Make the columns of `cells` what the scanner keeps now."""
-        for i, (name, column, kind, written, shapes, codes, _) in enumerate(self._scanner.fields):
+        for i, (name, column, kind, written, shapes, codes, raw) in enumerate(self._scanner.fields):
             now = Stored(column, kind, written, codes)
-            self._fit(i, name, now)
+            self._fit(i, now)
+            (self.table.raws if raw else self.table.columns)[name] = column
             if shapes and column not in self.table.shapes:
                 self.table.db.execute(f"ALTER TABLE cells ADD COLUMN {column}s USMALLINT")
                 self.table.shapes[column] = shapes
             if shapes == "endpoints":
                 self._set(f"endpoints_of_{column}", self._scanner.endpoints(i))
 
-    def _fit(self, number: int, name: str, now: Stored) -> None:
+    def _fit(self, number: int, now: Stored) -> None:
         db, before = self.table.db, self.table.stored.get(now.column)
         if before == now:
             return
         if before is None:
             db.execute(f"ALTER TABLE cells ADD COLUMN {now.column} {now.sql_type}")
-            self.table.columns[name] = now.column
         elif before.kind != now.kind:
             value = now.from_text(before.text)
             db.execute(f"ALTER TABLE cells ALTER {now.column} TYPE {now.sql_type} USING {value}")
@@ -232,7 +234,10 @@ class NativeEngine:
             tally.add(reason, lines, sample)
         self.table.skipped = tally.skipped()
         self.table.fields_left_out = self._scanner.fields_left_out
-        for i, (_, column, kind, *_, codes, _) in enumerate(self._scanner.fields):
+        self.table.keys = frozenset(self._scanner.keys)
+        for i, (_, column, kind, *_, codes, raw) in enumerate(self._scanner.fields):
+            if raw:
+                continue
             count, samples = self._scanner.values(i)
             distinct, frequent = self._scanner.sketch(i) if kind != "codes" else (codes, [])
             if self._mines or kind == "codes":

@@ -89,7 +89,14 @@ class Table:
     # Columns of `cells` with the shapes of their texts beside: skeletons of messages, or endpoints.
     shapes: dict[str, str] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)  # by column of `cells`
+    # Arrays, and objects that are empty or too deep, as they are written: field to column, apart from
+    # `columns`, as a field may have both.
+    raws: dict[str, str] = field(default_factory=dict)
+    keys: frozenset[str] = (
+        frozenset()
+    )  # the names that the native scanner met, also of what it left out
     text_columns: set[str] = field(default_factory=set)  # of `texts`
+    wanted: frozenset[str] = frozenset()  # the fields that a question reads; all if there are none
     message: str = ""  # SQL over `raw` of what a record says, once roles are known
     lines: int = 0
     records: int = 0
@@ -160,7 +167,7 @@ class Table:
     def show(self) -> None:
         """Make the views anew: after columns have come or changed their kind."""
         self._lifted.clear()
-        names = [*self.columns.values()]
+        names = [*self.columns.values(), *self.raws.values()]
         kept = [c for c in self.stored if c in names]
         beside = [*(f"{c}_kept" for c in kept), *(f"{c}s" for c in sorted(self.shapes))]
         none = "NULL::VARCHAR"
@@ -181,6 +188,10 @@ class Table:
         self.db.execute(f"CREATE OR REPLACE VIEW raw_kept AS {view}")
         listed = ", ".join(["_n", *names])
         self.db.execute(f"CREATE OR REPLACE VIEW raw AS SELECT {listed} FROM raw_kept")  # noqa: S608 - as above
+
+    def wants(self, name: str) -> bool:
+        """Whether anybody asks for a field."""
+        return not self.wanted or name in self.wanted
 
     def text_column(self, column: str) -> str:
         """A column of `texts`, made if it is not there yet."""

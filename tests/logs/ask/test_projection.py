@@ -1,0 +1,106 @@
+"""A question on a large log reads the fields that it needs, and answers as if it had read all of them."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from locard.logs.ask import open_log
+from locard.logs.ask import slice as slicing
+from locard.logs.ask.projection import LARGE, Reads
+from locard.logs.scan import native_engine
+from locard.where import times
+
+pytestmark = pytest.mark.skipif(
+    not native_engine.available(), reason="the native module is not built"
+)
+
+
+def write(path, *, rare=()):
+    """A log over the size from which a question reads its fields alone; `rare` are lines amid it."""
+    draw = random.Random(3)
+    written, lines = 0, []
+    while written < LARGE * 1.1:
+        i = len(lines)
+        record = {
+            "ts": 1_772_366_400 + i / 20,
+            "level": draw.choice([30, 30, 50]),
+            "http": {"status": draw.choice([200, 200, 503]), "took_ms": draw.random() * 100},
+            "up": {"name": draw.choice("abc")},
+            "tags": ["x", draw.choice("yz")],
+            "requestId": f"r{i // 3}",
+            "pad": "p" * 100,
+        }
+        lines.append(json.dumps(record) if draw.random() < 0.999 else "Traceback nobody wrote")
+        written += len(lines[-1])
+    lines[len(lines) // 2 : len(lines) // 2] = rare  # between two pieces of the sample
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def answer(name, flags, reads):
+    """The rows, and which fields were read."""
+    with open_log.asked(name, 60, 1, reads=reads) as sheet:
+        clock = times.Clock(None, sheet.meaning.last)
+        question = slicing.Question.of(
+            flags.get("where"), **{k: v for k, v in flags.items() if k != "where"}
+        )
+        found = (slicing.counts if question.by else slicing.records)(sheet, question, clock)
+        return (
+            found.columns,
+            found.kinds,
+            list(found.rows),
+            sheet.records,
+            set(sheet.meaning.columns),
+        )
+
+
+def reads_of(flags):
+    where = slicing.Question.of(flags.get("where")).where
+    return Reads.of(
+        where,
+        (*flags.get("select", ()), *flags.get("by", ())),
+        times=False,
+        errors="by" in flags and where is None,
+        ids="trace" in flags,
+    )
+
+
+QUESTIONS = [
+    {"where": "level = error", "by": ("up.name",)},
+    {"where": "status >= 500 and http.took_ms > 90", "select": ("ts", "requestId", "level")},
+    {"where": "time > 1772366400 and status = 503", "by": ("up.name", "tags")},
+    {"by": ("up.name",)},
+    {"trace": "r77", "select": ("status", "up.name")},
+    {"where": "tags[1] = z", "by": ("level",)},
+]
+
+
+@pytest.mark.parametrize("flags", QUESTIONS)
+def test_the_answer_is_that_of_the_whole_log(tmp_path, flags):
+    name = write(tmp_path / "log")
+    *narrow, few = answer(name, flags, reads_of(flags))
+    *whole, all_fields = answer(name, flags, None)
+    assert narrow == whole
+    assert narrow[2]
+    assert "pad" in all_fields
+    assert "pad" not in few
+
+
+def test_a_field_that_few_records_have_is_found(tmp_path):
+    name = write(tmp_path / "log", rare=['{"ts": 1772366401, "odd": {"one": 7}}'])
+    flags = {"where": "odd.one = 7", "select": ("odd.one", "ts")}
+    *narrow, few = answer(name, flags, reads_of(flags))
+    assert narrow[2] == [("7", "1772366401")]
+    assert "pad" not in few
+
+
+def test_a_rare_field_that_may_mean_what_is_asked_for_has_all_read(tmp_path):
+    name = write(tmp_path / "log", rare=['{"severity": "error", "up": {"name": "c"}}'])
+    flags = {"where": "level = error", "by": ("up.name",)}
+    *narrow, fields = answer(name, flags, reads_of(flags))
+    *whole, _ = answer(name, flags, None)
+    assert narrow == whole
+    assert "pad" in fields
