@@ -42,16 +42,21 @@ void read_block(locard::Scanner& self, nb::bytes block) {
   self.read(text);
 }
 
-std::pair<std::int64_t, bool> scan_file(locard::Scanner& self, int file, std::int64_t offset, std::int64_t end,
-                                         std::int64_t most, std::vector<std::string> words, nb::object is_wrapped) {
-  locard::Scanner::Stop stop;
+locard::Wrappings wrappings_of(std::vector<std::string> words, const nb::object& is_wrapped) {
   locard::Wrappings wrappings{std::move(words)};
   if (!is_wrapped.is_none()) {
-    wrappings.has_line = [&](std::string_view line) {
+    wrappings.has_line = [&is_wrapped](std::string_view line) {
       const nb::gil_scoped_acquire locked;
       return nb::cast<bool>(is_wrapped(nb::bytes(line.data(), line.size())));
     };
   }
+  return wrappings;
+}
+
+std::pair<std::int64_t, bool> scan_file(locard::Scanner& self, int file, std::int64_t offset, std::int64_t end,
+                                         std::int64_t most, std::vector<std::string> words, nb::object is_wrapped) {
+  locard::Scanner::Stop stop;
+  const locard::Wrappings wrappings = wrappings_of(std::move(words), is_wrapped);
   {
     const nb::gil_scoped_release unlocked;
     stop = self.scan(file, offset, end, most, wrappings);
@@ -135,6 +140,13 @@ std::vector<std::int32_t> template_groups(const locard::Templates& self) {
 
 NB_MODULE(_native, m) {
   m.doc() = "Native code of locard: the log scanner of the logs wing.";
+
+  m.def(
+      "is_odd",
+      [](nb::bytes block, bool begins, std::vector<std::string> words, nb::object is_wrapped) {
+        return locard::is_odd({block.c_str(), block.size()}, wrappings_of(std::move(words), is_wrapped), begins);
+      },
+      nb::arg("block"), nb::arg("begins"), nb::arg("words"), nb::arg("is_wrapped") = nb::none());
 
   nb::class_<PyBatch>(m, "Batch", "Records, for consumers of Arrow.")
       .def("__arrow_c_stream__", &stream_capsule, nb::arg("requested_schema") = nb::none())

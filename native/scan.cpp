@@ -41,6 +41,8 @@ bool is_odd_line(std::string_view line, const std::vector<std::string>& words, b
   return false;
 }
 
+}  // namespace
+
 // Looks at lines from the start, the middle and the end of a block. The words are looked for in some
 // of them only, but where a log begins. A few lines among JSON are shown to who knows wrappers.
 bool is_odd(std::string_view block, const Wrappings& wrappings, bool begins) {
@@ -62,6 +64,8 @@ bool is_odd(std::string_view block, const Wrappings& wrappings, bool begins) {
   // Lines that a container runtime has cut are put together by the caller.
   return !block.empty() && block.front() != '{' && (contains(block, " stdout P ") || contains(block, " stderr P "));
 }
+
+namespace {
 
 // The next blocks of a file, for whichever thread asks. Reading is a small part of the work.
 class Blocks {

@@ -23,6 +23,10 @@ struct Wrappings {
   std::function<bool(std::string_view)> has_line = nullptr;  // whether another is one
 };
 
+// Whether a block of whole lines has wrapped ones, or many that are neither JSON nor indented, by some of
+// them. `begins`: it is of the beginning of a log, which is looked at with more care.
+bool is_odd(std::string_view block, const Wrappings& wrappings, bool begins);
+
 class Scanner {
  public:
   struct Field {

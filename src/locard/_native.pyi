@@ -2,6 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
+# Whether a block of whole lines has wrapped ones, or many that are no JSON, by some of them; see
+# `Scanner.scan`. `begins`: it is of the beginning of a log, which is looked at with more care.
+def is_odd(
+    block: bytes,
+    begins: bool,
+    words: Sequence[str],
+    is_wrapped: Callable[[bytes], bool] | None = None,
+) -> bool: ...
+
 # The records of one block. Consumers of Arrow read it: column `_n`, then the fields.
 class Batch:
     # How many records it holds.

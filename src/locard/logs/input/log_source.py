@@ -43,6 +43,7 @@ BLOCK_BYTES = 1 << 20  # fits into the processor's cache: larger ones are read s
 LONGEST_LINE = 16 << 20
 _GIVE_UP_BYTES = 256 << 20  # without one newline this is no log
 _POLL_S = 0.25
+_GATHER_S = 0.1  # at most, for a block from a pipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,22 @@ class Source:
             self._unpacking = unpacking(self.name, data)
             if self._unpacking is not None:
                 return self._unpack(self._unpacking, deadline)
-        return data
+        return data if self.size is not None else self._gathered(data, want, deadline)
+
+    def _gathered(self, data: bytes, want: int, deadline: float) -> bytes:
+        """What a pipe gave, with what follows at once: a pipe gives 64 KB, and each block has its costs."""
+        parts, size = [data], len(data)
+        until = min(time.monotonic() + _GATHER_S, deadline)
+        while parts[-1] and size < want and not self.stopped:
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                break
+            try:
+                parts.append(os.read(self.fd, want - size))
+            except OSError:
+                break  # the next reading says what is wrong
+            size += len(parts[-1])
+        return b"".join(parts)
 
     def _unpack(self, found: Unpacking, deadline: float) -> bytes:
         out = found.next(lambda want: self._read(want, deadline), BLOCK_BYTES, deadline)

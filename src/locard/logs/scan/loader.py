@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 TOO_LONG = "longer than 16 MiB"
 _SHARE_IF_COPIED = 0.7
 _FIRST_LOOK_S = 0.3
+_COMES_S = 1.5  # longer, while a pipe gives what it has: most are at their end by then
 _WRAPPED_BYTES = 8 << 20
+_BEGINNING = 8 << 20  # bytes of a log that are looked at with more care
 _LOOK_EVERY = 16 << 20  # bytes, at how full the memory is
 _MEMORY_SHARE = 0.5  # of the limit, for the records; the rest is for the questions
 
@@ -76,9 +78,9 @@ class _FirstLook:
         self._table, self._reader, self._show = table, reader, show
         self._due: float | None = time.monotonic() + _FIRST_LOOK_S
 
-    def perhaps(self) -> None:
-        """Show it, if it is time and there is something to be seen."""
-        if self._due is None or time.monotonic() < self._due or not self._table.records:
+    def perhaps(self, more_s: float = 0.0) -> None:
+        """Show it, if it has been time for `more_s` seconds and there is something to be seen."""
+        if self._due is None or time.monotonic() < self._due + more_s or not self._table.records:
             return
         self._due = None
         self._reader.flush()
@@ -116,7 +118,7 @@ def load(
     What does not fit into the memory goes into the folder `spill`; without one it is left out.
 
     `engine` is native or duckdb; None takes the native one where it is there. `first_look` is shown
-    the table of a pipe that goes on, a third of a second after its beginning. `share` says when to stop
+    the table of a pipe that goes on, once nothing comes or after two seconds. `share` says when to stop
     reading so that there is time for the rest.
     """
     import duckdb  # noqa: PLC0415 - see table.connect
@@ -171,9 +173,10 @@ def _read(
     for block in _blocks(source, reader, budget_s, table):
         try:
             if block:
-                reader.add(wrapping.open(block, table.lines))
+                is_odd = _may_be_wrapped(reader, block, source)
+                reader.add(wrapping.open(block, table.lines) if is_odd else block)
             if look is not None:
-                look.perhaps()
+                look.perhaps(_COMES_S)
             full = False
             if source.bytes_read - looked >= _LOOK_EVERY:
                 looked = source.bytes_read
@@ -223,12 +226,19 @@ def _blocks(source: Source, reader: Engine, budget_s: float, table: Table) -> It
         if block is None:
             return
         held = [block]
-        if len(block) >= log_source.BLOCK_BYTES // 2 and looks_wrapped(block):
+        large = len(block) >= log_source.BLOCK_BYTES // 2
+        if large and _may_be_wrapped(reader, block, source) and looks_wrapped(block):
             size = len(block)
             while size < _WRAPPED_BYTES and (more := next(blocks, None)) is not None:
                 held.append(more)
                 size += len(more)
         yield b"".join(held)
+
+
+def _may_be_wrapped(reader: Engine, block: bytes, source: Source) -> bool:
+    if isinstance(reader, native_engine.NativeEngine):
+        return reader.looks_odd(block, source.bytes_read < _BEGINNING)
+    return True
 
 
 def _read_by_itself(

@@ -109,8 +109,9 @@ class NativeEngine:
         `mines` there are neither templates nor endpoints, nor sketches of fields with many values; with
         `raws` arrays and deep objects are kept as they are written.
         """
-        from locard._native import Scanner  # noqa: PLC0415 - it need not be there
+        from locard._native import Scanner, is_odd  # noqa: PLC0415 - it need not be there
 
+        self._is_odd = is_odd
         self.table = table
         self._inserts = _Inserts(table)
         self._on_text = on_text
@@ -133,6 +134,10 @@ class NativeEngine:
         """Read one block; its records are in the table by the end of `finish`."""
         self._scanner.read(block)
         self._count(len(block), _MOST_BYTES if self._on_text is None else _MOST_TEXT_BYTES)
+
+    def looks_odd(self, block: bytes, begins: bool) -> bool:
+        """Whether a block may have to be unwrapped, by some of its lines."""
+        return self._is_odd(block, begins, wrapping_words(), is_wrapped)
 
     def scan(self, file: int, offset: int, end: int) -> tuple[int, bool]:
         """Read some of a file by all threads, as `Scanner.scan`; raises OSError."""
