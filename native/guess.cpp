@@ -68,7 +68,7 @@ void Lane::keep_pieces(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     const Piece& piece = found_[i];
     Node& node = *step_nodes_[piece.step];
-    if (!node.wanted || piece.type == Piece::kNull) continue;
+    if (piece.type == Piece::kNull) continue;
     const std::int32_t field = piece.type == Piece::kRaw ? raw_field_of(node) : field_of(node);
     if (field < 0) continue;
     Column& column = fields[static_cast<std::size_t>(field)].column;
@@ -149,7 +149,7 @@ void Lane::learn(std::string_view json) {
 
 bool Lane::add_step(std::uint32_t object, std::string_view literal, std::uint32_t to, const std::vector<std::uint32_t>& keys,
                     Node* node, bool is_opaque) {
-  const std::uint32_t step = steps_.find_or_add(object, literal, to, keys, is_opaque);
+  const std::uint32_t step = steps_.find_or_add(object, literal, to, keys, is_opaque, node && node->wanted);
   has_all_steps_ |= step == Step::kEnd;
   if (step == Step::kEnd) return false;
   if (step == step_nodes_.size()) step_nodes_.push_back(node);

@@ -215,15 +215,16 @@ inline const char* value(const char* p, const char* text_end, bool is_opaque, Pi
   }
 }
 
-inline bool takes(const Step& step, const char* text, const char* p, const char* text_end) {
+// Whether the text at `p` begins as a step does; most others begin otherwise.
+inline bool may_take(const Step& step, const char* p) {
   std::uint64_t head;
   std::memcpy(&head, p + Step::kHeadAt, sizeof head);
-  return (head & step.mask) == step.head && has_room(p, text_end, step.size) && same(p, text + step.at, step.size);
+  return (head & step.mask) == step.head;
 }
 
 // Goes a step from `p`: its end, or behind the value that it leads to. Null if it is not taken here.
 inline const char* go(const Step& step, const char* text, const char* p, const char* text_end, Piece& out) {
-  if (!takes(step, text, p, text_end)) return nullptr;
+  if (!has_room(p, text_end, step.size) || !same(p, text + step.at, step.size)) return nullptr;
   return step.to == Step::kEnd ? p + step.size : value(p + step.size, text_end, step.is_opaque, out);
 }
 
@@ -231,15 +232,20 @@ bool match(Steps& steps, const char* p, const char* text_end, Piece* pieces, std
   if (steps.all.empty()) return false;
   Step* const all = steps.all.data();
   const char* const text = steps.text.data();
+  const std::uint32_t* const keys = steps.keys.data();
+  std::uint64_t* const seen = steps.seen.data();
   const std::uint64_t line = ++steps.line;
   std::uint32_t* likely = &steps.first;
   std::uint32_t object = 0;
-  for (std::size_t i = 0; i < Steps::kMostPieces; ++i) {
+  for (std::size_t i = 0; i < Steps::kMostPieces;) {
     std::uint32_t which = *likely;
     const char* end = go(all[which], text, p, text_end, pieces[i]);
     if (!end) {
       const auto& others = steps.from[object];
-      for (std::size_t k = 0; k < others.size() && !end; ++k) end = go(all[which = others[k]], text, p, text_end, pieces[i]);
+      for (std::size_t k = 0; k < others.size() && !end; ++k) {
+        which = others[k];
+        if (may_take(all[which], p)) end = go(all[which], text, p, text_end, pieces[i]);
+      }
       if (!end) return false;
       *likely = which;
     }
@@ -252,11 +258,11 @@ bool match(Steps& steps, const char* p, const char* text_end, Piece* pieces, std
       return p < text_end && *p == '\n';
     }
     for (std::uint32_t k = step.keys_at; k < step.keys_at + step.keys; ++k) {
-      std::uint64_t& seen = steps.seen[steps.keys[k]];
-      if (seen == line) return false;
-      seen = line;
+      if (seen[keys[k]] == line) return false;
+      seen[keys[k]] = line;
     }
     pieces[i].step = which;
+    i += step.is_wanted;
     object = step.to;
     likely = &step.next;
   }

@@ -16,7 +16,7 @@ std::uint32_t Steps::add_key() {
 }
 
 std::uint32_t Steps::find_or_add(std::uint32_t object, std::string_view literal, std::uint32_t to,
-                                 const std::vector<std::uint32_t>& with_keys, bool is_opaque) {
+                                 const std::vector<std::uint32_t>& with_keys, bool is_opaque, bool is_wanted) {
   for (const std::uint32_t known : from[object]) {
     const Step& step = all[known];
     if (std::string_view(text).substr(step.at, step.size) == literal) return known;
@@ -33,6 +33,7 @@ std::uint32_t Steps::find_or_add(std::uint32_t object, std::string_view literal,
   step.keys_at = static_cast<std::uint32_t>(keys.size());
   step.keys = static_cast<std::uint32_t>(with_keys.size());
   step.is_opaque = is_opaque;
+  step.is_wanted = is_wanted;
   keys.insert(keys.end(), with_keys.begin(), with_keys.end());
   text.insert(text.size() - kPadded, literal);
   step.next = static_cast<std::uint32_t>(all.size());

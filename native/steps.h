@@ -33,6 +33,7 @@ struct Step {
   std::uint32_t keys_at, keys;  // what it opens and its value's, in `Steps::keys`: none may come twice
   std::uint32_t next;      // the step that came after it the last time
   bool is_opaque;          // objects are a value here
+  bool is_wanted;          // somebody asks for the value
   static constexpr std::uint32_t kEnd = 0xFFFFFFFF;
   static constexpr std::size_t kHeadAt = 2;  // all begin with a brace or a comma, and a quote
 };
@@ -40,7 +41,7 @@ struct Step {
 struct Steps {
   static constexpr std::size_t kMost = 4096;       // steps
   static constexpr std::size_t kMostFrom = 512;    // from one object
-  static constexpr std::size_t kMostPieces = 4096;  // values of a line
+  static constexpr std::size_t kMostPieces = 4096;  // wanted values of a line
   static constexpr std::size_t kPadded = 64;
 
   std::string text = std::string(kPadded, '\0');  // padded, so that it can be compared in whole vectors
@@ -55,11 +56,11 @@ struct Steps {
   std::uint32_t add_key();
   // The step with this text from an object; added with the rest if it is not there. `kEnd`: no more room.
   std::uint32_t find_or_add(std::uint32_t object, std::string_view literal, std::uint32_t to,
-                            const std::vector<std::uint32_t>& with_keys, bool is_opaque);
+                            const std::vector<std::uint32_t>& with_keys, bool is_opaque, bool is_wanted);
 };
 
-// Takes the steps of a line: `pieces` gets its values, `count` how many they are, `line_end` its newline,
-// before `text_end`. False where it takes an unknown step, has a key twice, is broken or holds a number
+// Takes the steps of a line: `pieces` gets the values that are wanted, `count` how many they are, `line_end`
+// its newline, before `text_end`. False where it takes an unknown step, has a key twice, is broken or holds a number
 // that needs care. Reads up to `kReadsBeyond` bytes beyond `text_end`.
 using Match = bool (*)(Steps& steps, const char* line, const char* text_end, Piece* pieces, std::size_t* count,
                        const char** line_end);

@@ -11,7 +11,6 @@ from locard.guard import private
 from locard.guard.budget import parse_duration
 from locard.logs.ask import open_log
 from locard.logs.ask import slice as slicing
-from locard.logs.ask.projection import Reads
 from locard.logs.ask.slice import Question
 from locard.logs.fields.given_roles import parse_flags
 from locard.logs.fields.meaning import Meaning
@@ -19,7 +18,7 @@ from locard.logs.input.log_source import Wants
 from locard.logs.table import memory
 from locard.model.errors import ExitCode, StateError, UsageError
 from locard.model.wording import count, example
-from locard.report import document, rows
+from locard.report import rows
 from locard.report.plain import safe
 from locard.where import times
 from locard.where.parse import parse
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from locard.logs.ask import projection
     from locard.logs.ask.kept_scans import Shelf
     from locard.logs.ask.log_view import Sheet
     from locard.logs.ask.slice import Answer
@@ -75,10 +75,12 @@ def _asked(
     )
 
 
-def _reads(args: argparse.Namespace) -> Reads | None:
+def _reads(args: argparse.Namespace) -> projection.Reads | None:
     """What the question reads; None where that is every field."""
     if args.sql is not None or args.dialect or not (args.select or args.by):
         return None
+    from locard.logs.ask.projection import Reads  # noqa: PLC0415 - only who scans needs it
+
     return Reads.of(
         parse(args.where) if args.where is not None else None,
         (*_names([args.select] if args.select else []), *_names(args.by or [])),
@@ -170,14 +172,25 @@ def _write(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
     if args.output == "parquet":
         _write_parquet(args, sheet, answer)
         return
-    head: dict[str, Any] = {
-        "schema": document.SCHEMA,
-        "kind": "slice",
-        "source": sheet.source,
-        "records": sheet.records,
-        "partial": bool(sheet.partial),
-    }
+    head = _head(args, sheet.source, sheet.records, partial=bool(sheet.partial))
     rows.write(answer, args.output, sys.stdout, head)
+
+
+def _head(
+    args: argparse.Namespace, source: str | list[str], records: int, *, partial: bool
+) -> dict[str, Any]:
+    """What a JSON document begins with."""
+    if args.output != "json":
+        return {}
+    from locard.report.document import SCHEMA  # noqa: PLC0415 - only for this output
+
+    return {
+        "schema": SCHEMA,
+        "kind": "slice",
+        "source": source,
+        "records": records,
+        "partial": partial,
+    }
 
 
 def _write_parquet(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
@@ -250,8 +263,7 @@ def _traces(args: argparse.Namespace, shelf: Shelf | None) -> int:
             found += [(at, place, {"source": (sheet.source, "text"), **line}) for at, line in lines]
         found.sort(key=lambda item: item[:2])
         answer = slicing.joined([line for _, _, line in found], whole=bool(args.select))
-        head = {"schema": document.SCHEMA, "kind": "slice", "source": args.source,
-                "records": sum(s.records for s in sheets), "partial": partial}  # fmt: skip
+        head = _head(args, args.source, sum(s.records for s in sheets), partial=partial)
         rows.write(answer, args.output, sys.stdout, head)
         sys.stdout.flush()
         if not args.quiet:

@@ -13,15 +13,21 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.logs.fields.role_names import NAMES, name_rank
+from locard.logs.fields.given_roles import given_for
+from locard.logs.fields.meaning import Meaning
+from locard.logs.fields.profile import profiled
+from locard.logs.fields.role_names import NAMES, is_id, name_rank
+from locard.logs.fields.roles import assign
 from locard.logs.input.log_source import Source, open_source
+from locard.logs.scan import native_engine
+from locard.logs.table.table import DEEPEST, MOST_FIELDS, SAMPLE_CHARS, Seen
 from locard.model.errors import LocardError
 from locard.where.syntax import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from locard.logs.fields.meaning import Meaning
+    from locard.logs.fields.profile import FieldProfile
     from locard.logs.input.log_source import Wants
     from locard.logs.table.table import Table
     from locard.where.syntax import Node
@@ -29,9 +35,7 @@ if TYPE_CHECKING:
 LARGE = 4 << 20  # bytes; reading all of a smaller log takes no time
 _PIECES = 16
 _PIECE_BYTES = 48 << 10
-_SAMPLE_S = 10.0  # to read it
 _COLUMN = re.compile(r"\bc\d+\b")
-_ID_NAMES = {"traceid", "requestid", "reqid", "xrequestid", "correlationid"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +68,47 @@ class Plan:
     known: frozenset[str]
 
 
-def is_id(name: str) -> bool:
-    """Whether a field of that name holds the id of a request."""
-    plain = "".join(c for c in name.lower().rpartition(".")[2] if c.isalnum())
-    return plain in _ID_NAMES
-
-
 def planned(name: str, wants: Wants | None, reads: Reads, given: Mapping[str, str]) -> Plan | None:
     """What to read of a large plain file; None of any other, and where all fields have to be read."""
-    from locard.logs.ask.interpret import meaning_of  # noqa: PLC0415 - as above
-    from locard.logs.scan.loader import Choice, load  # noqa: PLC0415 - as above
-
-    sample = _sampled(name, wants)
+    if not native_engine.available():
+        return None
+    sample = _sample(name, wants)
     if sample is None:
         return None
-    try:
-        table = load(sample, _SAMPLE_S, 1, choice=Choice(text=False))
-    finally:
-        sample.close()
-    table.given.update(given)
-    try:
-        return plan(table, meaning_of(table), reads)
-    finally:
-        table.db.close()
+    fields, keys, records = _profiled(sample)
+    if not records:
+        return None
+    roles = assign(fields, records, given_for(fields, given))
+    parts = {"level": roles.level, "status": roles.status, "trace_id": roles.trace_id,
+             "endpoint": roles.endpoint, "message": roles.message, "time": roles.time,
+             "duration": roles.duration}  # fmt: skip
+    meaning = Meaning(
+        columns={f.name: f.column for f in fields},
+        roles={r.role: r.field for r in reversed(roles.found)},
+        role_of={r.field: r.role for r in roles.found},
+        expressions={role: item.column for role, item in parts.items() if item is not None},
+    )
+    return plan(meaning, keys, reads)
 
 
-def _sampled(name: str, wants: Wants | None) -> Source | None:
-    """Some lines from all over a large plain file, as a source of its own; None of any other."""
+def _profiled(sample: bytes) -> tuple[list[FieldProfile], frozenset[str], int]:
+    """The profile of the fields of some lines of JSON, all their keys, and how many records they are."""
+    from locard._native import Scanner  # noqa: PLC0415 - it need not be there
+
+    read = Scanner(most_fields=MOST_FIELDS, deepest=DEEPEST, sample_chars=SAMPLE_CHARS, mines=True)
+    read.read(sample)
+    read.take()
+    fields = []
+    for i, (name, column, *_, codes, _raw) in enumerate(read.fields):
+        count, samples = read.values(i)
+        if count:
+            distinct = codes or read.sketch(i)[0]
+            fields.append(profiled(name, column, Seen(count, distinct, samples, [])))
+    return sorted(fields, key=lambda f: f.name), frozenset(read.keys), read.records
+
+
+def _sample(name: str, wants: Wants | None) -> bytes | None:
+    """Some lines from all over a large plain file; None of any other."""
     try:
         source = open_source(name, wants)
     except LocardError:
@@ -98,29 +116,23 @@ def _sampled(name: str, wants: Wants | None) -> Source | None:
     try:
         if type(source) is not Source or source.size is None or source.size < LARGE:
             return None
-        return _drawn(source.fd, source.size, name)
+        return _drawn(source.fd, source.size)
     finally:
         source.close()
 
 
-def _drawn(fd: int, size: int, name: str) -> Source:
+def _drawn(fd: int, size: int) -> bytes:
     parts = []
     for i in range(_PIECES):
         at = i * (size - _PIECE_BYTES) // (_PIECES - 1)
         piece = os.pread(fd, _PIECE_BYTES, at)
         begin = piece.find(b"\n") + 1 if at else 0
         parts.append(piece[begin : piece.rfind(b"\n") + 1])
-    memory = os.memfd_create("sample", os.MFD_CLOEXEC)
-    data = b"".join(parts)
-    os.write(memory, data)
-    os.lseek(memory, 0, os.SEEK_SET)
-    return Source(name, memory, len(data))
+    return b"".join(parts)
 
 
-def plan(table: Table, meaning: Meaning, reads: Reads) -> Plan | None:
-    """What to read of the log that a sample is of; None where all of it has to be."""
-    if table.engine != "native" or not table.records:
-        return None
+def plan(meaning: Meaning, keys: frozenset[str], reads: Reads) -> Plan:
+    """What to read of the log by what the fields of a sample mean; `keys` are all that it has."""
     found = {name: meaning.find(name) for name in reads.names}
     roles = [role for role in reads.roles if role in meaning.roles]
     for what in found.values():
@@ -137,14 +149,14 @@ def plan(table: Table, meaning: Meaning, reads: Reads) -> Plan | None:
         tuple(sorted(names | ids | asked)),
         found,
         {role: _fields_of(meaning, role) for role in roles},
-        table.keys,
+        keys,
     )
 
 
 def _behind(meaning: Meaning, names: list[str], roles: list[str]) -> set[str]:
     """The fields that the SQL of some fields and roles reads, or that tell what they mean."""
     by_column = {column: name for name, column in meaning.columns.items()}
-    sql = [meaning.column(name) for name in names]
+    sql = [meaning.columns[name] for name in names if name in meaning.columns]
     sql += [meaning.expressions[role] for role in roles if role in meaning.expressions]
     found = {by_column[c] for part in sql for c in _COLUMN.findall(part) if c in by_column}
     for role in roles:

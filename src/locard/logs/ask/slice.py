@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from locard.logs.ask.projection import is_id
 from locard.logs.ask.typed_columns import typed_columns
 from locard.logs.ask.where_sql import Condition, condition
+from locard.logs.fields.role_names import is_id
 from locard.model.errors import SourceUnreadableError, UsageError
 from locard.where.parse import parse
 from locard.where.syntax import Compare, Field, Some, Value
