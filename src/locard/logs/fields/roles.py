@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from locard.logs.fields.profile import FieldProfile
-    from locard.model.log_facts import FieldRole
+    from locard.model.log_reading import FieldRole
 
 __all__ = [
     "ERROR_WORDS",

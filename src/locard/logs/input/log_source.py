@@ -245,11 +245,20 @@ def open_source(name: str, wants: Wants | None = None) -> Source:
     """Open what a name means; raises SourceUnreadableError, NotPermittedError or UsageError."""
     from locard import catalogue  # noqa: PLC0415 - the sources import this module
 
+    if _is_path_of_file(name):  # the others need not be loaded to say that it is none of theirs
+        module = cast("SourceModule", catalogue.entry("source", "file").load())
+        return module.open(name, wants or Wants())
     modules = [cast("SourceModule", e.load()) for e in catalogue.entries("source")]
     for module in sorted(modules, key=lambda m: m.RANK):
         if module.fits(name):
             return module.open(name, wants or Wants())
     raise unreadable(name, ValueError("it is no kind of source that locard knows"))
+
+
+def _is_path_of_file(name: str) -> bool:
+    """Whether a name is one of a file and can mean nothing else: other kinds have no such names."""
+    is_path = name.startswith(("/", "./", "../")) or ("." in name and "/" not in name)
+    return is_path and os.path.isfile(name)  # noqa: PTH113 - pathlib costs
 
 
 def kind_of(name: str) -> str:

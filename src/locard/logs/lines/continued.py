@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locard.logs.lines.added_fields import add_field
 from locard.logs.table.sql_text import literal
 from locard.logs.table.table import SAMPLE_CHARS
-from locard.model.log_facts import Skipped
+from locard.model.log_reading import Skipped
 
 if TYPE_CHECKING:
     from locard.logs.table.table import Table

@@ -293,7 +293,8 @@ def _format_groups() -> tuple[str, tuple[str, ...]]:
     ]
     at = sum(rank < _TRACE_FIRST for *_, rank in tries)
     tries.insert(at, (f"{TRACE}|{BEGINS}", -1, _TRACE_FIRST))
-    groups, each = [], []
+    groups: list[str] = []
+    each: list[str] = []
     for some in (tries[i : i + _TRIED_TOGETHER] for i in range(0, len(tries), _TRIED_TOGETHER)):
         together = literal(any_of(p for p, *_ in some))
         groups.append(f"WHEN regexp_full_match(line, {together}) THEN {len(groups)}")

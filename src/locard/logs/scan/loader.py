@@ -13,7 +13,7 @@ from locard.logs.scan import native_engine
 from locard.logs.scan.duckdb_engine import BLANK, DuckdbEngine
 from locard.logs.table.memory import SPILLING_MB, cap_mb
 from locard.logs.table.table import Table, connect
-from locard.model.log_facts import Skipped
+from locard.model.log_reading import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

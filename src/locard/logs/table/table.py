@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard.logs.table.kept_values import Stored
 from locard.logs.table.memory import LEAST_MB
-from locard.model.log_facts import Skipped
+from locard.model.log_reading import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
