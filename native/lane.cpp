@@ -144,6 +144,23 @@ void Lane::read(std::string_view block, const char* readable_end, std::uint64_t 
   if (limits_.mines) look();
 }
 
+void Lane::read_columns(std::vector<std::int64_t> numbers, const std::vector<TextColumn>& columns, std::uint64_t number) {
+  const std::size_t first = rows(), count = numbers.size();
+  chunks.push_back({number, 0, first, count, texts.size(), 0, std::move(numbers)});
+  for (std::size_t i = 0; i < count; ++i) line_numbers.push_back(static_cast<std::uint32_t>(i));
+  for (const TextColumn& given : columns) {
+    const std::int32_t field = add_field(std::string(given.name), false);
+    if (field < 0) continue;
+    Column& column = fields[static_cast<std::size_t>(field)].column;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (given.validity && !(given.validity[i / 8] >> (i % 8) & 1)) continue;
+      const std::int32_t begin = given.offsets[i], end = given.offsets[i + 1];
+      column.set_text(first + i, {given.bytes + begin, static_cast<std::size_t>(end - begin)});
+    }
+  }
+  if (limits_.mines) look();
+}
+
 void Lane::clear() {
   chunks.clear();
   line_numbers.clear();

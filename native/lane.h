@@ -48,6 +48,15 @@ struct Chunk {
   std::int64_t lines = 0;
   std::size_t first_row, rows = 0;
   std::size_t first_text, texts = 0;
+  std::vector<std::int64_t> numbers = {};  // of lines that were read elsewhere, by line
+};
+
+// Texts of one field of some records, as Arrow has them.
+struct TextColumn {
+  std::string_view name;
+  const std::uint8_t* validity;  // null where all are there
+  const std::int32_t* offsets;
+  const char* bytes;
 };
 
 class Lane {
@@ -76,6 +85,9 @@ class Lane {
   // Reads a block of whole lines; the last one may lack its newline. An object that follows another
   // on its line counts as a line of its own. `readable_end`: memory up to there may be read.
   void read(std::string_view block, const char* readable_end, std::uint64_t number);
+
+  // Takes records that somebody else has read from text, with the numbers of their lines.
+  void read_columns(std::vector<std::int64_t> numbers, const std::vector<TextColumn>& columns, std::uint64_t number);
 
   std::size_t rows() const { return line_numbers.size(); }
 

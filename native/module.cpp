@@ -36,6 +36,11 @@ nb::object stream_capsule(const PyBatch& self, nb::handle /*requested_schema*/) 
   return nb::steal(capsule);
 }
 
+std::string last_error(ArrowArrayStream& stream) {
+  const char* const said = stream.get_last_error(&stream);
+  return said ? said : "the records could not be read";
+}
+
 void read_block(locard::Scanner& self, nb::bytes block) {
   const std::string_view text(block.c_str(), block.size());
   const nb::gil_scoped_release unlocked;  // `block` is immutable and held by the caller
@@ -51,6 +56,29 @@ locard::Wrappings wrappings_of(std::vector<std::string> words, const nb::object&
     };
   }
   return wrappings;
+}
+
+// Of an object with an Arrow stream: a number of a line and texts. Other columns are refused.
+void read_records(locard::Scanner& self, nb::object records) {
+  nb::object capsule = records.attr("__arrow_c_stream__")();
+  auto* const stream = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule.ptr(), "arrow_array_stream"));
+  if (!stream || !stream->release) throw nb::type_error("no Arrow stream");
+  ArrowSchema schema;
+  if (stream->get_schema(stream, &schema)) throw std::runtime_error(last_error(*stream));
+  const std::unique_ptr<ArrowSchema, void (*)(ArrowSchema*)> kept_schema(&schema, [](ArrowSchema* s) { s->release(s); });
+  for (std::int64_t i = 0; i < schema.n_children; ++i) {
+    if (std::string_view(schema.children[i]->format) != (i ? "u" : "l")) throw nb::type_error("no column of texts");
+  }
+  for (;;) {
+    ArrowArray array;
+    if (stream->get_next(stream, &array)) throw std::runtime_error(last_error(*stream));
+    if (!array.release) return;
+    const std::unique_ptr<ArrowArray, void (*)(ArrowArray*)> kept(&array, [](ArrowArray* a) { a->release(a); });
+    bool is_plain = array.offset == 0;
+    for (std::int64_t i = 0; i < array.n_children; ++i) is_plain = is_plain && array.children[i]->offset == 0;
+    if (!is_plain) throw nb::type_error("a part of an array");
+    if (array.length) self.read_columns(schema, array);
+  }
 }
 
 std::pair<std::int64_t, bool> scan_file(locard::Scanner& self, int file, std::int64_t offset, std::int64_t end,
@@ -190,6 +218,7 @@ NB_MODULE(_native, m) {
       .def("read", &read_block, nb::arg("block"))
       .def("scan", &scan_file, nb::arg("file"), nb::arg("offset"), nb::arg("end"), nb::arg("most"), nb::arg("words"),
            nb::arg("is_wrapped") = nb::none())
+      .def("read_records", &read_records, nb::arg("records"))
       .def("take", &take_batch)
       .def_prop_ro("pending", &locard::Scanner::pending)
       .def("text", [](const locard::Scanner& self) { return PyBatch{self.text()}; })

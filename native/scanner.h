@@ -61,6 +61,10 @@ class Scanner {
   // Reads a block of whole lines; the last one may lack its newline.
   void read(std::string_view block);
 
+  // Takes records that somebody else has read from text: their first column has the numbers of their
+  // lines, the others are fields.
+  void read_columns(const ArrowSchema& schema, const ArrowArray& records);
+
   // Reads whole lines of a file from `offset`, where one begins, to `end`, about `most` bytes of it, by
   // all threads. Stops before a block that is odd: one with wrapped lines, or many that are neither JSON
   // nor indented; and before a line that is very long.

@@ -79,6 +79,10 @@ class Scanner:
         is_wrapped: Callable[[bytes], bool] | None = None,
     ) -> tuple[int, bool]: ...
 
+    # Takes records that were read from text, as an Arrow stream: the number of a line, then texts, each
+    # column under the name of its field.
+    def read_records(self, records: object) -> None: ...
+
     # How many values, and lines to be handed out, have come since the last `take`.
     @property
     def pending(self) -> int: ...

@@ -137,6 +137,8 @@ def load(
         source.on_idle = look.perhaps
     _read(source, reader, wrapping, budget_s, look=look, share=share)
     reader.finish()
+    if isinstance(reader, native_engine.NativeEngine):
+        table.encode = reader.add_records
     try:
         text.finish()
         wrapping.finish()

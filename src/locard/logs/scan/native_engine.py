@@ -25,6 +25,8 @@ from locard.logs.table.table import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import duckdb
+
     from locard._native import Batch, Scanner
     from locard.logs.table.table import OnText
 
@@ -87,6 +89,16 @@ class _Inserts:
             self._db.execute(f"INSERT INTO {CELLS} BY NAME SELECT * FROM block")  # noqa: S608
         finally:
             self._db.unregister("block")
+
+
+class _Stream:
+    """The rows of a query, for the native module."""
+
+    def __init__(self, relation: duckdb.DuckDBPyRelation) -> None:
+        self._relation = relation
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._relation.__arrow_c_stream__(requested_schema)
 
 
 class NativeEngine:
@@ -219,6 +231,13 @@ class NativeEngine:
         finally:
             db.unregister("handed_out")
         self._held += text.rows
+
+    def add_records(self, sql: str) -> None:
+        """Take records that were read from text, so that they are kept as all others; then `finish` again."""
+        relation = self.table.db.sql(sql)
+        self._scanner.read_records(_Stream(relation))
+        self.table.records = self._scanner.records
+        self.finish()
 
     def templates(self) -> list[tuple[str, int, str]]:
         """The templates of the messages so far: text, number, one example; most frequent first."""

@@ -107,6 +107,9 @@ class Table:
     given: dict[str, str] = field(default_factory=dict)  # role to field, as the user said
     memory_mb: int = LEAST_MB
     spills: bool = False  # what does not fit into the memory goes to a file
+    # Takes records that were read from text, as SQL of the number of a line and of texts under the names of
+    # their fields; None where they have to go to `texts`.
+    encode: Callable[[str], None] | None = None
     _lifted: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
