@@ -180,6 +180,7 @@ def _first_pass(args: argparse.Namespace) -> int:
     from locard.logs.ask import kept_scans, open_log  # noqa: PLC0415
     from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415
     from locard.logs.fields.given_roles import parse_flags  # noqa: PLC0415
+    from locard.logs.scan.loader import Choice  # noqa: PLC0415
 
     if len(args.source) > 1:
         raise UsageError(
@@ -198,6 +199,8 @@ def _first_pass(args: argparse.Namespace) -> int:
     wanted, place = wants(args), shelf(args)
     since_s = wanted.since_s
     identity = kept_scans.Identity.of(source) if place and source != "-" else None
+    if identity and not open_log.may_be_kept(identity):
+        identity = None
     given = parse_flags(args.field)
     look = None if args.quiet else functools.partial(_first_look, args)
     with open_log.scanned(
@@ -209,12 +212,13 @@ def _first_pass(args: argparse.Namespace) -> int:
         first_look=look,
         state=state_path(args),
         judging=open_log.FOR_JUDGING,
+        choice=Choice(raws=identity is not None),
     ) as table:
         summary = judged(args, table, since_s, budget)
         concluded = logs_alone.conclude(summary)
         _show(args, summary, concluded)
         sys.stdout.flush()
-        if place and identity:
+        if place and identity and open_log.is_worth_keeping(identity, table):
             # The screen is out; without a copy the next question reads the log again.
             with contextlib.suppress(duckdb.Error):
                 open_log.keep_scan(place, identity, sheet_of(table, source), args.threads)

@@ -59,6 +59,7 @@ class Identity:
     changed_ns: int
     ends: str  # digest of the first and last 64 KiB
     reader: str
+    begins: str = ""  # its first character
 
     @classmethod
     def of(cls, name: str) -> Identity | None:
@@ -71,7 +72,8 @@ class Identity:
             info = os.fstat(fd)
             if not os.path.isfile(f"/proc/self/fd/{fd}") or not info.st_size:  # noqa: PTH113 - pathlib costs
                 return None
-            digest = hashlib.blake2b(os.pread(fd, _END_BYTES, 0), digest_size=16)
+            head = os.pread(fd, _END_BYTES, 0)
+            digest = hashlib.blake2b(head, digest_size=16)
             digest.update(os.pread(fd, _END_BYTES, max(0, info.st_size - _END_BYTES)))
         except OSError:
             return None
@@ -86,6 +88,7 @@ class Identity:
             changed_ns=info.st_ctime_ns,
             ends=digest.hexdigest(),
             reader=f"{__version__}/{FORMAT}",
+            begins=head[:1].decode("ascii", "replace"),
         )
 
     @property

@@ -30,6 +30,7 @@ FOR_QUESTIONS = 0.25  # seconds that they take for one of reading
 FOR_JUDGING = 1.0  # the same of the first pass: about 0.8 to 1.0 of what reading JSON lines takes
 _AGAIN_S = 0.05
 JQ_BUDGET_S = 2.0
+_MOST_TEXT = 0.01  # of the records of a log of JSON lines
 
 
 @contextlib.contextmanager
@@ -158,15 +159,26 @@ def asked(
             raise nothing_read(name, table)
         fresh = sheet_of(table, name)
         yield fresh
-        if shelf and identity and not reads_anew(identity, table):
+        if shelf and identity and is_worth_keeping(identity, table):
             keep_scan(shelf, identity, fresh, threads)
 
 
-def reads_anew(identity: kept_scans.Identity, table: Table) -> bool:
-    """Whether the next question had better read the log again: that costs less than keeping all of it."""
+def is_worth_keeping(identity: kept_scans.Identity, table: Table) -> bool:
+    """Whether keeping all of a log costs less than what the next questions read of it again.
+
+    A large log of JSON lines is read again, with the fields of the question alone.
+    """
     from locard.logs.ask.projection import LARGE  # noqa: PLC0415 - as above
 
-    return identity.size >= LARGE and table.engine == "native" and not table.text_columns
+    is_json = not table.text_columns and table.from_text < _MOST_TEXT * table.records
+    return identity.size < LARGE or table.engine != "native" or not is_json
+
+
+def may_be_kept(identity: kept_scans.Identity) -> bool:
+    """Whether all of a log may be worth keeping, by its size and how it begins."""
+    from locard.logs.ask.projection import LARGE  # noqa: PLC0415 - as above
+
+    return identity.size < LARGE or identity.begins != "{"
 
 
 @contextlib.contextmanager

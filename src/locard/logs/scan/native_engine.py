@@ -235,8 +235,10 @@ class NativeEngine:
     def add_records(self, sql: str) -> None:
         """Take records that were read from text, so that they are kept as all others; then `finish` again."""
         relation = self.table.db.sql(sql)
+        before = self._scanner.records
         self._scanner.read_records(_Stream(relation))
         self.table.records = self._scanner.records
+        self.table.from_text += self.table.records - before
         self.finish()
 
     def templates(self) -> list[tuple[str, int, str]]:

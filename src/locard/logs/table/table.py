@@ -110,6 +110,7 @@ class Table:
     # Takes records that were read from text, as SQL of the number of a line and of texts under the names of
     # their fields; None where they have to go to `texts`.
     encode: Callable[[str], None] | None = None
+    from_text: int = 0  # records that were read from text
     _lifted: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
