@@ -162,6 +162,7 @@ void Lane::read_columns(std::vector<std::int64_t> numbers, const std::vector<Tex
 }
 
 void Lane::clear() {
+  first_odd = kNoLine;
   chunks.clear();
   line_numbers.clear();
   text_numbers.clear();
@@ -181,6 +182,7 @@ void Lane::read_line(std::string_view line, const char* readable_end) {
     return;
   }
   if (text.empty()) return skip(kBlank, text);
+  first_odd = std::min(first_odd, std::pair(chunks.back().number, line_));
   // Rare from here on, so copies do not matter.
   if (!simdjson::validate_utf8(text.data(), text.size())) {
     repaired_.clear();

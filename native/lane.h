@@ -111,6 +111,9 @@ class Lane {
   std::vector<std::uint64_t> first_blocks;  // of their skeletons
   std::map<std::string, Skipped> skipped;  // since the beginning, as the next two
   std::unordered_set<std::uint64_t> left_out;
+  // Block and line of the first line since the last `clear` that is neither blank nor one JSON object.
+  std::pair<std::uint64_t, std::int64_t> first_odd = kNoLine;
+  static constexpr std::pair<std::uint64_t, std::int64_t> kNoLine{UINT64_MAX, INT64_MAX};
   std::uint64_t guessed = 0;  // lines that took steps of earlier ones
 
  private:

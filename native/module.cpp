@@ -246,6 +246,7 @@ NB_MODULE(_native, m) {
           nb::arg("field"))
       .def_prop_ro("lines", &locard::Scanner::lines)
       .def_prop_ro("records", &locard::Scanner::records)
+      .def_prop_ro("first_odd", &locard::Scanner::first_odd)
       .def_prop_ro("keys", &locard::Scanner::keys)
       .def_prop_ro("guessed", &locard::Scanner::guessed)
       .def_prop_ro("skipped", &skipped_lines)

@@ -121,6 +121,11 @@ std::shared_ptr<const Batch> Scanner::take() {
     }
   }
   text_ = hand_out();
+  for (const auto& lane : lanes_) {
+    if (lane->first_odd == Lane::kNoLine) continue;
+    const std::int64_t line = first_line_[lane->first_odd.first] + lane->first_odd.second;
+    first_odd_ = first_odd_ < 0 ? line : std::min(first_odd_, line);
+  }
   for (const auto& lane : lanes_) lane->clear();
   return batch;
 }

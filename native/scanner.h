@@ -84,6 +84,8 @@ class Scanner {
   std::map<std::string, Skipped> skipped() const;
   std::int64_t lines() const { return lines_; }
   std::int64_t records() const { return records_; }
+  // The number of the first line that is neither blank nor one JSON object, as of the last `take`; -1 if all are.
+  std::int64_t first_odd() const { return first_odd_; }
   std::size_t fields_left_out() const;
   std::uint64_t guessed() const;
   std::vector<std::string> keys() const;  // dotted, of all fields, also unwanted ones
@@ -122,6 +124,7 @@ class Scanner {
   std::int64_t lines_ = 0, records_ = 0;
   std::unordered_map<std::uint64_t, std::int64_t> first_line_;  // by block, since the last take
   std::int64_t taken_lines_ = 0;
+  std::int64_t first_odd_ = -1;
   std::int64_t every_ = 1;  // line is sampled
 };
 

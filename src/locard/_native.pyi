@@ -118,6 +118,11 @@ class Scanner:
     @property
     def records(self) -> int: ...
 
+    # The number of the first line that is neither blank nor one JSON object, as of the last `take`; -1 if
+    # all lines are.
+    @property
+    def first_odd(self) -> int: ...
+
     # Lines that took steps of earlier ones only.
     @property
     def guessed(self) -> int: ...

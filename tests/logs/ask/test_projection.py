@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import time
 
 import pytest
 
 from locard.logs.ask import open_log
 from locard.logs.ask import slice as slicing
+from locard.logs.ask.kept_scans import Shelf
 from locard.logs.ask.projection import LARGE, Reads
 from locard.logs.scan import native_engine
 from locard.where import times
@@ -104,3 +107,28 @@ def test_a_rare_field_that_may_mean_what_is_asked_for_has_all_read(tmp_path):
     *whole, _ = answer(name, flags, None)
     assert narrow == whole
     assert "pad" in fields
+
+
+def test_of_a_large_log_what_is_cheap_is_kept(tmp_path):
+    name = write(tmp_path / "log")
+    os.utime(name, (time.time() - 60, time.time() - 60))
+    time.sleep(0.05)  # changed long enough ago for its times to tell the next change
+    shelf, flags = Shelf(tmp_path / "state" / "scans"), QUESTIONS[0]
+
+    def ask(flags, reads):
+        with open_log.asked(name, 60, 1, shelf, reads=reads) as sheet:
+            question = slicing.Question.of(
+                flags["where"], by=flags.get("by", ()), select=flags.get("select", ())
+            )
+            found = slicing.counts if question.by else slicing.records
+            return sheet.kept, list(
+                found(sheet, question, times.Clock(None, sheet.meaning.last)).rows
+            )
+
+    whole = {"where": "status = 503", "select": ("tags", "status")}
+    assert ask(flags, reads_of(flags))[0] is False  # read with its fields alone, which nobody keeps
+    was_kept, rows = ask(flags, None)  # all fields are read, and what is cheap is kept
+    assert was_kept is False
+    assert ask(flags, reads_of(flags)) == (True, rows)
+    assert ask(whole, reads_of(whole))[0] is False  # arrays are not among it
+    assert ask(flags, None)[0] is False

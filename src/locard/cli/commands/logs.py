@@ -199,8 +199,6 @@ def _first_pass(args: argparse.Namespace) -> int:
     wanted, place = wants(args), shelf(args)
     since_s = wanted.since_s
     identity = kept_scans.Identity.of(source) if place and source != "-" else None
-    if identity and not open_log.may_be_kept(identity):
-        identity = None
     given = parse_flags(args.field)
     look = None if args.quiet else functools.partial(_first_look, args)
     with open_log.scanned(
@@ -212,16 +210,19 @@ def _first_pass(args: argparse.Namespace) -> int:
         first_look=look,
         state=state_path(args),
         judging=open_log.FOR_JUDGING,
-        choice=Choice(raws=identity is not None),
+        choice=Choice(raws=identity is not None and open_log.may_be_kept_whole(identity)),
     ) as table:
         summary = judged(args, table, since_s, budget)
         concluded = logs_alone.conclude(summary)
         _show(args, summary, concluded)
         sys.stdout.flush()
-        if place and identity and open_log.is_worth_keeping(identity, table):
+        if place and identity:
             # The screen is out; without a copy the next question reads the log again.
             with contextlib.suppress(duckdb.Error):
-                open_log.keep_scan(place, identity, sheet_of(table, source), args.threads)
+                cheap = open_log.reads_again(identity, table)
+                cheap = cheap or not open_log.may_be_kept_whole(identity)
+                fresh = sheet_of(table, source)
+                open_log.keep_scan(place, identity, fresh, args.threads, cheap=cheap)
     if summary.partial:
         return ExitCode.PARTIAL
     found = summary.changed or concluded.alarming or concluded.incident

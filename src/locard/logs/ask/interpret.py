@@ -41,6 +41,7 @@ def sheet_of(table: Table, source: str, stop: Stop | None = None) -> Sheet:
         partial=table.partial,
         engine=table.engine,
         stop=stop,
+        first_odd=table.first_odd,
         stored={} if table.has_texts else table.stored,
     )
 

@@ -37,5 +37,8 @@ class Sheet:
     engine: str = ""
     kept: bool = False
     stop: Stop | None = None
+    first_odd: int | None = (
+        0  # the line, from 0, before which jq does not stop; None if it never does
+    )
     # Columns whose values are no texts, with what they are; those stand beside them as `NAME_kept`.
     stored: Mapping[str, Stored] = field(default_factory=dict)

@@ -133,7 +133,7 @@ def asked(
     `reads` says what the question needs of it, where that is not every field.
     """
     identity = kept_scans.Identity.of(name) if shelf and name != "-" else None
-    found = shelf.find(identity, name, threads) if shelf and identity else None
+    found = shelf.find(identity, name, threads, reads) if shelf and identity else None
     if shelf and identity and found is not None:
         known = found.stop
         try:
@@ -159,22 +159,19 @@ def asked(
             raise nothing_read(name, table)
         fresh = sheet_of(table, name)
         yield fresh
-        if shelf and identity and is_worth_keeping(identity, table):
-            keep_scan(shelf, identity, fresh, threads)
+        if shelf and identity:
+            keep_scan(shelf, identity, fresh, threads, cheap=reads_again(identity, table))
 
 
-def is_worth_keeping(identity: kept_scans.Identity, table: Table) -> bool:
-    """Whether keeping all of a log costs less than what the next questions read of it again.
-
-    A large log of JSON lines is read again, with the fields of the question alone.
-    """
+def reads_again(identity: kept_scans.Identity, table: Table) -> bool:
+    """Whether reading a log again, with the fields of a question alone, costs less than keeping all of it."""
     from locard.logs.ask.projection import LARGE  # noqa: PLC0415 - as above
 
     is_json = not table.text_columns and table.from_text < _MOST_TEXT * table.records
-    return identity.size < LARGE or table.engine != "native" or not is_json
+    return identity.size >= LARGE and table.engine == "native" and is_json
 
 
-def may_be_kept(identity: kept_scans.Identity) -> bool:
+def may_be_kept_whole(identity: kept_scans.Identity) -> bool:
     """Whether all of a log may be worth keeping, by its size and how it begins."""
     from locard.logs.ask.projection import LARGE  # noqa: PLC0415 - as above
 
@@ -204,12 +201,17 @@ def _projected(
 
 
 def keep_scan(
-    shelf: kept_scans.Shelf, identity: kept_scans.Identity, fresh: Sheet, threads: int
+    shelf: kept_scans.Shelf,
+    identity: kept_scans.Identity,
+    fresh: Sheet,
+    threads: int,
+    *,
+    cheap: bool = False,
 ) -> None:
-    """Keep a new scan, and where jq stops with it: looking for that may take two seconds."""
-    if identity.settled and not fresh.partial:
+    """Keep a new scan, or of a `cheap` one what costs little, and where jq stops with it."""
+    if identity.settled and not fresh.partial and not (cheap and shelf.has(identity)):
         find_jq_stop(fresh)
-        shelf.keep(identity, fresh, threads)
+        shelf.keep(identity, fresh, threads, cheap=cheap)
 
 
 def find_jq_stop(found: Sheet) -> Stop | None:
@@ -227,7 +229,10 @@ def find_jq_stop(found: Sheet) -> Stop | None:
     try:
         if source.size is None:
             return None
-        found.stop = jq_stop.first_stop(source, JQ_BUDGET_S)
+        if found.first_odd is None:
+            found.stop = jq_stop.Stop(None, found.records, found.lines, whole=not found.partial)
+        else:
+            found.stop = jq_stop.first_stop(source, JQ_BUDGET_S, found.first_odd)
         return found.stop
     finally:
         source.close()

@@ -145,6 +145,8 @@ def plan(meaning: Meaning, keys: frozenset[str], reads: Reads) -> Plan:
     names = _behind(meaning, [*filter(None, found.values())], roles)
     # A name that the sample has not may be a field all the same, or lie in one.
     asked = {plain for name in reads.names for plain in (name, name.removeprefix("."))}
+    if roles:
+        names |= _markers(meaning)
     return Plan(
         tuple(sorted(names | ids | asked)),
         found,
@@ -153,16 +155,28 @@ def plan(meaning: Meaning, keys: frozenset[str], reads: Reads) -> Plan:
     )
 
 
+def needed(meaning: Meaning, reads: Reads) -> frozenset[str] | None:
+    """The fields that a question reads of a log whose meaning is known; None where a name is unknown."""
+    found = [meaning.find(name) for name in reads.names]
+    names = [what for what in found if what is not None]
+    if len(names) < len(found):
+        return None
+    roles = [role for role in reads.roles if role in meaning.roles]
+    roles += [meaning.role_of[what] for what in names if what in meaning.role_of]
+    roles += [what for what in names if what not in meaning.columns]
+    ids = {name for name in meaning.columns if is_id(name)} if reads.ids else set()
+    arrays = set(meaning.raws) if any(map(meaning.json, names)) else set()
+    return frozenset(_behind(meaning, names, roles) | ids | arrays)
+
+
 def _behind(meaning: Meaning, names: list[str], roles: list[str]) -> set[str]:
-    """The fields that the SQL of some fields and roles reads, or that tell what they mean."""
+    """The fields that the SQL of some fields and roles reads."""
     by_column = {column: name for name, column in meaning.columns.items()}
     sql = [meaning.columns[name] for name in names if name in meaning.columns]
     sql += [meaning.expressions[role] for role in roles if role in meaning.expressions]
     found = {by_column[c] for part in sql for c in _COLUMN.findall(part) if c in by_column}
     for role in roles:
         found.update(_fields_of(meaning, role))
-    if roles:
-        found.update(_markers(meaning))
     return found
 
 

@@ -176,7 +176,9 @@ def _read(
         try:
             if block:
                 is_odd = _may_be_wrapped(reader, block, source)
-                reader.add(wrapping.open(block, table.lines) if is_odd else block)
+                opened = wrapping.open(block, table.lines) if is_odd else block
+                table.unwrapped = table.unwrapped or opened is not block
+                reader.add(opened)
             if look is not None:
                 look.perhaps(_COMES_S)
             full = False

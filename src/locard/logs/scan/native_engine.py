@@ -261,6 +261,9 @@ class NativeEngine:
         self.table.skipped = tally.skipped()
         self.table.fields_left_out = self._scanner.fields_left_out
         self.table.keys = frozenset(self._scanner.keys)
+        if not self.table.unwrapped:
+            odd = self._scanner.first_odd
+            self.table.first_odd = None if odd < 0 else odd
         for i, (_, column, kind, *_, codes, raw) in enumerate(self._scanner.fields):
             if raw:
                 continue

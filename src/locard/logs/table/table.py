@@ -101,6 +101,8 @@ class Table:
     lines: int = 0
     records: int = 0
     skipped: tuple[Skipped, ...] = ()
+    # The number of the first line that may be no JSON as jq reads it; None if all lines are, or are blank.
+    first_odd: int | None = 0
     partial: str = ""  # why it does not hold the whole source, in words
     fields_left_out: int = 0
     notes: list[str] = field(default_factory=list)  # what of it cannot be known, in words
@@ -110,6 +112,7 @@ class Table:
     # Takes records that were read from text, as SQL of the number of a line and of texts under the names of
     # their fields; None where they have to go to `texts`.
     encode: Callable[[str], None] | None = None
+    unwrapped: bool = False  # whether lines were changed before an engine read them
     from_text: int = 0  # records that were read from text
     _lifted: dict[tuple[str, str], str] = field(default_factory=dict)
 
