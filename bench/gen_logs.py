@@ -130,8 +130,8 @@ def text(draw: random.Random, at: dt.datetime, late: bool) -> str:
     return f"{time} {level} [http-{draw.randrange(200)}] com.example.{name}Client - {r.said}"
 
 
-def write(path: Path, size: int, seed: int = 1, kind: str = "flat") -> None:
-    """Write about `size` bytes."""
+def write(path: Path, size: int, seed: int = 1, *, kind: str = "flat", block: int = 10_000) -> None:
+    """Write about `size` bytes, so many lines at a time."""
     draw = random.Random(seed)
     written = 0
     line = {"flat": flat, "nested": nested, "text": text}[kind]
@@ -140,12 +140,11 @@ def write(path: Path, size: int, seed: int = 1, kind: str = "flat") -> None:
     with path.open("wb") as file:
         while written < size:
             late = written > size * 0.55
-            block = []
-            for _ in range(10_000):
+            lines = []
+            for _ in range(block):
                 at += step
-                block.append(line(draw, at, late))
-            data = ("\n".join(block) + "\n").encode()
-            written += file.write(data)
+                lines.append(line(draw, at, late))
+            written += file.write(("\n".join(lines) + "\n").encode())
 
 
 if __name__ == "__main__":
@@ -154,5 +153,5 @@ if __name__ == "__main__":
         Path(out),
         int(float(megabytes) * 1e6),
         int(more[0]) if more else 1,
-        (more[1:] or ["flat"])[0],
+        kind=(more[1:] or ["flat"])[0],
     )
