@@ -172,11 +172,10 @@ def _read(
 
     table, text = wrapping.table, wrapping.text
     looked = 0
-    for block in _blocks(source, reader, budget_s, table):
+    for block, wrapped in _blocks(source, reader, budget_s, table):
         try:
             if block:
-                is_odd = _may_be_wrapped(reader, block, source)
-                opened = wrapping.open(block, table.lines) if is_odd else block
+                opened = wrapping.open(block, table.lines) if wrapped else block
                 table.unwrapped = table.unwrapped or opened is not block
                 reader.add(opened)
             if look is not None:
@@ -213,8 +212,12 @@ def _say_what_is_missing(table: Table, source: Source) -> None:
         table.partial = f"{source.partial}: the first {done} % of it were read"
 
 
-def _blocks(source: Source, reader: Engine, budget_s: float, table: Table) -> Iterator[bytes]:
+def _blocks(
+    source: Source, reader: Engine, budget_s: float, table: Table
+) -> Iterator[tuple[bytes, bool]]:
     """The blocks that the engine does not read from the file by itself; empty ones in between.
+
+    Each comes with whether its lines look wrapped.
 
     Of wrapped lines several blocks come together: taking wrappers off costs a few statements a
     block, and a line in parts is joined within one.
@@ -230,13 +233,13 @@ def _blocks(source: Source, reader: Engine, budget_s: float, table: Table) -> It
         if block is None:
             return
         held = [block]
-        large = len(block) >= log_source.BLOCK_BYTES // 2
-        if large and _may_be_wrapped(reader, block, source) and looks_wrapped(block):
+        wrapped = _may_be_wrapped(reader, block, source) and looks_wrapped(block)
+        if wrapped and len(block) >= log_source.BLOCK_BYTES // 2:
             size = len(block)
             while size < _WRAPPED_BYTES and (more := next(blocks, None)) is not None:
                 held.append(more)
                 size += len(more)
-        yield b"".join(held)
+        yield b"".join(held), wrapped
 
 
 def _may_be_wrapped(reader: Engine, block: bytes, source: Source) -> bool:
@@ -247,7 +250,7 @@ def _may_be_wrapped(reader: Engine, block: bytes, source: Source) -> bool:
 
 def _read_by_itself(
     source: Source, reader: native_engine.NativeEngine, deadline: float, table: Table
-) -> Iterator[bytes]:
+) -> Iterator[tuple[bytes, bool]]:
     """Let the engine read a plain file until it comes to a block that is not for it."""
     while (place := source.unread()) and not source.stopped and time.monotonic() < deadline:
         try:
@@ -258,7 +261,7 @@ def _read_by_itself(
             table.partial = "the memory ran out"
             return
         source.skip(reached - place[0])
-        yield b""
+        yield b"", False
         if odd or reached == place[0]:
             return
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _MOST_VALUES = 4_000_000
 _MOST_BYTES = 64 << 20  # of the log; long texts in few values
 _MOST_TEXT_BYTES = 32 << 20  # where lines are handed out: reading text takes a few times its size
+_LINES_AT_ONCE = 250_000  # whose records of text are taken
 _ENOUGH_TEXT = (
     50_000  # lines to hand out at once: the patterns of all formats cost more than a few lines
 )
@@ -234,9 +235,12 @@ class NativeEngine:
 
     def add_records(self, sql: str) -> None:
         """Take records that were read from text, so that they are kept as all others; then `finish` again."""
-        relation = self.table.db.sql(sql)
         before = self._scanner.records
-        self._scanner.read_records(_Stream(relation))
+        first, last = self.table.one(f"SELECT min(_n), max(_n) FROM ({sql})")  # noqa: S608 - our own words
+        for begin in range(first or 0, (last or 0) + 1, _LINES_AT_ONCE):
+            rows = f"FROM ({sql}) WHERE _n >= {begin} AND _n < {begin + _LINES_AT_ONCE}"
+            self._scanner.read_records(_Stream(self.table.db.sql(rows)))
+            self._take()
         self.table.records = self._scanner.records
         self.table.from_text += self.table.records - before
         self.finish()
