@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from locard.logs.ask.slice import Answer
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_COMMA = re.compile(r",\s*\]")  # some loggers end a list so, and readers let it pass
+_COMMA_OR_STRING = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*\])')
 _OUTSIDE_ASCII = re.compile(r"[^\x20-\x7e]")
 _LOOK_AHEAD = 200  # rows whose widths make the columns
 _WIDEST = 40
@@ -61,6 +63,8 @@ def _json_value(value: Any, kind: str) -> str:
     if value is None:
         return "null"
     if kind == "json":
+        if _COMMA.search(value):
+            value = _COMMA_OR_STRING.sub(lambda m: m[1] or m[2], value)
         return _OUTSIDE_ASCII.sub(_escaped, value)
     if kind == "number" and _NUMBER.fullmatch(value):
         return str(value)  # in its own digits: no float rounds it

@@ -63,7 +63,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """`field contains value`: an array has that element, an object that key, a text that part."""
+    """`field contains value`: an array has that element, a text that part."""
 
     field: Field
     value: Value

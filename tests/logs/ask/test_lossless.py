@@ -123,3 +123,20 @@ def test_sql_and_parquet_have_it_too(sheet, tmp_path):
         sheet, "SELECT n, json_array_length(tags), _ FROM log WHERE n < 4 ORDER BY n"
     )
     assert list(asked.rows) == [(1, 2, None), (2, 0, None), (3, 0, "empty")]
+
+
+def test_what_duckdb_refuses_is_reached_all_the_same(tmp_path):
+    path = tmp_path / "log"
+    path.write_text(
+        '{"n": 1, "l": ["a", "\\ud800"]}\n{"n": 2, "l": ["b", 3, ]}\n{"n": 3, "l": ["c"]}\n'
+    )
+    source = open_source(str(path))
+    table = loader.load(source, 60, 1, choice=Choice(raws=True))
+    source.close()
+    sheet = sheet_of(table, str(path))
+    assert numbers(sheet, "l[0] exists") == [1, 2, 3]
+    assert numbers(sheet, "l contains a") == [1]
+    assert numbers(sheet, "not l contains a") == [2, 3]
+    answer = slicing.records(sheet, slicing.Question(), Clock(None, None))
+    assert [json.loads(line)["l"][0] for line in rows.json_records(answer)] == ["a", "b", "c"]
+    assert len(list(slicing.sql(sheet, "SELECT * FROM log").rows)) == 3

@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from locard.where.syntax import Field
 
 _STEP = re.compile(r"\[(?P<index>\d+)\]|(?:^|\.)(?P<key>[^.\[]*)")
+_SURROGATE = r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_REPLACED = r"\\ufffd"
 _PLAIN_JSON = r"true|false|-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?"
 NUMBER_COLUMNS = {"time": "_t", "duration": "_d"}  # where a kept scan has them as numbers
+
+
+def _sound(column: str) -> str:
+    """SQL of JSON that DuckDB reads: it refuses half a surrogate pair, and NULL is what else it refuses."""
+    mended = f"regexp_replace({column}, {literal(_SURROGATE)}, {literal(_REPLACED)}, 'g')"
+    return (
+        f"CASE WHEN json_valid({column}) THEN {column} WHEN json_valid({mended}) THEN {mended} END"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ class Meaning:
             return self.raws[name]
         found = self.inside(name)
         if found is not None:
-            return f"json_extract_string({found[0]}, {literal(found[1])})"
+            return f"json_extract_string({_sound(found[0])}, {literal(found[1])})"
         if name == "time":
             moment = f"make_timestamp(CAST({self.expressions[name]} * 1e6 AS BIGINT))"
             return f"strftime({moment}, '%Y-%m-%dT%H:%M:%S.%fZ')"
@@ -108,7 +118,7 @@ class Meaning:
         """The SQL of the JSON of a field that may be an array or an object; None of all others."""
         found = self.inside(name)
         if found is not None and name not in self.columns and name not in self.raws:
-            return f"CAST(json_extract({found[0]}, {literal(found[1])}) AS VARCHAR)"
+            return f"CAST(json_extract({_sound(found[0])}, {literal(found[1])}) AS VARCHAR)"
         raw = self.raws.get(name)
         if raw is None or name not in self.columns:
             return raw
@@ -123,8 +133,8 @@ class Meaning:
         """The SQL of what may be an array; None where a field has none."""
         found = self.inside(name)
         if name in self.raws:
-            return self.raws[name]
-        return f"json_extract({found[0]}, {literal(found[1])})" if found else None
+            return _sound(self.raws[name])
+        return f"json_extract({_sound(found[0])}, {literal(found[1])})" if found else None
 
     def number_type(self, name: str) -> str | None:
         """The SQL type of a field, or of a role, that `find` gave; None where its values are no numbers."""

@@ -26,7 +26,7 @@ __all__ = ["UNKNOWN", "TextLines"]
 
 _TRACE_FIRST = 40  # the rank before which stack traces are looked for
 _TRIED_TOGETHER = 8  # patterns
-_FEW = 8 * 1024  # lines: making all patterns ready costs more than trying them on so many
+_FEW = 64 * 1024  # lines: making all patterns ready costs more than trying them on so many
 _LOOKED_AT = 1024  # lines, to find out what the usual format is
 
 
