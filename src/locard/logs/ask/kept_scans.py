@@ -229,7 +229,7 @@ class Shelf:
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             rows = f"_n >= {begin} AND _n < {begin + _PART_LINES}"
             sql = f"SELECT {picks} FROM {sheet.relation} WHERE {rows}"  # noqa: S608 - columns are ours
-            to_parquet(sheet.db, sql, part, threads=threads, packed=not kept.absent)
+            to_parquet(sheet.db, sql, part, threads=1, packed=not kept.absent)
             part.chmod(0o600)
             size += part.stat().st_size
             if size > self.cap_bytes:
