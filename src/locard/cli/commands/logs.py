@@ -222,7 +222,7 @@ def _first_pass(args: argparse.Namespace) -> int:
                 cheap = open_log.reads_again(identity, table)
                 cheap = cheap or not open_log.may_be_kept_whole(identity)
                 fresh = sheet_of(table, source)
-                open_log.keep_scan(place, identity, fresh, args.threads, cheap=cheap)
+                open_log.keep_scan(place, identity, fresh, cheap=cheap)
     if summary.partial:
         return ExitCode.PARTIAL
     found = summary.changed or concluded.alarming or concluded.incident

@@ -163,9 +163,7 @@ class Shelf:
         db = kept_description.open_parts(parts, threads, KeptColumns(values, found["texts"]))
         return kept_description.sheet(found, db, source, seen, values)
 
-    def keep(
-        self, identity: Identity, sheet: Sheet, threads: int = 1, *, cheap: bool = False
-    ) -> bool:
+    def keep(self, identity: Identity, sheet: Sheet, *, cheap: bool = False) -> bool:
         """Keep a scan; False where it cannot or must not be kept. `cheap`: only what costs little.
 
         Call it when everything was printed: the screen comes first.
@@ -181,7 +179,7 @@ class Shelf:
             self.tidy()
             ((last,),) = sheet.db.execute(f"SELECT max(_n) FROM {sheet.relation}").fetchall()  # noqa: S608 - our names
             columns = chosen(sheet, cheap=cheap)
-            size = self._write_parts(identity, sheet, columns, int(last), threads)
+            size = self._write_parts(identity, sheet, columns, int(last))
             if size is None or Identity.of(identity.path) != identity:
                 self._forget(identity.key)  # too large, or the log has changed while it was read
                 return False
@@ -213,7 +211,7 @@ class Shelf:
         return self._about(identity).exists()
 
     def _write_parts(
-        self, identity: Identity, sheet: Sheet, kept: KeptColumns, last: int, threads: int
+        self, identity: Identity, sheet: Sheet, kept: KeptColumns, last: int
     ) -> int | None:
         """Write the records in parts that fit into the memory; their bytes, None over the cap."""
         from locard.logs.table.parquet import to_parquet  # noqa: PLC0415 - only who writes needs it
@@ -229,7 +227,7 @@ class Shelf:
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             rows = f"_n >= {begin} AND _n < {begin + _PART_LINES}"
             sql = f"SELECT {picks} FROM {sheet.relation} WHERE {rows}"  # noqa: S608 - columns are ours
-            to_parquet(sheet.db, sql, part, threads=1, packed=not kept.absent)
+            to_parquet(sheet.db, sql, part, packed=not kept.absent)
             part.chmod(0o600)
             size += part.stat().st_size
             if size > self.cap_bytes:

@@ -160,7 +160,7 @@ def asked(
         fresh = sheet_of(table, name)
         yield fresh
         if shelf and identity:
-            keep_scan(shelf, identity, fresh, threads, cheap=reads_again(identity, table))
+            keep_scan(shelf, identity, fresh, cheap=reads_again(identity, table))
 
 
 def reads_again(identity: kept_scans.Identity, table: Table) -> bool:
@@ -204,14 +204,13 @@ def keep_scan(
     shelf: kept_scans.Shelf,
     identity: kept_scans.Identity,
     fresh: Sheet,
-    threads: int,
     *,
     cheap: bool = False,
 ) -> None:
     """Keep a new scan, or of a `cheap` one what costs little, and where jq stops with it."""
     if identity.settled and not fresh.partial and not (cheap and shelf.has(identity)):
         find_jq_stop(fresh)
-        shelf.keep(identity, fresh, threads, cheap=cheap)
+        shelf.keep(identity, fresh, cheap=cheap)
 
 
 def find_jq_stop(found: Sheet) -> Stop | None:

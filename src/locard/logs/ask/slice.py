@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from locard.logs.ask.coded_records import counted
 from locard.logs.ask.typed_columns import typed_columns
 from locard.logs.ask.where_sql import Condition, condition
 from locard.logs.fields.role_names import is_id
@@ -259,28 +260,29 @@ def counts(sheet: Sheet, question: Question, clock: Clock) -> Answer:
     found = [meaning.resolve(Field(name)) for name in question.by]
     keys = [meaning.json(name) or meaning.column(name) for name in found]
     error = error_test(meaning)
-    columns: tuple[str, ...]
+    test = Condition()
     if question.where is not None:
         test = condition(question.where, meaning, clock, question.text)
-        query.parameters.update(test.parameters)
-        count, of = f"count(*) FILTER ({test.sql})", "count(*)"
-        columns = ("count", "of", "share")
-        share = f", {of}, {count} / {of}"
     elif error is not None:
         test = condition(error, meaning, clock, prefix="e")
-        query.parameters.update(test.parameters)
-        count, bad = "count(*)", f"count(*) FILTER ({test.sql})"
-        columns = ("count", "errors", "error_rate")
-        share = f", {bad}, {bad} / {count}"
-    else:
-        count, columns, share = "count(*)", ("count",), ""
+    query.parameters.update(test.parameters)
+    relation, every = counted(sheet, query.where, test.sql, *keys)
+    some = f"count(*) FILTER ({test.sql})"
+    if relation != sheet.relation:
+        some = f"coalesce(sum(many) FILTER ({test.sql}), 0)::BIGINT"
+    columns: tuple[str, ...] = ("count",)
+    count, share = every, ""
+    if question.where is not None:
+        count, share, columns = some, f", {every}, {some} / {every}", ("count", "of", "share")
+    elif error is not None:
+        share, columns = f", {some}, {some} / {every}", ("count", "errors", "error_rate")
     groups = ", ".join(keys)
     limit = ""
     if question.top is not None:
         query.parameters["top"] = question.top
         limit = " LIMIT $top"
     sql = (
-        f"SELECT {count} AS n{share}, {groups} FROM {sheet.relation} WHERE {query.where} "  # noqa: S608 - columns are ours
+        f"SELECT {count} AS n{share}, {groups} FROM {relation} WHERE {query.where} "  # noqa: S608 - columns are ours
         f"GROUP BY {groups} HAVING n > 0 ORDER BY n DESC, {groups}{limit}"
     )
     names = tuple(name.removeprefix(".") for name in question.by)
