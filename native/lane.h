@@ -49,6 +49,7 @@ struct Chunk {
   std::size_t first_row, rows = 0;
   std::size_t first_text, texts = 0;
   std::vector<std::int64_t> numbers = {};  // of lines that were read elsewhere, by line
+  std::int64_t offset = -1, size = 0;      // where the block stands in a file, if it does
 };
 
 // Texts of one field of some records, as Arrow has them.

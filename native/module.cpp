@@ -246,6 +246,12 @@ NB_MODULE(_native, m) {
           nb::arg("field"))
       .def_prop_ro("lines", &locard::Scanner::lines)
       .def_prop_ro("records", &locard::Scanner::records)
+      .def_prop_ro("places",
+                   [](const locard::Scanner& self) {
+                     nb::list out;
+                     for (const auto& [line, lines, offset, size] : self.places()) out.append(nb::make_tuple(line, lines, offset, size));
+                     return out;
+                   })
       .def_prop_ro("first_odd", &locard::Scanner::first_odd)
       .def_prop_ro("keys", &locard::Scanner::keys)
       .def_prop_ro("guessed", &locard::Scanner::guessed)

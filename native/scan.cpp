@@ -74,7 +74,7 @@ class Blocks {
       : file_(file), end_(end), until_(until), size_(size), wrappings_(wrappings), stop_{offset} {}
 
   // Whole lines into `buffer`, padded; false at the end. `count` goes up by one for each block.
-  bool next(std::vector<char>& buffer, std::size_t& size, std::uint64_t& count, std::uint64_t& number) {
+  bool next(std::vector<char>& buffer, std::size_t& size, std::uint64_t& count, std::uint64_t& number, std::int64_t& offset) {
     const std::lock_guard locked(mutex_);
     if (ended_ || stop_.offset >= until_) return false;
     for (std::size_t want = size_;; want *= 2) {
@@ -92,6 +92,7 @@ class Blocks {
       stop_.odd = ended_ = true;
       return false;
     }
+    offset = stop_.offset;
     stop_.offset += static_cast<std::int64_t>(size);
     number = count++;
     return true;
@@ -156,8 +157,11 @@ Scanner::Stop Scanner::scan(int file, std::int64_t offset, std::int64_t end, std
     std::vector<char> buffer;
     std::size_t size = 0;
     std::uint64_t number = 0;
-    while (blocks.next(buffer, size, blocks_, number)) {
+    std::int64_t at = 0;
+    while (blocks.next(buffer, size, blocks_, number, at)) {
       lane.read({buffer.data(), size}, buffer.data() + buffer.size(), number);
+      lane.chunks.back().offset = at;
+      lane.chunks.back().size = static_cast<std::int64_t>(size);
     }
   };
   std::vector<std::size_t> before;

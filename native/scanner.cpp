@@ -85,6 +85,7 @@ void Scanner::number_lines() {
   first_line_.clear();
   for (const Chunk* chunk : chunks) {
     first_line_[chunk->number] = taken_lines_;
+    if (chunk->offset >= 0) places_.push_back({taken_lines_, chunk->lines, chunk->offset, chunk->size});
     taken_lines_ += chunk->lines;
   }
 }

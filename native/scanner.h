@@ -2,6 +2,7 @@
 // dictionary and one form for each of them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -85,6 +86,8 @@ class Scanner {
   std::int64_t lines() const { return lines_; }
   std::int64_t records() const { return records_; }
   // The number of the first line that is neither blank nor one JSON object, as of the last `take`; -1 if all are.
+  // First line, number of lines, offset and size of each block that was read from a file, as of the last `take`.
+  const std::vector<std::array<std::int64_t, 4>>& places() const { return places_; }
   std::int64_t first_odd() const { return first_odd_; }
   std::size_t fields_left_out() const;
   std::uint64_t guessed() const;
@@ -125,6 +128,7 @@ class Scanner {
   std::unordered_map<std::uint64_t, std::int64_t> first_line_;  // by block, since the last take
   std::int64_t taken_lines_ = 0;
   std::int64_t first_odd_ = -1;
+  std::vector<std::array<std::int64_t, 4>> places_;
   std::int64_t every_ = 1;  // line is sampled
 };
 

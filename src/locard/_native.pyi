@@ -118,6 +118,11 @@ class Scanner:
     @property
     def records(self) -> int: ...
 
+    # First line, number of lines, offset and size of each block that was read from a file, as of the last
+    # `take`.
+    @property
+    def places(self) -> list[tuple[int, int, int, int]]: ...
+
     # The number of the first line that is neither blank nor one JSON object, as of the last `take`; -1 if
     # all lines are.
     @property

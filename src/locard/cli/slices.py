@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 
 _WINDOW = "30s"
+_WHOLE = {"text", "json", "jsonl"}  # where a record shows the fields that it has and no others
 
 
 def wants(args: argparse.Namespace) -> Wants:
@@ -72,12 +74,24 @@ def _asked(
         given=given,
         state=state_path(args),
         reads=_reads(args),
+        pick=functools.partial(_picked, args) if len(args.source) == 1 else None,
     )
+
+
+def _picked(args: argparse.Namespace, sheet: Sheet) -> list[int] | None:
+    """The lines of the records that the flags ask for; None if they are too many to be read again."""
+    from locard.logs.ask.found_lines import MOST  # noqa: PLC0415 - only who scans needs it
+
+    clock = times.Clock(args.tz, sheet.meaning.last)
+    return slicing.numbers(sheet, question(args, clock), clock, MOST)
 
 
 def _reads(args: argparse.Namespace) -> projection.Reads | None:
     """What the question reads; None where that is every field."""
-    if args.sql is not None or args.dialect or not (args.select or args.by):
+    whole = not (args.select or args.by)
+    if args.sql is not None or args.dialect:
+        return None
+    if whole and (args.output not in _WHOLE or not (args.where or args.around or args.trace)):
         return None
     from locard.logs.ask.projection import Reads  # noqa: PLC0415 - only who scans needs it
 
@@ -87,6 +101,7 @@ def _reads(args: argparse.Namespace) -> projection.Reads | None:
         times=bool(args.around or args.since or args.trace),
         errors=bool(args.by) and args.where is None,
         ids=args.trace is not None,
+        whole=whole,
     )
 
 
@@ -164,7 +179,8 @@ def _answer(args: argparse.Namespace, sheet: Sheet) -> Answer:
     if args.sql is not None:
         return slicing.sql(sheet, args.sql)
     clock = times.Clock(args.tz, sheet.meaning.last)
-    asked = question(args, clock)
+    # A sheet that has only what was asked for needs no conditions, and is in order.
+    asked = Question() if sheet.whole is not None else question(args, clock)
     return (slicing.counts if asked.by else slicing.records)(sheet, asked, clock)
 
 
@@ -235,7 +251,7 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
     if stop is not None and stop.line == 1:
         _note("jq would have read none of it: the first line is no JSON")
     elif stop is not None and stop.line is not None:
-        lost = open_log.behind(sheet, stop)
+        lost = open_log.behind(sheet.whole or sheet, stop)
         _note(
             f"jq would have stopped at line {stop.line:,} of {sheet.lines:,} "
             f"and not read the {count(lost, 'good record')} from there on"

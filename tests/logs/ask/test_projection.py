@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -11,9 +12,11 @@ import pytest
 
 from locard.logs.ask import open_log
 from locard.logs.ask import slice as slicing
+from locard.logs.ask.found_lines import MOST
 from locard.logs.ask.kept_scans import Shelf
 from locard.logs.ask.projection import LARGE, Reads
 from locard.logs.scan import native_engine
+from locard.report.rows import json_records
 from locard.where import times
 
 pytestmark = pytest.mark.skipif(
@@ -132,3 +135,62 @@ def test_of_a_large_log_what_is_cheap_is_kept(tmp_path):
     assert ask(flags, reads_of(flags)) == (True, rows)
     assert ask(whole, reads_of(whole))[0] is False  # arrays are not among it
     assert ask(flags, None)[0] is False
+
+
+WHOLE = [
+    {"trace": "r77"},
+    {"where": "level = error and http.took_ms > 99.9"},
+    {"where": "status = 503", "top": 5},
+    {"where": "up.name = b", "sample": 7, "seed": 2},
+    {"where": "up.name = nowhere"},
+]
+
+
+def shown(name, flags, *, apart):
+    """The records as JSON lines, how many the log has, and whether they were read by themselves."""
+    question = slicing.Question.of(
+        flags.get("where"), **{k: v for k, v in flags.items() if k != "where"}
+    )
+    reads = dataclasses.replace(reads_of(flags), whole=True)
+
+    def pick(sheet):
+        return slicing.numbers(sheet, question, times.Clock(None, sheet.meaning.last), MOST)
+
+    with open_log.asked(
+        name, 60, 1, reads=reads if apart else None, pick=pick if apart else None
+    ) as sheet:
+        asked = slicing.Question() if sheet.whole else question
+        answer = slicing.records(sheet, asked, times.Clock(None, sheet.meaning.last))
+        lines = [json.loads(line) for line in json_records(answer)]
+        return lines, sheet.records, sheet.lines, sheet.whole is not None
+
+
+@pytest.mark.parametrize("flags", WHOLE)
+def test_whole_records_are_read_by_themselves(tmp_path, flags):
+    name = write(tmp_path / "log")
+    *apart, by_themselves = shown(name, flags, apart=True)
+    *together, _ = shown(name, flags, apart=False)
+    assert apart == together
+    assert by_themselves is bool(apart[0])
+    assert all("pad" in record and "tags" in record for record in apart[0])
+
+
+def test_lines_below_a_record_come_with_it(tmp_path):
+    rare = [
+        '{"level": 50, "odd": "one", "message": "it broke"}',
+        "java.lang.Oops: no",
+        "\tat a.B.c(B.java:1)",
+    ]
+    name = write(tmp_path / "log", rare=rare)
+    *apart, by_themselves = shown(name, {"where": "odd = one"}, apart=True)
+    *together, _ = shown(name, {"where": "odd = one"}, apart=False)
+    assert apart == together
+    assert by_themselves
+    assert "B.java" in json.dumps(apart[0])
+
+
+def test_more_records_than_are_read_again_are_read_with_all_others(tmp_path):
+    name = write(tmp_path / "log")
+    lines, *_, by_themselves = shown(name, {"where": "status = 503"}, apart=True)
+    assert len(lines) > MOST
+    assert not by_themselves

@@ -13,7 +13,7 @@ from locard.logs.input.log_source import open_source
 from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from locard.logs.scan.loader import Choice
     from locard.logs.table.table import Table
 
+    Picker = Callable[[Sheet], Sequence[int] | None]
+
 READING_SHARE = 0.8  # of the budget at most; the rest is for the questions
 FOR_QUESTIONS = 0.25  # seconds that they take for one of reading
 FOR_JUDGING = 1.0  # the same of the first pass: about 0.8 to 1.0 of what reading JSON lines takes
 _AGAIN_S = 0.05
 JQ_BUDGET_S = 2.0
+AGAIN_S = 60.0  # to read some records again
 _MOST_TEXT = 0.01  # of the records of a log of JSON lines
 
 
@@ -127,13 +130,16 @@ def asked(
     given: Mapping[str, str] | None = None,
     state: Path | None = None,
     reads: Reads | None = None,
+    pick: Picker | None = None,
 ) -> Iterator[Sheet]:
     """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf.
 
-    `reads` says what the question needs of it, where that is not every field.
+    `reads` says what the question needs of it, where that is not every field. Where that is all fields of
+    the records that it finds, `pick` finds them: the sheet has these alone, in their order.
     """
     identity = kept_scans.Identity.of(name) if shelf and name != "-" else None
-    found = shelf.find(identity, name, threads, reads) if shelf and identity else None
+    needs = None if reads is not None and reads.whole else reads
+    found = shelf.find(identity, name, threads, needs) if shelf and identity else None
     if shelf and identity and found is not None:
         known = found.stop
         try:
@@ -147,8 +153,8 @@ def asked(
     from locard.logs.scan.loader import Choice  # noqa: PLC0415 - as above
 
     reading = functools.partial(scanned, name, budget_s, threads, wants, given, state=state)
-    if reads is not None and name != "-":
-        with _projected(reading, reads, name, wants, given or {}) as narrow:
+    if reads is not None and name != "-" and (pick is not None or not reads.whole):
+        with _projected(reading, reads, name, wants, given or {}, pick=pick) as narrow:
             if narrow is not None:
                 yield narrow
                 return
@@ -185,6 +191,8 @@ def _projected(
     name: str,
     wants: Wants | None,
     given: Mapping[str, str],
+    *,
+    pick: Picker | None,
 ) -> Iterator[Sheet | None]:
     """The sheet of a large log with the fields of a question alone; None where that does not do."""
     from locard.logs.ask import projection  # noqa: PLC0415 - as above
@@ -197,7 +205,45 @@ def _projected(
         return
     with reading(choice=Choice(plan.fields, raws=True)) as whole:
         fresh = sheet_of(whole, name) if whole.records else None
-        yield fresh if fresh and projection.holds(plan, whole, fresh.meaning) else None
+        if fresh is None or not projection.holds(plan, whole, fresh.meaning):
+            yield None
+        elif reads.whole and pick is not None:
+            with _found(name, whole, fresh, pick(fresh)) as found:
+                yield found
+        else:
+            yield fresh
+
+
+@contextlib.contextmanager
+def _found(
+    name: str, table: Table, fresh: Sheet, numbers: Sequence[int] | None
+) -> Iterator[Sheet | None]:
+    """The sheet of these records with all of their fields; None where they cannot be read by themselves."""
+    from locard.logs.ask.found_lines import found_lines  # noqa: PLC0415 - as above
+    from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415 - as above
+    from locard.logs.scan.loader import Choice, load  # noqa: PLC0415 - as above
+
+    if numbers is not None and not numbers:
+        yield fresh  # which has none either
+        return
+    source = found_lines(name, table, numbers) if numbers else None
+    if source is None:
+        yield None
+        return
+    try:
+        records = load(source, AGAIN_S, 1, choice=Choice(raws=True))
+    finally:
+        source.close()
+    try:
+        if records.records != len(numbers or ()):
+            yield None
+            return
+        found = sheet_of(records, name)
+        found.lines, found.records, found.skipped = fresh.lines, fresh.records, fresh.skipped
+        found.partial, found.first_odd, found.whole = fresh.partial, fresh.first_odd, fresh
+        yield found
+    finally:
+        records.db.close()
 
 
 def keep_scan(

@@ -47,15 +47,23 @@ class Reads:
     names: tuple[str, ...]
     roles: tuple[str, ...] = ()
     ids: bool = False
+    whole: bool = False  # the records that are found are shown with all of their fields
 
     @classmethod
     def of(
-        cls, where: Node | None, names: Iterable[str], *, times: bool, errors: bool, ids: bool
+        cls,
+        where: Node | None,
+        names: Iterable[str],
+        *,
+        times: bool,
+        errors: bool,
+        ids: bool,
+        whole: bool = False,
     ) -> Reads:
         """Of the parts of a question; `errors`: it counts them, `times`: it is about some time."""
         asked = [] if where is None else [field.name for field in fields_of(where)]
         roles = (*(("time",) if times else ()), *(("status", "level") if errors else ()))
-        return cls((*asked, *names), roles, ids)
+        return cls((*asked, *names), roles, ids, whole)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,13 +165,9 @@ def _trace(sheet: Sheet) -> str:
     return tests if len(columns) == 1 else f"({tests})"
 
 
-def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
-    """The records themselves: in the order of the log, those of a trace in the order of time."""
+def _chosen(sheet: Sheet, question: Question, clock: Clock) -> tuple[_Query, str]:
+    """The query of the records that are asked for, and its SQL from FROM on."""
     query = _query(sheet, question, clock)
-    names = _selected(sheet, question)
-    meaning = sheet.meaning
-    columns = [meaning.json(found) or meaning.column(found) for _, found in names]
-    picks = ", ".join(columns) or "NULL"
     order = "_n"
     if question.trace is not None and sheet.meaning.time_sql():
         order = f"{_time(sheet)}, _n"
@@ -183,7 +179,23 @@ def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
     if question.top is not None:
         query.parameters["top"] = question.top
         limit = " LIMIT $top"
-    rest = f" FROM {relation} ORDER BY {order}{limit}"
+    return query, f" FROM {relation} ORDER BY {order}{limit}"
+
+
+def numbers(sheet: Sheet, question: Question, clock: Clock, most: int) -> list[int] | None:
+    """The lines of the records that are asked for, in their order, from 0; None if they are more than `most`."""
+    query, rest = _chosen(sheet, question, clock)
+    found = [n for (n,) in query.rows(f"SELECT _n{rest}")]
+    return found if len(found) <= most else None
+
+
+def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
+    """The records themselves: in the order of the log, those of a trace in the order of time."""
+    query, rest = _chosen(sheet, question, clock)
+    names = _selected(sheet, question)
+    meaning = sheet.meaning
+    columns = [meaning.json(found) or meaning.column(found) for _, found in names]
+    picks = ", ".join(columns) or "NULL"
     typed = typed_columns(sheet.meaning, names)
     return _counted(
         Answer(

@@ -265,6 +265,7 @@ class NativeEngine:
         self.table.skipped = tally.skipped()
         self.table.fields_left_out = self._scanner.fields_left_out
         self.table.keys = frozenset(self._scanner.keys)
+        self.table.places = tuple(self._scanner.places)
         if not self.table.unwrapped:
             odd = self._scanner.first_odd
             self.table.first_odd = None if odd < 0 else odd

@@ -113,6 +113,8 @@ class Table:
     # their fields; None where they have to go to `texts`.
     encode: Callable[[str], None] | None = None
     unwrapped: bool = False  # whether lines were changed before an engine read them
+    # First line, number of lines, offset and size of the blocks that were read from a file.
+    places: tuple[tuple[int, int, int, int], ...] = ()
     from_text: int = 0  # records that were read from text
     _lifted: dict[tuple[str, str], str] = field(default_factory=dict)
 
