@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from gen_logs import line, write
+from gen_logs import flat, write
 
 LOCARD = str(Path(sys.executable).parent / "locard")
 PIECE = 4 << 20
@@ -68,7 +68,7 @@ def first_result(state: Path) -> float:
     def feed() -> None:
         draw, at = random.Random(1), dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
         while not ended.wait(0.05) and process.stdin:
-            lines = [line(draw, at + dt.timedelta(milliseconds=i), late=False) for i in range(100)]
+            lines = [flat(draw, at + dt.timedelta(milliseconds=i), late=False) for i in range(100)]
             process.stdin.write("\n".join(lines) + "\n")
             process.stdin.flush()
 

@@ -20,7 +20,7 @@ BENCHES = {
     "startup": ("startup.py",),
     "lab": ("lab.py", "--seeds", "3"),
     "truth": ("truth.py",),
-    "logs": ("logs.py", "1000", "5"),
+    "logs": ("logs.py", "1000", "3"),
     "firstpass": ("firstpass.py",),
     "memory": ("log_memory.py",),
     "templates": ("templates.py",),

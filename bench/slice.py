@@ -1,8 +1,9 @@
-"""The second question over a kept 1 GB log, beside jq over the file: `bench/slice.py [MEGABYTES]`.
+"""Questions after the first pass of a 1 GB log, beside jq over the file: `bench/slice.py [MEGABYTES]`.
 
-The first question reads the log and keeps the scan; the second is answered from the copy. Wall time
-of whole processes, alternating with that of Python and DuckDB started for nothing, medians. The
-answers of both questions are compared. jq runs once, in the form that survives dirty lines.
+The first pass reads the log and keeps what is cheap; questions about that are answered from the copy,
+others read the log again with their own fields. Wall time of whole processes, alternating with that of
+Python and DuckDB started for nothing, medians. The answer with and without a copy is compared. jq runs
+once, in the form that survives dirty lines.
 """
 
 from __future__ import annotations
@@ -39,8 +40,10 @@ def timed(argv: list[str]) -> tuple[float, str]:
     """Milliseconds and output of one process."""
     began = time.perf_counter()
     done = subprocess.run(
-        argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
+    if done.returncode not in {0, 1}:  # 1: the first pass has found something
+        raise subprocess.CalledProcessError(done.returncode, argv[:5])
     return 1000 * (time.perf_counter() - began), done.stdout
 
 
@@ -50,14 +53,19 @@ def measure(folder: Path, megabytes: int) -> dict[str, float]:
     write(log, megabytes * 1_000_000)
     with log.open() as lines:
         trace = json.loads(lines.readline())["trace_id"]
-    base = [sys.executable, "-m", "locard", "logs", str(log), "-q", "--threads", "2", "-o", "jsonl",
-            "--state", str(folder / "state")]  # fmt: skip
+    state = ["--state", str(folder / "state")]
+    plain = [sys.executable, "-m", "locard", "logs", str(log), "-q", "--threads", "2"]
+    base = [*plain, *state, "-o", "jsonl"]
     questions = {
         n: [*base, *(w.format(trace=trace) for w in words)] for n, words in QUESTIONS.items()
     }
     os.sync()
     found: dict[str, float] = {}
-    found["first question (reads the log)"], first = timed(questions["errors by upstream"])
+    found["first pass (reads the log)"], _ = timed([*plain, *state])
+    words = QUESTIONS["errors by upstream"]
+    found["errors by upstream, no copy"], first = timed(
+        [*plain, "--no-keep", "-o", "jsonl", *words]
+    )
     runs: dict[str, list[float]] = {name: [] for name in (*NOTHING, *questions)}
     for _ in range(RUNS):
         for name, words in NOTHING.items():
@@ -65,7 +73,7 @@ def measure(folder: Path, megabytes: int) -> dict[str, float]:
         for name, argv in questions.items():
             spent, answer = timed(argv)
             runs[name].append(spent)
-            assert name != "errors by upstream" or answer == first, "both questions answer alike"
+            assert name != "errors by upstream" or answer == first, "with and without a copy alike"
     found |= {name: statistics.median(times) for name, times in runs.items()}
     if shutil.which("jq"):
         found["jq -R, errors by upstream"], said = timed(["jq", "-rR", JQ, str(log)])
@@ -83,7 +91,7 @@ def markdown(found: dict[str, float], megabytes: int) -> str:
     worst = max(found[name] for name in QUESTIONS)
     return (
         f"## The second question\n\n`bench/slice.py {megabytes}`: a generated log of {megabytes} MB, whole "
-        f"processes, median wall time of {RUNS} alternating runs (the first question and jq: one run).\n\n"
+        f"processes, median wall time of {RUNS} alternating runs (the first two rows and jq: one run).\n\n"
         f"| | ms |\n|---|---|\n{rows}\n\nGoal: at most 200 ms. Starting Python and DuckDB alone takes "
         f"{floor:.0f} ms here; the slowest question adds {worst - floor:.0f} ms to that.\n"
     )

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "node.h"
 #include "scanner.h"
 
 namespace locard {
@@ -31,10 +32,12 @@ void Scanner::meet_fields() {
   std::sort(found.begin(), found.end());
   for (const New& item : found) {
     const Lane::Field& field = lanes_[item.lane]->fields[item.number];
-    auto known = by_name_.find(field.name);
+    const std::string known_as = field.is_raw ? field.name + kRawMark : field.name;
+    auto known = by_name_.find(known_as);
     if (known == by_name_.end() && fields_.size() < limits_.most_fields) {
-      known = by_name_.emplace(field.name, fields_.size()).first;
+      known = by_name_.emplace(known_as, fields_.size()).first;
       fields_.push_back({field.name, std::string("c").append(std::to_string(fields_.size())), field.message});
+      fields_.back().is_raw = field.is_raw;
     }
     const bool is_kept = known != by_name_.end();
     if (!is_kept) left_out_.insert(std::hash<std::string_view>{}(field.name));

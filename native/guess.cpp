@@ -1,4 +1,4 @@
-// Reading lines by the shape of earlier ones, and learning such shapes.
+// Reading lines by the steps of earlier ones, and learning such steps.
 #include <algorithm>
 
 #include "lane.h"
@@ -8,47 +8,77 @@ namespace locard {
 
 namespace {
 
-constexpr std::size_t kMostLayouts = 24;
-constexpr std::size_t kMostTries = 6;  // a line that fits none of them costs as many tries
-constexpr std::uint32_t kLearnEvery = 64;  // lines without a layout, once there are many
-constexpr std::size_t kLongestLayout = 64 << 10;
+constexpr std::uint32_t kLearnEvery = 64;  // lines that take unknown steps, once there is no more room
+constexpr std::size_t kLongestRecord = 64 << 10;
+constexpr std::uint32_t kBeginning = 0, kRecord = 1;  // objects of `Steps`
 
-// The end of a JSON string without escapes that begins at `at`: its closing quote, npos if there is none.
+// Behind the string of sound JSON that begins at `at`.
 std::size_t string_end(std::string_view json, std::size_t at) {
-  const std::size_t end = json.find_first_of("\"\\", at + 1);
-  return end != std::string_view::npos && json[end] == '"' ? end : std::string_view::npos;
+  for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\';
+  return std::min(at + 1, json.size());
+}
+
+// Behind the value of sound JSON that begins at `at`.
+std::size_t value_end(std::string_view json, std::size_t at) {
+  if (json[at] == '"') return string_end(json, at);
+  if (json[at] != '{' && json[at] != '[') return std::min(json.find_first_of(",} \t\r", at), json.size());
+  std::size_t depth = 0;
+  while (at < json.size()) {
+    const char c = json[at];
+    if (c == '"') {
+      at = string_end(json, at);
+      continue;
+    }
+    ++at;
+    if (c == '{' || c == '[') ++depth;
+    if ((c == '}' || c == ']') && --depth == 0) break;
+  }
+  return at;
+}
+
+std::size_t behind_space(std::string_view json, std::size_t at) {
+  while (at < json.size() && (json[at] == ' ' || json[at] == '\t')) ++at;
+  return at;
 }
 
 }  // namespace
 
-// Tries the line at `at` against the layouts, that of the last line first; `at` is then behind it.
-bool Lane::read_by_guess(const char*& at, const char* end) {
-  const std::size_t count = layouts_.size();
-  for (std::size_t i = 0; i < std::min(count, kMostTries); ++i) {
-    const std::size_t which = (likely_ + i) % count;
-    const Layout& layout = *layouts_[which];
-    const char* line_end = nullptr;
-    if (!match_(layout, at, end, found_.data(), &line_end)) continue;
-    likely_ = which;
-    ++guessed;
-    keep_pieces(layout);
-    at = line_end + 1;
-    return true;
+void Lane::begin_steps() {
+  for (const std::uint32_t object : {kBeginning, kRecord}) {
+    if (steps_.from.size() <= object) steps_.add_object();
   }
-  return false;
+  root_->object = kRecord;
+  found_.resize(Steps::kMostPieces);
 }
 
-void Lane::keep_pieces(const Layout& layout) {
+// Reads the line at `at` if it takes known steps only; `at` is then behind it.
+bool Lane::read_by_guess(const char*& at, const char* end) {
+  const char* line_end = nullptr;
+  std::size_t count = 0;
+  if (!match_(steps_, at, end, found_.data(), &count, &line_end)) return false;
+  ++guessed;
+  keep_pieces(count);
+  at = line_end + 1;
+  return true;
+}
+
+void Lane::keep_pieces(std::size_t count) {
   const std::size_t row = rows();
   line_numbers.push_back(static_cast<std::uint32_t>(line_));
-  for (std::size_t i = 0; i < layout.slots.size(); ++i) {
-    const std::int32_t field = layout.slots[i].field;
-    if (field < 0) continue;
+  for (std::size_t i = 0; i < count; ++i) {
     const Piece& piece = found_[i];
+    Node& node = *step_nodes_[piece.step];
+    if (piece.type == Piece::kNull) continue;
+    const std::int32_t field = piece.type == Piece::kRaw ? raw_field_of(node) : field_of(node);
+    if (field < 0) continue;
     Column& column = fields[static_cast<std::size_t>(field)].column;
     switch (piece.type) {
       case Piece::kString:
+      case Piece::kRaw:
         column.set_text(row, {piece.begin, piece.size});
+        break;
+      case Piece::kEscaped:
+        column.set_text(row, unescaped(piece));
         break;
       case Piece::kInteger:
         column.set_integer(row, piece.integer, {piece.begin, piece.size});
@@ -68,71 +98,72 @@ void Lane::keep_pieces(const Layout& layout) {
   }
 }
 
-// Makes a layout of a line that was read: an object of scalars and of such objects, no field twice.
-// What is learned is only a guess about other lines, so whatever is unusual is left alone.
+// Learns the steps of a record that was read. They are only a guess about other lines, so whatever is
+// unusual is left alone.
 void Lane::learn(std::string_view json) {
-  if (repeated_ || json.size() > kLongestLayout) return;
-  if (layouts_.size() >= kMostLayouts && ++misses_ % kLearnEvery) return;
-  ++learned_;
-  auto layout = std::make_unique<Layout>();
-  std::vector<Node*> open;
-  std::vector<std::int32_t> shared;  // fields that stand at several places of the records
+  if (repeated_ || json.size() > kLongestRecord) return;
+  if (has_all_steps_ && ++misses_ % kLearnEvery) return;
+  std::vector<Node*> open;  // outside `node`
+  std::vector<std::uint32_t> keys;  // since the last value
   Node* node = root_.get();
-  std::size_t from = 0, i = 1;  // from: behind the last value
-  while (i < json.size()) {
-    const char c = json[i];
-    if (c == ' ' || c == '\t' || c == ',') {
+  std::uint32_t object = kBeginning;
+  std::size_t from = 0;  // behind the last value
+  for (std::size_t i = 1; (i = behind_space(json, i)) < json.size();) {
+    if (json[i] == ',') {
       ++i;
-      continue;
-    }
-    if (c == '}') {
+    } else if (json[i] == '}') {
       ++i;
-      if (open.empty()) break;
+      if (open.empty()) {
+        if (i == json.size() && object != kBeginning) add_step(object, json.substr(from), Step::kEnd, {}, nullptr);
+        return;
+      }
       node = open.back();
       open.pop_back();
-      continue;
-    }
-    if (c != '"') return;
-    const std::size_t key_end = string_end(json, i);
-    if (key_end == std::string_view::npos) return;
-    Node* const child = node->find(json.substr(i + 1, key_end - i - 1));
-    if (!child || child->learned == learned_) return;
-    child->learned = learned_;
-    for (i = key_end + 1; i < json.size() && (json[i] == ':' || json[i] == ' ' || json[i] == '\t'); ++i) {
-    }
-    if (i >= json.size() || json[i] == '[') return;
-    if (json[i] == '{') {
-      if (static_cast<int>(open.size()) + 2 > limits_.deepest) return;
-      open.push_back(node);
-      node = child;
-      ++i;
-      continue;
-    }
-    const std::int32_t field = child->wanted ? std::max(field_of(*child), Layout::kNoField) : Layout::kNoField;
-    if (child->shares) shared.push_back(field);
-    layout->append(json.substr(from, i - from), field);
-    if (json[i] == '"') {
-      i = string_end(json, i);
-      if (i == std::string_view::npos) return;
-      ++i;
     } else {
-      i = std::min(json.find_first_of(",} \t", i), json.size());
+      if (json[i] != '"') return;
+      const std::size_t key_end = string_end(json, i);
+      const std::string_view key = json.substr(i + 1, key_end - i - 2);
+      Node* const child = key.find('\\') == std::string_view::npos ? node->find(key) : nullptr;
+      if (!child) return;
+      keys.push_back(key_of(*child));
+      i = behind_space(json, key_end);
+      if (i >= json.size() || json[i] != ':') return;
+      i = behind_space(json, i + 1);
+      if (i >= json.size()) return;
+      const std::size_t first = behind_space(json, i + 1);
+      const bool is_deepest = static_cast<int>(open.size()) + 2 > limits_.deepest;
+      if (json[i] == '{' && !is_deepest && !(first < json.size() && json[first] == '}')) {
+        open.push_back(node);
+        node = child;
+        ++i;
+        continue;
+      }
+      if (!node->object) node->object = steps_.add_object();
+      if (!add_step(object, json.substr(from, i - from), node->object, keys, child, is_deepest)) return;
+      object = node->object;
+      keys.clear();
+      from = i = value_end(json, i);
     }
-    from = i;
   }
-  if (i != json.size() || layout->slots.empty()) return;
-  for (const std::int32_t field : shared) {
-    if (std::count_if(layout->slots.begin(), layout->slots.end(), [&](const auto& slot) { return slot.field == field; }) > 1) return;
+}
+
+bool Lane::add_step(std::uint32_t object, std::string_view literal, std::uint32_t to, const std::vector<std::uint32_t>& keys,
+                    Node* node, bool is_opaque) {
+  const std::uint32_t step = steps_.find_or_add(object, literal, to, keys, is_opaque, node && node->wanted);
+  has_all_steps_ |= step == Step::kEnd;
+  if (step == Step::kEnd) return false;
+  if (step == step_nodes_.size()) step_nodes_.push_back(node);
+  return true;
+}
+
+std::uint32_t Lane::key_of(Node& node) {
+  if (node.number == Node::kNoNumber) {
+    // {"a": {"b": 1}} and {"a.b": 1} are one field.
+    const auto [known, is_new] = key_numbers_.try_emplace(node.name, 0);
+    if (is_new) known->second = steps_.add_key();
+    node.number = known->second;
   }
-  layout->close(json.substr(from), !limits_.only.empty());
-  found_.resize(std::max(found_.size(), layout->slots.size()));
-  if (layouts_.size() < kMostLayouts) {
-    likely_ = layouts_.size();
-    layouts_.push_back(std::move(layout));
-  } else {
-    likely_ = learned_ % kMostLayouts;
-    layouts_[likely_] = std::move(layout);
-  }
+  return node.number;
 }
 
 }  // namespace locard

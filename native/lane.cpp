@@ -53,7 +53,6 @@ struct Lane::Parser {
         top = lane.top_keys_++;
         if (child) lane.note_top_key(*child, top);
       }
-      if (child && !child->wanted) continue;
       if (!value(lane, field.value(), child, depth, top)) return false;
     }
     return true;
@@ -67,11 +66,14 @@ struct Lane::Parser {
         if (node && depth < lane.limits_.deepest) {
           ondemand::object object;
           if (value.get_object().get(object)) return false;
-          return walk(lane, object, *node, depth + 1, top);
+          bool is_empty = false;
+          if (object.is_empty().get(is_empty)) return false;
+          if (is_empty) lane.add_raw(node, top, "{}");
+          return is_empty || walk(lane, object, *node, depth + 1, top);
         }
-        return checked(value);
+        return raw(lane, value, node, top);
       case ondemand::json_type::array:
-        return checked(value);
+        return raw(lane, value, node, top);
       case ondemand::json_type::string: {
         std::string_view text;
         if (value.get_string(true).get(text)) return false;
@@ -98,14 +100,18 @@ struct Lane::Parser {
     }
   }
 
-  static bool checked(ondemand::value& value) {
-    std::string_view raw;
-    return !value.raw_json().get(raw) && is_valid_json(raw);
+  static bool raw(Lane& lane, ondemand::value& value, Node* node, std::uint32_t top) {
+    std::string_view text;
+    if (value.raw_json().get(text) || !is_valid_json(text)) return false;
+    lane.add_raw(node, top, trimmed(text));
+    return true;
   }
 };
 
 Lane::Lane(const Limits& limits)
-    : limits_(limits), parser_(std::make_unique<Parser>()), root_(std::make_unique<Node>()), match_(fastest_match()) {}
+    : limits_(limits), parser_(std::make_unique<Parser>()), root_(std::make_unique<Node>()), match_(fastest_match()) {
+  begin_steps();
+}
 
 Lane::~Lane() = default;
 
@@ -114,16 +120,20 @@ void Lane::read(std::string_view block, const char* readable_end, std::uint64_t 
   line_ = 0;
   const char* at = block.data();
   const char* const end = at + block.size();
-  // One check for all lines: those of a block with a broken character are read with care.
-  const bool guesses = limits_.guesses && simdjson::validate_utf8(block.data(), block.size());
+  // One check for all lines; each is checked where a block has a broken character.
+  const bool is_valid = limits_.guesses && simdjson::validate_utf8(block.data(), block.size());
   // Vectors may reach beyond the end of a line, and not beyond what is ours.
   const char* const guess_end = std::min(end, readable_end - std::min(block.size(), kReadsBeyond));
   while (at < end) {
-    if (!(guesses && at < guess_end && read_by_guess(at, guess_end))) {
+    if (!(is_valid && at < guess_end && read_by_guess(at, guess_end))) {
       const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<std::size_t>(end - at)));
       const char* const line_end = newline ? newline : end;
-      read_line(std::string_view(at, static_cast<std::size_t>(line_end - at)), readable_end);
-      at = line_end + 1;
+      const std::string_view line(at, static_cast<std::size_t>(line_end - at));
+      if (is_valid || line_end >= guess_end || !limits_.guesses || !simdjson::validate_utf8(line.data(), line.size()) ||
+          !read_by_guess(at, guess_end)) {
+        read_line(line, readable_end);
+        at = line_end + 1;
+      }
     }
     ++line_;
   }
@@ -134,7 +144,25 @@ void Lane::read(std::string_view block, const char* readable_end, std::uint64_t 
   if (limits_.mines) look();
 }
 
+void Lane::read_columns(std::vector<std::int64_t> numbers, const std::vector<TextColumn>& columns, std::uint64_t number) {
+  const std::size_t first = rows(), count = numbers.size();
+  chunks.push_back({number, 0, first, count, texts.size(), 0, std::move(numbers)});
+  for (std::size_t i = 0; i < count; ++i) line_numbers.push_back(static_cast<std::uint32_t>(i));
+  for (const TextColumn& given : columns) {
+    const std::int32_t field = add_field(std::string(given.name), false);
+    if (field < 0) continue;
+    Column& column = fields[static_cast<std::size_t>(field)].column;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (given.validity && !(given.validity[i / 8] >> (i % 8) & 1)) continue;
+      const std::int32_t begin = given.offsets[i], end = given.offsets[i + 1];
+      column.set_text(first + i, {given.bytes + begin, static_cast<std::size_t>(end - begin)});
+    }
+  }
+  if (limits_.mines) look();
+}
+
 void Lane::clear() {
+  first_odd = kNoLine;
   chunks.clear();
   line_numbers.clear();
   text_numbers.clear();
@@ -154,6 +182,7 @@ void Lane::read_line(std::string_view line, const char* readable_end) {
     return;
   }
   if (text.empty()) return skip(kBlank, text);
+  first_odd = std::min(first_odd, std::pair(chunks.back().number, line_));
   // Rare from here on, so copies do not matter.
   if (!simdjson::validate_utf8(text.data(), text.size())) {
     repaired_.clear();
@@ -262,6 +291,18 @@ void Lane::skip(const char* reason, std::string_view line) {
   }
 }
 
+void Lane::add_keys(std::set<std::string>& out) const {
+  std::vector<const Node*> open{root_.get()};
+  while (!open.empty()) {
+    const Node* const node = open.back();
+    open.pop_back();
+    for (const auto& child : node->children) {
+      out.insert(child->name);
+      open.push_back(child.get());
+    }
+  }
+}
+
 Node* Lane::child_of(Node& node, std::string_view key) {
   if (Node* known = node.find(key)) return known;
   if (nodes_ >= kNodesPerField * limits_.most_fields) {
@@ -278,7 +319,7 @@ Node* Lane::child_of(Node& node, std::string_view key) {
 bool Lane::is_wanted(std::string_view name) const {
   if (limits_.only.empty()) return true;
   for (const std::string_view asked : limits_.only) {
-    if (asked.starts_with(name) && (asked.size() == name.size() || asked[name.size()] == '.')) return true;
+    if (asked.starts_with(name) && (asked.size() == name.size() || asked[name.size()] == '.' || asked[name.size()] == '[')) return true;
   }
   return false;
 }
@@ -292,24 +333,38 @@ std::int32_t Lane::field_of(Node& node) {
   if (!limits_.only.empty() && std::find(limits_.only.begin(), limits_.only.end(), node.name) == limits_.only.end()) {
     return node.field = Node::kLeftOut;
   }
-  const auto same = by_name_.find(node.name);  // {"a": {"b": 1}} and {"a.b": 1} are one field
-  if (same != by_name_.end()) {
-    node.shares = true;
-    return node.field = same->second;
-  }
+  return node.field = add_field(node.name, false);
+}
+
+std::int32_t Lane::raw_field_of(Node& node) {
+  if (node.raw_field != Node::kUnknown) return node.raw_field;
+  return node.raw_field = limits_.raws && is_wanted(node.name) ? add_field(node.name, true) : Node::kLeftOut;
+}
+
+std::int32_t Lane::add_field(const std::string& name, bool is_raw) {
+  const std::string known_as = is_raw ? name + kRawMark : name;
+  const auto same = by_name_.find(known_as);  // {"a": {"b": 1}} and {"a.b": 1} are one field
+  if (same != by_name_.end()) return same->second;
   if (fields.size() >= limits_.most_fields) {
-    leave_out(node.name);
-    return node.field = Node::kLeftOut;
+    leave_out(name);
+    return Node::kLeftOut;
   }
-  node.field = static_cast<std::int32_t>(fields.size());
-  fields.push_back({node.name, chunks.back().number, Column(limits_.few_texts), limits_.mines && is_message(node.name)});
-  by_name_.emplace(node.name, node.field);
-  return node.field;
+  const auto number = static_cast<std::int32_t>(fields.size());
+  fields.push_back({name, chunks.back().number, Column(limits_.few_texts), limits_.mines && !is_raw && is_message(name)});
+  fields.back().is_raw = is_raw;
+  by_name_.emplace(known_as, number);
+  return number;
 }
 
 void Lane::add_text(Node* node, std::uint32_t top, std::string_view text) {
   if (!node) return;
   const std::int32_t field = field_of(*node);
+  if (field >= 0) entries_.push_back({field, top, 0, text});
+}
+
+void Lane::add_raw(Node* node, std::uint32_t top, std::string_view text) {
+  if (!node || !limits_.raws) return;
+  const std::int32_t field = raw_field_of(*node);
   if (field >= 0) entries_.push_back({field, top, 0, text});
 }
 
@@ -323,6 +378,16 @@ bool Lane::add_number(Node* node, std::uint32_t top, std::string_view token) {
     entries_.push_back({field, top, static_cast<std::uint32_t>(numbers_.size()), {}});
   }
   return true;
+}
+
+// The text of a sound string with escapes; valid until the next.
+std::string_view Lane::unescaped(const Piece& piece) {
+  const std::size_t room = piece.size + simdjson::SIMDJSON_PADDING;
+  if (unescaped_.size() < room) unescaped_.resize(room);
+  auto* to = reinterpret_cast<std::uint8_t*>(unescaped_.data());
+  std::string_view text;
+  const ondemand::raw_json_string raw(reinterpret_cast<const std::uint8_t*>(piece.begin));
+  return parser_->json.unescape(raw, to, true).get(text) ? std::string_view() : text;
 }
 
 // Of a top-level key that stands twice in a record the last one counts.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,8 +13,8 @@
 #include <vector>
 
 #include "column.h"
-#include "layout.h"
 #include "sketch.h"
+#include "steps.h"
 #include "templates.h"
 
 namespace locard {
@@ -26,12 +27,12 @@ struct Limits {
   std::size_t sample_chars = 200;
   bool hands_out = false;  // lines that are not JSON: to be asked for, not skipped
   bool mines = false;      // templates of the fields that hold messages
-  // The dotted fields that are asked for, all if there are none. What is not asked for is skipped,
-  // and not checked beyond what finding the end of its line needs.
+  // The dotted fields that are asked for, all if there are none. `a[0].b` asks for the raw text of `a`.
   std::vector<std::string> only = {};
   std::size_t few_texts = Column::kFew;
-  bool guesses = true;  // lines are tried against the shapes of earlier ones
+  bool guesses = true;  // lines are tried by the steps of earlier ones
   std::size_t block = 1 << 20;  // bytes that a thread reads at once; fits into the processor's cache
+  bool raws = false;  // arrays, and objects that are empty or too deep, are kept as they are written
 };
 
 // Lines that were not read, for one reason, and the first of them.
@@ -47,6 +48,16 @@ struct Chunk {
   std::int64_t lines = 0;
   std::size_t first_row, rows = 0;
   std::size_t first_text, texts = 0;
+  std::vector<std::int64_t> numbers = {};  // of lines that were read elsewhere, by line
+  std::int64_t offset = -1, size = 0;      // where the block stands in a file, if it does
+};
+
+// Texts of one field of some records, as Arrow has them.
+struct TextColumn {
+  std::string_view name;
+  const std::uint8_t* validity;  // null where all are there
+  const std::int32_t* offsets;
+  const char* bytes;
 };
 
 class Lane {
@@ -64,6 +75,7 @@ class Lane {
     std::size_t shaped = 0;                        // rows
     Sketch sketch{};                               // of what are no codes
     std::size_t sketched = 0;                      // rows
+    bool is_raw = false;                           // arrays and objects as they are written
   };
 
   explicit Lane(const Limits& limits);
@@ -75,12 +87,18 @@ class Lane {
   // on its line counts as a line of its own. `readable_end`: memory up to there may be read.
   void read(std::string_view block, const char* readable_end, std::uint64_t number);
 
+  // Takes records that somebody else has read from text, with the numbers of their lines.
+  void read_columns(std::vector<std::int64_t> numbers, const std::vector<TextColumn>& columns, std::uint64_t number);
+
   std::size_t rows() const { return line_numbers.size(); }
 
   // Finds the shapes of the texts of messages and paths, and sketches what are no codes: of the rows
   // that have not been looked at yet. `read` does so for each block.
   void look();
   void look_at(Field& field);
+
+  // Adds the dotted names of all keys so far.
+  void add_keys(std::set<std::string>& out) const;
 
   // What was read since the last `clear`; numbers of lines count from the start of their block.
   std::vector<Chunk> chunks;
@@ -94,7 +112,10 @@ class Lane {
   std::vector<std::uint64_t> first_blocks;  // of their skeletons
   std::map<std::string, Skipped> skipped;  // since the beginning, as the next two
   std::unordered_set<std::uint64_t> left_out;
-  std::uint64_t guessed = 0;  // lines that had the shape of an earlier one
+  // Block and line of the first line since the last `clear` that is neither blank nor one JSON object.
+  std::pair<std::uint64_t, std::int64_t> first_odd = kNoLine;
+  static constexpr std::pair<std::uint64_t, std::int64_t> kNoLine{UINT64_MAX, INT64_MAX};
+  std::uint64_t guessed = 0;  // lines that took steps of earlier ones
 
  private:
   struct Parser;
@@ -108,7 +129,12 @@ class Lane {
   void count_codes(Field& field);
   bool read_by_guess(const char*& at, const char* end);
   void learn(std::string_view json);
-  void keep_pieces(const Layout& layout);
+  void begin_steps();
+  void keep_pieces(std::size_t count);
+  std::string_view unescaped(const Piece& piece);
+  bool add_step(std::uint32_t object, std::string_view literal, std::uint32_t to, const std::vector<std::uint32_t>& keys,
+                Node* node, bool is_opaque = false);
+  std::uint32_t key_of(Node& node);
   void read_line(std::string_view line, const char* readable_end);
   bool read_salvaged(std::string_view text);
   void read_pieces();
@@ -119,9 +145,12 @@ class Lane {
   void skip(const char* reason, std::string_view line);
   Node* child_of(Node& node, std::string_view key);
   std::int32_t field_of(Node& node);
+  std::int32_t raw_field_of(Node& node);
+  std::int32_t add_field(const std::string& name, bool is_raw);
   bool is_wanted(std::string_view name) const;
   void leave_out(std::string_view name);
   void add_text(Node* node, std::uint32_t top, std::string_view text);
+  void add_raw(Node* node, std::uint32_t top, std::string_view text);
   bool add_number(Node* node, std::uint32_t top, std::string_view token);
   void note_top_key(Node& node, std::uint32_t top);
 
@@ -132,11 +161,13 @@ class Lane {
   std::unordered_map<std::string, std::int32_t> by_name_;
   std::int64_t line_ = 0;  // of the block
 
-  std::vector<std::unique_ptr<Layout>> layouts_;
+  Steps steps_;
+  std::vector<Node*> step_nodes_;  // by step, its value's
+  std::unordered_map<std::string, std::uint32_t> key_numbers_;
   std::vector<Piece> found_;
-  std::size_t likely_ = 0;   // the layout of the last line
-  std::uint32_t misses_ = 0;  // in a row, for lines that could be learned
-  std::uint64_t learned_ = 0;
+  std::string unescaped_;
+  bool has_all_steps_ = false;  // there is no room for more
+  std::uint32_t misses_ = 0;    // since then
   Match match_;
 
   // Of the line at hand.

@@ -1,11 +1,11 @@
-// The matching of lines against a layout, for one width of vectors. Included by one source file for
+// The taking of steps, for one width of vectors. Included by one source file for
 // each instruction set; everything is in an unnamed namespace, as each file needs its own.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 
-#include "layout.h"
+#include "steps.h"
 
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -14,6 +14,10 @@
 #endif
 
 namespace locard {
+
+// Defined once, for no special processor: whether the text is one JSON value.
+bool is_sound(const char* begin, const char* end);
+
 namespace {
 
 // Bit i of a mask is byte i of 32.
@@ -121,23 +125,71 @@ inline const char* number(const char* p, Piece& out) {
   return p;
 }
 
-// A scalar value at `p`; its end, null where it needs a closer look.
-inline const char* value(const char* p, const char* text_end, Piece& out) {
-  switch (*p) {
-    case '"': {
-      const char* const begin = ++p;
-      for (;; p += 32) {
-        if (p >= text_end) return nullptr;
-        const Mask found = Bytes(p).special();
-        if (!found) continue;
-        p += __builtin_ctz(found);
-        if (*p != '"') return nullptr;
-        out.begin = begin;
-        out.size = static_cast<std::uint32_t>(p - begin);
-        out.type = Piece::kString;
-        return p + 1;
-      }
+inline bool is_hex(char c) { return is_digit(c) || static_cast<unsigned char>((c | 0x20) - 'a') < 6; }
+
+// The end of an escape that begins at `p`; null if there is no such.
+inline const char* escape(const char* p) {
+  switch (p[1]) {
+    case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+      return p + 2;
+    case 'u':
+      return is_hex(p[2]) && is_hex(p[3]) && is_hex(p[4]) && is_hex(p[5]) ? p + 6 : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+// Behind the string whose first character is at `p`; null if it is none.
+inline const char* string(const char* p, const char* text_end, Piece& out) {
+  out.begin = p;
+  out.type = Piece::kString;
+  while (p < text_end) {
+    const Mask found = Bytes(p).special();
+    if (!found) {
+      p += 32;
+      continue;
     }
+    p += __builtin_ctz(found);
+    if (*p == '"') {
+      out.size = static_cast<std::uint32_t>(p - out.begin);
+      return p < text_end ? p + 1 : nullptr;
+    }
+    if (*p != '\\' || !(p = escape(p))) return nullptr;
+    out.type = Piece::kEscaped;
+  }
+  return nullptr;
+}
+
+// Behind the array or object that begins at `p`, if it ends on the line: whether it is sound is not known.
+inline const char* raw_end(const char* p, const char* text_end) {
+  std::size_t depth = 0;
+  Piece inside;
+  while (p < text_end) {
+    switch (*p++) {
+      case '"':
+        p = string(p, text_end, inside);
+        if (!p) return nullptr;
+        break;
+      case '[': case '{':
+        ++depth;
+        break;
+      case ']': case '}':
+        if (--depth == 0) return p;
+        break;
+      case '\n':
+        return nullptr;
+      default:
+        break;
+    }
+  }
+  return nullptr;
+}
+
+// Behind the value at `p`, null where it needs a closer look.
+inline const char* value(const char* p, const char* text_end, bool is_opaque, Piece& out) {
+  switch (*p) {
+    case '"':
+      return string(p + 1, text_end, out);
     case 't':
       out.type = Piece::kTrue;
       return std::memcmp(p, "true", 4) ? nullptr : p + 4;
@@ -147,72 +199,74 @@ inline const char* value(const char* p, const char* text_end, Piece& out) {
     case 'n':
       out.type = Piece::kNull;
       return std::memcmp(p, "null", 4) ? nullptr : p + 4;
+    case '{':
+      if (!is_opaque && p[1] != '}') return nullptr;
+      [[fallthrough]];
+    case '[': {
+      out.type = Piece::kRaw;
+      out.begin = p;
+      const char* const end = p[1] == *p + 2 ? p + 2 : raw_end(p, text_end);
+      if (!end || (end > p + 2 && !is_sound(p, end))) return nullptr;
+      out.size = static_cast<std::uint32_t>(end - p);
+      return end;
+    }
     default:
       return number(p, out);
   }
 }
 
-// The first place of the literal (4 bytes or more) on the line, null if there is none or if a brace or a bracket,
-// which may hold the same key, comes before.
-inline const char* find_key(const char* p, const char* text_end, const char* literal, std::size_t size) {
-  for (; p < text_end; p += 32) {
-    const Bytes bytes(p);
-    const Mask stop = bytes.equal('\n') | bytes.equal('{') | bytes.equal('[');
-    Mask found = bytes.equal(literal[1]) & Bytes(p + 2).equal(literal[3]) & Bytes(p + 1).equal(literal[2]);
-    while (found) {
-      const int at = __builtin_ctz(found);
-      if (stop && at > __builtin_ctz(stop)) return nullptr;
-      if (has_room(p + at - 1, text_end, size) && same(p + at - 1, literal, size)) return p + at - 1;
-      found &= found - 1;
-    }
-    if (stop) return nullptr;
-  }
-  return nullptr;
+// Whether the text at `p` begins as a step does; most others begin otherwise.
+inline bool may_take(const Step& step, const char* p) {
+  std::uint64_t head;
+  std::memcpy(&head, p + Step::kHeadAt, sizeof head);
+  return (head & step.mask) == step.head;
 }
 
-// The end of the line if it ends in a closing brace and holds no other brace or bracket from here.
-inline const char* find_end(const char* p, const char* text_end) {
-  for (; p < text_end; p += 32) {
-    const Bytes bytes(p);
-    const Mask newline = bytes.equal('\n');
-    const Mask open = bytes.equal('{') | bytes.equal('[');
-    if (!(newline | open)) continue;
-    const int at = __builtin_ctz(newline | open);
-    return newline >> at & 1 && p + at < text_end ? p + at : nullptr;
-  }
-  return nullptr;
+// Goes a step from `p`: its end, or behind the value that it leads to. Null if it is not taken here.
+inline const char* go(const Step& step, const char* text, const char* p, const char* text_end, Piece& out) {
+  if (!has_room(p, text_end, step.size) || !same(p, text + step.at, step.size)) return nullptr;
+  return step.to == Step::kEnd ? p + step.size : value(p + step.size, text_end, step.is_opaque, out);
 }
 
-bool match(const Layout& layout, const char* p, const char* text_end, Piece* pieces, const char** line_end) {
-  const char* const text = layout.text.data();
-  const std::size_t count = layout.slots.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    const Layout::Slot& slot = layout.slots[i];
-    if (slot.next) {
-      const Layout::Slot& next = layout.slots[slot.next];
-      p = find_key(p + (i == 0), text_end, text + next.at, next.size);  // behind the first brace
-      if (!p) return false;
-      i = slot.next;
-      p = value(p + next.size, text_end, pieces[i]);
-      if (!p) return false;
-      continue;
+bool match(Steps& steps, const char* p, const char* text_end, Piece* pieces, std::size_t* count, const char** line_end) {
+  if (steps.all.empty()) return false;
+  Step* const all = steps.all.data();
+  const char* const text = steps.text.data();
+  const std::uint32_t* const keys = steps.keys.data();
+  std::uint64_t* const seen = steps.seen.data();
+  const std::uint64_t line = ++steps.line;
+  std::uint32_t* likely = &steps.first;
+  std::uint32_t object = 0;
+  for (std::size_t i = 0; i < Steps::kMostPieces;) {
+    std::uint32_t which = *likely;
+    const char* end = go(all[which], text, p, text_end, pieces[i]);
+    if (!end) {
+      const auto& others = steps.from[object];
+      for (std::size_t k = 0; k < others.size() && !end; ++k) {
+        which = others[k];
+        if (may_take(all[which], p)) end = go(all[which], text, p, text_end, pieces[i]);
+      }
+      if (!end) return false;
+      *likely = which;
     }
-    if (!has_room(p, text_end, slot.size) || !same(p, text + slot.at, slot.size)) return false;
-    p = value(p + slot.size, text_end, pieces[i]);
-    if (!p) return false;
+    p = end;
+    Step& step = all[which];
+    if (step.to == Step::kEnd) {
+      *count = i;
+      if (*p == '\r') ++p;
+      *line_end = p;
+      return p < text_end && *p == '\n';
+    }
+    for (std::uint32_t k = step.keys_at; k < step.keys_at + step.keys; ++k) {
+      if (seen[keys[k]] == line) return false;
+      seen[keys[k]] = line;
+    }
+    pieces[i].step = which;
+    i += step.is_wanted;
+    object = step.to;
+    likely = &step.next;
   }
-  if (layout.ends_early) {
-    const char* end = find_end(p, text_end);
-    if (!end) return false;
-    *line_end = end;
-    if (end[-1] == '\r') --end;
-    return end[-1] == '}';
-  }
-  if (!has_room(p, text_end, layout.after_size) || !same(p, text + layout.after_at, layout.after_size)) return false;
-  p += layout.after_size;
-  if (*p == '\r') ++p;
-  *line_end = p;
-  return p < text_end && *p == '\n';
+  return false;
 }
 
 }  // namespace

@@ -11,6 +11,9 @@
 
 namespace locard {
 
+// Behind the name of a field of arrays and objects: no text has it.
+constexpr char kRawMark = '\xFF';
+
 // A key at one place in the records; children in the order in which they were met.
 struct Node {
   std::string key;
@@ -18,16 +21,18 @@ struct Node {
   bool root = true;
   std::int32_t field = kUnknown;
   bool wanted = true;   // it or something below it
-  bool shares = false;  // its field with another node, which was there before
+  std::int32_t raw_field = kUnknown;  // of arrays and objects as they are written
   std::uint64_t seen = 0;  // the last try that had this key at the top
-  std::uint64_t learned = 0;  // the last layout that was learned with it
   std::uint32_t top = 0;   // and its number there
+  std::uint32_t object = 0;          // of `Steps`, 0 if it has none
+  std::uint32_t number = kNoNumber;  // its key's there
   std::size_t hint = 0;  // where the next key is likely to be
   std::vector<std::unique_ptr<Node>> children;
   std::map<std::string, Node*, std::less<>> by_key;  // used once there are many
 
   static constexpr std::int32_t kUnknown = -1;
   static constexpr std::int32_t kLeftOut = -2;
+  static constexpr std::uint32_t kNoNumber = 0xFFFFFFFF;
   static constexpr std::size_t kMany = 24;
 
   Node* find(std::string_view wanted) {

@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kLongestLine = 8 << 20;  // longer ones are left to whoever counts them
 constexpr std::size_t kLooks = 64, kFewLooks = 4;  // lines at one place of a block
 constexpr std::size_t kLookedBytes = 1 << 16;
+constexpr std::size_t kMostShown = 8;  // lines of a block: what has more of them is text
 constexpr std::int64_t kBeginning = 8 << 20;
 
 bool contains(std::string_view text, std::string_view word) {
@@ -26,8 +27,8 @@ bool contains(std::string_view text, std::string_view word) {
 }
 
 // Whether a line may have to be unwrapped. JSON is not, perhaps behind the time and stream of a container
-// runtime, and neither is what is indented, as stack traces are.
-bool is_odd_line(std::string_view line, const std::vector<std::string>& words) {
+// runtime, and neither is what is indented, as stack traces are. What else is no JSON is `unsure`.
+bool is_odd_line(std::string_view line, const std::vector<std::string>& words, bool& unsure) {
   const std::string_view text = trimmed(line);
   if (text.empty()) return false;
   if (text.front() == '{') {
@@ -36,20 +37,27 @@ bool is_odd_line(std::string_view line, const std::vector<std::string>& words) {
   const std::size_t brace = text.find('{');
   if (line.front() == ' ' || line.front() == '\t') return brace != std::string_view::npos || contains(text, "|");
   Prefix prefix;
-  return brace == std::string_view::npos || !split_prefix(trimmed_end(text.substr(0, brace)), prefix);
+  unsure = brace == std::string_view::npos || !split_prefix(trimmed_end(text.substr(0, brace)), prefix);
+  return false;
 }
 
+}  // namespace
+
 // Looks at lines from the start, the middle and the end of a block. The words are looked for in some
-// of them only, but where a log begins.
-bool is_odd(std::string_view block, const std::vector<std::string>& words, bool begins) {
+// of them only, but where a log begins. A few lines among JSON are shown to who knows wrappers.
+bool is_odd(std::string_view block, const Wrappings& wrappings, bool begins) {
   static const std::vector<std::string> kNoWords;
   const std::size_t last = block.size() - std::min(block.size(), kLookedBytes);
+  std::size_t shown = 0;
   for (const std::size_t from : {std::size_t{0}, block.size() / 2, last}) {
     std::string_view rest = block.substr(from);
     if (from) rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
     for (std::size_t i = 0; i < kLooks && !rest.empty(); ++i) {
       const std::size_t newline = std::min(rest.find('\n'), rest.size());
-      if (is_odd_line(rest.substr(0, newline), begins || i < kFewLooks ? words : kNoWords)) return true;
+      const std::string_view line = rest.substr(0, newline);
+      bool unsure = false;
+      if (is_odd_line(line, begins || i < kFewLooks ? wrappings.words : kNoWords, unsure)) return true;
+      if (unsure && (++shown > kMostShown || !wrappings.has_line || wrappings.has_line(line))) return true;
       rest.remove_prefix(std::min(newline + 1, rest.size()));
     }
   }
@@ -57,14 +65,16 @@ bool is_odd(std::string_view block, const std::vector<std::string>& words, bool 
   return !block.empty() && block.front() != '{' && (contains(block, " stdout P ") || contains(block, " stderr P "));
 }
 
+namespace {
+
 // The next blocks of a file, for whichever thread asks. Reading is a small part of the work.
 class Blocks {
  public:
-  Blocks(int file, std::int64_t offset, std::int64_t end, std::int64_t until, std::size_t size, const std::vector<std::string>& words)
-      : file_(file), end_(end), until_(until), size_(size), words_(words), stop_{offset} {}
+  Blocks(int file, std::int64_t offset, std::int64_t end, std::int64_t until, std::size_t size, const Wrappings& wrappings)
+      : file_(file), end_(end), until_(until), size_(size), wrappings_(wrappings), stop_{offset} {}
 
   // Whole lines into `buffer`, padded; false at the end. `count` goes up by one for each block.
-  bool next(std::vector<char>& buffer, std::size_t& size, std::uint64_t& count, std::uint64_t& number) {
+  bool next(std::vector<char>& buffer, std::size_t& size, std::uint64_t& count, std::uint64_t& number, std::int64_t& offset) {
     const std::lock_guard locked(mutex_);
     if (ended_ || stop_.offset >= until_) return false;
     for (std::size_t want = size_;; want *= 2) {
@@ -78,10 +88,11 @@ class Blocks {
       // The rest of the file without a newline, or a very long line, is the caller's.
       if (last || want >= kLongestLine || size == 0) return !(ended_ = true);
     }
-    if (is_odd({buffer.data(), size}, words_, stop_.offset < kBeginning)) {
+    if (is_odd({buffer.data(), size}, wrappings_, stop_.offset < kBeginning)) {
       stop_.odd = ended_ = true;
       return false;
     }
+    offset = stop_.offset;
     stop_.offset += static_cast<std::int64_t>(size);
     number = count++;
     return true;
@@ -105,7 +116,7 @@ class Blocks {
   int file_;
   std::int64_t end_, until_;
   std::size_t size_;
-  const std::vector<std::string>& words_;
+  const Wrappings& wrappings_;
   std::mutex mutex_;
   Scanner::Stop stop_;
   bool ended_ = false;
@@ -139,15 +150,18 @@ void run(std::size_t count, Work work) {
 }  // namespace
 
 Scanner::Stop Scanner::scan(int file, std::int64_t offset, std::int64_t end, std::int64_t most,
-                            const std::vector<std::string>& words) {
-  Blocks blocks(file, offset, end, std::min(end, offset + most), limits_.block, words);
+                            const Wrappings& wrappings) {
+  Blocks blocks(file, offset, end, std::min(end, offset + most), limits_.block, wrappings);
   const auto work = [&](std::size_t which) {
     Lane& lane = *lanes_[which];
     std::vector<char> buffer;
     std::size_t size = 0;
     std::uint64_t number = 0;
-    while (blocks.next(buffer, size, blocks_, number)) {
+    std::int64_t at = 0;
+    while (blocks.next(buffer, size, blocks_, number, at)) {
       lane.read({buffer.data(), size}, buffer.data() + buffer.size(), number);
+      lane.chunks.back().offset = at;
+      lane.chunks.back().size = static_cast<std::int64_t>(size);
     }
   };
   std::vector<std::size_t> before;

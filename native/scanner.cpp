@@ -56,6 +56,19 @@ void Scanner::read(std::string_view block) {
   records_ += static_cast<std::int64_t>(lane.rows() - rows);
 }
 
+void Scanner::read_columns(const ArrowSchema& schema, const ArrowArray& records) {
+  const auto count = static_cast<std::size_t>(records.length);
+  const auto* const first = static_cast<const std::int64_t*>(records.children[0]->buffers[1]);
+  std::vector<TextColumn> columns;
+  for (std::int64_t i = 1; i < records.n_children; ++i) {
+    const ArrowArray& values = *records.children[i];
+    columns.push_back({schema.children[i]->name, values.null_count ? static_cast<const std::uint8_t*>(values.buffers[0]) : nullptr,
+                       static_cast<const std::int32_t*>(values.buffers[1]), static_cast<const char*>(values.buffers[2])});
+  }
+  lanes_.front()->read_columns({first, first + count}, columns, blocks_++);
+  records_ += records.length;
+}
+
 std::size_t Scanner::pending() const {
   std::size_t sum = 0;
   for (const auto& lane : lanes_) sum += lane->rows() * (lane->fields.size() + 1) + lane->texts.size();
@@ -72,6 +85,7 @@ void Scanner::number_lines() {
   first_line_.clear();
   for (const Chunk* chunk : chunks) {
     first_line_[chunk->number] = taken_lines_;
+    if (chunk->offset >= 0) places_.push_back({taken_lines_, chunk->lines, chunk->offset, chunk->size});
     taken_lines_ += chunk->lines;
   }
 }
@@ -93,7 +107,10 @@ std::shared_ptr<const Batch> Scanner::take() {
     part.numbers.reserve(lane.rows());
     for (const Chunk& chunk : lane.chunks) {
       const std::int64_t base = first_line_[chunk.number];
-      for (std::size_t i = 0; i < chunk.rows; ++i) part.numbers.push_back(base + lane.line_numbers[chunk.first_row + i]);
+      for (std::size_t i = 0; i < chunk.rows; ++i) {
+        const std::uint32_t line = lane.line_numbers[chunk.first_row + i];
+        part.numbers.push_back(chunk.numbers.empty() ? base + line : chunk.numbers[line]);
+      }
     }
     sample(part, which);
     part.columns.resize(batch->fields.size());
@@ -105,6 +122,11 @@ std::shared_ptr<const Batch> Scanner::take() {
     }
   }
   text_ = hand_out();
+  for (const auto& lane : lanes_) {
+    if (lane->first_odd == Lane::kNoLine) continue;
+    const std::int64_t line = first_line_[lane->first_odd.first] + lane->first_odd.second;
+    first_odd_ = first_odd_ < 0 ? line : std::min(first_odd_, line);
+  }
   for (const auto& lane : lanes_) lane->clear();
   return batch;
 }
@@ -257,6 +279,12 @@ std::size_t Scanner::fields_left_out() const {
   std::unordered_set<std::uint64_t> all = left_out_;
   for (const auto& lane : lanes_) all.insert(lane->left_out.begin(), lane->left_out.end());
   return all.size();
+}
+
+std::vector<std::string> Scanner::keys() const {
+  std::set<std::string> all;
+  for (const auto& lane : lanes_) lane->add_keys(all);
+  return {all.begin(), all.end()};
 }
 
 std::uint64_t Scanner::guessed() const {

@@ -2,7 +2,9 @@
 // dictionary and one form for each of them.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +18,16 @@
 
 namespace locard {
 
+// How lines are told that hold other lines or records.
+struct Wrappings {
+  std::vector<std::string> words;  // which of JSON have
+  std::function<bool(std::string_view)> has_line = nullptr;  // whether another is one
+};
+
+// Whether a block of whole lines has wrapped ones, or many that are neither JSON nor indented, by some of
+// them. `begins`: it is of the beginning of a log, which is looked at with more care.
+bool is_odd(std::string_view block, const Wrappings& wrappings, bool begins);
+
 class Scanner {
  public:
   struct Field {
@@ -23,6 +35,7 @@ class Scanner {
     std::string column;  // c0, c1, …; that with its shapes is called the same and `s`
     bool message = false;  // its shapes are skeletons of templates
     bool path = false;     // its shapes are endpoints
+    bool is_raw = false;   // arrays and objects as they are written
     bool taken = false;    // some of its values have left
     Form form{};
     Dictionary dictionary{};
@@ -49,10 +62,14 @@ class Scanner {
   // Reads a block of whole lines; the last one may lack its newline.
   void read(std::string_view block);
 
+  // Takes records that somebody else has read from text: their first column has the numbers of their
+  // lines, the others are fields.
+  void read_columns(const ArrowSchema& schema, const ArrowArray& records);
+
   // Reads whole lines of a file from `offset`, where one begins, to `end`, about `most` bytes of it, by
-  // all threads. Stops before a block that is odd: one with lines that are neither JSON nor indented,
-  // or that hold one of the `words` of wrapped lines; and before a line that is very long.
-  Stop scan(int file, std::int64_t offset, std::int64_t end, std::int64_t most, const std::vector<std::string>& words);
+  // all threads. Stops before a block that is odd: one with wrapped lines, or many that are neither JSON
+  // nor indented; and before a line that is very long.
+  Stop scan(int file, std::int64_t offset, std::int64_t end, std::int64_t most, const Wrappings& wrappings);
 
   // How many values, and lines that are handed out, have come since the last `take`.
   std::size_t pending() const;
@@ -68,8 +85,13 @@ class Scanner {
   std::map<std::string, Skipped> skipped() const;
   std::int64_t lines() const { return lines_; }
   std::int64_t records() const { return records_; }
+  // The number of the first line that is neither blank nor one JSON object, as of the last `take`; -1 if all are.
+  // First line, number of lines, offset and size of each block that was read from a file, as of the last `take`.
+  const std::vector<std::array<std::int64_t, 4>>& places() const { return places_; }
+  std::int64_t first_odd() const { return first_odd_; }
   std::size_t fields_left_out() const;
   std::uint64_t guessed() const;
+  std::vector<std::string> keys() const;  // dotted, of all fields, also unwanted ones
   // Of a field whose values are no codes.
   Sketch sketch(std::size_t field) const;
 
@@ -105,6 +127,8 @@ class Scanner {
   std::int64_t lines_ = 0, records_ = 0;
   std::unordered_map<std::uint64_t, std::int64_t> first_line_;  // by block, since the last take
   std::int64_t taken_lines_ = 0;
+  std::int64_t first_odd_ = -1;
+  std::vector<std::array<std::int64_t, 4>> places_;
   std::int64_t every_ = 1;  // line is sampled
 };
 

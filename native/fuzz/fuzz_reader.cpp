@@ -119,7 +119,7 @@ std::vector<std::vector<std::string>> values_of(const locard::Scanner& scanner, 
 }
 
 std::vector<std::vector<std::string>> everything(std::string_view text, bool guesses, std::size_t few) {
-  locard::Scanner scanner({32, 3, 20, false, true, {}, few, guesses}, 1);
+  locard::Scanner scanner({32, 3, 20, false, true, {}, few, guesses, 1 << 20, true}, 1);
   scanner.read(text);
   const auto batch = scanner.take();
   return values_of(scanner, *batch);
@@ -134,10 +134,10 @@ struct Scanned {
 };
 
 Scanned scanned(int file, std::string_view text, std::size_t threads, std::size_t few) {
-  locard::Scanner scanner({32, 3, 20, false, true, {}, few, true, 64}, threads);
+  locard::Scanner scanner({32, 3, 20, false, true, {}, few, true, 64, true}, threads);
   const auto end = static_cast<std::int64_t>(text.size());
   for (std::int64_t at = 0; at < end;) {
-    const auto stop = scanner.scan(file, at, end, end - at, {"\"log\""});
+    const auto stop = scanner.scan(file, at, end, end - at, {{"\"log\""}});
     require(!stop.error && stop.offset >= at && stop.offset <= end, "a scan stops within the file");
     at = stop.offset;
     const std::string_view line = text.substr(static_cast<std::size_t>(at), text.find('\n', static_cast<std::size_t>(at)) - static_cast<std::size_t>(at));

@@ -1,6 +1,15 @@
 # Native code of locard. Missing where the package was installed without a compiler.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+# Whether a block of whole lines has wrapped ones, or many that are no JSON, by some of them; see
+# `Scanner.scan`. `begins`: it is of the beginning of a log, which is looked at with more care.
+def is_odd(
+    block: bytes,
+    begins: bool,
+    words: Sequence[str],
+    is_wrapped: Callable[[bytes], bool] | None = None,
+) -> bool: ...
 
 # The records of one block. Consumers of Arrow read it: column `_n`, then the fields.
 class Batch:
@@ -34,9 +43,10 @@ class Scanner:
     # `deepest` levels of objects become dotted fields, `most_fields` of them in all. With
     # `hands_out` lines that are not JSON are to be asked for (`text`) and not counted as skipped;
     # with `mines` the templates of messages are counted. Of the fields of `only`, if there are any,
-    # nothing else is kept, and nothing else checked beyond what finding the end of its line needs.
+    # nothing else is kept; all of a line is checked all the same.
     # `few_texts`: fields with more different texts, most of them different, are no codes.
-    # `guesses`: lines are tried against the shapes of earlier ones (off to compare).
+    # `guesses`: lines are tried by the steps of earlier ones (off to compare). `raws`: arrays, and objects
+    # that are empty or deeper than `deepest`, are kept as they are written, as fields of their own.
     def __init__(
         self,
         *,
@@ -49,6 +59,7 @@ class Scanner:
         threads: int = 1,
         few_texts: int = 1024,
         guesses: bool = True,
+        raws: bool = False,
     ) -> None: ...
 
     # Reads a block of whole lines; the last one may lack its newline. An object that follows another
@@ -57,10 +68,20 @@ class Scanner:
 
     # Reads about `most` bytes of a file by all threads, whole lines from `offset` to `end` at most.
     # Gives the offset of what was not read, and whether it was left because the next block may be
-    # wrapped (`words` stand in such lines) or no JSON. Raises OSError.
+    # wrapped (`words` stand in such lines of JSON, `is_wrapped` knows others) or no JSON. Raises OSError.
     def scan(
-        self, file: int, offset: int, end: int, most: int, words: Sequence[str]
+        self,
+        file: int,
+        offset: int,
+        end: int,
+        most: int,
+        words: Sequence[str],
+        is_wrapped: Callable[[bytes], bool] | None = None,
     ) -> tuple[int, bool]: ...
+
+    # Takes records that were read from text, as an Arrow stream: the number of a line, then texts, each
+    # column under the name of its field.
+    def read_records(self, records: object) -> None: ...
 
     # How many values, and lines to be handed out, have come since the last `take`.
     @property
@@ -97,7 +118,17 @@ class Scanner:
     @property
     def records(self) -> int: ...
 
-    # Lines that had the shape of an earlier one.
+    # First line, number of lines, offset and size of each block that was read from a file, as of the last
+    # `take`.
+    @property
+    def places(self) -> list[tuple[int, int, int, int]]: ...
+
+    # The number of the first line that is neither blank nor one JSON object, as of the last `take`; -1 if
+    # all lines are.
+    @property
+    def first_odd(self) -> int: ...
+
+    # Lines that took steps of earlier ones only.
     @property
     def guessed(self) -> int: ...
 
@@ -106,10 +137,14 @@ class Scanner:
     def skipped(self) -> list[tuple[str, int, str]]: ...
 
     # Dotted name, column, kind, how it is written (see `locard.logs.table.kept_values`), what its column of
-    # shapes holds ("skeletons", "endpoints" or nothing), and the size of its dictionary; as of the
+    # shapes holds ("skeletons", "endpoints" or nothing), the size of its dictionary, and whether it is raw; as of the
     # last `take`.
     @property
-    def fields(self) -> list[tuple[str, str, str, str, str, int]]: ...
+    def fields(self) -> list[tuple[str, str, str, str, str, int, bool]]: ...
+
+    # The dotted names of all keys that were met, also of what is not asked for.
+    @property
+    def keys(self) -> list[str]: ...
 
     # How many fields there were beyond `most_fields`.
     @property

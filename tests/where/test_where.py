@@ -114,6 +114,26 @@ def test_pino_numbers_its_levels(pick):
     assert pick(rows, "level >= 40") == [1, 2, 3]
 
 
+def test_a_level_is_found_in_any_spelling(pick):
+    levels = ["ERROR", "error", "Err", "E", "warn", "info", "ERR", None]
+    assert pick([{"level": x, "n": 1} for x in levels], "level = error") == [0, 1, 2, 3, 6]
+    assert pick([{"level": x, "n": 1} for x in levels], "level != error") == [4, 5, 7]
+    numbers = [{"level": x, "time": BEGIN + x} for x in (30, 50, 60)]
+    assert pick(numbers, "level = error") == [1]
+
+
+def test_whole_numbers_are_ordered_to_their_last_digit(pick):
+    ids = [2**53, 2**53 + 1, 2**63 - 1, 2**64 - 1, -(2**63), 5, 1.5, "x"]
+    given = [{"id": x} for x in ids]
+    assert pick(given, f"id < {2**53 + 1}") == [0, 4, 5, 6]
+    assert pick(given, f"id <= {2**53 + 1}") == [0, 1, 4, 5, 6]
+    assert pick(given, f"id > {2**63 - 2}") == [2, 3]
+    assert pick(given, f"id >= {2**64 - 1}") == [3]
+    assert pick(given, f"id > {2**64 - 1}") == []
+    assert pick(given, f"id <= {-(2**63)}") == [4]
+    assert pick(given, "id < 1234567890123456.5") == [4, 5, 6]
+
+
 def test_long_numbers_are_ids_and_compared_digit_by_digit(pick):
     rows = [{"id": 12345678901234567890}, {"id": 12345678901234567891}]
     assert pick(rows, "id = 12345678901234567891") == [1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -18,20 +19,23 @@ from locard.logs.input.log_source import Wants
 from locard.logs.table import memory
 from locard.model.errors import ExitCode, StateError, UsageError
 from locard.model.wording import count, example
-from locard.report import document, rows
+from locard.report import rows
 from locard.report.plain import safe
 from locard.where import times
+from locard.where.parse import parse
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
+    from locard.logs.ask import projection
     from locard.logs.ask.kept_scans import Shelf
     from locard.logs.ask.log_view import Sheet
     from locard.logs.ask.slice import Answer
 
 
 _WINDOW = "30s"
+_WHOLE = {"text", "json", "jsonl"}  # where a record shows the fields that it has and no others
 
 
 def wants(args: argparse.Namespace) -> Wants:
@@ -68,7 +72,42 @@ def _asked(
 ) -> contextlib.AbstractContextManager[Sheet]:
     budget_s, given = parse_duration(args.budget), given_of(args)
     return open_log.asked(
-        name, budget_s, args.threads, shelf, wants=wants(args), given=given, state=state_path(args)
+        name,
+        budget_s,
+        args.threads,
+        shelf,
+        wants=wants(args),
+        given=given,
+        state=state_path(args),
+        reads=_reads(args),
+        pick=functools.partial(_picked, args) if len(args.source) == 1 else None,
+    )
+
+
+def _picked(args: argparse.Namespace, sheet: Sheet) -> list[int] | None:
+    """The lines of the records that the flags ask for; None if they are too many to be read again."""
+    from locard.logs.ask.found_lines import MOST  # noqa: PLC0415 - only who scans needs it
+
+    clock = times.Clock(args.tz, sheet.meaning.last)
+    return slicing.numbers(sheet, question(args, clock), clock, MOST)
+
+
+def _reads(args: argparse.Namespace) -> projection.Reads | None:
+    """What the question reads; None where that is every field."""
+    whole = not (args.select or args.by)
+    if args.sql is not None or args.dialect:
+        return None
+    if whole and (args.output not in _WHOLE or not (args.where or args.around or args.trace)):
+        return None
+    from locard.logs.ask.projection import Reads  # noqa: PLC0415 - only who scans needs it
+
+    return Reads.of(
+        parse(args.where) if args.where is not None else None,
+        (*_names([args.select] if args.select else []), *_names(args.by or [])),
+        times=bool(args.around or args.since or args.trace),
+        errors=bool(args.by) and args.where is None,
+        ids=args.trace is not None,
+        whole=whole,
     )
 
 
@@ -146,7 +185,8 @@ def _answer(args: argparse.Namespace, sheet: Sheet) -> Answer:
     if args.sql is not None:
         return slicing.sql(sheet, args.sql)
     clock = times.Clock(args.tz, sheet.meaning.last)
-    asked = question(args, clock)
+    # A sheet that has only what was asked for needs no conditions, and is in order.
+    asked = Question() if sheet.whole is not None else question(args, clock)
     return (slicing.counts if asked.by else slicing.records)(sheet, asked, clock)
 
 
@@ -154,14 +194,25 @@ def _write(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
     if args.output == "parquet":
         _write_parquet(args, sheet, answer)
         return
-    head: dict[str, Any] = {
-        "schema": document.SCHEMA,
-        "kind": "slice",
-        "source": sheet.source,
-        "records": sheet.records,
-        "partial": bool(sheet.partial),
-    }
+    head = _head(args, sheet.source, sheet.records, partial=bool(sheet.partial))
     rows.write(answer, args.output, sys.stdout, head)
+
+
+def _head(
+    args: argparse.Namespace, source: str | list[str], records: int, *, partial: bool
+) -> dict[str, Any]:
+    """What a JSON document begins with."""
+    if args.output != "json":
+        return {}
+    from locard.report.document import SCHEMA  # noqa: PLC0415 - only for this output
+
+    return {
+        "schema": SCHEMA,
+        "kind": "slice",
+        "source": source,
+        "records": records,
+        "partial": partial,
+    }
 
 
 def _write_parquet(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
@@ -206,7 +257,7 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
     if stop is not None and stop.line == 1:
         _note("jq would have read none of it: the first line is no JSON")
     elif stop is not None and stop.line is not None:
-        lost = open_log.behind(sheet, stop)
+        lost = open_log.behind(sheet.whole or sheet, stop)
         _note(
             f"jq would have stopped at line {stop.line:,} of {sheet.lines:,} "
             f"and not read the {count(lost, 'good record')} from there on"
@@ -234,8 +285,7 @@ def _traces(args: argparse.Namespace, shelf: Shelf | None) -> int:
             found += [(at, place, {"source": (sheet.source, "text"), **line}) for at, line in lines]
         found.sort(key=lambda item: item[:2])
         answer = slicing.joined([line for _, _, line in found], whole=bool(args.select))
-        head = {"schema": document.SCHEMA, "kind": "slice", "source": args.source,
-                "records": sum(s.records for s in sheets), "partial": partial}  # fmt: skip
+        head = _head(args, args.source, sum(s.records for s in sheets), partial=partial)
         rows.write(answer, args.output, sys.stdout, head)
         sys.stdout.flush()
         if not args.quiet:

@@ -8,6 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from locard.model.log_reading import (  # noqa: TC001 - the codec reads the hints
+    FieldRole,
+    Skipped,
+)
+
 ShapeName = Literal["step", "ramp", "spike", "periodic", "flat", "unknown"]
 Outcome = Literal["errors", "latency"]
 TemplateChangeKind = Literal["new", "vanished", "grown", "shrunk"]
@@ -133,24 +138,6 @@ class BlastRadius:
     affected: tuple[AffectedValue, ...]
     unaffected: tuple[AffectedValue, ...]
     unknown: tuple[AffectedValue, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """Log lines that could not be used: how many, why, and one of them."""
-
-    reason: str
-    lines: int
-    sample: str
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRole:
-    """Which field was taken for what, and why."""
-
-    role: str  # time, level, status, duration, trace_id, endpoint, upstream, message, …
-    field: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)

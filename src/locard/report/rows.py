@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from locard.logs.ask.slice import Answer
 
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_COMMA = re.compile(r",\s*\]")  # some loggers end a list so, and readers let it pass
+_COMMA_OR_STRING = re.compile(r'("(?:[^"\\]|\\.)*")|,(\s*\])')
+_OUTSIDE_ASCII = re.compile(r"[^\x20-\x7e]")
 _LOOK_AHEAD = 200  # rows whose widths make the columns
 _WIDEST = 40
 _BARE = re.compile(r"[^\s\"=]+")
@@ -59,11 +62,25 @@ def json_records(answer: Answer) -> Iterator[str]:
 def _json_value(value: Any, kind: str) -> str:
     if value is None:
         return "null"
+    if kind == "json":
+        if _COMMA.search(value):
+            value = _COMMA_OR_STRING.sub(lambda m: m[1] or m[2], value)
+        return _OUTSIDE_ASCII.sub(_escaped, value)
     if kind == "number" and _NUMBER.fullmatch(value):
         return str(value)  # in its own digits: no float rounds it
     if kind == "truth" and value in {"true", "false"}:
         return str(value)
     return json.dumps(_plain(value))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A character of a JSON string as an escape; of what stands between strings only blanks are odd."""
+    return " " if found[0] == "\t" else json.dumps(found[0])[1:-1].replace("\x7f", r"\u007f")
+
+
+def _as_text(value: Any, kind: str) -> Any:
+    """A JSON string as its text; arrays and objects stay as they are."""
+    return json.loads(value) if kind == "json" and value is not None and value[:1] == '"' else value
 
 
 def _plain(value: Any) -> Any:
@@ -100,8 +117,15 @@ def _write_csv(answer: Answer, out: TextIO) -> None:
     shown = safe if out.isatty() else str
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([shown(name) for name in answer.columns])
-    for row in answer.rows:
+    for row in _as_texts(answer):
         writer.writerow(["" if v is None else shown(_text(v)) for v in row])
+
+
+def _as_texts(answer: Answer) -> Iterator[tuple[Any, ...]]:
+    """The rows with texts as people read them."""
+    if "json" not in answer.kinds:
+        return answer.rows
+    return (tuple(map(_as_text, row, answer.kinds)) for row in answer.rows)
 
 
 def _text(value: Any) -> str:
@@ -116,11 +140,11 @@ def _text(value: Any) -> str:
 def text_lines(answer: Answer) -> Iterator[str]:
     """Lines for people: columns under their names, or `name=value` for records shown whole."""
     if not answer.whole:
-        for record in answer.rows:
+        for record in _as_texts(answer):
             pairs = zip(answer.columns, record, strict=True)
             yield " ".join(f"{safe(n)}={_bare(v)}" for n, v in pairs if v is not None)
         return
-    rows = ([_cell(answer.columns[i], v) for i, v in enumerate(row)] for row in answer.rows)
+    rows = ([_cell(answer.columns[i], v) for i, v in enumerate(row)] for row in _as_texts(answer))
     first = list(itertools.islice(rows, _LOOK_AHEAD))
     if not first:
         return

@@ -3,8 +3,8 @@
     status >= 500 and upstream in (ledger, "cards api") and not path ~ "^/health"
 
 Comparisons are = == != < <= > >=, `in (…)`, `~` and `!~` (regular expressions), `is null`,
-`is not null` and `exists`; they are joined by `and`, `or`, `not` and parentheses. Values stand bare
-or in quotes, field names bare, in backquotes or in quotes. Times are written as ISO 8601,
+`is not null`, `exists` and `contains` (an array has that element, a text that part); they are joined by `and`, `or`, `not` and parentheses. Values stand bare
+or in quotes, field names bare, in backquotes or in quotes; `items[0].id` is in an array. Times are written as ISO 8601,
 HH:MM[:SS] or `10m ago`, durations as `250ms`.
 """
 
@@ -15,7 +15,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locard.model.errors import UsageError
-from locard.where.syntax import Compare, Every, Exists, Field, Match, Not, OneOf, Some, Value
+from locard.where.syntax import (
+    Compare,
+    Contains,
+    Every,
+    Exists,
+    Field,
+    Match,
+    Not,
+    OneOf,
+    Some,
+    Value,
+)
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -165,15 +176,18 @@ class _Parser:
         if self.take("keyword", "in"):
             inside: Node = OneOf(about, self.values())
             return Not(inside) if negated else inside
+        if self.take("word", "contains"):
+            holds: Node = Contains(about, self.value())
+            return Not(holds) if negated else holds
         if negated:
-            self.fail("`in`")
+            self.fail("`in` or `contains`")
         op = self.take("op", "~", "=~", "!~")
         if op:
             match = Match(about, self.value())
             return Not(match) if op.text == "!~" else match
         op = self.take("op", *_COMPARISONS)
         if op is None:
-            self.fail("a comparison (= != < <= > >= ~ in, is null)")
+            self.fail("a comparison (= != < <= > >= ~ in contains, is null)")
         return self.compared(about, _COMPARISONS[op.text])
 
     def compared(self, about: Field, op: str) -> Node:

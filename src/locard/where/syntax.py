@@ -62,6 +62,14 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Contains:
+    """`field contains value`: an array has that element, a text that part."""
+
+    field: Field
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Exists:
     """The record has the field, and not as null."""
 
@@ -89,7 +97,7 @@ class Some:
     items: tuple[Node, ...]
 
 
-Node = Compare | OneOf | Match | Exists | Not | Every | Some
+Node = Compare | OneOf | Match | Contains | Exists | Not | Every | Some
 
 
 def fields_of(node: Node) -> tuple[Field, ...]:

@@ -140,6 +140,8 @@ def test_the_stop_is_where_jq_stops(tmp_path, lines):
     source = open_source(str(path))
     stop = jq_stop.first_stop(source, 5)
     source.close()
+    with open_log.asked(str(path), 30, 1) as sheet:  # which knows up to where all is well
+        assert open_log.find_jq_stop(sheet).line == stop.line
     assert (stop.line is not None) == ("parse error" in theirs.stderr), theirs.stderr
     if stop.line is None:
         assert stop.records == len(theirs.stdout.splitlines())

@@ -12,7 +12,10 @@ import pytest
     [
         ("upstream = cards", "@upstream:cards"),
         ("upstream = 'cards api'", '@upstream:"cards api"'),
-        ("level = error", "status:error"),
+        (
+            "level = error",
+            "(status:error OR status:ERROR OR status:Error OR status:err OR status:ERR OR status:Err)",
+        ),
         ("status >= 500", "@status:>=500"),
         ("status = 500", "@status:500"),
         ("trace_id = t7", "trace_id:t7"),

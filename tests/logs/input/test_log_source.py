@@ -85,6 +85,34 @@ def test_a_pipe_ends_with_its_writer(tmp_path):
     assert not source.partial
 
 
+def test_what_a_pipe_gives_at_once_is_one_block():
+    reading, writing = os.pipe()
+    line = b"x" * 99 + b"\n"
+
+    def write():
+        for _ in range(100):
+            os.write(writing, line * 40)  # 4 KB at a time, as fast as it goes
+        os.close(writing)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    source = log_source.Source("-", reading, None)
+    blocks = list(source.blocks(10))
+    writer.join()
+    source.close()
+    assert b"".join(blocks) == line * 4000
+    assert len(blocks) < 20  # not a hundred
+
+
+def test_a_line_of_a_pipe_that_goes_on_is_not_held_back():
+    reading, writing = os.pipe()
+    os.write(writing, b"first\n")
+    source = log_source.Source("-", reading, None)
+    assert next(source.blocks(10)) == b"first\n"  # while the writer is still there
+    os.close(writing)
+    source.close()
+
+
 def test_a_device_without_line_ends_is_given_up(monkeypatch):
     monkeypatch.setattr(log_source, "_GIVE_UP_BYTES", 1 << 20)
     source = log_source.open_source("/dev/zero")

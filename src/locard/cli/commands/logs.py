@@ -182,6 +182,7 @@ def _first_pass(args: argparse.Namespace) -> int:
     from locard.investigate import logs_alone  # noqa: PLC0415
     from locard.logs.ask import kept_scans, open_log  # noqa: PLC0415
     from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415
+    from locard.logs.scan.loader import Choice  # noqa: PLC0415
 
     if len(args.source) > 1:
         raise UsageError(
@@ -211,6 +212,7 @@ def _first_pass(args: argparse.Namespace) -> int:
         first_look=look,
         state=state_path(args),
         judging=open_log.FOR_JUDGING,
+        choice=Choice(raws=identity is not None and open_log.may_be_kept_whole(identity)),
     ) as table:
         summary = judged(args, table, since_s, budget)
         concluded = logs_alone.conclude(summary)
@@ -219,7 +221,10 @@ def _first_pass(args: argparse.Namespace) -> int:
         if place and identity:
             # The screen is out; without a copy the next question reads the log again.
             with contextlib.suppress(duckdb.Error):
-                open_log.keep_scan(place, identity, sheet_of(table, source), args.threads)
+                cheap = open_log.reads_again(identity, table)
+                cheap = cheap or not open_log.may_be_kept_whole(identity)
+                fresh = sheet_of(table, source)
+                open_log.keep_scan(place, identity, fresh, cheap=cheap)
     if summary.partial:
         return ExitCode.PARTIAL
     found = summary.changed or concluded.alarming or concluded.incident

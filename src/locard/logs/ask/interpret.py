@@ -42,6 +42,7 @@ def sheet_of(table: Table, source: str, stop: Stop | None = None) -> Sheet:
         partial=table.partial,
         engine=table.engine,
         stop=stop,
+        first_odd=table.first_odd,
         stored={} if table.has_texts else table.stored,
     )
 
@@ -52,6 +53,7 @@ def meaning_of(table: Table) -> Meaning:
     roles = with_folds(assign(fields, table.records, given_for(fields, table.given)), table)
     found = Meaning(
         columns=dict(table.columns),
+        raws=dict(table.raws),
         roles={r.role: r.field for r in reversed(roles.found)},
         role_of={r.field: r.role for r in roles.found},
         expressions=_expressions(roles, table),

@@ -25,8 +25,11 @@ class Stop(NamedTuple):
     whole: bool  # the source was checked to its end
 
 
-def first_stop(source: Source, budget_s: float) -> Stop:
-    """Read a source as jq does until it would stop, the source ends or the budget does."""
+def first_stop(source: Source, budget_s: float, known: int = 0) -> Stop:
+    """Read a source as jq does until it would stop, the source ends or the budget does.
+
+    The first `known` lines are blank or one JSON object each.
+    """
     decoder = json.JSONDecoder()
     pending: list[str] = []
     number = values = 0
@@ -34,6 +37,9 @@ def first_stop(source: Source, budget_s: float) -> Stop:
     for block in source.blocks(budget_s):
         for raw in block.split(b"\n"):
             number += 1
+            if number <= known:
+                values += bool(raw.strip())
+                continue
             line = raw.decode("utf-8", "replace")
             if number == 1:
                 line = line.removeprefix("\ufeff")

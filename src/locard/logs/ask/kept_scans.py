@@ -14,26 +14,24 @@ import os
 import re
 import stat
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from locard import __version__
 from locard.guard import private
-from locard.logs.ask.log_view import Sheet
-from locard.logs.fields.meaning import NUMBER_COLUMNS, Meaning
+from locard.logs.ask import kept_description
+from locard.logs.ask.kept_columns import KeptColumns, chosen
 from locard.logs.table.kept_values import Stored
-from locard.logs.table.sql_text import literal
 from locard.model.errors import StateError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    import duckdb
-
     from locard.logs.ask.jq_stop import Stop
+    from locard.logs.ask.log_view import Sheet
+    from locard.logs.ask.projection import Reads
 
-FORMAT = 5  # raise when what is kept, or what a reader makes of a log, changes
+FORMAT = 7  # raise when what is kept, or what a reader makes of a log, changes
 CAP_BYTES = 2 << 30
 EXPIRES_S = 24 * 3600.0
 _END_BYTES = 64 << 10
@@ -59,6 +57,7 @@ class Identity:
     changed_ns: int
     ends: str  # digest of the first and last 64 KiB
     reader: str
+    begins: str = ""  # its first character
 
     @classmethod
     def of(cls, name: str) -> Identity | None:
@@ -71,7 +70,8 @@ class Identity:
             info = os.fstat(fd)
             if not os.path.isfile(f"/proc/self/fd/{fd}") or not info.st_size:  # noqa: PTH113 - pathlib costs
                 return None
-            digest = hashlib.blake2b(os.pread(fd, _END_BYTES, 0), digest_size=16)
+            head = os.pread(fd, _END_BYTES, 0)
+            digest = hashlib.blake2b(head, digest_size=16)
             digest.update(os.pread(fd, _END_BYTES, max(0, info.st_size - _END_BYTES)))
         except OSError:
             return None
@@ -86,6 +86,7 @@ class Identity:
             changed_ns=info.st_ctime_ns,
             ends=digest.hexdigest(),
             reader=f"{__version__}/{FORMAT}",
+            begins=head[:1].decode("ascii", "replace"),
         )
 
     @property
@@ -117,8 +118,13 @@ class Shelf:
         """That of a state directory."""
         return cls(state / "scans")
 
-    def find(self, identity: Identity, source: str, threads: int = 1) -> Sheet | None:
-        """The kept scan of exactly this state of the file, if there is one; never raises."""
+    def find(
+        self, identity: Identity, source: str, threads: int = 1, reads: Reads | None = None
+    ) -> Sheet | None:
+        """The kept scan of exactly this state of the file, if it has what is read; never raises.
+
+        `reads` is None where that is every field.
+        """
         about = self._about(identity)
         try:
             private.check(self.folder.parent, self.folder.name)
@@ -130,9 +136,7 @@ class Shelf:
                 return None
             if found["bytes"] != sum(part.stat().st_size for part in parts):
                 return None
-            values = {c: Stored(c, *kept) for c, kept in found["stored"].items()}
-            columns = found["columns"].values()
-            return _sheet(found, _open(parts, threads, columns, values), source, values)
+            return self._opened(found, parts, source, threads, reads)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, StateError):
             return None
         except Exception as error:
@@ -142,8 +146,25 @@ class Shelf:
                 return None
             raise
 
-    def keep(self, identity: Identity, sheet: Sheet, threads: int = 1) -> bool:
-        """Keep a scan; False where it cannot or must not be kept.
+    def _opened(
+        self,
+        found: dict[str, Any],
+        parts: list[Path],
+        source: str,
+        threads: int,
+        reads: Reads | None,
+    ) -> Sheet | None:
+        seen = kept_description.meaning(found)
+        if found["absent"] is not None and not kept_description.covers(
+            seen, found["absent"], reads
+        ):
+            return None
+        values = {c: Stored(c, *kept) for c, kept in found["stored"].items()}
+        db = kept_description.open_parts(parts, threads, KeptColumns(values, found["texts"]))
+        return kept_description.sheet(found, db, source, seen, values)
+
+    def keep(self, identity: Identity, sheet: Sheet, *, cheap: bool = False) -> bool:
+        """Keep a scan; False where it cannot or must not be kept. `cheap`: only what costs little.
 
         Call it when everything was printed: the screen comes first.
         """
@@ -157,11 +178,15 @@ class Shelf:
                 return False
             self.tidy()
             ((last,),) = sheet.db.execute(f"SELECT max(_n) FROM {sheet.relation}").fetchall()  # noqa: S608 - our names
-            size = self._write_parts(identity, sheet, int(last), threads)
+            columns = chosen(sheet, cheap=cheap)
+            size = self._write_parts(identity, sheet, columns, int(last))
             if size is None or Identity.of(identity.path) != identity:
                 self._forget(identity.key)  # too large, or the log has changed while it was read
                 return False
-            self._write(self._about(identity), _described(identity, sheet, size, int(last)))
+            self._write(
+                self._about(identity),
+                kept_description.described(identity, sheet, columns, size, int(last), cheap=cheap),
+            )
             self._forget_older(identity)
             self.tidy(last=identity.key)
         except (OSError, StateError, duckdb.Error):
@@ -181,13 +206,18 @@ class Shelf:
             self._write(about, found | {"stop": stop})
             os.utime(about, ns=(info.st_atime_ns, info.st_mtime_ns))
 
-    def _write_parts(self, identity: Identity, sheet: Sheet, last: int, threads: int) -> int | None:
+    def has(self, identity: Identity) -> bool:
+        """Whether there is a copy of this state of the file."""
+        return self._about(identity).exists()
+
+    def _write_parts(
+        self, identity: Identity, sheet: Sheet, kept: KeptColumns, last: int
+    ) -> int | None:
         """Write the records in parts that fit into the memory; their bytes, None over the cap."""
         from locard.logs.table.parquet import to_parquet  # noqa: PLC0415 - only who writes needs it
 
-        values = _values(sheet)
-        columns = (f"{c}_kept" if c in values else c for c in sheet.meaning.columns.values())
-        picks = ", ".join(["_n", *_number_columns(sheet.meaning), *columns])
+        meaning = sheet.meaning
+        picks = ", ".join(["_n", *kept_description.number_columns(meaning), *kept.picks(meaning)])
         size = 0
         for number in range(_parts(last)):
             begin = number * _PART_LINES
@@ -197,7 +227,7 @@ class Shelf:
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             rows = f"_n >= {begin} AND _n < {begin + _PART_LINES}"
             sql = f"SELECT {picks} FROM {sheet.relation} WHERE {rows}"  # noqa: S608 - columns are ours
-            to_parquet(sheet.db, sql, part, threads=threads)
+            to_parquet(sheet.db, sql, part, packed=not kept.absent)
             part.chmod(0o600)
             size += part.stat().st_size
             if size > self.cap_bytes:
@@ -283,105 +313,3 @@ def _is_copy(path: Path) -> bool:
 def _parts(last: int) -> int:
     """How many parts hold the lines up to the last one."""
     return last // _PART_LINES + 1
-
-
-def _number_columns(meaning: Meaning) -> list[str]:
-    """Time and duration as numbers: their texts would be read anew with every question."""
-    found = meaning.expressions
-    return [f"{found[role]} AS {name}" for role, name in NUMBER_COLUMNS.items() if role in found]
-
-
-def _values(sheet: Sheet) -> dict[str, Stored]:
-    """The columns whose values are kept as they are: that is smaller than their texts, and quicker."""
-    return {c: s for c, s in sheet.stored.items() if s.is_value}
-
-
-def _open(
-    parts: list[Path], threads: int, columns: Iterable[str], values: Mapping[str, Stored]
-) -> duckdb.DuckDBPyConnection:
-    """A private database that can read these files and nothing else."""
-    import duckdb  # noqa: PLC0415 - see table.connect
-
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "threads": threads,
-        "memory_limit": "512MB",
-        "temp_directory": "",
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "preserve_insertion_order": False,
-    }
-    db = duckdb.connect(":memory:", config=config)
-    files = "[" + ", ".join(literal(str(part)) for part in parts) + "]"
-    db.execute(f"SET allowed_paths = {files}")
-    db.execute("SET enable_external_access = false")
-    db.execute("SET lock_configuration = true")
-    texts = (
-        f"{replace(values[c], column=f'{c}_kept').text} AS {c}" for c in columns if c in values
-    )
-    picks = ", ".join(["*", *texts])
-    db.execute(f"CREATE VIEW raw AS SELECT {picks} FROM read_parquet({files})")  # noqa: S608 - columns are ours
-    return db
-
-
-def _described(identity: Identity, sheet: Sheet, size: int, last: int) -> dict[str, Any]:
-    meaning = sheet.meaning
-    return {
-        "identity": asdict(identity),
-        "bytes": size,
-        "columns": dict(meaning.columns),
-        "roles": dict(meaning.roles),
-        "role_of": dict(meaning.role_of),
-        "expressions": dict(meaning.expressions),
-        "duration_unit": meaning.duration_unit,
-        "numbers": dict(meaning.numbers),
-        "truths": sorted(meaning.truths),
-        "last_time": meaning.last,
-        "last": last,
-        "lines": sheet.lines,
-        "records": sheet.records,
-        "skipped": sheet.skipped,
-        "engine": sheet.engine,
-        "stop": sheet.stop,
-        "stored": {c: (s.kind, s.written) for c, s in _values(sheet).items()},
-    }
-
-
-def _sheet(
-    found: dict[str, Any],
-    db: duckdb.DuckDBPyConnection,
-    source: str,
-    stored: Mapping[str, Stored],
-) -> Sheet:
-    expressions = dict(found["expressions"])
-    expressions |= {role: name for role, name in NUMBER_COLUMNS.items() if role in expressions}
-    meaning = Meaning(
-        columns=found["columns"],
-        roles=found["roles"],
-        role_of=found["role_of"],
-        expressions=expressions,
-        duration_unit=found["duration_unit"],
-        numbers=found["numbers"],
-        truths=frozenset(found["truths"]),
-        last=found["last_time"],
-    )
-    return Sheet(
-        db=db,
-        relation="raw",
-        source=source,
-        meaning=meaning,
-        lines=found["lines"],
-        records=found["records"],
-        skipped=tuple((str(r), int(n), str(s)) for r, n, s in found["skipped"]),
-        engine=found["engine"],
-        kept=True,
-        stop=_stop(found["stop"]),
-        stored=stored,
-    )
-
-
-def _stop(found: list[Any] | None) -> Stop | None:
-    if found is None:
-        return None
-    from locard.logs.ask.jq_stop import Stop  # noqa: PLC0415 - only where there is one
-
-    return Stop(*found)

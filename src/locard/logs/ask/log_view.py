@@ -37,5 +37,8 @@ class Sheet:
     engine: str = ""
     kept: bool = False
     stop: Stop | None = None
+    # The line, from 0, before which jq does not stop; None if it never does.
+    first_odd: int | None = 0
+    whole: Sheet | None = None  # that of the log, where this one has only the records asked for
     # Columns whose values are no texts, with what they are; those stand beside them as `NAME_kept`.
     stored: Mapping[str, Stored] = field(default_factory=dict)

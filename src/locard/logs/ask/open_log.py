@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -12,21 +13,27 @@ from locard.logs.input.log_source import open_source
 from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
 
     from locard.logs.ask.jq_stop import Stop
     from locard.logs.ask.log_view import Sheet
+    from locard.logs.ask.projection import Reads
     from locard.logs.input.log_source import Source, Wants
+    from locard.logs.scan.loader import Choice
     from locard.logs.table.table import Table
+
+    Picker = Callable[[Sheet], Sequence[int] | None]
 
 READING_SHARE = 0.8  # of the budget at most; the rest is for the questions
 FOR_QUESTIONS = 0.25  # seconds that they take for one of reading
 FOR_JUDGING = 1.0  # the same of the first pass: about 0.8 to 1.0 of what reading JSON lines takes
 _AGAIN_S = 0.05
 JQ_BUDGET_S = 2.0
+AGAIN_S = 60.0  # to read some records again
+_MOST_TEXT = 0.01  # of the records of a log of JSON lines
 
 
 @contextlib.contextmanager
@@ -40,12 +47,14 @@ def scanned(
     first_look: Callable[[Table], None] | None = None,
     state: Path | None = None,
     judging: float = FOR_QUESTIONS,
+    choice: Choice | None = None,
 ) -> Iterator[Table]:
     """The table of a source that is read now; raises SourceUnreadableError, NotPermittedError.
 
-    For `first_look` see `loading.load`, for `judging` `loading.ReadingShare`; what does not fit into the memory goes below `state`.
+    For `first_look` and `choice` see `loader.load`, for `judging` `loader.ReadingShare`; what does not
+    fit into the memory goes below `state`.
     """
-    from locard.logs.scan.loader import ReadingShare, load  # noqa: PLC0415 - kept scans need none of it
+    from locard.logs.scan.loader import ALL, ReadingShare, load  # noqa: PLC0415 - kept scans need none of it
     from locard.logs.table.spill import room  # noqa: PLC0415 - as above
 
     with room(state) as spill:
@@ -60,6 +69,7 @@ def scanned(
                     first_look=first_look,
                     spill=spill,
                     share=share,
+                    choice=choice or ALL,
                 )
         finally:
             source.close()
@@ -119,10 +129,17 @@ def asked(
     wants: Wants | None = None,
     given: Mapping[str, str] | None = None,
     state: Path | None = None,
+    reads: Reads | None = None,
+    pick: Picker | None = None,
 ) -> Iterator[Sheet]:
-    """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf."""
+    """The sheet of a source; when the caller is done with a new scan, it is kept on the shelf.
+
+    `reads` says what the question needs of it, where that is not every field. Where that is all fields of
+    the records that it finds, `pick` finds them: the sheet has these alone, in their order.
+    """
     identity = kept_scans.Identity.of(name) if shelf and name != "-" else None
-    found = shelf.find(identity, name, threads) if shelf and identity else None
+    needs = None if reads is not None and reads.whole else reads
+    found = shelf.find(identity, name, threads, needs) if shelf and identity else None
     if shelf and identity and found is not None:
         known = found.stop
         try:
@@ -133,8 +150,15 @@ def asked(
             shelf.note(identity, found.stop)
         return
     from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415 - as above
+    from locard.logs.scan.loader import Choice  # noqa: PLC0415 - as above
 
-    with scanned(name, budget_s, threads, wants, given, state=state) as table:
+    reading = functools.partial(scanned, name, budget_s, threads, wants, given, state=state)
+    if reads is not None and name != "-" and (pick is not None or not reads.whole):
+        with _projected(reading, reads, name, wants, given or {}, pick=pick) as narrow:
+            if narrow is not None:
+                yield narrow
+                return
+    with reading(choice=Choice(raws=True)) as table:
         if not table.records:
             from locard.logs.scan.no_records import nothing_read  # noqa: PLC0415 - only then
 
@@ -142,16 +166,97 @@ def asked(
         fresh = sheet_of(table, name)
         yield fresh
         if shelf and identity:
-            keep_scan(shelf, identity, fresh, threads)
+            keep_scan(shelf, identity, fresh, cheap=reads_again(identity, table))
+
+
+def reads_again(identity: kept_scans.Identity, table: Table) -> bool:
+    """Whether reading a log again, with the fields of a question alone, costs less than keeping all of it."""
+    from locard.logs.ask.projection import LARGE  # noqa: PLC0415 - as above
+
+    is_json = not table.text_columns and table.from_text < _MOST_TEXT * table.records
+    return identity.size >= LARGE and table.engine == "native" and is_json
+
+
+def may_be_kept_whole(identity: kept_scans.Identity) -> bool:
+    """Whether all of a log may be worth keeping, by its size and how it begins."""
+    from locard.logs.ask.projection import LARGE  # noqa: PLC0415 - as above
+
+    return identity.size < LARGE or identity.begins != "{"
+
+
+@contextlib.contextmanager
+def _projected(
+    reading: Callable[..., contextlib.AbstractContextManager[Table]],
+    reads: Reads,
+    name: str,
+    wants: Wants | None,
+    given: Mapping[str, str],
+    *,
+    pick: Picker | None,
+) -> Iterator[Sheet | None]:
+    """The sheet of a large log with the fields of a question alone; None where that does not do."""
+    from locard.logs.ask import projection  # noqa: PLC0415 - as above
+    from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415 - as above
+    from locard.logs.scan.loader import Choice  # noqa: PLC0415 - as above
+
+    plan = projection.planned(name, wants, reads, given)
+    if plan is None:
+        yield None
+        return
+    with reading(choice=Choice(plan.fields, raws=True)) as whole:
+        fresh = sheet_of(whole, name) if whole.records else None
+        if fresh is None or not projection.holds(plan, whole, fresh.meaning):
+            yield None
+        elif reads.whole and pick is not None:
+            with _found(name, whole, fresh, pick(fresh)) as found:
+                yield found
+        else:
+            yield fresh
+
+
+@contextlib.contextmanager
+def _found(
+    name: str, table: Table, fresh: Sheet, numbers: Sequence[int] | None
+) -> Iterator[Sheet | None]:
+    """The sheet of these records with all of their fields; None where they cannot be read by themselves."""
+    from locard.logs.ask.found_lines import found_lines  # noqa: PLC0415 - as above
+    from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415 - as above
+    from locard.logs.scan.loader import Choice, load  # noqa: PLC0415 - as above
+
+    if numbers is not None and not numbers:
+        yield fresh  # which has none either
+        return
+    source = found_lines(name, table, numbers) if numbers else None
+    if source is None:
+        yield None
+        return
+    try:
+        records = load(source, AGAIN_S, 1, choice=Choice(raws=True))
+    finally:
+        source.close()
+    try:
+        if records.records != len(numbers or ()):
+            yield None
+            return
+        found = sheet_of(records, name)
+        found.lines, found.records, found.skipped = fresh.lines, fresh.records, fresh.skipped
+        found.partial, found.first_odd, found.whole = fresh.partial, fresh.first_odd, fresh
+        yield found
+    finally:
+        records.db.close()
 
 
 def keep_scan(
-    shelf: kept_scans.Shelf, identity: kept_scans.Identity, fresh: Sheet, threads: int
+    shelf: kept_scans.Shelf,
+    identity: kept_scans.Identity,
+    fresh: Sheet,
+    *,
+    cheap: bool = False,
 ) -> None:
-    """Keep a new scan, and where jq stops with it: looking for that may take two seconds."""
-    if identity.settled and not fresh.partial:
+    """Keep a new scan, or of a `cheap` one what costs little, and where jq stops with it."""
+    if identity.settled and not fresh.partial and not (cheap and shelf.has(identity)):
         find_jq_stop(fresh)
-        shelf.keep(identity, fresh, threads)
+        shelf.keep(identity, fresh, cheap=cheap)
 
 
 def find_jq_stop(found: Sheet) -> Stop | None:
@@ -169,7 +274,10 @@ def find_jq_stop(found: Sheet) -> Stop | None:
     try:
         if source.size is None:
             return None
-        found.stop = jq_stop.first_stop(source, JQ_BUDGET_S)
+        if found.first_odd is None:
+            found.stop = jq_stop.Stop(None, found.records, found.lines, whole=not found.partial)
+        else:
+            found.stop = jq_stop.first_stop(source, JQ_BUDGET_S, found.first_odd)
         return found.stop
     finally:
         source.close()

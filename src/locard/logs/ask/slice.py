@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from locard.logs.ask.coded_records import counted
 from locard.logs.ask.typed_columns import typed_columns
 from locard.logs.ask.where_sql import Condition, condition
+from locard.logs.fields.role_names import is_id
 from locard.model.errors import SourceUnreadableError, UsageError
 from locard.where.parse import parse
 from locard.where.syntax import Compare, Field, Some, Value
@@ -56,7 +58,7 @@ class Question:
 class Answer:
     """Rows with their columns. `whole` is False where a record shows only the fields it has.
 
-    `kinds` says for each column whether its texts are numbers, truths or text ("typed" for values
+    `kinds` says for each column whether its texts are numbers, truths, text or JSON ("typed" for values
     that are no text). `matched` is known once all rows were read.
     """
 
@@ -142,7 +144,7 @@ def _time(sheet: Sheet) -> str:
 def _trace(sheet: Sheet) -> str:
     """A record belongs to the request if one of its id fields says so."""
     meaning = sheet.meaning
-    columns = [column for name, column in meaning.columns.items() if _is_id(name)]
+    columns = [column for name, column in meaning.columns.items() if is_id(name)]
     role = meaning.expressions.get("trace_id")
     if role and role not in columns:
         columns.append(role)
@@ -163,17 +165,9 @@ def _trace(sheet: Sheet) -> str:
     return tests if len(columns) == 1 else f"({tests})"
 
 
-def _is_id(name: str) -> bool:
-    plain = "".join(c for c in name.lower().rpartition(".")[2] if c.isalnum())
-    return plain in {"traceid", "requestid", "reqid", "xrequestid", "correlationid"}
-
-
-def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
-    """The records themselves: in the order of the log, those of a trace in the order of time."""
+def _chosen(sheet: Sheet, question: Question, clock: Clock) -> tuple[_Query, str]:
+    """The query of the records that are asked for, and its SQL from FROM on."""
     query = _query(sheet, question, clock)
-    names = _selected(sheet, question)
-    columns = [sheet.meaning.column(found) for _, found in names]
-    picks = ", ".join(columns) or "NULL"
     order = "_n"
     if question.trace is not None and sheet.meaning.time_sql():
         order = f"{_time(sheet)}, _n"
@@ -185,7 +179,23 @@ def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
     if question.top is not None:
         query.parameters["top"] = question.top
         limit = " LIMIT $top"
-    rest = f" FROM {relation} ORDER BY {order}{limit}"
+    return query, f" FROM {relation} ORDER BY {order}{limit}"
+
+
+def numbers(sheet: Sheet, question: Question, clock: Clock, most: int) -> list[int] | None:
+    """The lines of the records that are asked for, in their order, from 0; None if they are more than `most`."""
+    query, rest = _chosen(sheet, question, clock)
+    found = [n for (n,) in query.rows(f"SELECT _n{rest}")]
+    return found if len(found) <= most else None
+
+
+def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
+    """The records themselves: in the order of the log, those of a trace in the order of time."""
+    query, rest = _chosen(sheet, question, clock)
+    names = _selected(sheet, question)
+    meaning = sheet.meaning
+    columns = [meaning.json(found) or meaning.column(found) for _, found in names]
+    picks = ", ".join(columns) or "NULL"
     typed = typed_columns(sheet.meaning, names)
     return _counted(
         Answer(
@@ -202,13 +212,20 @@ def records(sheet: Sheet, question: Question, clock: Clock) -> Answer:
 def _selected(sheet: Sheet, question: Question) -> list[tuple[str, str]]:
     """How each column is headed, and its field."""
     if not question.select:
-        return [(name, name) for name in sheet.meaning.columns]
+        return [(name, name) for name in every_field(sheet.meaning)]
     return [
         (name.removeprefix("."), sheet.meaning.resolve(Field(name))) for name in question.select
     ]
 
 
+def every_field(meaning: Meaning) -> tuple[str, ...]:
+    """All fields, those that are never more than an array or object last."""
+    return (*meaning.columns, *(name for name in meaning.raws if name not in meaning.columns))
+
+
 def _kind(meaning: Meaning, name: str) -> str:
+    if meaning.json(name):
+        return "json"
     if meaning.number_type(name):
         return "number"
     return "truth" if name in meaning.truths else "text"
@@ -253,30 +270,31 @@ def counts(sheet: Sheet, question: Question, clock: Clock) -> Answer:
     query = _query(sheet, asked, clock)
     meaning = sheet.meaning
     found = [meaning.resolve(Field(name)) for name in question.by]
-    keys = [meaning.column(name) for name in found]
+    keys = [meaning.json(name) or meaning.column(name) for name in found]
     error = error_test(meaning)
-    columns: tuple[str, ...]
+    test = Condition()
     if question.where is not None:
         test = condition(question.where, meaning, clock, question.text)
-        query.parameters.update(test.parameters)
-        count, of = f"count(*) FILTER ({test.sql})", "count(*)"
-        columns = ("count", "of", "share")
-        share = f", {of}, {count} / {of}"
     elif error is not None:
         test = condition(error, meaning, clock, prefix="e")
-        query.parameters.update(test.parameters)
-        count, bad = "count(*)", f"count(*) FILTER ({test.sql})"
-        columns = ("count", "errors", "error_rate")
-        share = f", {bad}, {bad} / {count}"
-    else:
-        count, columns, share = "count(*)", ("count",), ""
+    query.parameters.update(test.parameters)
+    relation, every = counted(sheet, query.where, test.sql, *keys)
+    some = f"count(*) FILTER ({test.sql})"
+    if relation != sheet.relation:
+        some = f"coalesce(sum(many) FILTER ({test.sql}), 0)::BIGINT"
+    columns: tuple[str, ...] = ("count",)
+    count, share = every, ""
+    if question.where is not None:
+        count, share, columns = some, f", {every}, {some} / {every}", ("count", "of", "share")
+    elif error is not None:
+        share, columns = f", {some}, {some} / {every}", ("count", "errors", "error_rate")
     groups = ", ".join(keys)
     limit = ""
     if question.top is not None:
         query.parameters["top"] = question.top
         limit = " LIMIT $top"
     sql = (
-        f"SELECT {count} AS n{share}, {groups} FROM {sheet.relation} WHERE {query.where} "  # noqa: S608 - columns are ours
+        f"SELECT {count} AS n{share}, {groups} FROM {relation} WHERE {query.where} "  # noqa: S608 - columns are ours
         f"GROUP BY {groups} HAVING n > 0 ORDER BY n DESC, {groups}{limit}"
     )
     names = tuple(name.removeprefix(".") for name in question.by)
@@ -300,7 +318,7 @@ def sql(sheet: Sheet, text: str) -> Answer:
     """
     import duckdb  # noqa: PLC0415 - see table.connect
 
-    typed = typed_columns(sheet.meaning, ((name, name) for name in sheet.meaning.columns))
+    typed = typed_columns(sheet.meaning, ((name, name) for name in every_field(sheet.meaning)))
     picks = ", ".join(["_n + 1 AS line", *(column.sql for column in typed)])
     db = sheet.db
     db.execute(f"CREATE OR REPLACE VIEW log AS SELECT {picks} FROM {sheet.relation}")  # noqa: S608 - quoted
@@ -349,7 +367,8 @@ def timed(
     """
     query = _query(sheet, question, clock)
     names = _selected(sheet, question)
-    picks = "".join(f", {sheet.meaning.column(found)}" for _, found in names)
+    meaning = sheet.meaning
+    picks = "".join(f", {meaning.json(found) or meaning.column(found)}" for _, found in names)
     time_sql = sheet.meaning.time_sql() or "NULL"
     sql = f"SELECT {time_sql} AS moment{picks} FROM {sheet.relation} WHERE {query.where} ORDER BY moment, _n"  # noqa: S608 - columns are ours
     lines = []

@@ -26,7 +26,7 @@ def typed_columns(meaning: Meaning, names: Iterable[tuple[str, str]]) -> list[Ty
     """Fields (each with how it is headed) as columns with types.
 
     The time is a TIMESTAMP in UTC, whole numbers are BIGINT (or HUGEINT), other ones DOUBLE, truths
-    BOOLEAN; the rest is text.
+    BOOLEAN; the rest is text, of arrays and objects their JSON.
     """
     found = []
     taken = {"line"}
@@ -35,12 +35,14 @@ def typed_columns(meaning: Meaning, names: Iterable[tuple[str, str]]) -> list[Ty
         kind = "VARCHAR"
         if meaning.is_role(name, "time"):
             sql, kind = f"make_timestamp(CAST({meaning.time_sql()} * 1e6 AS BIGINT))", "TIMESTAMP"
+        elif json := meaning.json(name):
+            sql = json  # as text: DuckDB's own type refuses what some loggers write
         elif number := meaning.number_type(name):
             kind = number
             sql = f"TRY_CAST({column} AS {kind})"
         elif name in meaning.truths:
             sql, kind = f"TRY_CAST({column} AS BOOLEAN)", "BOOLEAN"
-        label = head
+        label = head or "_"  # SQL has no empty name
         while label.lower() in taken:  # DuckDB's names ignore case
             label += "_"
         taken.add(label.lower())

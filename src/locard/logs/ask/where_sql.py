@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from locard.logs.fields.levels import RANKS, rank_sql, spellings
+from locard.logs.table.sql_text import literal
 from locard.model.errors import UsageError
 from locard.where import times
 from locard.where.parse import mistake
-from locard.where.syntax import Compare, Every, Exists, Match, Not, OneOf, Some
+from locard.where.syntax import Compare, Contains, Every, Exists, Match, Not, OneOf, Some
 
 if TYPE_CHECKING:
     from locard.logs.fields.meaning import Meaning
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from locard.where.times import Clock
 
 _EXACT_DIGITS = 15  # more do not fit a double: such numbers are ids
+_WHOLE = r"[+-]?\d{1,38}"
+_LARGE = re.compile(r"[+-]?\d{16,38}")
 _MOST = repr(sys.float_info.max)
 _WRITTEN = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
 _MS = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4, "h": 36e5}
@@ -63,7 +66,7 @@ class _Writer:
         self.parameters[name] = value
         return f"${name}"
 
-    def sql(self, node: Node) -> str:
+    def sql(self, node: Node) -> str:  # noqa: PLR0911 - a kind of node a line
         if isinstance(node, Not):
             return f"(NOT coalesce({self.sql(node.item)}, false))"
         if isinstance(node, Every | Some):
@@ -73,6 +76,8 @@ class _Writer:
         column = self.meaning.column(name)
         if isinstance(node, Exists):
             return f"({column} IS NOT NULL)"
+        if isinstance(node, Contains):
+            return self.contains(name, node.value)
         if isinstance(node, Match):
             return self.match(column, node.pattern)
         if isinstance(node, OneOf):
@@ -83,6 +88,22 @@ class _Writer:
         if node.op == "!=":
             return f"(NOT coalesce({self.compare(name, '=', node.value)}, false))"
         return self.compare(name, node.op, node.value)
+
+    def contains(self, name: str, value: Value) -> str:
+        wanted, array = self.bind(value.text), self.meaning.arrays(name)
+        tests = (
+            [f"contains({self.meaning.columns[name]}, {wanted})"]
+            if name in self.meaning.columns
+            else []
+        )
+        if array:
+            tests.append(f"list_contains(json_extract_string({array}, '$[*]'), {wanted})")
+            tests.append(f"list_contains(json_keys({array}), {wanted})")
+            if name not in self.meaning.raws:
+                tests.append(
+                    f"(json_type({array}) = 'VARCHAR' AND contains({array} ->> '$', {wanted}))"
+                )
+        return "(" + (" OR ".join(f"coalesce({test}, false)" for test in tests) or "false") + ")"
 
     def match(self, column: str, pattern: Value) -> str:
         import duckdb  # noqa: PLC0415 - a tenth of a second that --help must not pay
@@ -106,12 +127,14 @@ class _Writer:
             if found:
                 return found
         if self.meaning.is_role(name, "level") and value.number is None:
-            if op != "=":
-                return self.level(op, value)
-            same = spellings(value.text) or (value.text.lower(),)
-            words = ", ".join(self.bind(word) for word in same)
-            return f"(lower({self.meaning.expressions['level']}) IN ({words}))"
+            return self.level(op, value) if op != "=" else self.same_level(value)
+        return self.plain(column, op, value)
+
+    def plain(self, column: str, op: str, value: Value) -> str:
+        """A comparison of numbers, if the value is one, else of texts."""
         number = value.number
+        if number is not None and op != "=" and _LARGE.fullmatch(value.text):
+            return self.large(column, op, value)
         digits = sum(c.isdigit() for c in value.text)
         if number is not None and (op != "=" or digits <= _EXACT_DIGITS):
             return self.number(f"TRY_CAST({column} AS DOUBLE)", op, number)
@@ -124,6 +147,12 @@ class _Writer:
             return f"({test} AND {sql} <= {_MOST})"
         return f"({test} AND {sql} >= -{_MOST})" if op != "=" else f"({test})"
 
+    def large(self, column: str, op: str, value: Value) -> str:
+        """A comparison with a whole number that a double may not hold: exact where the log has one, too."""
+        exact = f"CASE WHEN regexp_full_match({column}, {literal(_WHOLE)}) THEN TRY_CAST({column} AS HUGEINT) END"
+        rounded = self.number(f"TRY_CAST({column} AS DOUBLE)", op, float(value.text))
+        return f"coalesce({exact} {op} {self.bind(int(value.text))}, {rounded})"
+
     def duration(self, name: str, op: str, value: Value) -> str:
         """With a unit it is compared in ms; a bare number is in the log's own unit."""
         wanted_ms = written_ms(value)
@@ -132,6 +161,12 @@ class _Writer:
         if wanted_ms is None:
             return ""
         return self.number(f"({self.meaning.expressions['duration']})", op, wanted_ms)
+
+    def same_level(self, value: Value) -> str:
+        """The level in any spelling: a number of the log's numbering was read as its word."""
+        same = spellings(value.text) or (value.text.lower(),)
+        words = ", ".join(self.bind(word) for word in same)
+        return f"(lower({self.meaning.expressions['level']}) IN ({words}))"
 
     def level(self, op: str, value: Value) -> str:
         rank = RANKS.get(value.text.lower())

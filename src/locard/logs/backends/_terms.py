@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locard.logs.ask.where_sql import written_ms
-from locard.logs.fields.levels import RANKS, spellings
+from locard.logs.fields.levels import RANKS, common_spellings
 from locard.where import syntax, times
 
 if TYPE_CHECKING:
@@ -149,11 +149,20 @@ def asked_of(question: Question, meaning: Meaning, clock: Clock, source: str = "
     """The question in terms; raises UsageError as the question itself would."""
     reader = _Reader(meaning, clock, question.text)
     terms: list[Term] = []
+    unsaid: list[str] = []
     if question.where is not None:
-        found = reader.term(question.where)
-        terms += found.items if isinstance(found, AllOf) else (found,)
+        nodes = (
+            question.where.items if isinstance(question.where, syntax.Every) else (question.where,)
+        )
+        for node in nodes:
+            if _is_about_arrays(node, meaning):
+                unsaid.append(
+                    f"a test of {syntax.fields_of(node)[0].name}: it is about arrays or what is in them"
+                )
+            else:
+                found = reader.term(node)
+                terms += found.items if isinstance(found, AllOf) else (found,)
     time = meaning.roles.get("time")
-    unsaid = []
     if question.around is not None and time:
         low, high = question.around - question.window_s, question.around + question.window_s
         terms += [Time(time, ">=", low), Time(time, "<=", high)]
@@ -176,6 +185,16 @@ def asked_of(question: Question, meaning: Meaning, clock: Clock, source: str = "
     )
 
 
+def _is_about_arrays(node: syntax.Node, meaning: Meaning) -> bool:
+    """Whether a test is about what few backends have words for."""
+    if isinstance(node, syntax.Not):
+        return _is_about_arrays(node.item, meaning)
+    if isinstance(node, syntax.Every | syntax.Some):
+        return any(_is_about_arrays(item, meaning) for item in node.items)
+    found = meaning.find(node.field.name)
+    return isinstance(node, syntax.Contains) or bool(found and meaning.json(found))
+
+
 @dataclass(slots=True)
 class _Reader:
     meaning: Meaning
@@ -192,8 +211,12 @@ class _Reader:
         return self.test(node, self.meaning.resolve(node.field, self.text))
 
     def test(
-        self, node: syntax.Compare | syntax.OneOf | syntax.Match | syntax.Exists, name: str
+        self,
+        node: syntax.Compare | syntax.OneOf | syntax.Match | syntax.Contains | syntax.Exists,
+        name: str,
     ) -> Term:
+        if isinstance(node, syntax.Contains):  # of a text: others are not asked for
+            return Matches(name, re.escape(node.value.text))
         if isinstance(node, syntax.Exists):
             return Present(name)
         if isinstance(node, syntax.Match):
@@ -221,9 +244,9 @@ class _Reader:
 
 def _levels(name: str, op: str, level: str) -> AnyOf:
     """The common spellings of a level, or of the levels from, or up to, it."""
-    words = [level] if len(level) == 1 else []
+    words = []
     if op == "=":
-        words += [w for w in spellings(level) if len(w) > 1]
+        words += [level, *common_spellings(level)]
     else:
         rank = RANKS[level]
         holds = {">=": rank.__le__, ">": rank.__lt__, "<=": rank.__ge__, "<": rank.__gt__}[op]

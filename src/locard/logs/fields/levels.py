@@ -11,29 +11,29 @@ from locard.logs.table.sql_text import literal
 if TYPE_CHECKING:
     from locard.logs.fields.profile import FieldProfile
 
-# Each level with its rank and the other words for it: of syslog, Java, .NET, Go, Rust, JavaScript.
+# Each level with its rank, the other words that most logs have for it, and those that few have:
+# of syslog, Java, .NET, Go, Rust, JavaScript.
 _LEVELS = (
-    ("trace", 1, "t trc trce finest verbose vrb silly all"),
-    ("debug", 2, "d dbg dbug finer fine"),
-    ("info", 3, "i inf information informational default config log http success"),
-    ("notice", 3, "notification"),
-    ("warn", 4, "w wrn warning"),
-    ("error", 5, "e err eror erro severe fail failure"),
-    ("critical", 6, "crit c"),
-    ("alert", 6, "a"),
-    ("fatal", 7, "f ftl"),
-    ("panic", 7, "pnc dpanic"),
-    ("emerg", 7, "emergency"),
+    ("trace", 1, "", "t trc trce finest verbose vrb silly all"),
+    ("debug", 2, "", "d dbg dbug finer fine"),
+    ("info", 3, "information", "i inf informational default config log http success"),
+    ("notice", 3, "", "notification"),
+    ("warn", 4, "warning", "w wrn"),
+    ("error", 5, "err", "e eror erro severe fail failure"),
+    ("critical", 6, "crit", "c"),
+    ("alert", 6, "", "a"),
+    ("fatal", 7, "", "f ftl"),
+    ("panic", 7, "", "pnc dpanic"),
+    ("emerg", 7, "emergency", ""),
 )
 ERROR_RANK = 5
+_WORDS = tuple(
+    ((level, *common.split()), tuple(rare.split()), rank) for level, rank, common, rare in _LEVELS
+)
 RANKS = {
-    word: rank for level, rank, others in _LEVELS for word in (level, *others.split())
+    word: rank for common, rare, rank in _WORDS for word in common + rare
 }  # lower-case word to rank
-_SPELLINGS = {
-    word: (level, *others.split())
-    for level, _, others in _LEVELS
-    for word in (level, *others.split())
-}
+_SPELLINGS = {word: (common, rare) for common, rare, _ in _WORDS for word in common + rare}
 ERROR_WORDS = tuple(word for word, rank in RANKS.items() if rank >= ERROR_RANK)
 _NO_LEVEL = "off"
 _MOST_LEVELS = 40
@@ -82,7 +82,13 @@ _TEXT_LEVELS = (
 
 def spellings(word: str) -> tuple[str, ...]:
     """The lower-case words that mean the same level as one of them; empty where it is no level."""
-    return _SPELLINGS.get(word.lower(), ())
+    common, rare = _SPELLINGS.get(word.lower(), ((), ()))
+    return common + rare
+
+
+def common_spellings(word: str) -> tuple[str, ...]:
+    """Those of the spellings that most logs have: what a backend is asked for without seeing the log."""
+    return _SPELLINGS.get(word.lower(), ((), ()))[0]
 
 
 def is_level(item: FieldProfile) -> bool:

@@ -40,10 +40,15 @@ def profile(table: Table) -> tuple[FieldProfile, ...]:
     for name, column in table.columns.items():
         about = seen[column]
         if about.count:
-            sample = [text for _, text in sorted(about.samples)]
-            spread = tuple(sample[:: max(1, len(sample) // _SAMPLE_VALUES)])
-            found.append(FieldProfile(name, column, about.count, about.distinct, spread))
+            found.append(profiled(name, column, about))
     return tuple(sorted(found, key=lambda f: f.name))
+
+
+def profiled(name: str, column: str, about: Seen) -> FieldProfile:
+    """The profile of one field by what was seen of it."""
+    sample = [text for _, text in sorted(about.samples)]
+    spread = tuple(sample[:: max(1, len(sample) // _SAMPLE_VALUES)])
+    return FieldProfile(name, column, about.count, about.distinct, spread)
 
 
 def _looked_at(table: Table, columns: list[str]) -> dict[str, Seen]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from locard.logs.fields.role_names import ROLES, name_rank
 from locard.logs.lines.line_format import Dialect, Pick, dialects
 from locard.model.errors import UsageError
-from locard.model.log_facts import FieldRole
+from locard.model.log_reading import FieldRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

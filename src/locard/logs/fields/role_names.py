@@ -36,9 +36,12 @@ GROUPS = {
     "service": ("service", "servicename", "app", "application", "component", "logger"),
 }  # fmt: skip
 
+NAMES = {"time": TIME, "level": LEVEL, "status": STATUS, "duration": DURATION, "trace_id": TRACE,
+         "endpoint": ENDPOINT, "message": MESSAGE, **GROUPS}  # fmt: skip
 ROLES = ("time", "level", "status", "duration", "trace_id", "endpoint", "message", *GROUPS)
 
 
+_ID_NAMES = {"traceid", "requestid", "reqid", "xrequestid", "correlationid"}
 _UNITS = ("ms", "us", "ns", "s", "sec", "secs", "seconds", "millis", "micros", "nanos")
 
 
@@ -57,3 +60,9 @@ def name_rank(name: str, names: tuple[str, ...]) -> int | None:
             if form in names:
                 return names.index(form) * 2 + (given != name)
     return None
+
+
+def is_id(name: str) -> bool:
+    """Whether a field of that name holds the id of a request."""
+    plain = "".join(c for c in name.lower().rpartition(".")[2] if c.isalnum())
+    return plain in _ID_NAMES

@@ -39,7 +39,7 @@ from locard.logs.fields.role_names import (
 )
 from locard.logs.fields.times import SCALES, TimeFormat, epoch_sql, mostly, time_format
 from locard.model.errors import UsageError
-from locard.model.log_facts import FieldRole
+from locard.model.log_reading import FieldRole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -43,6 +43,7 @@ BLOCK_BYTES = 1 << 20  # fits into the processor's cache: larger ones are read s
 LONGEST_LINE = 16 << 20
 _GIVE_UP_BYTES = 256 << 20  # without one newline this is no log
 _POLL_S = 0.25
+_GATHER_S = 0.1  # at most, for a block from a pipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,22 @@ class Source:
             self._unpacking = unpacking(self.name, data)
             if self._unpacking is not None:
                 return self._unpack(self._unpacking, deadline)
-        return data
+        return data if self.size is not None else self._gathered(data, want, deadline)
+
+    def _gathered(self, data: bytes, want: int, deadline: float) -> bytes:
+        """What a pipe gave, with what follows at once: a pipe gives 64 KB, and each block has its costs."""
+        parts, size = [data], len(data)
+        until = min(time.monotonic() + _GATHER_S, deadline)
+        while parts[-1] and size < want and not self.stopped:
+            left = until - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                break
+            try:
+                parts.append(os.read(self.fd, want - size))
+            except OSError:
+                break  # the next reading says what is wrong
+            size += len(parts[-1])
+        return b"".join(parts)
 
     def _unpack(self, found: Unpacking, deadline: float) -> bytes:
         out = found.next(lambda want: self._read(want, deadline), BLOCK_BYTES, deadline)
@@ -229,11 +245,20 @@ def open_source(name: str, wants: Wants | None = None) -> Source:
     """Open what a name means; raises SourceUnreadableError, NotPermittedError or UsageError."""
     from locard import catalogue  # noqa: PLC0415 - the sources import this module
 
+    if _is_path_of_file(name):  # the others need not be loaded to say that it is none of theirs
+        module = cast("SourceModule", catalogue.entry("source", "file").load())
+        return module.open(name, wants or Wants())
     modules = [cast("SourceModule", e.load()) for e in catalogue.entries("source")]
     for module in sorted(modules, key=lambda m: m.RANK):
         if module.fits(name):
             return module.open(name, wants or Wants())
     raise unreadable(name, ValueError("it is no kind of source that locard knows"))
+
+
+def _is_path_of_file(name: str) -> bool:
+    """Whether a name is one of a file and can mean nothing else: other kinds have no such names."""
+    is_path = name.startswith(("/", "./", "../")) or ("." in name and "/" not in name)
+    return is_path and os.path.isfile(name)  # noqa: PTH113 - pathlib costs
 
 
 def kind_of(name: str) -> str:

@@ -6,11 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.guard.command import Impact
-from locard.guard.gate import Gate
 from locard.logs.input.log_source import Source
 from locard.model.errors import SourceUnreadableError
-from locard.transport import stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +71,10 @@ def open_command(
 
     Raises SourceUnreadableError.
     """
+    from locard.guard.command import Impact  # noqa: PLC0415 - a log that is a file needs none of it
+    from locard.guard.gate import Gate  # noqa: PLC0415 - as above
+    from locard.transport import stream  # noqa: PLC0415 - as above
+
     gate = Gate({"logs": declared}, Impact.READS, cap=Impact.READS, why="reading logs reads")
     try:
         running = stream.start(gate.admit("logs", command), merged=merged)

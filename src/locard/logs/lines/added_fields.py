@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locard.logs.table.sql_text import quoted
 from locard.logs.table.table import MOST_FIELDS
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ class SideTable:
 
     def append_to_raw(self) -> None:
         """Its rows become records of `raw`."""
+        encode = None if self.table.text_columns else self.table.encode
+        if self.rows and encode is not None:
+            picks = "".join(
+                f", {column} AS {quoted(name)}" for name, column in self.columns.items()
+            )
+            encode(f"SELECT _n{picks} FROM {self.name}")  # noqa: S608 - quoted
+            self._drop()
+            return
         if self.rows and not self.table.records and not self.table.columns:
             self.table.db.execute(f"DROP TABLE texts; ALTER TABLE {self.name} RENAME TO texts")
             self.table.columns.update(self.columns)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from locard.logs.lines.added_fields import add_field
 from locard.logs.table.sql_text import literal
 from locard.logs.table.table import SAMPLE_CHARS
-from locard.model.log_facts import Skipped
+from locard.model.log_reading import Skipped
 
 if TYPE_CHECKING:
     from locard.logs.table.table import Table
@@ -102,9 +102,9 @@ class Continued:
         joined = self._add_to_messages()
         (traces,) = self.table.one("SELECT coalesce(sum(lines), 0)::BIGINT FROM runs WHERE strong")
         if traces:
-            stack = add_field(self.table, "exception")
-            self._append(stack, "owned")
-            self.table.records += self._add_alone(stack)
+            self._add_alone()
+            if self.table.wants("exception"):
+                self._append(add_field(self.table, "exception"), "owned")
         db.execute("DROP TABLE runs; DROP TABLE owned; DROP TABLE before")
         self.table.show()
         return joined + int(traces)
@@ -132,7 +132,7 @@ class Continued:
             WHERE NOT strong AND owner IS NOT NULL
               AND (indented OR {silent})""")  # noqa: S608 - our own words
         (lines,) = self.table.one("SELECT coalesce(sum(lines), 0)::BIGINT FROM below")
-        if lines:
+        if lines and self.table.wants("message"):
             self._append(add_field(self.table, "message"), "below")
         self.table.db.execute("DROP TABLE below")
         return int(lines)
@@ -146,17 +146,19 @@ class Continued:
                 UPDATE {part} AS raw SET {column} = coalesce(raw.{column} || chr(10), '') || {runs}.text
                 FROM {runs} WHERE raw._n = owner""")  # noqa: S608 - columns are ours
 
-    def _add_alone(self, stack: str) -> int:
-        """Stack traces that belong to no record become records; how many there were."""
+    def _add_alone(self) -> None:
+        """Stack traces that belong to no record become records."""
         alone = "runs WHERE strong AND first NOT IN (SELECT first FROM owned)"
         (count,) = self.table.one(f"SELECT count(*) FROM {alone}")  # noqa: S608 - our own names
-        if count:
-            level, message = add_field(self.table, "level"), add_field(self.table, "message")
-            for column in (level, message, stack):
-                self.table.text_column(column)
-            self.table.db.execute(f"""
-                INSERT INTO texts BY NAME
-                SELECT first AS _n, 'error' AS {level}, text AS {stack},
-                       CASE WHEN head LIKE 'Traceback%' THEN tail ELSE head END AS {message}
-                FROM {alone}""")  # noqa: S608 - columns are ours
-        return int(count)
+        if not count:
+            return
+        records = f"""SELECT first AS _n, 'error' AS level, text AS exception,
+                             CASE WHEN head LIKE 'Traceback%' THEN tail ELSE head END AS message
+                      FROM {alone}"""  # noqa: S608 - our own names
+        if self.table.encode is not None and not self.table.text_columns:
+            self.table.encode(records)
+            return
+        names = {name: add_field(self.table, name) for name in ("level", "exception", "message")}
+        picks = ", ".join(f"{n} AS {self.table.text_column(c)}" for n, c in names.items())
+        self.table.db.execute(f"INSERT INTO texts BY NAME SELECT _n, {picks} FROM ({records})")  # noqa: S608 - ours
+        self.table.records += int(count)

@@ -37,6 +37,7 @@ __all__ = ["UNKNOWN", "TextLines"]
 
 _TRACE_FIRST = 40  # the rank before which stack traces are looked for
 _TRIED_TOGETHER = 8  # patterns
+_FEW = 64 * 1024  # lines: making all patterns ready costs more than trying them on so many
 _LOOKED_AT = 1024  # lines, to find out what the usual format is
 
 
@@ -74,7 +75,7 @@ class TextLines:
         """The rows (n, line) of a query; no two have the same n. Blank lines are left out."""
         sql = f"SELECT n, {plain('line')} AS line FROM ({sql})"  # noqa: S608 - our own words
         sql = self._columns.read(sql)
-        if self._usual is None:
+        if self._usual is None and self.table.one(f"SELECT count(*) FROM ({sql})")[0] > _FEW:  # noqa: S608
             self._sort(f"FROM ({sql}) LIMIT {_LOOKED_AT}")
             self._usual = self._most_frequent()
         done, rest = self._read_usual(sql)
@@ -141,12 +142,23 @@ class TextLines:
         return _Usual(which, shapes.get(pieces, ()), lines)
 
     def _sort(self, sql: str) -> None:
-        """Make `sorted`: each line with the number of its format, -1 for a trace, else null."""
+        """Make `sorted`: each line with the number of its format, -1 for a trace, else null.
+
+        Making the patterns ready costs more than trying them on some lines: those of one format alone
+        are made only where one of their group fits.
+        """
+        groups, each = _format_groups()
         self.table.db.execute(
-            f"""CREATE OR REPLACE TEMP TABLE sorted AS
-            SELECT n, line, {_which_format()} AS f, indented
+            f"""CREATE OR REPLACE TEMP TABLE grouped AS
+            SELECT n, line, {groups} AS g, indented
             FROM (SELECT n, {bare("line")} AS line, line[1] IN (' ', chr(9)) AS indented FROM ({sql}))
             WHERE line <> ''"""  # noqa: S608 - our own words
+        )
+        found = self.table.rows("SELECT DISTINCT g FROM grouped WHERE g IS NOT NULL ORDER BY g")
+        cases = " ".join(f"WHEN {g} THEN {each[g]}" for (g,) in found)
+        self.table.db.execute(
+            f"""CREATE OR REPLACE TEMP TABLE sorted AS
+            SELECT n, line, {f"CASE g {cases} END" if cases else "NULL::INTEGER"} AS f, indented FROM grouped"""  # noqa: S608
         )
 
     def _insert_sorted(self, into: SideTable) -> None:
@@ -306,19 +318,22 @@ def _patterns_before(which: int) -> tuple[str, ...]:
 
 
 @functools.cache
-def _which_format() -> str:
-    """SQL of the number of the first format that fits `line`, -1 for a trace.
+def _format_groups() -> tuple[str, tuple[str, ...]]:
+    """SQL of the number of the first group of formats of which one fits `line`; and for each group SQL of
+    the number of its first format that does, -1 for a trace.
 
     RE2 finds out whether one of some patterns fits about as quickly as whether one does.
-    """
+    """  # noqa: D205 - one sentence
     tries = [
         (form.looks or form.pattern, i, form.rank) for i, (_, form) in enumerate(text_formats())
     ]
     at = sum(rank < _TRACE_FIRST for *_, rank in tries)
     tries.insert(at, (f"{TRACE}|{BEGINS}", -1, _TRACE_FIRST))
-    cases = []
+    groups: list[str] = []
+    each: list[str] = []
     for some in (tries[i : i + _TRIED_TOGETHER] for i in range(0, len(tries), _TRIED_TOGETHER)):
-        each = " ".join(f"WHEN regexp_full_match(line, {literal(p)}) THEN {i}" for p, i, _ in some)
         together = literal(any_of(p for p, *_ in some))
-        cases.append(f"WHEN regexp_full_match(line, {together}) THEN CASE {each} END")
-    return f"CASE {' '.join(cases)} END"
+        groups.append(f"WHEN regexp_full_match(line, {together}) THEN {len(groups)}")
+        tests = (f"WHEN regexp_full_match(line, {literal(p)}) THEN {i}" for p, i, _ in some)
+        each.append(f"CASE {' '.join(tests)} END")
+    return f"CASE {' '.join(groups)} END", tuple(each)

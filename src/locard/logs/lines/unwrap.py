@@ -176,7 +176,7 @@ class Unwrapper:
 
 def looks_wrapped(block: bytes) -> bool:
     """Whether a block has lines that look wrapped, by some from its start, middle and end."""
-    return any(map(_is_wrapped, _some_lines(block))) or any(cut in block for cut in _CUT)
+    return any(map(is_wrapped, _some_lines(block))) or any(cut in block for cut in _CUT)
 
 
 def _some_lines(block: bytes) -> Iterator[bytes]:
@@ -186,7 +186,8 @@ def _some_lines(block: bytes) -> Iterator[bytes]:
         yield from islice(lines, 1 if begin else 0, _LOOKED_AT)
 
 
-def _is_wrapped(line: bytes) -> bool:
+def is_wrapped(line: bytes) -> bool:
+    """Whether a line looks like one that holds another line, or a record."""
     line = line.lstrip()
     if not line.startswith(b"{"):
         text = _SEQUENCE.sub("", line.decode("utf-8", "replace"))

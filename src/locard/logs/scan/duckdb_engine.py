@@ -122,8 +122,11 @@ class DuckdbEngine:
     tally: Tally = field(default_factory=Tally)
     # By JSON pointer: {"a": {"b": 1}} and {"a.b": 1} are two places of one field.
     places: dict[str, _Place] = field(default_factory=dict)
+    # By JSON pointer, the columns of arrays and of objects that are empty or too deep, and of the latter.
+    raw_places: dict[str, tuple[str, bool]] = field(default_factory=dict)
     left_out: set[str] = field(default_factory=set)
     on_text: OnText | None = None
+    raws: bool = False
     name: str = "duckdb"
     _ready: bool = False
 
@@ -233,6 +236,8 @@ class DuckdbEngine:
                 self.places[at].mixed = True
             if is_object and depth < DEEPEST:
                 self._discover(name + ".", at, depth + 1)
+            if self.raws and (is_array or is_object):
+                self._add_raw(name, at, deepest=depth >= DEEPEST)
 
     def _add_place(self, name: str, pointer: str, *, mixed: bool) -> None:
         known = self.places.get(pointer)
@@ -243,6 +248,30 @@ class DuckdbEngine:
         if column:
             self.places[pointer] = _Place(column, mixed)
 
+    def _add_raw(self, name: str, pointer: str, *, deepest: bool) -> None:
+        """A column for what is kept as it is written; None beyond the limit."""
+        if pointer in self.raw_places:
+            return
+        if name not in self.table.raws:
+            if len(self.table.columns) + len(self.table.raws) >= MOST_FIELDS:
+                self.left_out.add(name)
+                return
+            column = f"r{len(self.table.raws)}"
+            self.table.raws[name] = self.table.text_column(column)
+        self.raw_places[pointer] = self.table.raws[name], deepest
+
+    def _raw_values(self) -> dict[str, list[str]]:
+        """For each column of raw values the SQL of them."""
+        values: dict[str, list[str]] = {}
+        for pointer, (column, deepest) in self.raw_places.items():
+            at = literal(pointer)
+            kept = f"json_type(json, {at}) = 'ARRAY' OR (json_type(json, {at}) = 'OBJECT' AND "
+            kept += "true)" if deepest else f"len(json_keys(json, {at})) = 0)"
+            values.setdefault(column, []).append(
+                f"CASE WHEN {kept} THEN CAST(json_extract(json, {at}) AS VARCHAR) END"
+            )
+        return values
+
     def _insert(self, prefixes: dict[str, str]) -> None:
         values: dict[str, list[str]] = {}
         for i, (pointer, place) in enumerate(self.places.items(), 1):
@@ -251,6 +280,7 @@ class DuckdbEngine:
                 kind = f"json_type(json, {literal(pointer)})"
                 value = f"CASE WHEN {kind} NOT IN ('OBJECT', 'ARRAY') THEN {value} END"
             values.setdefault(place.column, []).append(value)
+        values |= self._raw_values()
         for column, value in prefixes.items():  # a field of the record comes first
             values.setdefault(column, []).append(value)
         picks = "".join(f", coalesce({', '.join(v)}) AS {c}" for c, v in values.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from locard.logs.input import log_source
@@ -13,7 +13,7 @@ from locard.logs.scan import native_engine
 from locard.logs.scan.duckdb_engine import BLANK, DuckdbEngine
 from locard.logs.table.memory import SPILLING_MB, cap_mb
 from locard.logs.table.table import Table, connect
-from locard.model.log_facts import Skipped
+from locard.model.log_reading import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 TOO_LONG = "longer than 16 MiB"
 _SHARE_IF_COPIED = 0.7
 _FIRST_LOOK_S = 0.3
+_COMES_S = 1.5  # longer, while a pipe gives what it has: most are at their end by then
 _WRAPPED_BYTES = 8 << 20
+_BEGINNING = 8 << 20  # bytes of a log that are looked at with more care
 _LOOK_EVERY = 16 << 20  # bytes, at how full the memory is
 _MEMORY_SHARE = 0.5  # of the limit, for the records; the rest is for the questions
 
@@ -76,13 +78,28 @@ class _FirstLook:
         self._table, self._reader, self._show = table, reader, show
         self._due: float | None = time.monotonic() + _FIRST_LOOK_S
 
-    def perhaps(self) -> None:
-        """Show it, if it is time and there is something to be seen."""
-        if self._due is None or time.monotonic() < self._due or not self._table.records:
+    def perhaps(self, more_s: float = 0.0) -> None:
+        """Show it, if it has been time for `more_s` seconds and there is something to be seen."""
+        if self._due is None or time.monotonic() < self._due + more_s or not self._table.records:
             return
         self._due = None
         self._reader.flush()
         self._show(self._table)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is read of a log: the fields `only`, all if there are none; texts that are no JSON; templates
+    of messages and what else is `mined`; arrays and deep objects as they are written (`raws`).
+    """  # noqa: D205 - a list
+
+    only: tuple[str, ...] = ()
+    text: bool = True
+    mined: bool = True
+    raws: bool = False
+
+
+ALL = Choice()
 
 
 def load(
@@ -94,13 +111,14 @@ def load(
     first_look: Callable[[Table], None] | None = None,
     spill: str = "",
     share: ReadingShare | None = None,
+    choice: Choice = ALL,
 ) -> Table:
     """The records that the source gives within the budget and the memory cap.
 
     What does not fit into the memory goes into the folder `spill`; without one it is left out.
 
     `engine` is native or duckdb; None takes the native one where it is there. `first_look` is shown
-    the table of a pipe that goes on, a third of a second after its beginning. `share` says when to stop
+    the table of a pipe that goes on, once nothing comes or after two seconds. `share` says when to stop
     reading so that there is time for the rest.
     """
     import duckdb  # noqa: PLC0415 - see table.connect
@@ -109,24 +127,59 @@ def load(
     db = connect(threads, memory_mb, spill)
     table = Table(db, engine or ("native" if native_engine.available() else "duckdb"))
     table.memory_mb, table.spills = memory_mb, bool(spill)
+    table.wanted = frozenset(choice.only)
     text = TextLines(table, source.modified)
     wrapping = Unwrapper(table, text)
-    reader: Engine = (
-        native_engine.NativeEngine(table, wrapping.read_text)
-        if table.engine == "native"
-        else DuckdbEngine(table, on_text=wrapping.read_text)
-    )
+    reader = _reader(table, wrapping, choice)
     look = None
     if first_look is not None and source.size is None:
         look = _FirstLook(table, reader, first_look)
         source.on_idle = look.perhaps
+    _read(source, reader, wrapping, budget_s, look=look, share=share)
+    reader.finish()
+    if isinstance(reader, native_engine.NativeEngine):
+        table.encode = reader.add_records
+    try:
+        text.finish()
+        wrapping.finish()
+    except duckdb.OutOfMemoryException:
+        table.partial = table.cap_reached
+    _forget_blank(table, wrapping.joined)
+    _say_what_is_missing(table, source)
+    return table
+
+
+def _reader(table: Table, wrapping: Unwrapper, choice: Choice) -> Engine:
+    on_text = wrapping.read_text if choice.text else None
+    if table.engine == "native":
+        return native_engine.NativeEngine(
+            table, on_text, choice.only, mines=choice.mined, raws=choice.raws
+        )
+    return DuckdbEngine(table, on_text=on_text, raws=choice.raws)
+
+
+def _read(
+    source: Source,
+    reader: Engine,
+    wrapping: Unwrapper,
+    budget_s: float,
+    *,
+    look: _FirstLook | None,
+    share: ReadingShare | None,
+) -> None:
+    """Read until the source, the memory or the time ends."""
+    import duckdb  # noqa: PLC0415 - see table.connect
+
+    table, text = wrapping.table, wrapping.text
     looked = 0
-    for block in _blocks(source, reader, budget_s, table):
+    for block, wrapped in _blocks(source, reader, budget_s, table):
         try:
             if block:
-                reader.add(wrapping.open(block, table.lines))
+                opened = wrapping.open(block, table.lines) if wrapped else block
+                table.unwrapped = table.unwrapped or opened is not block
+                reader.add(opened)
             if look is not None:
-                look.perhaps()
+                look.perhaps(_COMES_S)
             full = False
             if source.bytes_read - looked >= _LOOK_EVERY:
                 looked = source.bytes_read
@@ -138,15 +191,6 @@ def load(
             break
         if share is not None and share.used_up:
             source.stopped = "the time budget ended: its rest was for judging what was read"
-    reader.finish()
-    try:
-        text.finish()
-        wrapping.finish()
-    except duckdb.OutOfMemoryException:
-        table.partial = table.cap_reached
-    _forget_blank(table, wrapping.joined)
-    _say_what_is_missing(table, source)
-    return table
 
 
 def _say_what_is_missing(table: Table, source: Source) -> None:
@@ -168,8 +212,12 @@ def _say_what_is_missing(table: Table, source: Source) -> None:
         table.partial = f"{source.partial}: the first {done} % of it were read"
 
 
-def _blocks(source: Source, reader: Engine, budget_s: float, table: Table) -> Iterator[bytes]:
+def _blocks(
+    source: Source, reader: Engine, budget_s: float, table: Table
+) -> Iterator[tuple[bytes, bool]]:
     """The blocks that the engine does not read from the file by itself; empty ones in between.
+
+    Each comes with whether its lines look wrapped.
 
     Of wrapped lines several blocks come together: taking wrappers off costs a few statements a
     block, and a line in parts is joined within one.
@@ -185,17 +233,24 @@ def _blocks(source: Source, reader: Engine, budget_s: float, table: Table) -> It
         if block is None:
             return
         held = [block]
-        if len(block) >= log_source.BLOCK_BYTES // 2 and looks_wrapped(block):
+        wrapped = _may_be_wrapped(reader, block, source) and looks_wrapped(block)
+        if wrapped and len(block) >= log_source.BLOCK_BYTES // 2:
             size = len(block)
             while size < _WRAPPED_BYTES and (more := next(blocks, None)) is not None:
                 held.append(more)
                 size += len(more)
-        yield b"".join(held)
+        yield b"".join(held), wrapped
+
+
+def _may_be_wrapped(reader: Engine, block: bytes, source: Source) -> bool:
+    if isinstance(reader, native_engine.NativeEngine):
+        return reader.looks_odd(block, source.bytes_read < _BEGINNING)
+    return True
 
 
 def _read_by_itself(
     source: Source, reader: native_engine.NativeEngine, deadline: float, table: Table
-) -> Iterator[bytes]:
+) -> Iterator[tuple[bytes, bool]]:
     """Let the engine read a plain file until it comes to a block that is not for it."""
     while (place := source.unread()) and not source.stopped and time.monotonic() < deadline:
         try:
@@ -206,7 +261,7 @@ def _read_by_itself(
             table.partial = "the memory ran out"
             return
         source.skip(reached - place[0])
-        yield b""
+        yield b"", False
         if odd or reached == place[0]:
             return
 

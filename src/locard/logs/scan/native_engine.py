@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from locard.logs.lines.unwrap import wrapping_words
+from locard.logs.lines.unwrap import is_wrapped, wrapping_words
 from locard.logs.table.kept_values import Stored
 from locard.logs.table.table import (
     CELLS,
@@ -25,6 +25,8 @@ from locard.logs.table.table import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import duckdb
+
     from locard._native import Batch, Scanner
     from locard.logs.table.table import OnText
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 _MOST_VALUES = 4_000_000
 _MOST_BYTES = 64 << 20  # of the log; long texts in few values
 _MOST_TEXT_BYTES = 32 << 20  # where lines are handed out: reading text takes a few times its size
+_LINES_AT_ONCE = 250_000  # whose records of text are taken
 _ENOUGH_TEXT = (
     50_000  # lines to hand out at once: the patterns of all formats cost more than a few lines
 )
@@ -89,6 +92,16 @@ class _Inserts:
             self._db.unregister("block")
 
 
+class _Stream:
+    """The rows of a query, for the native module."""
+
+    def __init__(self, relation: duckdb.DuckDBPyRelation) -> None:
+        self._relation = relation
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._relation.__arrow_c_stream__(requested_schema)
+
+
 class NativeEngine:
     """Appends blocks to the table with the native reader."""
 
@@ -101,19 +114,21 @@ class NativeEngine:
         only: Sequence[str] = (),
         *,
         mines: bool = True,
+        raws: bool = False,
     ) -> None:
         """The module has to be there: see `available`. For `on_text` see `table.TEXT_LINES`.
 
-        `only` names the fields that are wanted, where it is not all of them: much faster, and what
-        is not wanted is not checked either. Without `mines` there are neither templates nor endpoints,
-        nor sketches of fields with many values.
+        `only` names the fields that are wanted, where it is not all of them: much faster. Without
+        `mines` there are neither templates nor endpoints, nor sketches of fields with many values; with
+        `raws` arrays and deep objects are kept as they are written.
         """
-        from locard._native import Scanner  # noqa: PLC0415 - it need not be there
+        from locard._native import Scanner, is_odd  # noqa: PLC0415 - it need not be there
 
+        self._is_odd = is_odd
         self.table = table
         self._inserts = _Inserts(table)
         self._on_text = on_text
-        self._mines = mines and not only
+        self._mines = mines
         self._bytes = 0  # since the last batch
         self._held = 0  # lines of text that were not handed out yet
         (threads,) = table.one("SELECT current_setting('threads')")
@@ -125,6 +140,7 @@ class NativeEngine:
             mines=self._mines,
             only=list(only),
             threads=threads,
+            raws=raws,
         )
 
     def add(self, block: bytes) -> None:
@@ -132,10 +148,14 @@ class NativeEngine:
         self._scanner.read(block)
         self._count(len(block), _MOST_BYTES if self._on_text is None else _MOST_TEXT_BYTES)
 
+    def looks_odd(self, block: bytes, begins: bool) -> bool:
+        """Whether a block may have to be unwrapped, by some of its lines."""
+        return self._is_odd(block, begins, wrapping_words(), is_wrapped)
+
     def scan(self, file: int, offset: int, end: int) -> tuple[int, bool]:
         """Read some of a file by all threads, as `Scanner.scan`; raises OSError."""
         most = max(_MOST_BYTES - self._bytes, 1)
-        reached, odd = self._scanner.scan(file, offset, end, most, wrapping_words())
+        reached, odd = self._scanner.scan(file, offset, end, most, wrapping_words(), is_wrapped)
         self._count(reached - offset, _MOST_BYTES)
         return reached, odd
 
@@ -169,22 +189,22 @@ class NativeEngine:
 
     def _fit_columns(self) -> None:
         """Make the columns of `cells` what the scanner keeps now."""
-        for i, (name, column, kind, written, shapes, codes) in enumerate(self._scanner.fields):
+        for i, (name, column, kind, written, shapes, codes, raw) in enumerate(self._scanner.fields):
             now = Stored(column, kind, written, codes)
-            self._fit(i, name, now)
+            self._fit(i, now)
+            (self.table.raws if raw else self.table.columns)[name] = column
             if shapes and column not in self.table.shapes:
                 self.table.db.execute(f"ALTER TABLE cells ADD COLUMN {column}s USMALLINT")
                 self.table.shapes[column] = shapes
             if shapes == "endpoints":
                 self._set(f"endpoints_of_{column}", self._scanner.endpoints(i))
 
-    def _fit(self, number: int, name: str, now: Stored) -> None:
+    def _fit(self, number: int, now: Stored) -> None:
         db, before = self.table.db, self.table.stored.get(now.column)
         if before == now:
             return
         if before is None:
             db.execute(f"ALTER TABLE cells ADD COLUMN {now.column} {now.sql_type}")
-            self.table.columns[name] = now.column
         elif before.kind != now.kind:
             value = now.from_text(before.text)
             db.execute(f"ALTER TABLE cells ALTER {now.column} TYPE {now.sql_type} USING {value}")
@@ -213,6 +233,18 @@ class NativeEngine:
             db.unregister("handed_out")
         self._held += text.rows
 
+    def add_records(self, sql: str) -> None:
+        """Take records that were read from text, so that they are kept as all others; then `finish` again."""
+        before = self._scanner.records
+        first, last = self.table.one(f"SELECT min(_n), max(_n) FROM ({sql})")  # noqa: S608 - our own words
+        for begin in range(first or 0, (last or 0) + 1, _LINES_AT_ONCE):
+            rows = f"FROM ({sql}) WHERE _n >= {begin} AND _n < {begin + _LINES_AT_ONCE}"
+            self._scanner.read_records(_Stream(self.table.db.sql(rows)))
+            self._take()
+        self.table.records = self._scanner.records
+        self.table.from_text += self.table.records - before
+        self.finish()
+
     def templates(self) -> list[tuple[str, int, str]]:
         """The templates of the messages so far: text, number, one example; most frequent first."""
         return self._scanner.templates()
@@ -232,7 +264,14 @@ class NativeEngine:
             tally.add(reason, lines, sample)
         self.table.skipped = tally.skipped()
         self.table.fields_left_out = self._scanner.fields_left_out
-        for i, (_, column, kind, *_, codes) in enumerate(self._scanner.fields):
+        self.table.keys = frozenset(self._scanner.keys)
+        self.table.places = tuple(self._scanner.places)
+        if not self.table.unwrapped:
+            odd = self._scanner.first_odd
+            self.table.first_odd = None if odd < 0 else odd
+        for i, (_, column, kind, *_, codes, raw) in enumerate(self._scanner.fields):
+            if raw:
+                continue
             count, samples = self._scanner.values(i)
             distinct, frequent = self._scanner.sketch(i) if kind != "codes" else (codes, [])
             if self._mines or kind == "codes":

@@ -31,6 +31,8 @@ def to_parquet(
     path: Path,
     parameters: dict[str, Any] | None = None,
     threads: int = 1,
+    *,
+    packed: bool = True,
 ) -> None:
     """Write what a query gives to a file; raises OSError where that is not possible."""
     import duckdb  # noqa: PLC0415 - see table.connect
@@ -46,7 +48,9 @@ def to_parquet(
     try:
         relation = db.sql(sql, params=parameters) if parameters else db.sql(sql)
         writer.register("rows", _Stream(relation))
-        writer.execute(f"COPY rows TO {literal(str(path))} (FORMAT parquet)")
+        writer.execute(
+            f"COPY rows TO {literal(str(path))} (FORMAT parquet{'' if packed else ', COMPRESSION uncompressed'})"
+        )
     except duckdb.IOException as error:
         raise OSError(None, str(error).partition("\n")[0]) from error
     finally:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard.logs.table.kept_values import Stored
 from locard.logs.table.memory import LEAST_MB
-from locard.model.log_facts import Skipped
+from locard.model.log_reading import Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,17 +89,33 @@ class Table:
     # Columns of `cells` with the shapes of their texts beside: skeletons of messages, or endpoints.
     shapes: dict[str, str] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)  # by column of `cells`
+    # Arrays, and objects that are empty or too deep, as they are written: field to column, apart from
+    # `columns`, as a field may have both.
+    raws: dict[str, str] = field(default_factory=dict)
+    keys: frozenset[str] = (
+        frozenset()
+    )  # the names that the native scanner met, also of what it left out
     text_columns: set[str] = field(default_factory=set)  # of `texts`
+    wanted: frozenset[str] = frozenset()  # the fields that a question reads; all if there are none
     message: str = ""  # SQL over `raw` of what a record says, once roles are known
     lines: int = 0
     records: int = 0
     skipped: tuple[Skipped, ...] = ()
+    # The number of the first line that may be no JSON as jq reads it; None if all lines are, or are blank.
+    first_odd: int | None = 0
     partial: str = ""  # why it does not hold the whole source, in words
     fields_left_out: int = 0
     notes: list[str] = field(default_factory=list)  # what of it cannot be known, in words
     given: dict[str, str] = field(default_factory=dict)  # role to field, as the user said
     memory_mb: int = LEAST_MB
     spills: bool = False  # what does not fit into the memory goes to a file
+    # Takes records that were read from text, as SQL of the number of a line and of texts under the names of
+    # their fields; None where they have to go to `texts`.
+    encode: Callable[[str], None] | None = None
+    unwrapped: bool = False  # whether lines were changed before an engine read them
+    # First line, number of lines, offset and size of the blocks that were read from a file.
+    places: tuple[tuple[int, int, int, int], ...] = ()
+    from_text: int = 0  # records that were read from text
     _lifted: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -160,7 +176,7 @@ class Table:
     def show(self) -> None:
         """Make the views anew: after columns have come or changed their kind."""
         self._lifted.clear()
-        names = [*self.columns.values()]
+        names = [*self.columns.values(), *self.raws.values()]
         kept = [c for c in self.stored if c in names]
         beside = [*(f"{c}_kept" for c in kept), *(f"{c}s" for c in sorted(self.shapes))]
         none = "NULL::VARCHAR"
@@ -181,6 +197,10 @@ class Table:
         self.db.execute(f"CREATE OR REPLACE VIEW raw_kept AS {view}")
         listed = ", ".join(["_n", *names])
         self.db.execute(f"CREATE OR REPLACE VIEW raw AS SELECT {listed} FROM raw_kept")  # noqa: S608 - as above
+
+    def wants(self, name: str) -> bool:
+        """Whether anybody asks for a field."""
+        return not self.wanted or name in self.wanted
 
     def text_column(self, column: str) -> str:
         """A column of `texts`, made if it is not there yet."""
