@@ -50,6 +50,39 @@ def test_a_line_that_bends_is_cut_where_it_bends():
     assert all(f.sloped and len(f.cuts) == 1 and abs(f.cuts[0] - 60) <= 8 for f in found)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e5])
+def test_a_plain_bend_in_twenty_values_is_cut(scale):
+    """Flat, then a climb: every annotator cuts it; noise of a hundredth of the range."""
+    for seed in SEEDS:
+        values = noisy(lambda i: 10.0 * max(0, i - 9), seed, count=20)
+        (cut,) = segment([scale * v for v in values]).cuts
+        assert abs(cut - 9) <= 2
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.3, 0.6])
+def test_fifteen_values_are_not_cut_on_a_weak_gain(alike):
+    found = [segment(noisy(lambda i: 0.2 * i, seed, 15, alike)).cuts for seed in range(100)]
+    assert sum(map(bool, found)) <= 5
+    steps = [segment(noisy(lambda i: 12.0 * (i >= 8), seed, 15, alike)).cuts for seed in SEEDS]
+    assert sum(bool(c) for c in steps) >= 18
+
+
+def test_a_smooth_curve_has_no_change_and_a_corner_has():
+    smooth = [segment(noisy(lambda i: 60 * (i / 120) ** 2, seed)).cuts for seed in SEEDS]
+    assert not any(smooth)
+    corner = [segment(noisy(lambda i: max(0, i - 60), seed)).cuts for seed in SEEDS]
+    assert sum(len(c) == 1 and abs(c[0] - 60) <= 2 for c in corner) >= 18
+
+
+def test_a_rhythm_that_grows_is_not_taken_out_and_a_steady_one_is():
+    wave = lambda i: math.sin(2 * math.pi * i / 12)  # noqa: E731 - one curve
+    for seed in SEEDS:
+        assert segment(noisy(lambda i: 0.05 * i * wave(i), seed, 240)).period is None
+        steady = segment(noisy(lambda i: 6 * wave(i), seed, 240))
+        assert steady.period == 12
+        assert steady.cuts == ()
+
+
 def test_lone_spikes_are_no_change():
     for seed in SEEDS:
         values = noisy(lambda _: 0.0, seed)

@@ -1,17 +1,21 @@
 """Where does a series change for good: in its level or in its slope?
 
 The series is cut into segments of constant level, or of straight lines, by dynamic programming
-(exact for every number of cuts), and the number of cuts is chosen by a penalised likelihood with
-three corrections, none of them fitted to data:
+(exact for every number of cuts), and the number of cuts is chosen by a penalised likelihood. Its
+corrections were set on simulated series whose changes are known (bench/gen_series.py):
 
 - the penalty is that of Zhang and Siegmund (2007), who pay for the search over all places;
 - neighbouring values are not independent: what counts is the number of independent values that
-  remain after the autocorrelation of the residuals, itself corrected for its small-sample bias;
+  remain after the autocorrelation of the residuals, itself corrected for its small-sample bias, and
+  drawn to "alike" where too few values tell;
 - a change has to matter: noise of a tenth of the variance is added in the mind, so that segments
-  are not piled up to follow a curve that nine tenths of the variance already describe.
+  are not piled up to follow a curve that nine tenths of the variance already describe. Few values
+  carry no such pile, and less is added: a bend in twenty values may be plain to see;
+- a curve that a parabola describes clearly better than lines that bend has no change.
 
-Lone values far from their neighbours are drawn in beforehand and a rhythm that repays its
-description is taken out, so that neither makes a change. Gaps (`None`, not a number) are skipped.
+Lone values far from their neighbours are drawn in beforehand, and a rhythm is taken out where each
+third of the record has it as the other two do, so that neither makes a change. Gaps (`None`, not a
+number) are skipped.
 """
 
 from __future__ import annotations
@@ -23,16 +27,22 @@ from operator import add
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
+from locard.stats.bends import curves, joined, lines
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     Cost = Callable[[int, int], float]
 
-_IMMATERIAL = 0.1  # of the variance
+_IMMATERIAL = 0.1  # of the variance, of many values
+_MANY = 80  # values: of so many half of that
+_ALIKE = 5  # pairs of neighbours that are alike, added in the mind
+_CLEARLY = 6.0  # twice nats: "strong" (Kass and Raftery 1995)
 _SHORTEST = 0.03  # of the record: a shorter segment is an event, not a state
 _FEWEST = 3  # values of a segment, and one more for a slope
 _MOST_CUTS = 10
 _POSITIVE = 2.0  # twice nats: less is "not worth more than a bare mention" (Kass and Raftery 1995)
+_CHANCE = 30  # over so few values squared: what chance gains more (simulated, autocorrelated noise)
 _PLACE = 2.0  # log n for the place of a cut, beside log n for each new coefficient
 _NEAR = 3  # neighbours on either side
 _FAR = 3.5  # robust standard deviations
@@ -40,6 +50,8 @@ _MAD = 1.4826
 _MOST_RELATED = 0.99
 _CYCLES = 4  # fewer turns are no rhythm yet
 _SHORTEST_PERIOD = 4  # values; shorter ones cannot be told from noise
+_THIRDS = 3
+_UNTOLD = 0.4  # of the variance of a third, by the rhythm of the others
 _TINY = 1e-12
 
 
@@ -70,10 +82,14 @@ def segment(series: Sequence[float | None]) -> Segments:
     row = _drawn_in(row)
     period, row = _without_rhythm(row)
     tried = [(gain, cuts, slope) for slope in (False, True) for gain, cuts in _gains(row, slope)]
+    tried.append((_parabola(row) - _CLEARLY, [], True))
     enough = max(gain for gain, _, _ in tried) - _POSITIVE
     fewest = min(len(cuts) for gain, cuts, _ in tried if gain >= enough)
     gain, cuts, slope = max(t for t in tried if len(t[1]) == fewest)
     uncut = max(gain for gain, none, _ in tried if not none)
+    if gain - uncut < _POSITIVE + (_CHANCE / len(row)) ** 2:
+        return Segments((), 0.0, sloped=slope, period=period)
+    cuts = joined(row, cuts) if slope else cuts
     return Segments(tuple(known[c][0] for c in cuts), gain - uncut, slope, period)
 
 
@@ -110,6 +126,11 @@ def _drawn_in(values: list[float]) -> list[float]:
     return [m if abs(v - m) > far else v for v, m in zip(values, near, strict=True)]
 
 
+def _immaterial(n: int) -> float:
+    """The noise that is added in the mind, in variances."""
+    return _IMMATERIAL * n * n / (n * n + _MANY * _MANY)
+
+
 def _gains(row: list[float], slope: bool) -> list[tuple[float, list[int]]]:
     """For every number of cuts the penalised gain over one flat segment, and the best cuts."""
     n = len(row)
@@ -117,15 +138,33 @@ def _gains(row: list[float], slope: bool) -> list[tuple[float, list[int]]]:
     found = []
     total, before = 0.0, 1.0
     for cuts in _cuttings(cost, n, max(_FEWEST + slope, math.ceil(_SHORTEST * n))):
-        edges = [0, *cuts, n]
         total -= (1 + slope + _PLACE if cuts else slope) * math.log(n)
-        left = sum(cost(a, b) for a, b in pairwise(edges)) / n
-        residuals = _residuals(row, edges, slope=slope)
-        independent = _independent(residuals, (1 + slope) * (len(cuts) + 1), left)
-        total += independent * math.log((before + _IMMATERIAL) / (left + _IMMATERIAL))
+        parts = lines(row, [0, *cuts, n], slope=slope)
+        left = _mean_square(parts)
+        total += _gain(parts, (1 + slope) * (len(cuts) + 1), before, left)
         before = left
         found.append((total, cuts))
     return found
+
+
+def _parabola(row: list[float]) -> float:
+    """The penalised gain of one smooth curve over one flat segment."""
+    total, before = 0.0, 1.0
+    for terms, rest in enumerate(curves(row, 2)[1:], 2):
+        left = _mean_square([rest])
+        total += _gain([rest], terms, before, left) - math.log(len(row))
+        before = left
+    return total
+
+
+def _mean_square(parts: list[list[float]]) -> float:
+    return sum(v * v for part in parts for v in part) / sum(map(len, parts))
+
+
+def _gain(parts: list[list[float]], coefficients: int, before: float, left: float) -> float:
+    """Twice the log likelihood that is won where so much variance was before, and so much is left."""
+    more = _immaterial(sum(map(len, parts)))
+    return _independent(parts, coefficients, left) * math.log((before + more) / (left + more))
 
 
 def _cost(row: Sequence[float], *, slope: bool) -> Cost:
@@ -172,38 +211,30 @@ def _cuttings(cost: Cost, n: int, shortest: int) -> list[list[int]]:
     return found
 
 
-def _residuals(row: Sequence[float], edges: Sequence[int], *, slope: bool) -> list[list[float]]:
-    """What each segment leaves of its values."""
-    parts = []
-    for a, b in pairwise(edges):
-        mean, middle = fmean(row[a:b]), (a + b - 1) / 2
-        width = sum((i - middle) ** 2 for i in range(a, b))
-        lean = sum((i - middle) * row[i] for i in range(a, b)) / width if slope and width else 0.0
-        parts.append([row[i] - mean - lean * (i - middle) for i in range(a, b)])
-    return parts
-
-
 def _independent(parts: list[list[float]], coefficients: int, left: float) -> float:
     """How many independent values the residuals are worth, beside the immaterial noise.
 
     From the autocorrelation of neighbours, without the bias that fitting brings: every fitted
     coefficient lowers it by about (1 + r) / n, and its own estimate by 2 r / n (Kendall 1954,
-    Marriott and Pope 1954).
+    Marriott and Pope 1954). Of few values it is hardly known, and too low would be a false change: a
+    few alike pairs are added.
     """
     n = sum(map(len, parts))
     squares = sum(v * v for part in parts for v in part)
     if squares <= _TINY:
         return float(n)
     raw = sum(a * b for part in parts for a, b in pairwise(part)) / squares
-    related = (raw + coefficients / n) / max(0.1, 1 - (coefficients + 2) / n)
-    related = min(_MOST_RELATED, max(0.0, related)) * left / (left + _IMMATERIAL)
+    related = max(0.0, (raw + coefficients / n) / max(0.1, 1 - (coefficients + 2) / n))
+    related = min(_MOST_RELATED, (n * related + _ALIKE) / (n + _ALIKE))
+    related *= left / (left + _immaterial(n))
     return n * (1 - related) / (1 + related)
 
 
 def _without_rhythm(row: list[float]) -> tuple[int | None, list[float]]:
-    """The period that repays its description best, and the series without it.
+    """The proven period that repays its description best, and the series without it.
 
-    Classical decomposition: what a running mean over one period leaves is averaged by phase.
+    Classical decomposition: what a running mean over one period leaves is averaged by phase. A rhythm
+    that grows, drifts or has uneven turns is left in: what its mean leaves would be cut.
     """
     n = len(row)
     best: tuple[float, int, list[float]] = (_POSITIVE, 0, [])
@@ -222,13 +253,28 @@ def _without_rhythm(row: list[float]) -> tuple[int | None, list[float]]:
         independent = _independent([residual], period, left)
         gain = independent * math.log((total + _TINY) / (left + _TINY)) - period * math.log(n)
         gain -= _PLACE * math.log(n // _CYCLES)  # so many periods were tried
-        if gain > best[0]:
+        if gain > best[0] and _proven(rest, period):
             best = (gain, period, means)
     _, period, means = best
     if not period:
         return None, row
     level = fmean(means)
     return period, _standard([v - means[i % period] + level for i, v in enumerate(row)]) or row
+
+
+def _proven(rest: list[float], period: int) -> bool:
+    """Whether the means by phase of two thirds of the record tell the other third, whichever it is."""
+    n = len(rest)
+    for third in range(_THIRDS):
+        start, end = third * n // _THIRDS, (third + 1) * n // _THIRDS
+        means = [
+            fmean([*rest[phase:start:period], *rest[end + (phase - end) % period :: period]])
+            for phase in range(period)
+        ]
+        missed = sum((rest[i] - means[i % period]) ** 2 for i in range(start, end))
+        if missed > _UNTOLD * sum(v * v for v in rest[start:end]):
+            return False
+    return True
 
 
 def _running(sums: Sequence[float], row: Sequence[float], i: int, period: int) -> float:
