@@ -138,6 +138,45 @@ def test_more_names_than_are_kept_are_one_template():
     assert templates.left_out == 0
 
 
+def test_rows_of_arrow_are_mined():
+    import duckdb
+
+    from locard._native import Templates
+
+    db = duckdb.connect()
+    db.execute("SET threads = 1")
+    query = """SELECT range AS _n, CASE WHEN range % 3 > 0 THEN
+               repeat('x', (range % 40)::INT) || ' for worker ' || range || ' is late é' END AS m FROM range(5000)"""
+    rows = db.execute(query).fetchall()
+    one, two = Templates(), Templates()
+    expected = {n: one.add(m) + 1 for n, m in rows if m is not None}
+    for settings in (
+        "",
+        "SET arrow_large_buffer_size = true",
+        "SET produce_arrow_string_view = true",
+    ):
+        db.execute(settings).fetchall()
+        two = Templates()
+        batch = two.add_rows(db.sql(query))
+        db.register("mined", batch)
+        assert dict(db.execute("SELECT _n, said FROM mined").fetchall()) == expected
+        assert two.found() == one.found()
+        db.unregister("mined")
+
+
+def test_rows_of_another_make_are_refused():
+    import duckdb
+
+    from locard._native import Templates
+
+    db = duckdb.connect()
+    with pytest.raises(RuntimeError, match="numbers and messages"):
+        Templates().add_rows(db.sql("SELECT 'a' AS m"))
+    with pytest.raises(duckdb.Error):
+        Templates().add_rows(db.sql("SELECT range, error('no')::VARCHAR FROM range(3)"))
+    assert Templates().add_rows(db.sql("SELECT range, 'a' FROM range(3)")).rows == 3
+
+
 def test_each_message_counts_and_the_example_is_one_of_them():
     rng = random.Random(1)
     messages = [
