@@ -53,7 +53,36 @@ def drain3(folder: str) -> int:
     return len(miner.drain.clusters)
 
 
-WORKERS = {"locard": ours, "duckdb": duckdb, "drain3": drain3}
+def drain3_groups(path: str) -> str:
+    """Drain3 with the masks of its own example: the group of each message of some logs, as JSON."""
+    import json  # noqa: PLC0415 - as above
+    import logging  # noqa: PLC0415 - as above
+
+    from drain3 import TemplateMiner  # noqa: PLC0415 - as above
+    from drain3.masking import MaskingInstruction  # noqa: PLC0415 - as above
+    from drain3.template_miner_config import TemplateMinerConfig  # noqa: PLC0415 - as above
+
+    logging.disable(logging.CRITICAL)
+    config = TemplateMinerConfig()
+    config.masking_instructions = [
+        MaskingInstruction(f"((?<=[^A-Za-z0-9])|^)({pattern})((?=[^A-Za-z0-9])|$)", name)
+        for pattern, name in (
+            (r"([0-9a-f]{2,}:){3,}([0-9a-f]{2,})", "ID"),
+            (r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}", "IP"),
+            (r"0x[a-f0-9A-F]+", "HEX"),
+            (r"[\-\+]?\d+", "NUM"),
+        )
+    ]
+    with open(path) as file:  # noqa: PTH123 - as above
+        logs = json.load(file)
+    out = []
+    for messages in logs:
+        miner = TemplateMiner(config=config)
+        out.append([miner.add_log_message(message)["cluster_id"] for message in messages])
+    return json.dumps(out)
+
+
+WORKERS = {"locard": ours, "duckdb": duckdb, "drain3": drain3, "drain3-groups": drain3_groups}
 
 if __name__ == "__main__":
     print(WORKERS[sys.argv[1]](sys.argv[2]))

@@ -209,7 +209,7 @@ inline void put_word(const Message& message, std::size_t i, std::size_t size, To
     const ShortWord short_one = short_word(word, size);
     if (*word >= 'A' && *word <= 'W' && size <= 4 && kDates.has(short_one)) return out.put_variable();
     if (out.last(1) == Skeleton::kVariable && kUnits.has(short_one)) return;
-    if (out.last(1) == ':' && out.last(2) == Skeleton::kVariable && all_hex(word, size)) return out.put_variable();
+    if (out.last(1) == ':' && out.last(2) == Skeleton::kVariable && word[-1] == ':' && all_hex(word, size)) return out.put_variable();
   }
   out.put(word, size);
 }
@@ -243,7 +243,22 @@ class Shift {
   std::uint64_t carry_;
 };
 
-std::size_t mask(std::string_view text, Skeleton& out) {
+// A name with a number of one or two digits at its end, which may be part of it: eth0, ipv6, worker12. Longer
+// ones that could be hexadecimal are numbers.
+inline bool is_numbered(const char* word, std::size_t size) {
+  if (size < 2 || size > 10 || class_of(word[0]) & kDigit || !(class_of(word[size - 1]) & kDigit)) return false;
+  const std::size_t letters = size - (class_of(word[size - 2]) & kDigit ? 2 : 1);
+  if (letters == 0) return false;
+  bool hex = true;
+  for (std::size_t i = 0; i < letters; ++i) {
+    const char low = static_cast<char>(word[i] | 0x20);
+    if (low < 'a' || low > 'z') return false;
+    hex = hex && low <= 'f';
+  }
+  return !hex || size < 4;
+}
+
+std::size_t mask(std::string_view text, Skeleton& out, bool keeps_numbered) {
   const Message message(text);
   std::size_t size = text.size();
   Tokens tokens(out.bytes.data());
@@ -275,7 +290,11 @@ std::size_t mask(std::string_view text, Skeleton& out) {
       const std::size_t end = at + which;
       if (end > begin) {
         if (variables >> which & 1) {
-          tokens.put_variable();
+          if (keeps_numbered && is_numbered(message.at(begin), end - begin)) {
+            tokens.put(message.at(begin), end - begin);
+          } else {
+            tokens.put_variable();
+          }
         } else {
           put_word(message, begin, end - begin, tokens);
         }

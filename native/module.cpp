@@ -6,6 +6,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "batch.h"
+#include "mined_rows.h"
 #include "scanner.h"
 
 namespace nb = nanobind;
@@ -39,6 +40,13 @@ nb::object stream_capsule(const PyBatch& self, nb::handle /*requested_schema*/) 
 std::string last_error(ArrowArrayStream& stream) {
   const char* const said = stream.get_last_error(&stream);
   return said ? said : "the records could not be read";
+}
+
+PyBatch add_rows(locard::Templates& self, nb::handle rows) {
+  const nb::object capsule = rows.attr("__arrow_c_stream__")();
+  auto* stream = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule.ptr(), "arrow_array_stream"));
+  if (!stream) throw nb::python_error();
+  return {locard::add_rows(self, *stream)};  // the capsule releases it
 }
 
 void read_block(locard::Scanner& self, nb::bytes block) {
@@ -191,6 +199,7 @@ NB_MODULE(_native, m) {
            nb::arg("message"))
       .def("add", [](locard::Templates& self, const std::string& message) { return self.add(message); },
            nb::arg("message"))
+      .def("add_rows", &add_rows, nb::arg("rows"))
       .def("found", &template_list)
       .def("groups", &template_groups)
       .def_prop_ro("left_out", &locard::Templates::left_out);

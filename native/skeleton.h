@@ -21,8 +21,9 @@ struct Skeleton {
 };
 
 // Makes the skeleton of a message of at most `kLongest` bytes, as far as its first newline; gives how
-// many bytes that are. Reads nothing beyond the message.
-using Masker = std::size_t (*)(std::string_view message, Skeleton& out);
+// many bytes that are. Reads nothing beyond the message. A name with a small number at its end (eth0) is a word
+// where `keeps_numbered`.
+using Masker = std::size_t (*)(std::string_view message, Skeleton& out, bool keeps_numbered);
 
 Masker fastest_masker();  // for this processor
 Masker plain_masker();    // for any: the same skeletons

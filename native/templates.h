@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "dictionary.h"
+#include "known.h"
 #include "skeleton.h"
 
 namespace locard {
@@ -19,8 +21,7 @@ struct Template {
 
 // In the stream a message costs one walk over it: numbers, paths, dates and the like are masked and
 // what is left (its skeleton) is counted. Which words of the skeletons vary is found when the
-// templates are asked for: a place where many different words stand between equal neighbours. One
-// configuration for every system.
+// templates are asked for (see Merger). One configuration for every system.
 class Templates {
  public:
   explicit Templates(Masker masker = fastest_masker()) : masker_(masker) {}
@@ -41,18 +42,28 @@ class Templates {
   std::size_t size() const { return counts_.size(); }  // skeletons
 
   // The templates, the most frequent first. `group` receives the index for each skeleton.
-  std::vector<Template> found(std::vector<std::int32_t>* group = nullptr) const;
+  const std::vector<Template>& found(std::vector<std::int32_t>* group = nullptr) const;
 
   // Messages beyond the most skeletons that are kept apart.
   std::int64_t left_out() const { return left_out_; }
 
  private:
+  // The number of a skeleton, or of one of its template: only where no more are kept.
+  std::int32_t find(std::string_view skeleton);
+
+  void merge() const;
+
   const Masker masker_;
   Skeleton skeleton_;  // of the message at hand
   Dictionary skeletons_;
   std::vector<std::int64_t> counts_;
   std::vector<std::string> examples_;
   std::int64_t left_out_ = 0;
+  std::unique_ptr<const Known> known_;  // once there are too many
+  // What was found, and of which counts: it is asked for more than once.
+  mutable std::vector<std::int64_t> found_of_;
+  mutable std::vector<Template> found_;
+  mutable std::vector<std::int32_t> group_;
 };
 
 }  // namespace locard

@@ -28,6 +28,10 @@ class Templates:
     # The number of the message's skeleton; -1 where there are too many of them.
     def add(self, message: str | bytes) -> int: ...
 
+    # The messages of a stream of Arrow with two columns, number of the row and message. Gives for each that
+    # has one the number of its skeleton + 1 as column `said`, 0 where there are too many. Raises RuntimeError.
+    def add_rows(self, rows: object) -> Batch: ...
+
     # Text with <*> for what varies, number of messages and one of them; the most frequent first.
     def found(self) -> list[tuple[str, int, str]]: ...
 

@@ -37,6 +37,15 @@ def texts(messages):
         (["up since Sat Jun 11 03:28:22 2005", "up since Mon Jul 4 2005"], "up since <*>"),
         (["mode=fast n=1", "mode=slow n=2"], "mode=<*> n=<*>"),
         ([f"no {w} for table" for w in ("index", "row", "key", "lock")], "no <*> for table"),
+        (
+            [f"cannot open the file: {e}" for e in ("Permission denied", "Is a directory", "Busy")]
+            + ["cannot open the file: No such file or directory"],
+            "cannot open the file: <*>",
+        ),
+        (
+            [f'he asked for "{q}" again' for q in ("x y", "z", "a b c", "k l", "m")],
+            'he asked for "<*>" again',
+        ),
     ],
 )
 def test_what_varies_is_masked(messages, template):
@@ -54,6 +63,118 @@ def test_what_varies_is_masked(messages, template):
 )
 def test_what_says_something_else_stays_apart(messages):
     assert len(mined(messages)) == len(messages)
+
+
+PEOPLE = [
+    "ann",
+    "bob",
+    "cem",
+    "dov",
+    "eva",
+    "fay",
+    "gil",
+    "hans",
+    "ines",
+    "jo",
+    "kim",
+    "lea",
+    "mo",
+    "nia",
+    "ola",
+    "pia",
+    "quin",
+    "rui",
+]
+
+
+def test_two_words_may_vary_at_once():
+    rng = random.Random(4)
+    messages = [
+        f"mail for user {rng.choice(PEOPLE)} bounced at {rng.choice(PEOPLE)}" for _ in range(60)
+    ]
+    assert texts(messages) == {"mail for user <*> bounced at <*>": 60}
+
+
+def test_a_stray_line_splits_no_group():
+    messages = [f"mail for user {PEOPLE[i % 18]} bounced twice" for i in range(300)]
+    found = texts([*messages[:150], "mail for nobody is kept here", *messages[150:]])
+    assert found == {"mail for user <*> bounced twice": 300, "mail for nobody is kept here": 1}
+
+
+@pytest.mark.parametrize("name", ["eth0", "ipv6", "v1", "utf8", "md5"])
+def test_a_constant_keeps_its_digits(name):
+    assert texts([f"link {name} of {n} is up" for n in (11, 222, 333)]) == {
+        f"link {name} of <*> is up": 3
+    }
+
+
+def test_names_with_numbers_vary_where_they_do():
+    assert texts([f"worker{n} took the next task" for n in range(12)]) == {
+        "<*> took the next task": 12
+    }
+    # Endless combinations of them are numbers after a while.
+    many = texts(
+        [
+            f"worker{a} gave node{b} what pod{c} had"
+            for a in range(20)
+            for b in range(20)
+            for c in range(20)
+        ]
+    )
+    assert many == {"<*> gave <*> what <*> had": 8000}
+
+
+def test_more_names_than_are_kept_are_one_template():
+    from locard._native import Templates
+
+    rng = random.Random(5)
+    templates = Templates()
+    for _ in range(20_000):
+        name = "".join(rng.choices("abcdefghij", k=8))
+        templates.add(f"session of {name} was opened by the gate")
+    assert [(text, count) for text, count, _ in templates.found()] == [
+        ("session of <*> was opened by the gate", 20_000)
+    ]
+    assert templates.left_out == 0
+
+
+def test_rows_of_arrow_are_mined():
+    import duckdb
+
+    from locard._native import Templates
+
+    db = duckdb.connect()
+    db.execute("SET threads = 1")
+    query = """SELECT range AS _n, CASE WHEN range % 3 > 0 THEN
+               repeat('x', (range % 40)::INT) || ' for worker ' || range || ' is late é' END AS m FROM range(5000)"""
+    rows = db.execute(query).fetchall()
+    one, two = Templates(), Templates()
+    expected = {n: one.add(m) + 1 for n, m in rows if m is not None}
+    for settings in (
+        "",
+        "SET arrow_large_buffer_size = true",
+        "SET produce_arrow_string_view = true",
+    ):
+        db.execute(settings).fetchall()
+        two = Templates()
+        batch = two.add_rows(db.sql(query))
+        db.register("mined", batch)
+        assert dict(db.execute("SELECT _n, said FROM mined").fetchall()) == expected
+        assert two.found() == one.found()
+        db.unregister("mined")
+
+
+def test_rows_of_another_make_are_refused():
+    import duckdb
+
+    from locard._native import Templates
+
+    db = duckdb.connect()
+    with pytest.raises(RuntimeError, match="numbers and messages"):
+        Templates().add_rows(db.sql("SELECT 'a' AS m"))
+    with pytest.raises(duckdb.Error):
+        Templates().add_rows(db.sql("SELECT range, error('no')::VARCHAR FROM range(3)"))
+    assert Templates().add_rows(db.sql("SELECT range, 'a' FROM range(3)")).rows == 3
 
 
 def test_each_message_counts_and_the_example_is_one_of_them():

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 
 from locard.logs.ask.interpret import time_sql, took_sql
 from locard.logs.fields.endpoints import endpoint_sql
-from locard.logs.judge import error_test, extent
+from locard.logs.judge import error_test, extent, mined
 from locard.logs.judge.group_fields import MOST_VALUES, GroupField, chosen
 from locard.logs.table.sql_text import literal
-from locard.logs.table.table import TEMPLATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +26,7 @@ if TYPE_CHECKING:
     from locard.logs.table.table import Table
 
 _MOST_TEMPLATES = 8192
-# UUIDs, hexadecimal ids (a digit within the first eight characters tells them from words), numbers.
-VARIABLE = (
-    "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|0x[0-9a-fA-F]+"
-    r"|\b[a-fA-F]{0,7}[0-9][0-9a-fA-F]{7,}\b|[0-9]+"
-)
 _LONGEST_MS = 1e11  # three years: longer ones are no durations
-_TEMPLATE_CHARS = 200
 _FEWEST_BEFORE = 20  # requests, to say that it was better before the window
 _TIMES_WORSE = 1.5
 _LEAST_WORSE = 0.02  # of the requests fail
@@ -75,10 +68,11 @@ def build(
     begins = bool(roles.time and roles.duration and not roles.time_format.marks_start)
     time = time_sql(roles, table)
     table.db.execute("DROP TABLE IF EXISTS ev")  # of an earlier answer
-    # No join in this query: straight from the table, each different text is looked at once.
+    # Straight from the table, each different text is looked at once.
     picks = {groups[field.name]: _group(table, groups[field.name], field) for field in grouped}
     table.message = roles.message.column if roles.message else ""
-    picks["tm"] = _template(table)
+    said = mined.templates(table)
+    picks["tm"] = _template(table, said)
     table.db.execute(
         f"""
         CREATE OR REPLACE TABLE ev AS
@@ -88,7 +82,7 @@ def build(
         FROM (SELECT _n, {time} AS t_end, coalesce({error.sql}, false) AS err, {duration} AS dur,
                      {_there(roles.trace_id, table)} AS traced, {_there(roles.status, table)} AS has_status
                      {"".join(f", {sql} AS {g}" for g, sql in picks.items())}
-              FROM raw_kept)""",  # noqa: S608 - columns are ours
+              FROM {said.source})""",  # noqa: S608 - columns are ours
         error.parameters,
     )
     own = extent.leave_out_own(table)
@@ -200,22 +194,25 @@ def _as_enum(group: str, value: str) -> str:
     return f"CASE WHEN {known} THEN CAST({value} AS enum_{group}) END"
 
 
-def _template(table: Table) -> str:
-    """SQL over `raw_kept` of the template of a record's message, as a type."""
+def _template(table: Table, said: mined.Mined) -> str:
+    """SQL over its source of the template of a record's message, as a type."""
     if not table.message:
-        return "CAST(NULL AS VARCHAR)"
-    if table.shapes.get(table.message) == "skeletons" and not table.has_texts:
-        codes = f"{table.message}s"
-        _make_enum(table, "tm", f"getvariable('{TEMPLATES}')[code]", codes, most=_MOST_TEMPLATES)
-        return table.looked_up(TEMPLATES, codes, "template", _as_enum("tm", "template"))
-    text = f"left({table.message}, {_TEMPLATE_CHARS})"
-    masked = f"regexp_replace({text}, {literal(VARIABLE)}, '#', 'g')"
-    _make_enum(table, "tm", "code", masked, most=_MOST_TEMPLATES)
-    return _as_enum("tm", masked)
+        return said.code
+    _make_enum(table, "tm", said.shown, said.code, most=_MOST_TEMPLATES, source=said.source)
+    if not said.variable:
+        return _as_enum("tm", said.code)
+    return table.looked_up(said.variable, said.code, "template", _as_enum("tm", "template"))
 
 
 def _make_enum(
-    table: Table, group: str, shown: str, codes: str, *, most: int = MOST_VALUES, few: str = ""
+    table: Table,
+    group: str,
+    shown: str,
+    codes: str,
+    *,
+    most: int = MOST_VALUES,
+    few: str = "",
+    source: str = "raw_kept",
 ) -> None:
     """The type of a group; `shown` is SQL of the value that stands for a `code`.
 
@@ -230,7 +227,7 @@ def _make_enum(
         CREATE OR REPLACE TYPE enum_{group} AS ENUM (
           SELECT v FROM (
             SELECT {shown} AS v, sum(n) AS many
-            FROM (SELECT {codes} AS code, count(*) AS n FROM raw_kept GROUP BY code)
+            FROM (SELECT {codes} AS code, count(*) AS n FROM {source} GROUP BY code)
             WHERE code IS NOT NULL GROUP BY v HAVING v IS NOT NULL
             ORDER BY many DESC, v LIMIT {most}) ORDER BY v)""")  # noqa: S608 - names are ours
 

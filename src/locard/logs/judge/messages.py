@@ -1,7 +1,6 @@
 """What the log says: templates that came, went or changed at the onset, and the numbers in them.
 
-`ev.tm` is the template of each record: of the native scanner where it read the messages, else the text
-with its numbers masked.
+`ev.tm` is the template of each record (see `mined`).
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.logs.judge import causes
-from locard.logs.judge.events import VARIABLE
+from locard.logs.judge.mined import VARIABLE
 from locard.logs.table.sql_text import literal
 from locard.model.log_facts import MessageCount, NumberChange, TemplateChange
 from locard.stats.intervals import excess_evidence, tail_bound
@@ -36,6 +35,13 @@ _FEWEST = 5  # lines of a template on each side, to compare its numbers
 _MOST_NUMBERS = 12  # templates whose numbers are looked at
 _SAMPLE = 200  # lines of a template on each side
 _TIMES = 3.0  # a number that changed by less is not worth a line
+_MOSTLY = 0.5  # of a template's lines have the number: else the digits are those of some ids
+# Times of day; what stands between numbers; a number with its unit (group 2) and what may end a sentence.
+_CLOCK = "[0-9]+(?::[0-9]+)+"
+_BETWEEN = r"""[\s=:,;()\[\]{}<>|"']+"""
+_NUMBER = (
+    r"[-+]?([0-9]+(?:[.][0-9]+)?)((?:[a-zA-Z\x{b5}\x{3bc}]{1,3}|secs?|seconds|bytes|%)?)[.!?]?"
+)
 _COUNTER = 0.95  # correlation with the line number: it counts something
 
 
@@ -214,7 +220,8 @@ def numbers(table: Table, change: Change) -> tuple[NumberChange, ...]:
 
     Of the lines that are errors or no requests (a request's own numbers are its duration and its ids)
     a sample is compared, place by place: the middle half before must not touch the middle half after,
-    and the medians differ by a factor of 3. What only counts up is left out.
+    and the medians differ by a factor of 3. What only counts up is left out, and so are the digits of
+    ids, names, addresses and times of day: a number stands by itself, perhaps with its unit.
     """
     if change.onset is None or change.before is None or not table.message:
         return ()
@@ -231,28 +238,33 @@ def numbers(table: Table, change: Change) -> tuple[NumberChange, ...]:
     listed = ", ".join(literal(t) for (t,) in templates)
     rows = table.rows(
         f"""WITH picked AS (
-              SELECT n, tm, later FROM (
+              SELECT n, tm, later, count(*) OVER (PARTITION BY tm, later) AS lines FROM (
                 SELECT n, tm, {late} AS later,
                        row_number() OVER (PARTITION BY tm, {late} ORDER BY hash(n)) AS k
                 FROM ev WHERE tm::VARCHAR IN ({listed}) AND (err OR NOT request) AND ({early} OR {late}))
               WHERE k <= {_SAMPLE}),
+            tokens AS (
+              SELECT n, tm, later, lines, unnest(l) AS token, unnest(range(len(l))) AS k
+              FROM (SELECT n, tm, later, lines, string_split_regex(regexp_replace(
+                      left({table.message}, 400), {literal(_CLOCK)}, '#', 'g'), {literal(_BETWEEN)}) AS l
+                    FROM picked JOIN raw ON _n = n)),
             found AS (
-              SELECT n, tm, later, unnest(l) AS v, unnest(range(1, len(l) + 1)) AS place, len(l) AS many
-              FROM (SELECT n, tm, later, regexp_extract_all(
-                      left({table.message}, 400), '[0-9]+(?:[.][0-9]+)?') AS l
-                    FROM picked JOIN raw ON _n = n))
-            SELECT tm::VARCHAR, place, later, quantile_cont(CAST(v AS DOUBLE), [0.25, 0.5, 0.75]),
+              SELECT n, tm, later, lines, regexp_extract(token, {literal(_NUMBER)}, 1) AS v,
+                     regexp_extract(token, {literal(_NUMBER)}, 2) AS unit,
+                     row_number() OVER (PARTITION BY n ORDER BY k) AS place, count(*) OVER (PARTITION BY n) AS many
+              FROM tokens WHERE regexp_full_match(token, {literal(_NUMBER)}))
+            SELECT tm::VARCHAR, place, unit, later, quantile_cont(CAST(v AS DOUBLE), [0.25, 0.5, 0.75]),
                    corr(n, CAST(v AS DOUBLE)), min(n)
-            FROM found WHERE length(v) < 16 GROUP BY tm, place, later, many
-            HAVING count(*) >= {_FEWEST} ORDER BY 1, 2, 3""",  # noqa: S608 - quoted
+            FROM found WHERE length(v) < 16 GROUP BY tm, place, unit, later, many, lines
+            HAVING count(*) >= greatest({_FEWEST}, {_MOSTLY} * lines) ORDER BY 1, 2, 3, 4""",  # noqa: S608 - quoted
         times,
     )
-    sides: dict[tuple[str, int], dict[bool, tuple[list[float], float | None, int]]] = {}
-    for template, place, later, quartiles, counts, n in rows:
-        sides.setdefault((template, place), {})[later] = (quartiles, counts, n)
+    sides: dict[tuple[str, int, str], dict[bool, tuple[list[float], float | None, int]]] = {}
+    for template, place, unit, later, quartiles, counts, n in rows:
+        sides.setdefault((template, place, unit), {})[later] = (quartiles, counts, n)
     found = [
         (template, place, both[False][0][1], both[True][0][1], both[True][2])
-        for (template, place), both in sides.items()
+        for (template, place, _), both in sides.items()
         if len(both) == 2 and _differ(both[False], both[True])  # noqa: PLR2004 - early and late
     ]
     texts = _texts(table, [f[4] for f in found])
