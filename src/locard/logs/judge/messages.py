@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ _BETWEEN = r"""[\s=:,;()\[\]{}<>|"']+"""
 _NUMBER = (
     r"[-+]?([0-9]+(?:[.][0-9]+)?)((?:[a-zA-Z\x{b5}\x{3bc}]{1,3}|secs?|seconds|bytes|%)?)[.!?]?"
 )
+_STRAY_TO_ONE = 20  # lines with the id as a number for one with an id that has no digit
 _COUNTER = 0.95  # correlation with the line number: it counts something
 
 
@@ -67,7 +69,7 @@ def bad_ones(table: Table, change: Change) -> tuple[MessageCount, ...]:
     found: dict[str, MessageCount] = {}
     texts: dict[int, str] = {}
     for template, before, now, n, first in whole:
-        mine = variants.pop(template, [])
+        mine = _join_strays(variants.pop(template, []))
         known = sum(m.before + m.after for m in mine)
         kinds = len({m.template for m in mine})
         if mine and known == before + now and kinds <= _MOST_VARIANTS:
@@ -138,6 +140,22 @@ def _variants(
             MessageCount(causes.mask(says), before, now, says, first)
         )
     return found
+
+
+def _join_strays(variants: list[MessageCount]) -> list[MessageCount]:
+    """The variants, each once; those few that differ from the first in an id without a digit as the first."""
+    found: dict[str, MessageCount] = {}
+    _merge(found, variants)
+    first = max(found.values(), key=lambda m: m.before + m.after, default=None)
+    if first is None or "#" not in first.template:
+        return list(found.values())
+    form = re.compile(re.escape(first.template).replace(r"\#", r"[\w.-]+"))
+    most = (first.before + first.after) / _STRAY_TO_ONE
+    joined: dict[str, MessageCount] = {}
+    for item in found.values():
+        stray = item.before + item.after <= most and form.fullmatch(item.template)
+        _merge(joined, [replace(item, template=first.template) if stray else item])
+    return list(joined.values())
 
 
 def _merge(found: dict[str, MessageCount], more: Sequence[MessageCount]) -> None:

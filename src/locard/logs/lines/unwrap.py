@@ -80,7 +80,8 @@ class Unwrapper:
             wrapped.fill_raw()
 
     def _split(self, text: str) -> None:
-        line = plain("rtrim(list_extract(l, i), E'\\r')")
+        whole = "rtrim(list_extract(l, i), E'\\r')"
+        line = f"CASE WHEN ltrim({whole})[1] = '{{' THEN {whole} ELSE {plain(whole)} END"  # values stay whole
         self.table.db.execute(
             f"""CREATE OR REPLACE TEMP TABLE opened AS
             SELECT i - 1 AS i, {line} AS rest
