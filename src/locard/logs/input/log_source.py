@@ -8,6 +8,7 @@ with their writer or with the budget.
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import select
 import stat
@@ -21,6 +22,8 @@ from locard.model.errors import NotPermittedError, SourceUnreadableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Protocol
+
+    Reshaping = Callable[[Iterator[bytes]], Iterator[bytes]]
 
     from locard.guard.command import Template
     from locard.logs.input.compression import Unpacking
@@ -81,10 +84,14 @@ class Source:
     not_read: tuple[tuple[str, int], ...] = ()
     left_by_name: str = ""
     on_idle: Callable[[], None] | None = None  # called several times a second while nothing comes
+    # Given the first bytes: what makes lines of all of them, None where they are lines.
+    reshape: Callable[[bytes], Reshaping | None] | None = None
     _tail: bytearray = field(default_factory=bytearray)
     _in_long: bool = False
     _cut: bool = False
     _unpacking: Unpacking | None = None
+    _reshaping: Reshaping | None = None
+    _looked: bool = False  # at the first bytes, for `reshape`
 
     @property
     def ended_by(self) -> str:
@@ -103,11 +110,14 @@ class Source:
         Stops after `budget_s` seconds and says so in `partial`.
         """
         deadline = time.monotonic() + budget_s
-        while True:
-            chunk = self._next_chunk(deadline)
+        chunks = self._chunks(deadline)
+        first = next(chunks, b"")
+        if reshaping := self._reshaping_of(first):
+            yield from reshaping(itertools.chain((first,), chunks))
+            return
+        for chunk in itertools.chain((first,), chunks):
             if not chunk:
                 break
-            self.bytes_read += len(chunk)
             yield from self._whole_lines(chunk)
             if self.size is None and self.bytes_read > _GIVE_UP_BYTES and not self._cut:
                 self.partial = "it has no line ends"
@@ -122,6 +132,18 @@ class Source:
             yield bytes(self._tail)
             self._tail.clear()
 
+    def _chunks(self, deadline: float) -> Iterator[bytes]:
+        while chunk := self._next_chunk(deadline):
+            self.bytes_read += len(chunk)
+            yield chunk
+
+    def _reshaping_of(self, first: bytes) -> Reshaping | None:
+        """What makes lines of the source, if it holds none; asked once, as it begins."""
+        if not self._looked and self.reshape is not None:
+            self._looked = True
+            self._reshaping = self.reshape(first)
+        return self._reshaping
+
     def unread(self) -> tuple[int, int] | None:
         """Where the next line of a plain file begins and where the file ends, for who reads by itself.
 
@@ -129,10 +151,27 @@ class Source:
         """
         if self.size is None or type(self) is not Source or self._in_long:
             return None
+        if not self._looked and not self.bytes_read and self._begins_reshaped():
+            return None
+        if self._reshaping is not None:
+            return None
         here = os.lseek(self.fd, -len(self._tail), os.SEEK_CUR)
         self.bytes_read -= len(self._tail)
         self._tail.clear()
         return here, here + self.size - self.bytes_read
+
+    def _begins_reshaped(self) -> bool:
+        """Whether the file holds no lines; it is read from its start then, wherever it was to begin."""
+        try:
+            head = os.pread(self.fd, BLOCK_BYTES, 0)
+        except OSError:
+            return False  # reading says why
+        if self._reshaping_of(head) is None:
+            return False
+        if self.size is not None:
+            self.size += os.lseek(self.fd, 0, os.SEEK_CUR)
+        os.lseek(self.fd, 0, os.SEEK_SET)
+        return True
 
     def skip(self, size: int) -> None:
         """Whole lines were read elsewhere, beginning where `unread` said."""

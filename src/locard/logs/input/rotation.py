@@ -157,6 +157,7 @@ class RotatedSet(Source):
         if self.open_file is None:
             return
         source = self.open_file(path)
+        source.reshape = self.reshape
         try:
             for block in source.blocks(left):
                 self.bytes_read += len(block)

@@ -22,6 +22,63 @@ _LOOKED_AT = 64  # characters of a message in which its level stands
 # How runtimes begin what they write of an error: "Error: no route", "java.lang.Exception: ...", "panic: ...".
 _BEGINS_WITH_ERROR = r"^(?:Uncaught |Unhandled |Caused by: )?(?:[\w.$]*(?:Error|Exception|Failure)\b|(?i:error|fatal|panic|critical)\b ?[:!\]-])"
 
+# How something ended, where neither a status nor a level says it: of firewalls, audits, logins, jobs.
+_FAILED = frozenset(
+    [
+        "fail",
+        "failed",
+        "failure",
+        "error",
+        "errored",
+        "reject",
+        "rejected",
+        "deny",
+        "denied",
+        "block",
+        "blocked",
+        "drop",
+        "dropped",
+        "forbid",
+        "forbidden",
+        "refuse",
+        "refused",
+        "unauthorized",
+        "timeout",
+        "timed_out",
+        "abort",
+        "aborted",
+        "invalid",
+        "ko",
+    ]
+)
+_ENDED_WELL = frozenset(
+    [
+        "ok",
+        "okay",
+        "success",
+        "successful",
+        "succeeded",
+        "pass",
+        "passed",
+        "accept",
+        "accepted",
+        "allow",
+        "allowed",
+        "permit",
+        "permitted",
+        "grant",
+        "granted",
+        "authorized",
+        "complete",
+        "completed",
+        "done",
+        "finished",
+        "valid",
+    ]
+)
+_MOST_OUTCOMES = 12
+_OUTCOMES = 0.95  # of the values say how something ended
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorTest:
@@ -46,11 +103,12 @@ UNTOLD = ErrorTest("false", "no field of this log says what an error is")
 
 
 def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTest:
-    """By status and level; without both by the first exception or error field, or by how messages begin.
+    """By status and level; without both by the first exception or error field, by a field whose values say
+    how something ended, or by how messages begin.
 
     A level that is the same in every record says what somebody set for the whole stream; then the levels
     that the messages name count (see `roles.assign`).
-    """
+    """  # noqa: D205 - one sentence
     tests, words = [], []
     if roles.status:
         column = roles.status.column
@@ -70,6 +128,12 @@ def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTe
                 tests.append(table.lifted(item.column, test))
                 words.append(f"{item.name} is set")
                 break
+    outcome = next(filter(_is_outcome, fields), None) if not tests else None
+    if outcome is not None:
+        listed = ", ".join(literal(w) for w in sorted(_FAILED))
+        test = f"coalesce(lower({outcome.column}) IN ({listed}), false)"
+        tests.append(table.lifted(outcome.column, test))
+        words.append(f"{outcome.name} says that it failed or was refused")
     message = roles.message
     if not tests and message is not None:
         test = (
@@ -85,6 +149,17 @@ def found(roles: Roles, fields: Sequence[FieldProfile], table: Table) -> ErrorTe
         "(" + " OR ".join(f"coalesce({t}, false)" for t in tests) + ")",
         " or ".join(words),
         by_text=bool(roles.level_in) and not roles.status,
+    )
+
+
+def _is_outcome(item: FieldProfile) -> bool:
+    """Whether a field's values say how something ended, and well at times."""
+    values = [value.lower() for value in item.values]
+    known = sum(value in _FAILED or value in _ENDED_WELL for value in values)
+    return (
+        0 < item.distinct <= _MOST_OUTCOMES
+        and known >= _OUTCOMES * len(values)
+        and not _ENDED_WELL.isdisjoint(values)
     )
 
 

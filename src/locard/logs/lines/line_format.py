@@ -119,6 +119,21 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
+class Delimited:
+    """Rows of a table: `columns` are those that tell it by the names in its first line, or, with `row`, all
+    columns in their order of a table without such a line, whose rows begin as the expression `row` says.
+
+    `names` gives columns the name of a field; `empty` stands where there is no value.
+    """  # noqa: D205 - one sentence
+
+    delimiter: str = ","
+    columns: tuple[str, ...] = ()
+    row: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    empty: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Expander:
     """Lines that hold many records: those that contain `word`.
 

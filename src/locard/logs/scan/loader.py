@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from locard.logs.input import log_source
+from locard.logs.lines.reshaping import find_reshaping
 from locard.logs.lines.text_lines import TextLines
 from locard.logs.lines.unwrap import Unwrapper, looks_wrapped
 from locard.logs.scan import native_engine
@@ -135,6 +136,7 @@ def load(
     if first_look is not None and source.size is None:
         look = _FirstLook(table, reader, first_look)
         source.on_idle = look.perhaps
+    source.reshape = find_reshaping
     _read(source, reader, wrapping, budget_s, look=look, share=share)
     reader.finish()
     if isinstance(reader, native_engine.NativeEngine):
