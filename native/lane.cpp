@@ -204,7 +204,7 @@ void Lane::read_line(std::string_view line, const char* readable_end) {
   } else if (split_objects(text, pieces_)) {
     read_pieces();
   } else {
-    skip(kBroken, text);
+    hand_out(kBroken, line);
   }
 }
 
@@ -221,7 +221,7 @@ void Lane::read_pieces() {
     if (read_salvaged(pieces_[i])) {
       keep_record();
     } else {
-      skip(kBroken, pieces_[i]);
+      hand_out(kBroken, pieces_[i]);
     }
   }
 }

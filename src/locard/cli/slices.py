@@ -16,6 +16,7 @@ from locard.logs.ask.slice import Question
 from locard.logs.fields.given_roles import LOG_ZONE, parse_flags
 from locard.logs.fields.meaning import Meaning
 from locard.logs.input.log_source import Wants
+from locard.logs.lines.loose_lines import KEPT_AS_TEXT
 from locard.logs.table import memory
 from locard.model.errors import ExitCode, StateError, UsageError
 from locard.model.wording import count, example
@@ -250,7 +251,9 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
         records = count(sheet.records, "record")
         _note(f"{count(answer.matched, unit)}, of {records} in {sheet.source}")
     for reason, lines, sample in sheet.skipped:
-        _note(f"skipped {count(lines, 'line')}: {reason}{example(lines, sample)}")
+        kept = reason in KEPT_AS_TEXT
+        done = f"kept as text {count(lines, 'line')}" if kept else f"skipped {count(lines, 'line')}"
+        _note(f"{done}: {reason}{example(lines, sample)}")
     if sheet.partial:
         _note(f"read in part: {sheet.partial}")
     stop = open_log.find_jq_stop(sheet)
@@ -260,7 +263,7 @@ def _say(args: argparse.Namespace, sheet: Sheet, answer: Answer) -> None:
         lost = open_log.behind(sheet.whole or sheet, stop)
         _note(
             f"jq would have stopped at line {stop.line:,} of {sheet.lines:,} "
-            f"and not read the {count(lost, 'good record')} from there on"
+            f"and not read the {count(lost, 'record')} from there on"
         )
 
 

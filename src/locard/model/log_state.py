@@ -59,6 +59,7 @@ _SLOW_MS = 1000.0
 _BACK = 0.67  # of the slowness while it lasted: below, requests are fast again
 _MOSTLY, _NEARLY_ALL = 0.5, 0.9
 _CHRONIC_S = 6 * 3600.0
+_UNLIKELY = 7.0  # errors that are expected before the first one: none of them by chance is one in a thousand
 _EARLY = 0.4  # of the errors' share: the first half of the log with less is not bad
 _MOST_SKIPPED = 0.5  # of the lines
 
@@ -247,8 +248,12 @@ def _levels(log: LogSummary) -> Iterator[LogState]:
 
 
 def _late(log: LogSummary) -> float | None:
-    """Since when most of the errors are, where the first half of the log has few; None where it is like the rest."""
+    """Since when most of the errors are, where the log begins with few; None where it begins like the rest."""
     points = log.series
+    first = next((i for i, p in enumerate(points) if p.errors), 0)
+    good = sum(p.total for p in points[:first])
+    if good * sum(p.errors for p in points) > _UNLIKELY * max(1, sum(p.total for p in points)):
+        return points[first].start
     half = points[: len(points) // 2]
     errors, total = sum(p.errors for p in half), sum(p.total for p in half)
     every, whole = sum(p.errors for p in points), sum(p.total for p in points)

@@ -183,7 +183,7 @@ def test_a_slice_in_every_form(locard, log):
     assert len(text) == 3
     document = json.loads(locard(*words, *select, "-o", "json").stdout)
     assert document["schema"] == "locard/1"
-    assert (document["kind"], document["matched"], document["records"]) == ("slice", 2, 900)
+    assert (document["kind"], document["matched"], document["records"]) == ("slice", 2, 901)
     expected = {"trace_id": "t-603;rm", "status": 503, "msg": "\x1b[31mtime\u202eout"}
     assert document["rows"][0] == expected
     rows = [json.loads(x) for x in locard(*words, *select, "-o", "jsonl").stdout.splitlines()]
@@ -200,10 +200,11 @@ def test_counts_on_the_screen(locard, log):
         ["600", "0", "0", "%", "free", "200"],
         ["201", "0", "0", "%", "plus", "200"],
         ["99", "99", "100", "%", "plus", "503"],
+        ["1", "0", "0", "%", "null", "null"],
     ]
     assert done.returncode == 0
-    assert "3 rows, of 900 records" in done.stderr
-    assert "skipped 1 line" in done.stderr
+    assert "4 rows, of 901 records" in done.stderr
+    assert "kept as text 1 line" in done.stderr
     assert "jq would have stopped at line 901" in done.stderr
     assert not locard("logs", log, "--by", "segment", "-q").stderr
 

@@ -112,10 +112,7 @@ def test_on_a_dirty_log_it_says_where_jq_dies_and_what_it_loses(dirty, locard):
     got, expected = ([json.loads(x) for x in out.stdout.splitlines()] for out in (ours, theirs))
     assert got[: len(expected)] == expected
     assert len(got) == 143 > len(expected)
-    assert (
-        "jq would have stopped at line 302 of 1,003 and not read the 700 good records"
-        in ours.stderr
-    )
+    assert "jq would have stopped at line 302 of 1,003 and not read the 701 records" in ours.stderr
 
 
 @needs_jq

@@ -41,6 +41,15 @@ def test_a_few_lines_that_end_in_errors_are_not_bad_from_the_first(stands):
     assert "first line" not in said
 
 
+def test_bursts_that_begin_late_are_not_bad_from_the_first_line(stands):
+    def make(rng, left):
+        return request(rng, bad=left < 380 and int(left) % 20 < 3)
+
+    _, state, said = stands(make)
+    assert "first line" not in said
+    assert state.incident
+
+
 @pytest.mark.parametrize(("ended", "kind"), [(480.0, "silent"), (20.0, "steady"), (9e6, "steady")])
 def test_silent_is_not_steady_and_a_copy_of_the_past_is_not_silent(stands, ended, kind):
     _, state, said = stands(lambda rng, _: request(rng), ended=ended)

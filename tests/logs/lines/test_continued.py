@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from formats_support import records
 
@@ -99,3 +101,60 @@ def test_a_trace_far_below_a_record_or_below_a_good_one_is_its_own(lines):
     assert len(rows) == 3
     owners = [row["message"] for row in rows if row["exception"]]
     assert owners == [TRACE[0]]
+
+
+def traces(lines_of_writer, order=7):
+    """Two writers' errors with traces, their lines in a random order, each writer's own kept."""
+    rng = random.Random(order)
+    left = [list(lines) for lines in lines_of_writer]
+    while any(left):
+        yield rng.choice([lines for lines in left if lines]).pop(0)
+
+
+def error(prefix, time, name, *, head="{time} ERROR {name} failed"):
+    return [
+        prefix + head.format(time=f"2026-11-25 10:00:{time:02}", name=name),
+        f"{prefix}java.lang.{name}Exception: no",
+        f"{prefix}\tat com.acme.{name}.run({name}.java:4)",
+        f"{prefix}Caused by: java.io.IOException: {name}",
+    ]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("order", range(5))
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("[pod/pay-a1/web] ", "[pod/pay-b2/web] "),
+        ("[pod/pay-a1/web] ", "[pod/pay-a1/job] "),
+        ("pay-1  | ", "pay-2  | "),
+        ("2026-11-25T10:00:00.1Z stdout F ", "2026-11-25T10:00:00.1Z stderr F "),
+    ],
+)
+def test_traces_of_two_writers_part(engine, order, one, two):
+    mixed = traces([error(one, 1, "Card") + error(one, 3, "Cart"), error(two, 2, "Bank")], order)
+    rows, _, table = records(list(mixed), engine)
+    assert not table.skipped
+    assert len(rows) == 3
+    for row in rows:
+        (name,) = (name for name in ("Card", "Cart", "Bank") if name in row["message"])
+        assert row["exception"].splitlines() == [
+            f"java.lang.{name}Exception: no",
+            f"at com.acme.{name}.run({name}.java:4)",
+            f"Caused by: java.io.IOException: {name}",
+        ]
+
+
+@pytest.mark.parametrize("order", range(5))
+def test_lines_that_begin_with_their_thread_go_to_it(order):
+    head = "{time} ERROR [%s] Pay - {name} failed"
+    both = [
+        [error("", i, name, head=head % thread)[0], *error(f"[{thread}] ", i, name)[1:]]
+        for i, (thread, name) in enumerate([("http-1", "Card"), ("http-2", "Bank")])
+    ]
+    rows, _, table = records([*traces(both, order), "[http-9] \tat com.acme.Nobody.run(X.java:1)"])
+    assert [(s.reason, s.lines) for s in table.skipped] == [(UNKNOWN, 1)]
+    for row in rows:
+        (name,) = (name for name in ("Card", "Bank") if name in row["message"])
+        assert row["exception"].count(name) == 4
+        assert row["exception"].splitlines()[-1] == f"Caused by: java.io.IOException: {name}"

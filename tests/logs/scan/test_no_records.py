@@ -33,6 +33,10 @@ def read(name, *, sliced):
 def test_why_nothing_was_read(tmp_path, data, why, step, sliced):
     path = tmp_path / "app.log"
     path.write_bytes(data)
+    if sliced and data[:1] in {b"a", b"h"}:  # text, which can be asked for what it says
+        with open_log.asked(str(path), 20, 1) as sheet:
+            assert sheet.records == len(data.splitlines())
+        return
     with pytest.raises(LocardError) as error:
         read(str(path), sliced=sliced)
     assert why in error.value.why

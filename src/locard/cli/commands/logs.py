@@ -223,6 +223,7 @@ def _first_pass(args: argparse.Namespace) -> int:
             with contextlib.suppress(duckdb.Error):
                 cheap = open_log.reads_again(identity, table)
                 cheap = cheap or not open_log.may_be_kept_whole(identity)
+                open_log.take_loose_lines(table)
                 fresh = sheet_of(table, source)
                 open_log.keep_scan(place, identity, fresh, cheap=cheap)
     if summary.partial:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from locard.logs.ask.log_view import Sheet
     from locard.logs.ask.projection import Reads
 
-FORMAT = 7  # raise when what is kept, or what a reader makes of a log, changes
+FORMAT = 8  # raise when what is kept, or what a reader makes of a log, changes
 CAP_BYTES = 2 << 30
 EXPIRES_S = 24 * 3600.0
 _END_BYTES = 64 << 10

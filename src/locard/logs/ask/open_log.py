@@ -9,7 +9,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from locard.logs.ask import kept_scans
+from locard.logs.fields.role_names import message_name
 from locard.logs.input.log_source import open_source
+from locard.logs.lines.loose_lines import append_loose
 from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
@@ -160,13 +162,20 @@ def asked(
                 return
     with reading(choice=Choice(raws=True)) as table:
         if not table.records:
-            from locard.logs.scan.no_records import nothing_read  # noqa: PLC0415 - only then
+            from locard.logs.scan.no_records import is_binary, nothing_read  # noqa: PLC0415 - only then
 
-            raise nothing_read(name, table)
+            if not table.loose or is_binary(table):
+                raise nothing_read(name, table)
+        take_loose_lines(table)
         fresh = sheet_of(table, name)
         yield fresh
         if shelf and identity:
             keep_scan(shelf, identity, fresh, cheap=reads_again(identity, table))
+
+
+def take_loose_lines(table: Table) -> None:
+    """Make records of the lines in no known format: a question finds them by what they say."""
+    append_loose(table, message_name(table.columns))
 
 
 def reads_again(identity: kept_scans.Identity, table: Table) -> bool:
@@ -204,6 +213,7 @@ def _projected(
         yield None
         return
     with reading(choice=Choice(plan.fields, raws=True)) as whole:
+        take_loose_lines(whole)
         fresh = sheet_of(whole, name) if whole.records else None
         if fresh is None or not projection.holds(plan, whole, fresh.meaning):
             yield None
@@ -284,7 +294,7 @@ def find_jq_stop(found: Sheet) -> Stop | None:
 
 
 def behind(found: Sheet, stop: Stop) -> int:
-    """How many good records stand at and behind the line at which jq stops."""
+    """How many records stand at and behind the line at which jq stops."""
     if stop.line is None:
         return 0
     # Those before it are few, mostly: no need to count the others.

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TIME = ("@timestamp", "timestamp", "time", "ts", "@t", "datetime", "eventtime", "asctime", "date",
          "t", "starttime", "timelocal", "timeiso8601", "logtime", "created", "timeunixnano",
@@ -60,6 +64,12 @@ def name_rank(name: str, names: tuple[str, ...]) -> int | None:
             if form in names:
                 return names.index(form) * 2 + (given != name)
     return None
+
+
+def message_name(names: Iterable[str]) -> str:
+    """Which of some fields is most likely what records say; `message` where none is."""
+    ranked = [(rank, name) for name in names if (rank := name_rank(name, MESSAGE)) is not None]
+    return min(ranked, default=(0, "message"))[1]
 
 
 def is_id(name: str) -> bool:

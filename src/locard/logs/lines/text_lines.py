@@ -71,10 +71,14 @@ class TextLines:
         self.table.db.execute(f"INSERT INTO stamped {sql}")
         self._stamped = True
 
+    def add_writers(self, sql: str) -> None:
+        """The numbers of lines and a hash of who wrote each, as their envelopes say."""
+        self._continued.add_writers(sql)
+
     def add_query(self, sql: str) -> None:
         """The rows (n, line) of a query; no two have the same n. Blank lines are left out."""
         sql = f"SELECT n, {plain('line')} AS line FROM ({sql})"  # noqa: S608 - our own words
-        sql = self._columns.read(sql)
+        sql = self._columns.read(self._continued.keep_broken(sql))
         if self._usual is None and self.table.one(f"SELECT count(*) FROM ({sql})")[0] > _FEW:  # noqa: S608
             self._sort(f"FROM ({sql}) LIMIT {_LOOKED_AT}")
             self._usual = self._most_frequent()

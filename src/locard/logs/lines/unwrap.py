@@ -30,6 +30,10 @@ _ENGINES_DO = re.compile(r"\d{4}-\d\d-\d\dT\S+(?: std(?:out|err) F)? \{")
 _CUT = (b" stdout P ", b" stderr P ")
 _SEQUENCE = re.compile(ESCAPE_SEQUENCE)
 _TIME = "prefix.time"
+_TIMES = (
+    _TIME,
+    "__REALTIME_TIMESTAMP",
+)  # of the fields of wrappers; the others say who wrote a line
 
 
 class Unwrapper:
@@ -129,6 +133,8 @@ class Unwrapper:
             self.text.add_stamped(
                 f"SELECT i + {base} FROM taken WHERE inner_text <> '' AND {fields[_TIME]} IS NOT NULL"  # noqa: S608 - ours
             )
+        if writers := [column for name, column in fields.items() if name not in _TIMES]:
+            self.text.add_writers(f"SELECT i + {base}, hash({', '.join(writers)}) FROM taken")  # noqa: S608 - ours
         self.table.db.execute(
             "UPDATE opened SET rest = taken.inner_text FROM taken WHERE opened.i = taken.i"
         )

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from locard.logs.lines.continued import BROKEN
 from locard.logs.table.sql_text import literal
 from locard.logs.table.table import DEEPEST, MOST_FIELDS, SAMPLE_CHARS, TEXT_LINES, Table, Tally
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 BLANK = "blank"
 NOT_JSON = "not a JSON object"
-BROKEN = "broken JSON"
 
 _BLANKS = r"E' \t\r\f\x0b' || chr(65279)"
 _PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -87,8 +87,8 @@ FROM (SELECT i, 0 AS k, line, whole, json, prefix FROM lines
 _SPACE = "".join(map(chr, range(33)))
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}]', re.DOTALL)
 
-# Lines that are handed out: neither JSON nor the beginning of it.
-_TEXT = "json IS NULL AND line <> '' AND line[1] <> '{'"
+# Lines that are handed out.
+_TEXT = "json IS NULL AND line <> ''"
 
 _REASONS = f"""
 SELECT CASE WHEN line = '' THEN '{BLANK}'

@@ -243,7 +243,9 @@ class NativeEngine:
             self._take()
         self.table.records = self._scanner.records
         self.table.from_text += self.table.records - before
+        skipped = self.table.skipped  # those of text, too
         self.finish()
+        self.table.skipped = skipped
 
     def templates(self) -> list[tuple[str, int, str]]:
         """The templates of the messages so far: text, number, one example; most frequent first."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _SHOWN = 60  # characters of a line
 _ODD = 0.1  # of the characters of a line that no text has, and it is none
 _CHECK = "Check that the service writes to it."
+_ASK = " Or look for what its lines say: --where 'message ~ \"PATTERN\"'."
 _POINT = (
     "Point locard at the service's log: JSON, logfmt, an access log, or text whose lines begin"
     " with a time or a level."
@@ -22,6 +23,11 @@ def nothing_read(name: str, table: Table) -> SourceUnreadableError:
     """The error for it, with why and what to do."""
     why, step = _why(table)
     return SourceUnreadableError(f"no log records in {name}", why, step)
+
+
+def is_binary(table: Table) -> bool:
+    """Whether what was read is no text, by the first line that was no record."""
+    return any(_is_binary(item.sample) for item in table.skipped[:1])
 
 
 def _why(table: Table) -> tuple[str, str]:
@@ -43,7 +49,7 @@ def _why(table: Table) -> tuple[str, str]:
         else "its line is no record"
     )
     which = "it is" if table.lines == 1 else "one of them:"
-    return f"{what} in a format that is known; {which} {samples[0][:_SHOWN]!r}", _POINT
+    return f"{what} in a format that is known; {which} {samples[0][:_SHOWN]!r}", _POINT + _ASK
 
 
 def _is_binary(sample: str) -> bool:

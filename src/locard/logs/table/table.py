@@ -116,6 +116,9 @@ class Table:
     # First line, number of lines, offset and size of the blocks that were read from a file.
     places: tuple[tuple[int, int, int, int], ...] = ()
     from_text: int = 0  # records that were read from text
+    loose: int = (
+        0  # lines in no known format, in the table `loose` (n, line) until they become records
+    )
     _lifted: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
