@@ -179,12 +179,14 @@ def _of_value(text: _Text, expanded: tuple[str, ...]) -> Iterator[str]:
 
 def _is_envelope(text: _Text, begin: int, expanded: tuple[str, ...]) -> bool:
     """Whether the object that begins here may hold records, and is none."""
-    if any(word in text.text[begin : begin + _KNOWN_CHARS] for word in expanded):
-        return False
     try:
-        value, _ = text.value(_KNOWN_CHARS)
+        value, written = text.value(_KNOWN_CHARS)
     except _BrokenError:
-        return len(text.text) - begin >= _KNOWN_CHARS  # longer than any record
+        written = text.text[begin : begin + _KNOWN_CHARS]
+        # Longer than any record.
+        return len(written) == _KNOWN_CHARS and not any(word in written for word in expanded)
+    if any(word in written for word in expanded):
+        return False
     return not any(_OF_EVENT.fullmatch(key) for key in value) and _has_records(value, _DEEPEST)
 
 
