@@ -35,3 +35,5 @@ fi
 say "installing locard and its tools into $venv"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check cmake ninja "nanobind>=2.9" "scikit-build-core>=0.11"
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-build-isolation -e '.[dev]'
+# As an installed package is: where Python may not write, each command would compile all that it imports.
+"$venv/bin/python" -m compileall -q src/locard
