@@ -103,6 +103,16 @@ def test_numbers_stay_as_they_are_written():
     assert got == ['{"Time":"007","Service":1.50,"Status":9007199254740993,"Message":"1e3"}']
 
 
+@pytest.mark.parametrize(
+    "head", ["\ufeff", "#TYPE System.Event\r\n", "# ", "\n", "a log of ours\n\n"]
+)
+def test_what_may_stand_before_the_names(head):
+    got = rows_of(head + table(","), 50)
+    rows = [json.loads(line) for line in got if line.startswith("{")]
+    assert [row["Time"] for row in rows] == [row[0] for row in ROWS]
+    assert not any("Service" in line for line in got if not line.startswith("{"))
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_random_tables_are_read_as_csv_reads_them(seed):
     rng = random.Random(seed)

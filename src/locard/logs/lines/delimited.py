@@ -8,8 +8,10 @@ Source: RFC 4180; PostgreSQL's, AWS's and others' tables differ in the delimiter
 
 from __future__ import annotations
 
+import codecs
 import csv
 import functools
+import itertools
 import json
 import re
 from dataclasses import dataclass, replace
@@ -21,6 +23,7 @@ from locard.logs.lines.line_format import Delimited
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_HEADS = 4  # lines of which one may name the columns
 _DELIMITERS = ("\t", ",", ";", "|", " ")
 _FEWEST = {" ": 5}  # columns: words with blanks between them are everywhere
 _FEWEST_NAMES = 3  # of others
@@ -51,19 +54,23 @@ class Table:
 
 def find_table(head: bytes) -> Table | None:
     """How a log that begins so is read as a table; None where it is none."""
-    text = head.lstrip(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     whole, newline, _ = text.rpartition("\n")
     lines = (whole if newline else text).split("\n")
-    first = next((line for line in lines if line.strip()), "").rstrip("\r")
-    if not first or first[0] in "{[":
-        return None
-    return _known(lines) or _with_names(first, lines[lines.index(first) if first in lines else 0 :])
+    for at, line in enumerate(lines[:_HEADS]):
+        if line[:1] in {"{", "["}:
+            return None
+        if line.strip() and (found := _with_names(line.rstrip("\r"), lines[at + 1 :])):
+            return found
+    return _known(lines)
 
 
 def lines_of(chunks: Iterable[bytes], table: Table) -> Iterator[bytes]:
     """Blocks of lines, a JSON object for each row; what is no row is a line as it is."""
     csv.field_size_limit(_MOST_CHARS)
     rest = b""
+    chunks = iter(chunks)
+    chunks = itertools.chain((next(chunks, b"").removeprefix(codecs.BOM_UTF8),), chunks)
     pending: list[str] = []
     for chunk in chunks:
         whole, newline, tail = (rest + chunk).rpartition(b"\n")
@@ -110,13 +117,13 @@ def _known(lines: list[str]) -> Table | None:
 
 
 def _with_names(first: str, lines: list[str]) -> Table | None:
-    """The table whose columns the first line names."""
+    """The table whose columns a line names, and whose rows come behind it."""
     for delimiter in _DELIMITERS:
-        names = [name.strip() for name in _cells(first, delimiter)]
+        names = [name.strip() for name in _cells(first.lstrip("# "), delimiter)]
         names = names[:-1] if len(names) > 1 and not names[-1] else names
         if not _are_names(names, delimiter):
             continue
-        rows = _rows(lines[1:], delimiter)
+        rows = _rows(lines, delimiter)
         width = len(names)
         counts = [len(row) for row in rows]
         wide = max(set(counts), key=counts.count, default=0)
