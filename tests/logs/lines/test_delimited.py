@@ -113,6 +113,16 @@ def test_what_may_stand_before_the_names(head):
     assert not any("Service" in line for line in got if not line.startswith("{"))
 
 
+def test_a_day_and_a_time_are_one_time():
+    rows = [["2026/11/20", f"10:00:{i:02}", "200"] for i in range(9)]
+    text = table(",", ["Date", "Time", "Status"], rows)
+    got, *_ = formats_support.records(text.encode())
+    assert [r["role:time"] for r in got] == [1795168800.0 + i for i in range(9)]
+    assert json.loads(rows_of(text)[0])["Date"] == "2026/11/20"
+    other = table(",", ["Date", "Time", "Status"], [["x", *row[1:]] for row in rows])
+    assert "timestamp" not in rows_of(other)[0]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_random_tables_are_read_as_csv_reads_them(seed):
     rng = random.Random(seed)

@@ -37,6 +37,8 @@ _LINE_BYTES = 1 << 20
 _NAME = re.compile(r"[A-Za-z_@$#][\w .@/()%:#\[\]?*&+'-]{0,63}")
 _WORD = re.compile(r"[A-Za-z_][\w().-]{0,63}")
 _WHOLE = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?")
+_DAY = re.compile(r"\d{4}([-/])\d\d\1\d\d")
+_OF_DAY = re.compile(r"\d\d:\d\d:\d\d")
 _DIGIT = re.compile(r"\d")
 _NAMES_OF_EVENTS = re.compile(
     r"(?i)[@_]*(?:(?:.*[ _-])?(?:time|timestamp|date|datetime|level|severity|message|msg|status|host|event)|ts)"
@@ -50,6 +52,7 @@ class Table:
     kind: Delimited
     names: tuple[str, ...]
     head: str = ""  # the line that names them
+    day_and_time: tuple[int, int] | None = None  # columns that are one time, in two parts
 
 
 def find_table(head: bytes) -> Table | None:
@@ -138,7 +141,8 @@ def _with_names(first: str, lines: list[str]) -> Table | None:
         kind = replace(kind or Delimited(), delimiter=delimiter)
         if delimiter == " ":
             kind = replace(kind, empty="-")
-        return Table(kind, _numbered(_renamed(kind, names), wide), first)
+        named = _numbered(_renamed(kind, names), wide)
+        return Table(kind, named, first, _day_and_time(named, rows))
     return None
 
 
@@ -192,6 +196,17 @@ def _cells(row: str, delimiter: str) -> list[str]:
         return []
 
 
+def _day_and_time(names: tuple[str, ...], rows: list[list[str]]) -> tuple[int, int] | None:
+    """The columns of the date and of the time of day, where each has its own."""
+    lower = [name.lower() for name in names]
+    if "date" not in lower or "time" not in lower or "timestamp" in lower:
+        return None
+    day, time = lower.index("date"), lower.index("time")
+    parts = [(row[day], row[time]) for row in rows if len(row) > max(day, time)]
+    good = all(_DAY.fullmatch(d) and _OF_DAY.match(t) for d, t in parts)
+    return (day, time) if parts and good else None
+
+
 def _renamed(kind: Delimited, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(kind.names.get(name, name) for name in names)
 
@@ -206,6 +221,8 @@ def _converted(lines: list[str], table: Table, *, ended: bool) -> tuple[list[str
     out: list[str] = []
     keys = [json.dumps(name) for name in table.names]
     kind, width, at = table.kind, len(keys), 0
+    if table.day_and_time is not None:
+        keys.append('"timestamp"')
     begins = re.compile(kind.row) if kind.row else None
     while at < len(lines):
         if begins is not None and not begins.match(
@@ -220,6 +237,9 @@ def _converted(lines: list[str], table: Table, *, ended: bool) -> tuple[list[str
         at = end
         cells = _cells(text, kind.delimiter)
         if len(cells) == width and text != table.head:
+            if table.day_and_time is not None:
+                day, time = table.day_and_time
+                cells.append(f"{cells[day].replace('/', '-')}T{cells[time]}")
             out.append(_json_of(keys, cells, kind.empty))
         elif text != table.head:
             out += text.split("\n")
