@@ -200,6 +200,11 @@ inline bool all_hex(const char* word, std::size_t size) {
   return true;
 }
 
+// Figures behind a colon behind others: of one address.
+inline bool goes_on(const Tokens& out, const char* word, std::size_t size) {
+  return out.last(1) == ':' && out.last(2) == Skeleton::kVariable && word[-1] == ':' && all_hex(word, size);
+}
+
 // A word that has neither a digit nor what makes a path.
 inline void put_word(const Message& message, std::size_t i, std::size_t size, Tokens& out) {
   const char* const word = message.at(i);
@@ -209,7 +214,7 @@ inline void put_word(const Message& message, std::size_t i, std::size_t size, To
     const ShortWord short_one = short_word(word, size);
     if (*word >= 'A' && *word <= 'W' && size <= 4 && kDates.has(short_one)) return out.put_variable();
     if (out.last(1) == Skeleton::kVariable && kUnits.has(short_one)) return;
-    if (out.last(1) == ':' && out.last(2) == Skeleton::kVariable && word[-1] == ':' && all_hex(word, size)) return out.put_variable();
+    if (goes_on(out, word, size)) return out.put_variable();
   }
   out.put(word, size);
 }
@@ -258,6 +263,11 @@ inline bool is_numbered(const char* word, std::size_t size) {
   return !hex || size < 4;
 }
 
+// The first two figures of a hardware address, where they are letters: bc:5c:50.
+inline bool begins_address(const char* word, std::size_t size, std::size_t left) {
+  return size == 2 && left >= 8 && word[2] == ':' && word[5] == ':' && all_hex(word, 2) && all_hex(word + 3, 2) && all_hex(word + 6, 2);
+}
+
 std::size_t mask(std::string_view text, Skeleton& out, bool keeps_numbered) {
   const Message message(text);
   std::size_t size = text.size();
@@ -290,11 +300,13 @@ std::size_t mask(std::string_view text, Skeleton& out, bool keeps_numbered) {
       const std::size_t end = at + which;
       if (end > begin) {
         if (variables >> which & 1) {
-          if (keeps_numbered && is_numbered(message.at(begin), end - begin)) {
+          if (keeps_numbered && is_numbered(message.at(begin), end - begin) && !goes_on(tokens, message.at(begin), end - begin)) {
             tokens.put(message.at(begin), end - begin);
           } else {
             tokens.put_variable();
           }
+        } else if (begins_address(message.at(begin), end - begin, size - begin)) {
+          tokens.put_variable();
         } else {
           put_word(message, begin, end - begin, tokens);
         }

@@ -1,6 +1,7 @@
 #include "merger.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <unordered_map>
 
@@ -16,6 +17,9 @@ constexpr std::size_t kNever = SIZE_MAX;
 constexpr std::size_t kRounds = 2;                            // what varies in one place may show what does in another
 constexpr std::size_t kFewConstants = 3, kManyConstants = 6;  // words that stay, around a place
 constexpr std::size_t kMostRun = 2;                           // places side by side that vary, but between marks
+constexpr std::int64_t kManyLines = 100, kLinesOfStray = 50;  // of a group, and for one line that differs
+constexpr std::size_t kMostPatterns = 32, kMostInValue = 12;  // tokens
+constexpr std::size_t kMostStates = 10;
 constexpr std::int64_t kFewLines = 8;                         // where two words in two lines are many
 
 std::uint64_t mixed(std::uint64_t token, std::uint64_t place) {
@@ -34,6 +38,19 @@ bool looks_named(std::string_view word) {
     small |= lower;
   }
   return marked && small;
+}
+
+// What is done, which tells messages apart: an HTTP method, or a form of a verb.
+bool is_action(std::string_view word) {
+  static constexpr std::array<std::string_view, 9> kMethods{"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE"};
+  if (std::find(kMethods.begin(), kMethods.end(), word) != kMethods.end()) return true;
+  const bool letters = std::all_of(word.begin(), word.end(), [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; });
+  return letters && word.size() > 4 && (word.ends_with("ed") || word.ends_with("ing"));
+}
+
+// A state or an event by its name: RUNNING, JOB_SETUP.
+bool is_state(std::string_view word) {
+  return word.size() > 2 && std::all_of(word.begin(), word.end(), [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
 }
 
 bool is_numbered(std::string_view word) { return class_of(word.back()) & kDigit; }
@@ -57,6 +74,7 @@ Merger::Merger(const Dictionary& skeletons, const std::vector<std::int64_t>& cou
     const std::string_view token = words_.text(static_cast<std::int32_t>(code));
     marks_.push_back(token.size() == 1 && token[0] != Skeleton::kVariable && is_delimiter(token[0]));
   }
+  collapse();
   unify();
   for (std::size_t i = 0; i < kRounds; ++i) {
     peel_words();
@@ -65,6 +83,7 @@ Merger::Merger(const Dictionary& skeletons, const std::vector<std::int64_t>& cou
     cut_known_ends();
   }
   while (merge_single_places()) unify();
+  absorb_strays();
 }
 
 std::string Merger::text(const Row& row) const {
@@ -97,8 +116,7 @@ void Merger::peel_words() {
         return code == variable_ ? Peeling::Token::kVariable : is_mark(code) ? Peeling::Token::kMark : Peeling::Token::kWord;
       },
       [this](const Peeling::Group& group, std::size_t place, bool variable_there, const Words& tokens, const Words& members) {
-        const bool names = are(looks_named, tokens), numbered = are(is_numbered, tokens);
-        return many({group.tokens, group.constants, variable_there, names, numbered, lines_of(members)}, place);
+        return many({group.tokens, group.constants, variable_there, tokens, lines_of(members)}, place);
       },
       [this](const Peeling::Group& group) {
         if (group.constants < 2) return false;
@@ -134,9 +152,13 @@ void Merger::collapse() {
   const auto varies = [&](std::size_t back) { return out.size() >= back && out[out.size() - back] == variable_; };
   for (Row& row : rows_) {
     out.clear();
-    for (const std::int32_t token : row.tokens) {
+    const std::size_t size = row.tokens.size();
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::int32_t token = row.tokens[i];
       if (token == variable_) {
         if (varies(1)) continue;
+        // Less, or more, than a number.
+        if ((mark(1) == '<' || mark(1) == '>') && !varies(2) && (i + 1 == size || !is_mark(row.tokens[i + 1]))) out.pop_back();
         if (std::string_view(",:;|").find(mark(1)) != std::string_view::npos && varies(2)) {
           out.pop_back();
           continue;
@@ -160,12 +182,14 @@ std::size_t Merger::many(const Around& around, std::size_t place) const {
   const auto mark = [&](std::size_t i) { return i < tokens.size() && is_mark(tokens[i]) ? words_.text(tokens[i])[0] : ' '; };
   const char before = place ? mark(place - 1) : ' ', behind = mark(place + 1);
   if (behind == '=') return kNever;  // a key
+  if (!around.variable_there && are(is_action, around.found)) return kNever;
+  if (!around.variable_there && around.found.size() <= kMostStates && are(is_state, around.found)) return kNever;
   const bool many_words = around.constants >= kManyConstants, some = around.constants >= kFewConstants;
-  std::size_t out = place == 0 ? (behind == ' ' ? 4 : 3) : some ? 3 : 5;
+  std::size_t out = place == 0 ? (behind == ' ' ? 6 : 4) : some ? 3 : 5;
   if (around.variable_there || before == '=' || before == '\'' || before == '"') return 2;
-  if (around.names) out = std::min<std::size_t>(out, some ? 2 : 4);
+  if (place && are(looks_named, around.found)) out = std::min<std::size_t>(out, some ? 3 : 4);
   if (around.lines <= kFewLines) out = std::min<std::size_t>(out, many_words ? 2 : some ? 3 : 4);
-  return around.numbered || before != ' ' ? std::min<std::size_t>(out, 3) : out;
+  return are(is_numbered, around.found) || before != ' ' ? std::min<std::size_t>(out, 3) : out;
 }
 
 std::size_t Merger::other_words(const std::vector<std::int32_t>& tokens, std::size_t place) const {
@@ -225,7 +249,7 @@ bool Merger::merge_single_places() {
       found.push_back(row(r).tokens[place]);
     }
     const std::size_t constants = other_words(tokens, place);
-    if (taken || !constants || bucket.rows.size() < many({tokens, constants, variable_there, are(looks_named, found), are(is_numbered, found), lines_of(bucket.rows)}, place)) continue;
+    if (taken || !constants || bucket.rows.size() < many({tokens, constants, variable_there, found, lines_of(bucket.rows)}, place)) continue;
     for (const std::int32_t r : bucket.rows) {
       used[static_cast<std::size_t>(r)] = true;
       row(r).tokens[place] = variable_;
@@ -233,6 +257,34 @@ bool Merger::merge_single_places() {
     changed = true;
   }
   return changed;
+}
+
+// A few lines whose words are those of many, with more than one token where these have a variable.
+void Merger::absorb_strays() {
+  std::vector<std::int32_t> order;
+  for (std::size_t r = 0; r < rows_.size(); ++r) {
+    if (rows_[r].count >= kManyLines) order.push_back(static_cast<std::int32_t>(r));
+  }
+  std::stable_sort(order.begin(), order.end(), [this](auto a, auto b) { return row(a).count > row(b).count; });
+  if (order.size() > kMostPatterns) order.resize(kMostPatterns);
+  for (const std::int32_t big : order) {
+    const Words pattern = row(big).tokens;
+    for (Row& one : rows_) {
+      if (one.count * kLinesOfStray <= row(big).count && differs_in_value(one.tokens, pattern)) one.tokens = pattern;
+    }
+  }
+  unify();
+}
+
+// Whether tokens are those of a pattern, but for one variable of it in whose place they have up to a few.
+bool Merger::differs_in_value(const Words& tokens, const Words& pattern) const {
+  if (tokens.size() + 1 < pattern.size() || tokens.size() > pattern.size() + kMostInValue) return false;
+  auto begin = static_cast<std::size_t>(std::mismatch(tokens.begin(), tokens.end(), pattern.begin(), pattern.end()).first - tokens.begin());
+  if (begin && (begin == pattern.size() || pattern[begin] != variable_)) --begin;  // more behind a variable
+  if (begin == pattern.size() || pattern[begin] != variable_) return false;
+  const std::size_t rest = pattern.size() - begin - 1;
+  if (tokens.size() < begin + rest || !std::equal(pattern.end() - static_cast<std::ptrdiff_t>(rest), pattern.end(), tokens.end() - static_cast<std::ptrdiff_t>(rest))) return false;
+  return other_words(pattern, begin) >= kFewConstants;
 }
 
 // Rows that became equal are one.

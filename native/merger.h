@@ -46,7 +46,8 @@ class Merger {
   struct Around {
     const std::vector<std::int32_t>& tokens;
     std::size_t constants;  // words
-    bool variable_there, names, numbered;
+    bool variable_there;
+    const std::vector<std::int32_t>& found;  // tokens there
     std::int64_t lines;
   };
   std::size_t many(const Around& around, std::size_t place) const;
@@ -61,6 +62,8 @@ class Merger {
   bool merge_single_segments(bool lists);
   void cut_known_ends();
   bool merge_single_places();
+  void absorb_strays();
+  bool differs_in_value(const Words& tokens, const Words& pattern) const;
   std::vector<Bucket> buckets() const;
   void collapse();
   void unify();

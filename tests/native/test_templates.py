@@ -138,6 +138,47 @@ def test_more_names_than_are_kept_are_one_template():
     assert templates.left_out == 0
 
 
+def test_a_stray_line_of_more_words_splits_no_group():
+    rng = random.Random(3)
+    stray = [
+        "synchronized to LOCAL(0), stratum 10 of pool",
+        "synchronized to pool?a=b&c=d, stratum 4 of pool",
+    ]
+    lines = [
+        f"synchronized to 10.0.{rng.randrange(99)}.7, stratum {rng.randrange(9)} of pool"
+        for _ in range(300)
+    ]
+    assert texts([*lines, *stray]) == {"synchronized to <*>, stratum <*> of pool": 302}
+    other = "synchronized to nobody"
+    assert texts([*lines, other])[other] == 1
+
+
+def test_what_is_done_and_states_stay_apart():
+    rng = random.Random(3)
+    words = {"vm {} by host {}": ["Started", "Paused", "Resumed", "Stopped"],
+             "task {} moved on to host {}": ["RUNNING", "UNASSIGNED", "JOB_SETUP"],
+             'client sent "{} /v2/{}" to us': ["GET", "POST", "DELETE"]}  # fmt: skip
+    lines = [
+        form.format(word, rng.randrange(999))
+        for form, some in words.items()
+        for word in some
+        for _ in range(40)
+    ]
+    found = texts(lines)
+    assert len(found) == 10
+    assert set(found.values()) == {40}
+
+
+def test_comparisons_with_numbers_and_hardware_addresses_are_values():
+    lines = [f"closed after {x} sec" for x in ("<1", "12", ">90")]
+    assert texts(lines) == {"closed after <*>": 3}
+    lines = [
+        f"station changed to {x} now"
+        for x in ("bc:5c:50:15:36:03", "5c:bc:ad:15:36:bc", "00:a2:ee:1a:71:8c")
+    ]
+    assert texts(lines) == {"station changed to <*> now": 3}
+
+
 def test_rows_of_arrow_are_mined():
     import duckdb
 

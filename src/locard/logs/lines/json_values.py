@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SPACE = re.compile(r"[\s,\x1e]*")
 _TOKEN = re.compile(r"\s*")
-_AFTER_OPEN = re.compile(rb"\[\s*(?:[{\"\]]|\Z)")
+_AFTER_OPEN = re.compile(rb"\[\s*(?:[{\"]|\Z)")
 _INSIDE = re.compile(rb"\{\s*\n\s*(?:\"|\Z)|\{[^\n]*[,{\[]\s*\n\s+[\"{\[\d]")
 _NEXT = re.compile(r"\}\s*,?\s*\{")
 _OF_EVENT = re.compile(
