@@ -10,7 +10,7 @@ from locard.model.log_facts import MeasureShape, Onset
 if TYPE_CHECKING:
     from locard.model.log_facts import LogSummary
 
-_ROTATED = re.compile(r"\.(gz|zst|bz2|xz|lz4|zip)$|[.-]\d{1,8}(\.\w+)?$")
+_ROTATED = re.compile(r"\.(gz|zst|bz2|xz|lz4|zip)$|[.-]\d{1,10}(\.\w+)?$")
 _COLLAPSED = 0.25  # of the volume before
 _LEAST_LOST = 50  # lines that would have come
 # Points of the series; of what is usual, below which no other point is.

@@ -167,8 +167,8 @@ def _is_over(log: LogSummary) -> bool:
 
     Of a rise that shows in a part of the requests only, the series of all says nothing.
     """
-    if log.onset is None or log.end is None or log.of_part:
-        return False
+    if log.onset is None or log.end is None or log.of_part or log.coverage.kind == "joined":
+        return False  # the requests since then are others than before
     start, end = log.onset.latest if log.onset.baseline_seen else 0.0, log.end
     during = [p for p in log.series if p.start >= start and p.start + p.width_s <= end]
     since = [p for p in log.series if p.start >= end]

@@ -108,6 +108,7 @@ def _log_holds_part(claim: Claim, _: tzinfo | None) -> str:
         "sampled": "a sample",
         "rate-limited": "what a limit let through",
         "overlaid": "two stretches of time that lie over each other",
+        "joined": "logs that begin at different times",
     }
     kind = what.get(claim.text("kind"), "a part")
     return f"The log holds {kind} ({claim.text('why')}): no rate is claimed."
@@ -316,6 +317,7 @@ _SENTENCES: dict[str, Words] = {
     **dict.fromkeys((kind for kind, need in LICENCES.items() if need is log_stands), _log_stands),
     "bad_means": _bad_means,
     "log_read": _log_read,
+    "log_begins": _told,
     "log_alarm": _log_alarm,
     "spread_untold": _spread_untold,
     "outcome_field": _outcome_field,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from locard.guard.command import Template
     from locard.logs.input.compression import Unpacking
+    from locard.model.log_beginning import Origin
 
     class SourceModule(Protocol):
         """What a file in `sources` holds. `NAMES` are examples of what it opens."""
@@ -80,6 +81,7 @@ class Source:
     # Lines of files of the source that are no logs, with the reason; and files left out by name.
     not_read: tuple[tuple[str, int], ...] = ()
     left_by_name: str = ""
+    origins: Callable[[], tuple[Origin, ...]] | None = None  # asks where its logs begin, once read
     on_idle: Callable[[], None] | None = None  # called several times a second while nothing comes
     _tail: bytearray = field(default_factory=bytearray)
     _in_long: bool = False
