@@ -193,11 +193,13 @@ def _rest(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
 
 
 def _outcome(log: LogSummary, item: OutcomeField, cites: tuple[str, ...]) -> Claim:
+    """The plainest one of them, with the names of the others that are shown."""
+    others = " and ".join(o.field for o in log.outcomes if o is not item)
     return Claim(
         "log_says",
         "outcome_field",
         f"{item.field}={item.value}",
-        figures(log=log.source, bad=item.bad, good=item.good),
+        figures(log=log.source, bad=item.bad, good=item.good, others=others),
         cites,
     )
 

@@ -37,6 +37,7 @@ def worth_saying(log: LogSummary) -> tuple[LogBeginning, ...]:
             wanted = one.steps
         else:
             wanted = one.steps or one.kind in _ALWAYS_SAID or may_be_before(log)
+            wanted = wanted or one.ended is not None
         if wanted and one.at is not None:
             said.append(one)
     return tuple(said)
@@ -48,6 +49,8 @@ def sentence(one: LogBeginning, log: LogSummary, clock: Clock) -> str:
     who = f"The log of {one.part}" if one.part else "The log"
     ahead = _ahead(one, log, at)
     text = f"{who} begins at {clock(at)}{ahead}{_why(one, at, clock)}."
+    if one.ended is not None:
+        text += f" {one.writer.capitalize()} ended at {clock(one.ended)}."
     if one.steps:
         text += " That something steps there says nothing of the service."
     if not one.part and may_be_before(log):

@@ -39,6 +39,7 @@ class Origin:
     writer: str = ""
     starts: tuple[float, ...] = ()
     restarts: int = 0
+    ended: float | None = None  # when its writer did
     keeper: str = ""
     kept_from: float | None = None
     rotates: str = ""
@@ -64,6 +65,7 @@ class LogBeginning:
     writer: str = ""
     began: float | None = None
     restarts: int = 0
+    ended: float | None = None  # when its writer did: nothing more is written
     detail: str = ""
     steps: bool = False
     evidence: tuple[str, ...] = ()

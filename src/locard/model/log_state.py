@@ -328,6 +328,9 @@ def _lacking(log: LogSummary) -> Iterator[str]:
         yield "its level is the same in every line, so errors cannot be told"
     if not log.claims_rates:
         yield f"it does not hold every request ({log.coverage.why})"
+    steps = next((b for b in log.beginnings if b.steps), None)
+    if steps is not None and log.claims_rates:
+        yield f"its traffic rises where {f'the log of {steps.part}' if steps.part else 'it'} begins"
     if 0 <= seen.requests < _FEWEST and seen.errors_by:
         word = counted_as(log)
         yield f"it holds {seen.requests} {word if seen.requests != 1 else word[:-1]}, too few to tell"

@@ -69,7 +69,12 @@ def _told(claim: Claim, tz: tzinfo | None) -> str:
 def _outcome_field(claim: Claim, _: tzinfo | None) -> str:
     bad, good = claim.number("bad"), claim.number("good")
     counts = f"{bad:,.0f} of {count(int(bad + good), 'request')} with it failed"
-    return f"{shorten(claim.subject, _LONGEST_VALUE)} says in other words that it failed ({counts})"
+    others = claim.text("others")
+    so = f", so {'do' if ' and ' in others else 'does'} {others}" if others else ""
+    return (
+        f"{shorten(claim.subject, _LONGEST_VALUE)} says in other words that it failed ({counts}){so}: "
+        "left out of the search for whom it hits"
+    )
 
 
 def _rest_for_everyone(claim: Claim, _: tzinfo | None) -> str:

@@ -12,8 +12,10 @@ import shutil
 import planted_logs as planted
 import pytest
 
-from locard.logs.judge import beginnings
-from locard.model import beginning_words
+from locard.logs.input.log_source import open_source
+from locard.logs.judge import beginnings, first_pass
+from locard.logs.scan.loader import load
+from locard.model import beginning_words, log_pace
 from locard.model.log_beginning import Origin
 from rules.builders import logs_screen as screen
 
@@ -55,6 +57,7 @@ def test_the_traffic_does_not_rise_where_a_pod_begins(tmp_path):
     assert late.part == "pay-2/app"
     assert late.steps
     assert "Traffic rose" not in text(found)
+    assert "Nothing changed" not in text(found)
     assert "The requests are others" not in text(found)
     # The same rise within one pod is one.
     rise = judged(tmp_path, traffic("pay-1", 0, 300, 5), traffic("pay-1", 300, 600, 40, seed=2))
@@ -229,3 +232,61 @@ def test_why_is_what_the_source_knows(tmp_path, origin, kind, words):
     said = beginning_words.sentence(one, found, clock)
     assert words in said
     assert said.startswith("The log begins at 12:00:00")
+
+
+def lines_of(tmp_path, *origins, **options):
+    """A log whose traffic rises a minute after it begins, with what its source knows."""
+    rows = [
+        line
+        for start, stop, per_s in ((0, 60, 2), (60, 600, 40))
+        for _, line in traffic("pay-1", start, stop, per_s, **options)
+    ]
+    source = open_source(str(planted.write(tmp_path / "pods.log", rows)))
+    source.origins = lambda: origins
+    table = load(source, 60.0, 1)
+    source.close()
+    try:
+        return first_pass.judge("pods.log", table)
+    finally:
+        table.db.close()
+
+
+def test_what_has_just_started_gets_its_traffic_later(tmp_path):
+    start = Origin(writer="the container", starts=(START - 1,))
+    found = lines_of(tmp_path, start)
+    assert volume(found) is None
+    assert "That nothing changed cannot be said: its traffic rises where it begins" in text(found)
+    # The same rise where the container is an hour older.
+    older = Origin(writer="the container", starts=(START - 3600,), rotates="docker keeps 3 files")
+    assert volume(lines_of(tmp_path, older)).shape == "step"
+
+
+def test_who_has_ended_is_not_silent(tmp_path):
+    ended = Origin(writer="the container", starts=(START,), ended=START + 600)
+    found = lines_of(tmp_path, ended)
+    now = START + 900
+    assert log_pace.silent_s(found, now) is None
+    assert "The container ended at 2025-11-22 12:10:00 UTC" in text(found)
+    assert log_pace.silent_s(lines_of(tmp_path), now) is not None
+
+
+def test_a_burst_at_the_start_may_have_been_rotated_away(tmp_path):
+    """The kubelet rotates each ten seconds: what begins later than at once need not be the first."""
+    rotates = Origin(writer="the container", starts=(START - 5,), rotates="the newest file of it")
+    assert lines_of(tmp_path, rotates).beginnings[0].kind == "may-be-rotated"
+    kept = Origin(writer="the container", starts=(START - 5,))
+    assert lines_of(tmp_path, kept).beginnings[0].kind == "started"
+
+
+def test_the_older_part_that_the_memory_did_not_hold(tmp_path):
+    rows = [line for _, line in traffic("pay-1", 0, 600, 20)]
+    source = open_source(str(planted.write(tmp_path / "pods.log", rows)))
+    table = load(source, 60.0, 1)
+    source.close()
+    table.keep_newer_half()
+    found = first_pass.judge("pods.log", table)
+    table.db.close()
+    (one,) = found.beginnings
+    assert one.kind == "cut"
+    assert one.at > START + 250
+    assert "only the newer part was judged" in text(found).partition("begins")[2]

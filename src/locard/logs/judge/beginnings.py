@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # The first line of what has just started, or the oldest entry of what was cut, is not later than this.
 _SOON_S = 10.0
+_AT_ONCE_S = 2.0  # the same where a burst at the start may have been rotated away since
 _WARM_UP_S = 120.0  # what was just started gets its traffic so soon after
 _SAME_S = 2.0  # parts that begin together begin with the log
 _MOST_PARTS = 50
@@ -66,6 +67,7 @@ def _told(origin: Origin, at: float) -> LogBeginning:
         writer=origin.writer,
         began=began,
         restarts=origin.restarts,
+        ended=origin.ended,
         detail=detail,
         evidence=origin.evidence,
         rest=(*(origin.rest if own else ()), *origin.others),
@@ -74,7 +76,8 @@ def _told(origin: Origin, at: float) -> LogBeginning:
 
 def _why(origin: Origin, at: float) -> tuple[BeginningKind, float | None, str]:
     at = at if origin.first is None else origin.first
-    start = next((s for s in origin.starts if abs(at - s) <= _SOON_S), None)
+    soon = _AT_ONCE_S if origin.rotates else _SOON_S
+    start = next((s for s in origin.starts if abs(at - s) <= soon), None)
     if start is not None:
         return "started", start, ""
     if origin.asked:
@@ -136,11 +139,8 @@ def of_traffic(
     if (reached or 0.0) <= (traffic.before or 0.0):
         return traffic, told
     near = _near_s(span)
-    here = [
-        b
-        for b in told
-        if _is_near(traffic.onset, b, near, _WARM_UP_S if b.kind == "started" else near)
-    ]
+    onset = traffic.onset
+    here = [b for b in told if _is_near(onset, b, near, _WARM_UP_S if _is_new(b) else near)]
     return (None if here else traffic), _marked(told, here)
 
 
@@ -217,6 +217,13 @@ def _marked(
 def _is_near(onset: Onset, one: LogBeginning, near: float, late: float) -> bool:
     """Whether a log begins at an onset, or no more than `late` seconds before."""
     return one.at is not None and onset.earliest - late <= one.at <= onset.latest + near
+
+
+def _is_new(one: LogBeginning) -> bool:
+    """Whether its writer had just started."""
+    if one.kind not in {"started", "may-be-rotated"} or one.at is None or one.began is None:
+        return False
+    return abs(one.at - one.began) <= _SOON_S
 
 
 def _near_s(span: tuple[float, float]) -> float:

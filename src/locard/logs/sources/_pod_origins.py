@@ -61,6 +61,7 @@ def _of_container(
         writer="the container",
         starts=() if start is None else (start,),
         restarts=max(0, before),
+        ended=time_of(str(ran.get("finishedAt")).encode()),
         rotates=_ROTATES,
         evidence=(f"{by_hand}: pod {pod}, container {name}: {told}",),
         rest=tuple(_rest(meta, spec, name, restarts, wants)),

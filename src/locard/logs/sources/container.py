@@ -112,6 +112,7 @@ def _origin(program: str, container: str, inspected: bytes, *, asked: bool) -> O
         driver, options = str(config["Type"]), config.get("Config") or {}
         times = (record.get("Created"), state.get("StartedAt"))
         restarts = int(record.get("RestartCount") or 0)
+        finished = None if state.get("Running", True) else state.get("FinishedAt")
         path = str(record.get("LogPath") or "")
         rotates = _rotation(driver, options)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -134,6 +135,7 @@ def _origin(program: str, container: str, inspected: bytes, *, asked: bool) -> O
         first=first,
         writer="the container",
         starts=starts,
+        ended=time_of(str(finished).encode()),
         rotates=rotates,
         note="its log driver, json-file, has no max-size and keeps all"
         if driver == "json-file"
