@@ -71,6 +71,7 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
     },
     "bad_means": said_as_is,
     "log_read": said_as_is,
+    "log_begins": log_licences.log_begins,
     "outcome_field": log_licences.outcome_field,
     "rest_for_everyone": log_licences.rest_for_everyone,
     "log_alarm": log_licences.log_alarm,

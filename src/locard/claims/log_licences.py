@@ -93,6 +93,15 @@ def outcome_field(claim: Claim, record: Record) -> Withheld | None:
     return None if claim.subject in known else cannot_tell(claim, "it was not tested")
 
 
+def log_begins(claim: Claim, record: Record) -> Withheld | None:
+    """The log's own record has such a beginning, with what told it."""
+    log = log_of(claim, record)
+    at, part = claim.maybe("at"), claim.text("part")
+    if any(b.at == at and b.part == part for b in (log.beginnings if log else ())):
+        return None
+    return cannot_tell(claim, "the log does not say where it begins")
+
+
 def rest_for_everyone(claim: Claim, record: Record) -> Withheld | None:
     """What the correlates do not explain was tested as they were, and no set of values stands out."""
     log = log_of(claim, record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model import log_sentences, log_spread, log_state
+from locard.model import beginning_words, log_sentences, log_spread, log_state
 from locard.model.claim import Claim, Figure, figures
 from locard.model.log_latency import risen
 from locard.model.moments import moment
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SHOWN_VALUES = 4
 SHOWN_SETS = 4
+SHOWN_BEGINNINGS = 3
 _DAY_S = 86400.0
 
 
@@ -40,6 +41,7 @@ def proposed(log: LogSummary, evidence: str, now: float) -> Iterator[Claim]:
             "coverage", "log_holds_part", log.source,
             figures(log=log.source, kind=log.coverage.kind, why=log.coverage.why), cites,
         )  # fmt: skip
+    yield from _beginnings(log, cites)
     if log.changed:
         yield _bad_means(log, cites)
         yield from (_correlate(log, c, cites) for c in log.correlates[:SHOWN_SETS])
@@ -50,6 +52,18 @@ def proposed(log: LogSummary, evidence: str, now: float) -> Iterator[Claim]:
         yield from (_outcome(log, o, cites) for o in log.outcomes[:1])
         yield from _radii(log, cites)
     yield from _alarms(log, cites)
+
+
+def _beginnings(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
+    """Where the log begins and why, where that is worth a line, and the parts at whose beginning it steps."""
+    for one in beginning_words.worth_saying(log)[:SHOWN_BEGINNINGS]:
+        yield Claim(
+            "coverage", "log_begins", one.part or log.source,
+            figures(
+                log=log.source, part=one.part, at=one.at, why=one.kind, dated=_dated(log),
+                says=beginning_words.sentence(one, log, moment),
+            ), cites,
+        )  # fmt: skip
 
 
 def beside(log: LogSummary, evidence: str) -> Iterator[Claim]:
@@ -179,11 +193,13 @@ def _rest(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
 
 
 def _outcome(log: LogSummary, item: OutcomeField, cites: tuple[str, ...]) -> Claim:
+    """The plainest one of them, with the names of the others that are shown."""
+    others = " and ".join(o.field for o in log.outcomes if o is not item)
     return Claim(
         "log_says",
         "outcome_field",
         f"{item.field}={item.value}",
-        figures(log=log.source, bad=item.bad, good=item.good),
+        figures(log=log.source, bad=item.bad, good=item.good, others=others),
         cites,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from locard.model.log_beginning import LogBeginning  # noqa: TC001 - the codec reads the hints
 from locard.model.log_reading import (  # noqa: TC001 - the codec reads the hints
     FieldRole,
     Skipped,
@@ -227,7 +228,7 @@ class ExampleTrace:
 class Coverage:
     """Which requests a log holds; `why` says how that was told. Other than whole claims no rate."""
 
-    kind: Literal["whole", "errors-only", "sampled", "rate-limited", "overlaid"]
+    kind: Literal["whole", "errors-only", "sampled", "rate-limited", "overlaid", "joined"]
     why: str
 
 
@@ -367,6 +368,8 @@ class LogSummary:
     began: bool = (
         False  # the onset is when the bad requests began, a second or more before their lines
     )
+    # Where it begins and why: of the whole first, then of the parts that begin later.
+    beginnings: tuple[LogBeginning, ...] = ()
     shifts: tuple[ValueShift, ...] = ()  # looked for where no set of values is hit
 
     @property

@@ -10,7 +10,7 @@ from locard.model.log_facts import MeasureShape, Onset
 if TYPE_CHECKING:
     from locard.model.log_facts import LogSummary
 
-_ROTATED = re.compile(r"\.(gz|zst|bz2|xz|lz4|zip)$|[.-]\d{1,8}(\.\w+)?$")
+_ROTATED = re.compile(r"\.(gz|zst|bz2|xz|lz4|zip)$|[.-]\d{1,10}(\.\w+)?$")
 _COLLAPSED = 0.25  # of the volume before
 _LEAST_LOST = 50  # lines that would have come
 # Points of the series; of what is usual, below which no other point is.
@@ -65,7 +65,8 @@ def silent_s(log: LogSummary, now: float | None) -> float | None:
     seen, read = log.extent, now or log.extent.read_at
     if read is None or seen.last_line is None or log.first is None:
         return None
-    if log.partial or _ROTATED.search(log.source):
+    ended = any(b.ended is not None for b in log.beginnings)  # who wrote it: nothing is missing
+    if ended or log.partial or _ROTATED.search(log.source):
         return None  # it was cut, or put away: what came after is elsewhere
     since, span = read - seen.last_line, seen.last_line - log.first
     if span <= 0 or since > max(_OLD_S, _OLD_SPANS * span):

@@ -168,8 +168,8 @@ def _is_over(log: LogSummary) -> bool:
 
     Of a rise that shows in a part of the requests only, the series of all says nothing.
     """
-    if log.onset is None or log.end is None or log.of_part:
-        return False
+    if log.onset is None or log.end is None or log.of_part or log.coverage.kind == "joined":
+        return False  # the requests since then are others than before
     start, end = log.onset.latest if log.onset.baseline_seen else 0.0, log.end
     during = [p for p in log.series if p.start >= start and p.start + p.width_s <= end]
     since = [p for p in log.series if p.start >= end]
@@ -333,6 +333,9 @@ def _lacking(log: LogSummary) -> Iterator[str]:
         yield "its level is the same in every line, so errors cannot be told"
     if not log.claims_rates:
         yield f"it does not hold every request ({log.coverage.why})"
+    steps = next((b for b in log.beginnings if b.steps), None)
+    if steps is not None and log.claims_rates:
+        yield f"its traffic rises where {f'the log of {steps.part}' if steps.part else 'it'} begins"
     if 0 <= seen.requests < _FEWEST and seen.errors_by:
         word = counted_as(log)
         yield f"it holds {seen.requests} {word if seen.requests != 1 else word[:-1]}, too few to tell"

@@ -8,6 +8,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.model.beginning_words import reads_older
 from locard.model.finding import Role
 from locard.model.headline import milliseconds, share
 from locard.model.log_state import counted_as, judge
@@ -121,8 +122,7 @@ def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iter
         yield _labelled("bad means", said.text.partition("; ")[0])
     if log.error_means not in log.bad_means or not log.changed:
         yield _labelled("error", log.error_means)
-    for said in _of(claims, "coverage", tz):
-        yield _labelled("holds", said.text.removeprefix("The log holds "))
+    yield from _coverage(claims, tz)
     yield from _skipped(log)
     if log.extent.own_requests:
         own = count(log.extent.own_requests, "line")
@@ -135,6 +135,18 @@ def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iter
         yield ""
         yield _labelled(spark.what, f"{spark.line}  {spark.top}")
     yield from _onset(log, tz)
+
+
+def _coverage(claims: Sequence[Licensed], tz: tzinfo | None) -> Iterator[str]:
+    """What part of the requests it holds, and where it begins."""
+    for item in claims:
+        if item.claim.slot != "coverage":
+            continue
+        text = say(item, tz).text
+        if item.claim.kind == "log_begins":
+            yield _labelled("begins", text.removeprefix("The log begins "))
+        else:
+            yield _labelled("holds", text.removeprefix("The log holds "))
 
 
 def _skipped(log: LogSummary) -> Iterator[str]:
@@ -308,6 +320,8 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"  {command}"
         traces.append(command)
     commands = [c for f in findings[:1] for c in f.next_commands if c not in traces]
+    if not commands and (older := reads_older(log)):
+        commands = [older]
     if not commands and log.onset is None and log.source != "-" and judge(log).incident:
         commands = [last_lines(log.source)]
     if log.onset is not None and log.source != "-" and not traces and not commands:

@@ -69,7 +69,12 @@ def _told(claim: Claim, tz: tzinfo | None) -> str:
 def _outcome_field(claim: Claim, _: tzinfo | None) -> str:
     bad, good = claim.number("bad"), claim.number("good")
     counts = f"{bad:,.0f} of {count(int(bad + good), 'request')} with it failed"
-    return f"{shorten(claim.subject, _LONGEST_VALUE)} says in other words that it failed ({counts})"
+    others = claim.text("others")
+    so = f", so {'do' if ' and ' in others else 'does'} {others}" if others else ""
+    return (
+        f"{shorten(claim.subject, _LONGEST_VALUE)} says in other words that it failed ({counts}){so}: "
+        "left out of the search for whom it hits"
+    )
 
 
 def _rest_for_everyone(claim: Claim, _: tzinfo | None) -> str:
@@ -108,6 +113,7 @@ def _log_holds_part(claim: Claim, _: tzinfo | None) -> str:
         "sampled": "a sample",
         "rate-limited": "what a limit let through",
         "overlaid": "two stretches of time that lie over each other",
+        "joined": "logs that begin at different times",
     }
     kind = what.get(claim.text("kind"), "a part")
     return f"The log holds {kind} ({claim.text('why')}): no rate is claimed."
@@ -316,6 +322,7 @@ _SENTENCES: dict[str, Words] = {
     **dict.fromkeys((kind for kind, need in LICENCES.items() if need is log_stands), _log_stands),
     "bad_means": _bad_means,
     "log_read": _log_read,
+    "log_begins": _told,
     "log_alarm": _log_alarm,
     "spread_untold": _spread_untold,
     "outcome_field": _outcome_field,

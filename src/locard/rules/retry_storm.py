@@ -41,7 +41,9 @@ def judge(case: Case) -> Iterator[Finding]:
     for evidence, log in case.facts(LogSummary):
         if not log.changed:
             continue
-        supports, against = _by_trace(log.attempts) if log.attempts else ([], [])
+        joined = log.coverage.kind == "joined"  # the lines since then are of other writers too
+        seen = None if joined else log.attempts
+        supports, against = _by_trace(seen) if seen else ([], [])
         supports += _by_field(log)
         if not supports:
             continue

@@ -150,3 +150,30 @@ def test_a_folder_and_a_pattern_say_the_same_of_a_binary_file(tmp_path, locard):
         assert sum(item["lines"] for item in found["skipped"]) == 5
     said = locard("logs", tmp_path, "--no-keep").stdout
     assert "5 lines: not read, 1 file is binary: b.log" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("app.log.3.gz", "app.log"),
+        ("app.log-20251122-1763812800", "app.log"),
+        ("app.log-1763812800.gz", "app.log"),
+        ("0.log.20251122-070211", "0.log"),
+        ("app-2025-11-22T07-02-11.250.log.gz", "app.log"),
+        ("app.2025-11-22-13.log", "app.log"),
+        ("app.log", "app.log"),
+        ("app-v12345.log", "app-v12345.log"),
+        ("order-4711abc.log", "order-4711abc.log"),
+    ],
+)
+def test_the_log_that_a_file_is_a_part_of(path, base):
+    assert rotation.base_of(f"/var/log/{path}") == f"/var/log/{base}"
+
+
+def test_what_is_written_meanwhile_is_no_older_file(tmp_path):
+    (tmp_path / "web-1.log").write_text("".join(line(n) for n in range(900)))
+    (tmp_path / "web-2.log").write_text("".join(line(n) for n in range(5, 900)))
+    assert rotation.unread_before(str(tmp_path / "web-2.log"), []) == []
+    (tmp_path / "web-1.log").write_text(line(0) + line(4))
+    older = rotation.unread_before(str(tmp_path / "web-2.log"), [])
+    assert older == [str(tmp_path / "web-1.log")]

@@ -52,6 +52,14 @@ RECOVERED = pod(
     container("main", ONCE, volumeMounts=[{"name": "mark", "mountPath": "/mark"}]),
     volumes=[{"name": "mark", "emptyDir": {}}],
 )
+# 14 MB at once: the kubelet begins a new file at 10 MiB, when it next looks (each 10 s).
+CHATTY = pod(
+    container(
+        "main",
+        """yes '{"status":200,"path":"/pay","pad":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}' | head -n 120000
+        while :; do echo '{"status":200,"path":"/pay"}'; sleep 0.2; done""",
+    )
+)
 WAITING = pod(container("main", "true", imagePullPolicy="Never") | {"image": "localhost/none:x"})
 
 
@@ -76,6 +84,7 @@ def cluster():
             named("Deployment", "web", WEB, "apps/v1"),
             named("Pod", "recovered", RECOVERED),
             named("Pod", "waiting", WAITING),
+            named("Pod", "chatty", CHATTY),
         ]
         kubectl("apply", "-f", "-", input="\n---\n".join(map(json.dumps, objects)))
         wait_until(
@@ -148,3 +157,29 @@ def test_a_pod_that_waits_is_no_empty_success(logs):
     done = logs("pod/waiting")
     assert done.returncode == 3
     assert "waiting to start" in done.stderr
+
+
+def beginnings(done):
+    return json.loads(done.stdout)["log_summary"]["beginnings"]
+
+
+def test_a_file_that_the_kubelet_rotated_is_not_read_and_that_is_said(logs):
+    def read():
+        return kubectl("logs", "chatty", "--ignore-errors")
+
+    # What came at once is gone from it: the ticks alone are left.
+    wait_until(lambda: "pad" not in read() and "/pay" in read(), 90)
+    (one,) = beginnings(logs("pod/chatty", "-o", "json"))
+    assert one["kind"] == "may-be-rotated"
+    assert "newest file" in one["detail"]
+    assert "/var/log/pods/" in one["rest"][0]
+    assert "startedAt=" in one["evidence"][0]
+
+
+def test_a_container_that_was_restarted_has_its_older_lines_elsewhere(logs):
+    (one,) = beginnings(logs("pod/recovered", "-o", "json"))
+    assert (one["kind"], one["restarts"], one["ended"]) == ("started", 1, None)
+    assert one["rest"][0].startswith("kubectl logs --previous pod/recovered")
+    (before,) = beginnings(logs("pod/recovered", "--previous", "-o", "json"))
+    assert (before["kind"], before["restarts"]) == ("started", 0)
+    assert before["ended"] >= before["at"] - 1

@@ -10,21 +10,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.logs.input.line_times import first_time
+from locard.logs.input.line_times import first_time, last_time
 from locard.logs.input.log_file import open_file
 from locard.logs.input.log_source import Source
 from locard.model.errors import LocardError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from locard.model.errors import NotPermittedError, SourceUnreadableError
 
     Opened = Callable[[str], Source]
 
 _PACKED = re.compile(r"\.(?:gz|zst|zstd)$")
-# app.log.3, app.log-20251122, app-2025-11-22.log, app.2025-11-22-13.log
-_TURN = re.compile(r"[.-](?:\d{1,4}|\d{4}-?\d\d-?\d\d(?:[-T_.]?\d{1,6})?)(?=\.|$)")
+# app.log.3, app.log-20251122, app-2025-11-22.log, app.2025-11-22-13.log, app.log-20251122-1763812800 (logrotate's
+# dateformat with %s), 0.log.20251122-070211 (the kubelet), app-2025-11-22T07-02-11.250.log (lumberjack)
+_TIME = r"(?:\d{1,10}|\d\d[-.]\d\d(?:[-.]\d\d)?(?:\.\d{1,6})?)"
+_TURN = re.compile(rf"[.-](?:\d{{1,4}}|\d{{10}}|\d{{4}}-?\d\d-?\d\d(?:[-T_.]?{_TIME})?)(?=\.|$)")
 _NO_LOGS = re.compile(
     r"\.(?:pid|lock|sock|so|py|conf|ya?ml|toml|bz2|xz|zip|tar|tgz|db|parquet|swp)$|~$"
 )
@@ -33,6 +35,8 @@ _NAMED_LOG = re.compile(
 )
 _PIECE = 1 << 16
 _MANY = 8
+_MOST_LOOKED_INTO = 32
+_OVERLAP_S = 60.0  # lines end out of order, and a rotated file is written a little longer
 
 
 def base_of(path: str) -> str:
@@ -66,14 +70,18 @@ def looks_like_log(path: str) -> bool:
 
 def older_than(path: str) -> list[str]:
     """The files that were rotated away from a log, the oldest first."""
+    return [p for p, _ in in_order(_siblings(path))]
+
+
+def _siblings(path: str) -> list[str]:
+    """The other files of the same log, by their names."""
     folder = Path(path).parent
     try:
         names = [str(folder / e.name) for e in os.scandir(folder) if e.is_file()]
     except OSError:
         return []
     path = str(Path(path))
-    rest = [n for n in names if n != path and base_of(n) == base_of(path)]
-    return [p for p, _ in in_order(rest)]
+    return [n for n in names if n != path and base_of(n) == base_of(path)]
 
 
 def in_order(paths: Sequence[str]) -> list[tuple[str, float]]:
@@ -117,6 +125,39 @@ def recent(ordered: list[tuple[str, float]], wanted_s: float) -> list[tuple[str,
     return kept or ordered
 
 
+def unread_before(path: str, read: Iterable[str]) -> list[str]:
+    """The files of the same log that begin before one and are not among those that are read, oldest first.
+
+    What goes on while the other one is written is another log, of another instance (web-1.log, web-2.log).
+    Of many the last write tells: to look into each of them would take too long.
+    """
+    have = {os.path.realpath(p) for p in read}
+    rest = [p for p in _siblings(path) if os.path.realpath(p) not in have]
+    if len(rest) > _MOST_LOOKED_INTO:
+        ordered = sorted([*rest, path], key=lambda p: (_written(p), p))
+        return ordered[: ordered.index(path)]
+    begins = in_order([*rest, path])
+    own = next(begin for p, begin in begins if p == path)
+    older = [p for p, _ in begins[: begins.index((path, own))]]
+    return [p for p in older if (end := _end(p)) is None or end <= own + _OVERLAP_S]
+
+
+def _end(path: str) -> float | None:
+    """The time of the last line of a plain file; None where it has none or is packed."""
+    if _PACKED.search(path):
+        return None
+    with contextlib.suppress(OSError), open(path, "rb") as file:  # noqa: PTH123 - text in, text out
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _PIECE))
+        return last_time(file.read(_PIECE))
+    return None
+
+
+def _written(path: str) -> float:
+    with contextlib.suppress(OSError):
+        return Path(path).stat().st_mtime
+    return 0.0
+
+
 @dataclass(slots=True)
 class RotatedSet(Source):
     """Several files, one after the other. One that cannot be read costs only itself and is named."""
@@ -125,12 +166,13 @@ class RotatedSet(Source):
     open_file: Opened | None = None
     lost: list[str] = field(default_factory=list)
     left_out: str = ""  # files of the set that are not in `paths`, in words
+    lines: dict[str, tuple[int, int]] = field(default_factory=dict)  # of each path: from, to
 
     def __init__(self, name: str, paths: list[str], open_file: Opened) -> None:
         """`paths` in the order in which they are read."""
         Source.__init__(self, name, -1, None, owned=False)
         self.paths, self.open_file, self.lost = paths, open_file, []
-        self.left_out = ""
+        self.left_out, self.lines = "", {}
 
     def blocks(self, budget_s: float) -> Iterator[bytes]:
         """The blocks of each file; raises only where not one of them can be read."""
@@ -158,12 +200,16 @@ class RotatedSet(Source):
             return
         source = self.open_file(path)
         source.reshape = self.reshape
+        begin = end = max((stop for _, stop in self.lines.values()), default=0)
         try:
             for block in source.blocks(left):
                 self.bytes_read += len(block)
                 source.stopped = self.stopped
                 # The next file's first line must not join this one's last.
-                yield block if block.endswith(b"\n") else block + b"\n"
+                whole = block if block.endswith(b"\n") else block + b"\n"
+                end += whole.count(b"\n")
+                self.lines[path] = begin, end
+                yield whole
             self.dropped_long += source.dropped_long
             self.modified = max(self.modified or 0.0, source.modified or 0.0) or None
             if source.partial:

@@ -12,6 +12,7 @@ from locard.logs.fields.roles import Roles, assign
 from locard.logs.judge import (
     alarms,
     before_after,
+    beginnings,
     blast_radius,
     change_notices,
     coverage,
@@ -82,11 +83,19 @@ def judge(
     paced = span is not None and covers.kind != "overlaid"  # two hours in one are no pace
     quiet = volume.silences(table, found, roles) if paced else ()
     traffic = volume.shape(table, found, span, quiet) if span and paced else None
+    origins = table.origins() if table.origins else ()
+    begun = beginnings.found(table, origins)
+    traffic, begun = beginnings.of_traffic(traffic, begun, span)
     if span and covers.kind == "errors-only" and not change.changed:
         change = changes.of_volume(traffic, found, span) or change
     if span and not change.changed:
         change = part_change.judge(table, found, span) or change
     totals = before_after.mark(table, change) if span else before_after.mark_all(table)
+    across = beginnings.of_change(table, change, begun, origins, span)
+    if span and (across.unseen or across.nothing):
+        change = _no_change(change, span) if across.nothing else _unseen(change)
+        totals = before_after.mark(table, change)
+    covers = across.coverage or covers
     slight = _slight(change, _latency(table)) if span else None
     if slight is not None and span:
         change = _no_change(change, span)
@@ -144,7 +153,10 @@ def judge(
         outcomes=outcomes.shown(outcomes_of) if change.changed else (),
         slight=slight,
         began=_began(table, found, change),
-        shifts=_shifts(table, found, roles, span, slight) if span and not shared else (),
+        beginnings=across.beginnings,
+        shifts=beginnings.of_shifts(_shifts(table, found, roles, span, slight), begun, span)
+        if span and not shared
+        else (),
         silences=silent_sources.counted(table, found, roles, quiet),
         changes=_changes(table, roles, found, change),
         attempts=retries.count(table, roles.trace_id.column, change)
@@ -203,6 +215,13 @@ def _slight(change: Change, latency: tuple[float | None, ...]) -> Slight | None:
         now_p99 < _QUICK_MS and now_p99 - p99 < _LITTLE_P99_MS and now_p50 - p50 < _LITTLE_P50_MS
     )
     return Slight(change.onset, p50, p99, now_p50, now_p99) if little else None
+
+
+def _unseen(change: Change) -> Change:
+    """The same change without a time before it: what is bad may be older than the log that it stands in."""
+    onset = replace(change.onset, baseline_seen=False) if change.onset else None
+    shapes = tuple(replace(s, onset=onset, before=None) if s.onset else s for s in change.shapes)
+    return replace(change, onset=onset, before=None, shapes=shapes)
 
 
 def _no_change(change: Change, span: tuple[float, float]) -> Change:

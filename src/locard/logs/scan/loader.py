@@ -148,6 +148,7 @@ def load(
         table.partial = table.cap_reached
     _forget_blank(table, wrapping.joined)
     _say_what_is_missing(table, source)
+    table.origins = source.origins
     return table
 
 

@@ -5,14 +5,19 @@ Reads: `container/NAME`. Both of the container's outputs, with `--since` the win
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
+from locard.logs.input.line_times import time_of
 from locard.logs.input.piped import open_command
 from locard.model.errors import SourceUnreadableError
+from locard.model.log_beginning import Origin
+from locard.model.wording import count
 from locard.transport import local
 
 if TYPE_CHECKING:
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 
 NAMES = ("container/payment-1",)
 RANK = 10
+_FIRST_BYTES = 16 << 10
 
 
 def _logs(program: str) -> Template:
@@ -38,9 +44,21 @@ def _inspect(program: str) -> Template:
     )
 
 
+def _stamped(program: str) -> Template:
+    """The first lines with the time at which each was written: no more is read."""
+    return Template(
+        (program, "logs", "--timestamps", "{container:word}"),
+        Impact.READS,
+        10.0,
+        needs=program,
+        max_bytes=_FIRST_BYTES,
+    )
+
+
 LOGS = {program: _logs(program) for program in ("docker", "podman")}
 INSPECT = {program: _inspect(program) for program in ("docker", "podman")}
-COMMANDS = (*LOGS.values(), *INSPECT.values())
+STAMPED = {program: _stamped(program) for program in ("docker", "podman")}
+COMMANDS = (*LOGS.values(), *INSPECT.values(), *STAMPED.values())
 
 
 def fits(name: str) -> bool:
@@ -52,30 +70,114 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """What docker logs or podman logs prints."""
     program = "podman" if shutil.which("podman") and not shutil.which("docker") else "docker"
     container = name.removeprefix("container/")
-    _ask_for(name, INSPECT[program].fill(container=container))
+    inspected = _ask_for(name, INSPECT[program].fill(container=container))
     command = LOGS[program].fill(
         container=container,
         follow=str(wants.follow).lower(),
         since=(f"{2 * wants.since_s:.0f}s",) if wants.since_s else (),
     )
-    return open_command(
+    source = open_command(
         name,
         command,
         COMMANDS,
         merged=True,
         get="install docker or podman, or read the log where it lies",
     )
+    source.origins = lambda: (_origin(program, container, inspected, asked=bool(wants.since_s)),)
+    return source
 
 
-def _ask_for(name: str, command: Command) -> None:
-    """Raise where there is no such container, or nobody to ask.
+def _first_written(program: str, container: str) -> float | None:
+    """When the oldest line that is kept was written, by the clock of docker or podman."""
+    command = STAMPED[program].fill(container=container)
+    output = local.run(_gate().admit("container", command), command.bound_s)
+    times = [
+        at
+        for said in (output.stdout, output.stderr)  # both outputs of the container
+        if (at := time_of(said.partition(b"\n")[0].partition(b" ")[0])) is not None
+    ]
+    return min(times, default=None)
+
+
+def _gate() -> Gate:
+    return Gate({"container": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
+
+
+def _origin(program: str, container: str, inspected: bytes, *, asked: bool) -> Origin:
+    """What the container's own record says of its start and of how its log is kept."""
+    asked_of = f"{program} container inspect {container}"
+    try:
+        (record,) = json.loads(inspected)
+        state, config = record["State"], record["HostConfig"]["LogConfig"]
+        driver, options = str(config["Type"]), config.get("Config") or {}
+        times = (record.get("Created"), state.get("StartedAt"))
+        restarts = int(record.get("RestartCount") or 0)
+        finished = None if state.get("Running", True) else state.get("FinishedAt")
+        path = str(record.get("LogPath") or "")
+        rotates = _rotation(driver, options)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        note = "the container's record does not say how its log is kept"
+        return Origin(asked=asked, note=note, evidence=(f"{asked_of}: cannot be read",))
+    starts = tuple(at for t in times if (at := time_of(str(t).encode())) is not None and at > 0)
+    first = None if asked else _first_written(program, container)
+    said = ", ".join(f"{key}={options[key]}" for key in ("max-size", "max-file") if key in options)
+    told = (
+        f"Created={times[0]}, StartedAt={times[1]}, RestartCount={restarts}, "
+        f"LogPath={path}, LogConfig={driver}{' ' + said if said else ''}"
+    )
+    oldest = (
+        (f"{program} logs --timestamps {container}: its first line was written at {_iso(first)}",)
+        if first is not None
+        else ()
+    )
+    return Origin(
+        asked=asked,
+        first=first,
+        writer="the container",
+        starts=starts,
+        ended=time_of(str(finished).encode()),
+        rotates=rotates,
+        note="its log driver, json-file, has no max-size and keeps all"
+        if driver == "json-file"
+        else "",
+        evidence=(f"{asked_of}: {told}", *oldest),
+        others=("the log backend, if the container's log is shipped to one",),
+    )
+
+
+def _iso(at: float) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _rotation(driver: str, options: dict[str, str]) -> str:
+    """How the driver throws old lines away, in words; empty where it keeps all.
+
+    docker logs reads all of its files.
+    """
+    size, files = options.get("max-size"), options.get("max-file")
+    if driver == "json-file":
+        return (
+            f"docker keeps {count(int(files or 1), 'file')} of {size} of it"
+            if size and size != "-1"
+            else ""
+        )
+    if driver == "local":
+        return f"docker keeps {count(int(files or 5), 'file')} of {size or '20m'} of it"
+    if driver == "journald":
+        return "it is kept in the journal, which removes what is old"
+    if driver == "k8s-file":
+        return f"podman keeps {size} of it" if size else ""
+    return f"its log driver is {driver}: docker logs reads a copy of at most 5 files of 20m"
+
+
+def _ask_for(name: str, command: Command) -> bytes:
+    """What is known of the container; raises where there is none, or nobody to ask.
 
     Asked before: in the log both outputs are one, and a complaint would look like a line of it.
     """
-    gate = Gate({"container": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
-    output = local.run(gate.admit("container", command), command.bound_s)
+    output = local.run(_gate().admit("container", command), command.bound_s)
     if output.exit_code == 0 or output.exit_code is None:
-        return  # where it did not start or end, reading the log says so
+        return output.stdout  # where it did not start or end, reading the log says so
     said = " ".join(output.stderr.decode("utf-8", "replace").split())[:300]
     raise SourceUnreadableError(
         f"cannot read the log of {name}",

@@ -7,13 +7,14 @@ are no text are left out and named; one that vanishes meanwhile costs only itsel
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.logs.input import rotation
+from locard.logs.input import file_origins, rotation
 from locard.logs.input.log_file import open_file
 from locard.logs.input.log_source import unreadable
 from locard.model.errors import NotPermittedError, SourceUnreadableError
@@ -58,9 +59,13 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
             "Look at what there is: ls -la (and quote patterns, so that the shell leaves them alone).",
         )
     ordered = rotation.in_order(paths)
+    every = len(ordered)
     if wants.since_s is not None:
         ordered = rotation.recent(ordered, 2 * wants.since_s)
     read = rotation.RotatedSet(name, [path for path, _ in ordered], open_file)
+    older = every - len(ordered)
+    asked = f"{count(older, 'file')} of it {'is' if older == 1 else 'are'} older" if older else ""
+    read.origins = functools.partial(file_origins.of_set, read, asked=asked)
     if binary:
         read.not_read = (_lines_of(binary),)
     if others:

@@ -7,10 +7,11 @@ With `--follow` it goes on with what comes, over renames and truncation.
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING
 
-from locard.logs.input import rotation
+from locard.logs.input import file_origins, rotation
 from locard.logs.input.following import FollowedFile
 from locard.logs.input.line_times import first_time, last_time, offset_since
 from locard.logs.input.log_file import open_file
@@ -44,7 +45,8 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
                 "it is compressed or UTF-16, and only what is plain UTF-8 can be followed",
                 f"Convert it as it grows: tail -c +1 -f {name} | iconv -f UTF-16 -t UTF-8 | locard logs -",
             )
-        return FollowedFile.open(name, wants.since_s)
+        return _with_origin(FollowedFile.open(name, wants.since_s), name)
+    _with_origin(source, name)
     if wants.since_s is None or type(source) is not Source or source.size is None:
         return source
     # As much again before the window, for a baseline.
@@ -53,12 +55,20 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     if begin:
         os.lseek(source.fd, begin, os.SEEK_SET)
         source.size -= begin
-        return source
+        return _with_origin(source, name, f"its first {begin:,} bytes are older than that")
     older = rotation.older_than(name)
     if not older or _covers(source.fd, source.size, wanted_s):
         return source
     source.close()
-    return rotation.RotatedSet(name, [*older, name], open_file)
+    read = rotation.RotatedSet(name, [*older, name], open_file)
+    read.origins = functools.partial(file_origins.of_set, read)
+    return read
+
+
+def _with_origin(source: Source, name: str, asked: str = "") -> Source:
+    if source.modified is not None:  # a pipe has nothing beside it
+        source.origins = functools.partial(file_origins.of_file, name, asked=asked)
+    return source
 
 
 def _covers(fd: int, size: int, wanted_s: float) -> bool:

@@ -5,12 +5,17 @@ Reads: `journald` (or `journal`), `unit/payment.service`. With `--since` the win
 
 from __future__ import annotations
 
+import datetime as dt
+import functools
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
 from locard.logs.input.piped import open_command
+from locard.model.log_beginning import Origin
+from locard.model.wording import count
 from locard.transport import local
 
 if TYPE_CHECKING:
@@ -36,7 +41,17 @@ FOLLOWED = Template(
 REASON = Template(
     ("journalctl", "--no-pager", "--lines=0"), Impact.READS, 20.0, needs="systemd (journalctl)"
 )
-COMMANDS = (JOURNAL, FOLLOWED, REASON)
+# How far back the files go that journalctl reads, archived ones and all.
+HEADER = Template(
+    ("journalctl", "--header", "--no-pager"), Impact.READS, 20.0, needs="systemd (journalctl)"
+)
+_ELSEWHERE = "journals that were archived elsewhere (journalctl --directory), or the log backend if they are shipped to one"
+COMMANDS = (JOURNAL, FOLLOWED, REASON, HEADER)
+# `Head realtime timestamp: Sun 2025-11-23 07:00:00 UTC (64432abc1234)`: microseconds in base 16.
+_HEAD = re.compile(
+    r"^\s*Head realtime timestamp:.*\(([0-9a-f]{6,16})\)\s*$", re.IGNORECASE | re.MULTILINE
+)
+_PATH = re.compile(r"^\s*File path:\s*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 _ALL = frozenset({"journal", "journald"})
 
 
@@ -57,12 +72,49 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         get="run where systemd runs, or name the service's log file",
     )
     source.why_empty = _why_empty
+    source.origins = functools.partial(_origins, asked=bool(since))
     return source
+
+
+def _origins(*, asked: bool) -> tuple[Origin, ...]:
+    """How far back the journal itself goes, by the headers of its files."""
+    command = HEADER.fill()
+    output = local.run(_gate().admit("journald", command), command.bound_s)
+    text = output.text
+    heads = [at for h in _HEAD.findall(text) if (at := int(h, 16) / 1e6)]
+    paths = _PATH.findall(text)
+    said = " ".join(output.stderr.decode("utf-8", "replace").split())[
+        :200
+    ]  # what this user may not see
+    if not heads:
+        why = said or "no header of a journal file could be read"
+        return (Origin(asked=asked, note="how far back the journal goes could not be read",
+                       evidence=(f"{command.by_hand}: {why}",)),)  # fmt: skip
+    volatile = all(p.startswith("/run/") for p in paths) and bool(paths)
+    keeper = "the journal, kept in memory (/run) since this boot," if volatile else "the journal"
+    oldest = dt.datetime.fromtimestamp(min(heads), dt.UTC)
+    evidence = (
+        f"{command.by_hand}: {count(len(heads), 'file')}, the oldest entry of "
+        f"{oldest:%Y-%m-%dT%H:%M:%SZ}"
+    )
+    return (
+        Origin(
+            asked=asked,
+            keeper=keeper,
+            kept_from=min(heads),
+            evidence=(evidence,),
+            rest=(f"sudo journalctl: {said}",) if said else (),
+            others=(_ELSEWHERE,),
+        ),
+    )
+
+
+def _gate() -> Gate:
+    return Gate({"journald": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
 
 
 def _why_empty() -> str:
     """What journalctl says of its journal; empty where it has no complaint."""
-    gate = Gate({"journald": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
     command = REASON.fill()
-    output = local.run(gate.admit("journald", command), command.bound_s)
+    output = local.run(_gate().admit("journald", command), command.bound_s)
     return " ".join(output.stderr.decode("utf-8", "replace").split())[:300]

@@ -6,6 +6,7 @@ names (--namespace, --context, --selector, --container, --all-containers, --prev
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ from locard.model.errors import SourceUnreadableError
 from locard.transport import local
 
 if TYPE_CHECKING:
+    from locard.guard.command import Command
     from locard.logs.input.log_source import Source, Wants
+    from locard.model.log_beginning import Origin
 
 NAMES = ("deployment/payment", "pod/payment-7d9", "label/app=payment")
 RANK = 10
@@ -36,7 +39,15 @@ LOGS = Template(
 WORKLOAD = Template(
     ("kubectl", "get", "{ref:word}", "--output=json", *_WHERE), Impact.READS, 20.0, needs="kubectl"
 )
-COMMANDS = (LOGS, WORKLOAD)
+# Which pods these are, when their containers started and how often: a log says nothing of it.
+PODS = Template(
+    ("kubectl", "get", "pods", "{name:word*}", "--selector={selector:source*}", "--output=json", *_WHERE),
+    Impact.READS,
+    20.0,
+    needs="kubectl",
+    max_bytes=32 << 20,
+)  # fmt: skip
+COMMANDS = (LOGS, WORKLOAD, PODS)
 
 
 def fits(name: str) -> bool:
@@ -64,12 +75,34 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         ref=() if selector else (name,),
         **where,
     )
-    return open_command(
+    source = open_command(
         name,
         command,
         COMMANDS,
         get="install kubectl, or pipe it in: kubectl logs … | locard logs -",
     )
+    pods = PODS.fill(
+        name=() if selector else (name.partition("/")[2],),
+        selector=(selector,) if selector else (),
+        **where,
+    )
+    source.origins = functools.partial(_origins, pods, wants)
+    return source
+
+
+def _origins(command: Command, wants: Wants) -> tuple[Origin, ...]:
+    """Where the log of each container begins, as far as its pod's status says."""
+    from locard.logs.sources._pod_origins import of_pods, unread  # noqa: PLC0415 - once the log is read
+
+    gate = Gate({"kubernetes": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
+    output = local.run(gate.admit("kubernetes", command), command.bound_s)
+    try:
+        answer = json.loads(output.stdout)
+        pods = answer["items"] if answer.get("kind") == "List" else [answer]
+        return tuple(of_pods(pods, command.by_hand, wants))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        said = " ".join(output.stderr.decode("utf-8", "replace").split())[:200]
+        return (unread(command.by_hand, said or output.problem or "no answer", wants),)
 
 
 def _selector_of(name: str, where: dict[str, tuple[str, ...]]) -> str:

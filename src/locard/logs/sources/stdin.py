@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from locard.logs.input.compression import is_compressed
 from locard.logs.input.log_source import Source
 from locard.model.errors import SourceUnreadableError
+from locard.model.log_beginning import Origin
 
 if TYPE_CHECKING:
     from locard.guard.command import Template
@@ -36,9 +37,12 @@ def open(name: str, _: Wants) -> Source:  # noqa: A001 - the protocol's name
         )
     fd = sys.stdin.fileno()
     info = os.fstat(fd)
-    size = None
+    size, note = None, "it came through a pipe, which does not say what wrote it"
     if stat.S_ISREG(info.st_mode) and info.st_size:
         begin = os.lseek(fd, 0, os.SEEK_CUR)
         if not is_compressed(os.pread(fd, 8, begin)):
             size = info.st_size - begin
-    return Source(name, fd, size, owned=False)
+        note = f"it was read from byte {begin:,} of a redirected file on"
+    source = Source(name, fd, size, owned=False)
+    source.origins = lambda: (Origin(note=note),)
+    return source

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from locard.model.log_beginning import Origin
+
     OnText = Callable[[], None]
 
 MOST_FIELDS = 1024
@@ -104,6 +106,8 @@ class Table:
     # The number of the first line that may be no JSON as jq reads it; None if all lines are, or are blank.
     first_odd: int | None = 0
     partial: str = ""  # why it does not hold the whole source, in words
+    cut_before: str = ""  # why it lacks the older part of what was read, in words
+    origins: Callable[[], tuple[Origin, ...]] | None = None  # asks the source where its logs begin
     fields_left_out: int = 0
     notes: list[str] = field(default_factory=list)  # what of it cannot be known, in words
     given: dict[str, str] = field(default_factory=dict)  # role to field, as the user said
@@ -286,7 +290,8 @@ class Table:
         (middle,) = self.one("SELECT (min(_n) + max(_n)) / 2 FROM raw")
         self._keep(f"_n >= {middle!r}")
         self.db.execute("CHECKPOINT")
-        self._say(f"{self.cap_reached}: of what was read only the newer part was judged")
+        self.cut_before = f"{self.cap_reached}: of what was read only the newer part was judged"
+        self._say(self.cut_before)
 
     def keep_one_in(self, many: int) -> None:
         """Make questions quicker: one record in so many stays, from everywhere, and that is said."""
