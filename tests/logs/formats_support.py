@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tempfile
 
 from locard.logs.fields import roles, times
@@ -63,3 +65,30 @@ def check(samples, engine=None):
                 assert abs((got or 0.0) - value) < 1e-5, (sample.line, name, got, value)
             else:
                 assert got == value, (sample.line, name, got, value)
+
+
+def _taken(module, line):
+    """Whether a text format of a module reads a line, or a dialect of its has all its markers in it."""
+    if any(re.fullmatch(f.pattern, line) for f in getattr(module, "TEXT", ())):
+        return True
+    dialects = getattr(module, "DIALECTS", None) or [getattr(module, "DIALECT", None)]
+    if not line.startswith("{"):
+        return False
+    names = set(_names(json.loads(line)))
+    return any(d is not None and names.issuperset(d.markers) for d in dialects)
+
+
+def _names(value, name=""):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _names(inner, f"{name}.{key}" if name else key)
+    else:
+        yield name
+
+
+def check_near_misses(module):
+    """Fail where a module takes one of its near misses, or would not take its own samples."""
+    own = [s for s in module.SAMPLES if s.has is not None]
+    assert any(_taken(module, s.line) for s in own), "nothing is taken at all"
+    for line in module.NEAR_MISSES:
+        assert not _taken(module, line), line

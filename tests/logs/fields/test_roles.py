@@ -182,3 +182,18 @@ def test_a_dialects_numbers_hold_in_its_own_records_only():
 def test_durations_with_and_without_a_unit_in_one_field():
     rows, _ = read('{"took":"12ms"}', '{"took":40}', '{"took":55}', '{"took":"1.5s"}')
     assert [r["role:duration_ms"] for r in rows] == [12, 40, 55, 1500]
+
+
+@pytest.mark.parametrize(
+    ("texts", "ms"),
+    [
+        (["PT0.5S", "PT1M2.5S", "P1DT1H"], [500.0, 62500.0, 90_000_000.0]),
+        (["00:00:01.234", "1.02:00:00.5", "0:00:00"], [1234.0, 93_600_500.0, 0.0]),
+        (["3 msecs", "1.5 seconds", "250µs"], [3.0, 1500.0, 0.25]),
+        (["12", "00:00:01.5", "7"], [12.0, 1500.0, 7.0]),
+    ],
+)
+def test_durations_of_every_writing(texts, ms):
+    lines = [f'{{"time":"2025-11-22T12:00:0{i}Z","duration":"{t}"}}' for i, t in enumerate(texts)]
+    rows, _, _ = records(lines)
+    assert [r["role:duration_ms"] for r in rows] == pytest.approx(ms)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from formats_support import check
+from formats_support import check, check_near_misses
 
 from locard.logs.formats import aws_balancer
 from locard.logs.scan import native_engine
@@ -12,3 +12,7 @@ def test_its_samples(engine):
     if engine == "native" and not native_engine.available():
         pytest.skip("the native module is not built")
     check(aws_balancer.SAMPLES, engine)
+
+
+def test_its_near_misses():
+    check_near_misses(aws_balancer)

@@ -15,16 +15,8 @@ from locard.logs.scan import loader, native_engine
 from locard.logs.table.table import MOST_FIELDS
 
 # What their samples say depends on the line after, or on the last line of the log.
-ALONE = {
-    "w3c-extended",
-    "erlang",
-    "dotnet",
-    "java-logging",
-    "postgres",
-    "kernel",
-    "jvm-unified",
-    "postgres-csv",
-}
+ALONE = {"w3c-extended", "erlang", "dotnet", "java-logging", "postgres", "kernel", "jvm-unified",
+          "postgres-csv", "mysql-slow"}  # fmt: skip
 
 
 def everything():

@@ -46,12 +46,17 @@ _NUMBERED = {
             (300, "notice"), (200, "info"), (100, "debug")),
     "syslog": ((7, "debug"), (6, "info"), (5, "notice"), (4, "warning"), (3, "error"), (2, "crit"),
                (1, "alert"), (0, "emerg")),
+    "windows": ((5, "verbose"), (4, "information"), (3, "warning"), (2, "error"), (1, "critical"),
+                (0, "information")),
+    "windows_entry": ((16, "error"), (4, "information"), (2, "warning"), (1, "error"), (0, "information")),
 }  # fmt: skip
 _NUMBER_WORDS = {
     "bunyan": "50 is an error",
     "syslog": "3 and less are errors",
     "otlp": "17 and more are errors",
     "gcp": "500 and more are errors",
+    "windows": "1 and 2 are errors",
+    "windows_entry": "1 is an error",
 }
 _OF_BUNYAN = frozenset({"10", "20", "30", "40", "50", "60"})
 _OF_SYSLOG = frozenset("01234567")

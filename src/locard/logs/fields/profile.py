@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.logs.table.table import SAMPLE_CHARS, Seen
@@ -36,6 +36,9 @@ def profile(table: Table) -> tuple[FieldProfile, ...]:
     rest = [c for c in table.columns.values() if c not in seen]
     if rest:
         seen |= _looked_at(table, rest)
+    for column, about in seen.items():
+        if about.count and not about.samples:  # in none of the lines that were looked at
+            seen[column] = replace(about, samples=_some(table, column))
     found = []
     for name, column in table.columns.items():
         about = seen[column]
@@ -49,6 +52,11 @@ def profiled(name: str, column: str, about: Seen) -> FieldProfile:
     sample = [text for _, text in sorted(about.samples)]
     spread = tuple(sample[:: max(1, len(sample) // _SAMPLE_VALUES)])
     return FieldProfile(name, column, about.count, about.distinct, spread)
+
+
+def _some(table: Table, column: str) -> list[tuple[int, str]]:
+    sql = f"SELECT _n, left({column}, {SAMPLE_CHARS}) FROM raw WHERE {column} IS NOT NULL"  # noqa: S608 - ours
+    return [(n, text) for n, text in table.rows(f"{sql} LIMIT {_SAMPLE_VALUES}")]
 
 
 def _looked_at(table: Table, columns: list[str]) -> dict[str, Seen]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.logs.fields.role_names import ROLES, name_rank
+from locard.logs.fields.value_finding import by_value
 from locard.logs.lines.line_format import Dialect, Pick, dialects
+from locard.logs.table.sql_text import literal
 from locard.model.errors import UsageError
 from locard.model.log_reading import FieldRole
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from locard.logs.fields.profile import FieldProfile
 
 _OVERLAP = 1.02  # fields that stand in for each other are seldom in one record
-_MOST_SOURCES = 24  # fields of one role
+_MOST_SOURCES = 48  # fields of one role
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class RoleSource:
     pick: Pick | None = None
     condition: str = ""
     markers: int = 0  # records that can be of the dialect, where there is a condition
+
+    @property
+    def within(self) -> bool:
+        """Whether it is a part of the field's texts: the field is free for another role."""
+        return self.pick is not None and bool(self.pick.part)
 
     @property
     def count(self) -> int:
@@ -50,6 +57,20 @@ class RoleFinder:
             (name, d) for name, d in dialects() if all(m in self._by_name for m in d.markers)
         ]
         self._taken = {f.name for f in self._given.values()}
+        self._claimed = self._claims()
+        self.values_count = False  # whether values alone may tell a role
+        self.of_requests = False  # whether fields of requests are known
+
+    def _claims(self) -> dict[str, set[str]]:
+        """The roles that dialects give fields which all records have: they have no other."""
+        claimed: dict[str, set[str]] = {}
+        for _, dialect in self._dialects:
+            if any(self._by_name[m].count < self.records for m in dialect.markers):
+                continue
+            for role in dialect.roles:
+                for pick in dialect.picks(role):
+                    claimed.setdefault(pick.field, set()).add(role)
+        return claimed
 
     def _named(self, role: str, name: str) -> FieldProfile:
         if role not in ROLES:
@@ -77,15 +98,15 @@ class RoleFinder:
         chosen: list[RoleSource] = []
         for name, dialect in self._dialects:
             source = self._of_dialect(role, name, dialect)
-            if source is not None and source.item.name not in self._taken:
+            if source is not None and (source.within or source.item.name not in self._taken):
                 chosen.append(source)
         # What is a dialect's own in its records may mean the same, written otherwise, in the others.
-        self._taken.update(s.item.name for s in chosen if not s.condition)
+        self._taken.update(s.item.name for s in chosen if not s.condition and not s.within)
         shared: dict[str, int] = {}
         for source in chosen:
             shared[source.item.name] = max(shared.get(source.item.name, 0), source.count)
         room = self.records * _OVERLAP - sum(shared.values())
-        for item in self._by_rank(names, fits):
+        for item in self._by_rank(role, names, fits):
             if len(chosen) >= _MOST_SOURCES:
                 break
             more = item.count - shared.get(item.name, 0)
@@ -93,14 +114,28 @@ class RoleFinder:
                 continue
             chosen.append(RoleSource(item))
             room -= more
-        self._taken.update(s.item.name for s in chosen)
+        if not chosen and self.values_count:
+            chosen += self._by_value(role)
+        self._taken.update(s.item.name for s in chosen if not s.within)
         return chosen
 
+    def _by_value(self, role: str) -> list[RoleSource]:
+        free = [
+            f
+            for f in self.fields
+            if f.name not in self._taken and role in self._claimed.get(f.name, {role})
+        ]
+        found = by_value(role, free, self.records, of_requests=self.of_requests)
+        return [RoleSource(found, "its values alone, as no name says it")] if found else []
+
     def _of_dialect(self, role: str, name: str, dialect: Dialect) -> RoleSource | None:
-        pick = dialect.roles.get(role)
-        item = self._by_name.get(pick.field) if pick else None
-        if item is None:
+        found = ((p, self._by_name.get(p.field)) for p in dialect.picks(role))
+        pick, item = next(((p, i) for p, i in found if i is not None), (None, None))
+        if pick is None or item is None:
             return None
+        if pick.part:
+            inside = f"nullif(regexp_extract({item.column}, {literal(pick.part)}, 1), '')"
+            item = replace(item, column=inside)
         markers = [self._by_name[m] for m in dialect.markers if m != item.name]
         everywhere = all(m.count >= self.records for m in markers)
         condition = "" if everywhere else " AND ".join(f"{m.column} IS NOT NULL" for m in markers)
@@ -123,10 +158,12 @@ class RoleFinder:
         return item.column if item else None
 
     def _by_rank(
-        self, names: tuple[str, ...], fits: Callable[[FieldProfile], object]
+        self, role: str, names: tuple[str, ...], fits: Callable[[FieldProfile], object]
     ) -> list[FieldProfile]:
         ranked = []
         for item in self.fields:
+            if role not in self._claimed.get(item.name, {role}):
+                continue
             rank = None if item.name in self._taken else name_rank(item.name, names)
             if rank is None or not fits(item):
                 continue

@@ -10,21 +10,22 @@ if TYPE_CHECKING:
 
 TIME = ("@timestamp", "timestamp", "time", "ts", "@t", "datetime", "eventtime", "asctime", "date",
          "t", "starttime", "timelocal", "timeiso8601", "logtime", "created", "timeunixnano",
-         "realtimetimestamp", "observedtime", "observedtimeunixnano", "prefixtime")  # fmt: skip
+         "startedat", "edgestarttimestamp", "edgeendtimestamp", "stagetimestamp",
+         "requestreceivedtimestamp", "timecreated", "timegenerated", "realtimetimestamp", "observedtime", "observedtimeunixnano", "prefixtime")  # fmt: skip
 LEVEL = ("level", "severity", "loglevel", "levelname", "lvl", "severitytext", "@l", "sev",
-          "priority")  # fmt: skip
+          "priority", "errorseverity", "leveldisplayname")  # fmt: skip
 STATUS = ("status", "statuscode", "httpstatus", "httpstatuscode", "httpresponsestatuscode",
            "responsestatus", "responsecode", "responsestatuscode", "resstatus", "resstatuscode",
-           "httpresponsestatus", "code", "rc", "sc")  # fmt: skip
+           "httpresponsestatus", "edgeresponsestatus", "code", "rc", "sc")  # fmt: skip
 DURATION = ("duration", "latency", "elapsed", "responsetime", "requesttime", "took", "timetaken",
              "rt", "durationms", "latencyms", "elapsedms", "processingtime", "requestduration",
-             "totaltime", "eventduration", "runtime", "responsetimems", "dur")  # fmt: skip
+             "totaltime", "querytime", "eventduration", "runtime", "responsetimems", "dur")  # fmt: skip
 TRACE = ("traceid", "trace", "requestid", "reqid", "xrequestid", "correlationid", "correlation",
           "spanid", "transactionid", "txid", "rid")  # fmt: skip
 ENDPOINT = ("path", "endpoint", "route", "httproute", "url", "uri", "requestpath", "urlpath",
-             "httptarget", "httppath", "requesturi", "httpurl", "requesturl", "target",
+             "httptarget", "httppath", "requesturi", "clientrequesturi", "clientrequestpath", "httpurl", "requesturl", "target",
              "request", "handler", "requrl")  # fmt: skip
-MESSAGE = ("message", "msg", "@m", "@mt", "event", "text", "log", "body", "errormessage",
+MESSAGE = ("message", "msg", "shortmessage", "@m", "@mt", "event", "text", "log", "body", "errormessage",
             "errormsg", "error", "err")  # fmt: skip
 GROUPS = {
     "upstream": ("upstream", "backend", "dependency", "peer", "peerservice", "upstreamhost",
@@ -34,10 +35,10 @@ GROUPS = {
                 "plan", "tenant", "cohort", "customertype", "usertype", "accounttype"),
     "region": ("region", "zone", "az", "datacenter", "dc", "country", "cloudregion", "geo",
                "availabilityzone", "cloudavailabilityzone", "market"),
-    "instance": ("instance", "pod", "podname", "host", "hostname", "node", "server", "worker",
+    "instance": ("instance", "pod", "podname", "dyno", "host", "hostname", "node", "server", "worker",
                  "workerid", "container", "serviceinstanceid", "k8spodname", "pid"),
     "version": ("version", "release", "build", "commit", "serviceversion", "appversion"),
-    "service": ("service", "servicename", "app", "application", "component", "logger"),
+    "service": ("service", "servicename", "sourcename", "providername", "app", "application", "component", "logger"),
 }  # fmt: skip
 
 NAMES = {"time": TIME, "level": LEVEL, "status": STATUS, "duration": DURATION, "trace_id": TRACE,

@@ -6,6 +6,7 @@ expression that takes it from whichever field a record has, in one unit.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from locard.logs.fields.amounts import (
     duration_sql,
     duration_unit,
     is_duration,
+    is_written_duration,
 )
 from locard.logs.fields.given_roles import LOG_ZONE
 from locard.logs.fields.levels import (
@@ -38,6 +40,7 @@ from locard.logs.fields.role_names import (
     TRACE,
 )
 from locard.logs.fields.times import SCALES, TimeFormat, epoch_sql, mostly, time_format
+from locard.logs.table.sql_text import literal
 from locard.model.errors import UsageError
 from locard.model.log_reading import FieldRole
 
@@ -100,14 +103,25 @@ def assign(
     finder = RoleFinder(list(fields), records, given)
     time, written = _time(finder, zone)
     duration, unit = _duration(finder)
-    status = _plain(finder, "status", STATUS, _is_status)
+    status = _status(finder)
     level = _level(finder)
-    endpoint = _plain(finder, "endpoint", ENDPOINT, lambda f: mostly(f, _PATH.fullmatch))
-    trace = _plain(finder, "trace_id", TRACE, lambda f: f.distinct > 1 or f.count == 1)
+    endpoint = _endpoint(finder)
+    trace = _trace(finder)
     message = _plain(finder, "message", MESSAGE, lambda _: True)
     named = _named_level(finder, message, level)
     for role, names in GROUPS.items():
-        finder.first(role, names, lambda f: f.distinct <= max(50, 0.5 * f.count))
+        finder.first(role, names, functools.partial(_is_group, role))
+    finder.values_count = True
+    if time is None:
+        time, written = _time(finder, zone)
+    endpoint = endpoint or _endpoint(finder)
+    finder.of_requests = endpoint is not None or finder.column("method") is not None
+    if duration is None:
+        duration, unit = _duration(finder)
+    status = status or _status(finder)
+    trace = trace or _trace(finder)
+    if named is None and level is None:
+        level = _level(finder)
     return Roles(
         found=tuple(finder.found),
         time=time,
@@ -150,6 +164,18 @@ def merged(sources: Sequence[RoleSource], columns: Sequence[str]) -> FieldProfil
     )
 
 
+def _status(finder: RoleFinder) -> FieldProfile | None:
+    return _plain(finder, "status", STATUS, _is_status)
+
+
+def _endpoint(finder: RoleFinder) -> FieldProfile | None:
+    return _plain(finder, "endpoint", ENDPOINT, lambda f: mostly(f, _PATH.fullmatch))
+
+
+def _trace(finder: RoleFinder) -> FieldProfile | None:
+    return _plain(finder, "trace_id", TRACE, lambda f: f.distinct > 1 or f.count == 1)
+
+
 _Key = tuple[str, str]
 
 
@@ -159,7 +185,7 @@ def _key(source: RoleSource) -> _Key:
 
 
 def _some_written(source: RoleSource) -> bool:
-    return any(v[-1:].isalpha() for v in source.item.values)
+    return any(v[-1:].isalpha() or ":" in v for v in source.item.values)
 
 
 def _where(source: RoleSource, sql: str) -> str:
@@ -171,6 +197,8 @@ def _time(finder: RoleFinder, zone: str) -> tuple[FieldProfile | None, TimeForma
     formats: dict[_Key, TimeFormat] = {}
     for source in sources:
         written = time_format(source.item)
+        if written is None and source.pick is not None and finder.given("time") is None:
+            written = TimeFormat("mixed")  # a dialect says that they are times
         if source.pick is not None and source.pick.scale:
             written = TimeFormat("epoch", SCALES[source.pick.scale])
         if written is None:
@@ -239,10 +267,22 @@ def _level(finder: RoleFinder) -> FieldProfile | None:
     distances = any(re.search(r"[a-z][+-]\d+$", v.lower()) for s in sources for v in s.item.values)
     defaults = finder.default_level()
     numbers = any(map(_numbering, sources))
-    if len(sources) == 1 and not numbers and not distances and not defaults:
+    words = any(s.pick and s.pick.words for s in sources)
+    if len(sources) == 1 and not numbers and not distances and not defaults and not words:
         return sources[0].item
-    columns = [_where(s, level_sql(s.item.column, _numbering(s))) for s in sources]
+    columns = [_where(s, _level_word(s)) for s in sources]
     return merged(sources, [*columns, *defaults])
+
+
+def _level_word(source: RoleSource) -> str:
+    """SQL of a level as a word, by what the words of its dialect mean."""
+    word = level_sql(source.item.column, _numbering(source))
+    if source.pick is None or not source.pick.words:
+        return word
+    cases = " ".join(
+        f"WHEN {literal(own)} THEN {literal(level)}" for own, level in source.pick.words.items()
+    )
+    return f"CASE lower({source.item.column}) {cases} ELSE {word} END"
 
 
 def _named_level(
@@ -266,6 +306,13 @@ def _numbering(source: RoleSource) -> str | None:
     if source.pick is not None:
         return source.pick.numbering if any(v.isdigit() for v in source.item.values) else None
     return numbering_of(source.item)
+
+
+def _is_group(role: str, item: FieldProfile) -> bool:
+    """Whether a field's values tell groups apart; the host of a header is what was asked for, no instance."""
+    if role == "instance" and "header" in item.name.lower():
+        return False
+    return item.distinct <= max(50, 0.5 * item.count) and not is_written_duration(item)
 
 
 def _is_status(item: FieldProfile) -> bool:

@@ -23,6 +23,7 @@ _ISO = re.compile(
 )
 _ZONED = re.compile(rf"(Z|{zones.NAMES}|:\d\d([.,]\d+)?\s*[+-]\d\d(:?\d\d)?)$")
 _CLF = re.compile(r"\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}")
+_DATE_CALL = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")  # of .NET: Unix time in ms
 _EARLIEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # the years 2000 to 2100
 _SCALES = (1.0, 1e-3, 1e-6, 1e-9)
 
@@ -52,7 +53,7 @@ class TimeFormat:
     `folds` are the hours in it that came twice (see `Fold`).
     """
 
-    kind: str  # iso, clf, epoch, mixed
+    kind: str  # iso, clf, date_call, epoch, mixed
     scale: float = 1.0
     zoned: bool = True
     marks_start: bool = False  # of the request, else its end
@@ -65,6 +66,7 @@ class TimeFormat:
         return {
             "iso": f"ISO 8601 date and time{zone}",
             "clf": "common log format date",
+            "date_call": "Unix time in ms, as .NET writes it",
             "epoch": f"Unix time in {SCALE_WORDS[self.scale]}",
             "mixed": f"times in several forms{zone}",
         }[self.kind]
@@ -82,6 +84,8 @@ def time_format(item: FieldProfile) -> TimeFormat | None:
     if mostly(item, _ISO.fullmatch):
         zoned = mostly(item, _is_zoned)
         return TimeFormat("iso", zoned=zoned, marks_start=starts)
+    if mostly(item, _DATE_CALL.fullmatch):
+        return TimeFormat("date_call", marks_start=starts)
     if mostly(item, _CLF.fullmatch):
         return TimeFormat("clf", marks_start=starts)
     if mostly(item, NUMBER.fullmatch):
@@ -112,6 +116,9 @@ def epoch_sql(column: str, written: TimeFormat) -> str:
     """SQL of the Unix time in seconds (DOUBLE, null where it cannot be read) of a text column."""
     if written.kind == "epoch":
         return f"TRY_CAST({column} AS DOUBLE) * {written.scale!r}"
+    if written.kind == "date_call":
+        number = f"regexp_extract({column}, {literal(_DATE_CALL.pattern)}, 1)"
+        return f"TRY_CAST(nullif({number}, '') AS DOUBLE) * 0.001"
     if written.kind == "clf":
         return f"epoch(try_strptime({column}, '%d/%b/%Y:%H:%M:%S %z'))"
     if written.kind == "iso":

@@ -5,7 +5,7 @@ Source: the default format strings that Envoy and Istio document.
 
 from __future__ import annotations
 
-from locard.logs.lines.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, Dialect, LineSample, Pick, TextFormat
 
 TEXT = (
     TextFormat(
@@ -24,7 +24,24 @@ TEXT = (
     ),
 )
 
+DIALECT = Dialect(
+    ("response_code", "response_flags"),
+    {
+        "time": (Pick("start_time"), Pick("timestamp")),
+        "status": Pick("response_code"),
+        "duration": Pick("duration", "ms"),
+        "endpoint": (Pick("path"), Pick("x_envoy_original_path")),
+        "trace_id": Pick("request_id"),
+        "upstream": (Pick("upstream_cluster"), Pick("upstream_host")),
+    },
+)
+
 SAMPLES = (
+    LineSample(
+        '{"start_time":"2025-11-22T12:00:03.250Z","method":"GET","path":"/pay","response_code":503,"response_flags":"UF","duration":4,'
+        '"bytes_sent":154,"upstream_service_time":null,"upstream_cluster":"outbound|80||pay.shop","request_id":"4b0a"}',
+        {"time": 1763812803.25, "status": 503, "duration_ms": 4.0, "endpoint": "/pay", "trace_id": "4b0a"},
+    ),
     LineSample(
         '[2025-11-22T12:00:00.250Z] "GET /orders/7 HTTP/1.1" 503 UF 0 154 2014 - "10.0.35.28" "curl/8" '
         '"cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2" "shop" "10.0.2.1:80"',
@@ -42,3 +59,8 @@ SAMPLES = (
         {"time": 1763812802.5, "level": "warning", "logger": "upstream", "message": "no healthy host"},
     ),
 )  # fmt: skip
+
+NEAR_MISSES = (
+    '[2025-11-22T12:00:00Z] "GET / HTTP/1.1" 200',
+    "[2025-11-22T12:00:00Z][main][info] ready",
+)

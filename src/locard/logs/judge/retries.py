@@ -29,9 +29,9 @@ def count(table: Table, column: str, change: Change) -> Attempts | None:
         f"""SELECT count(*) FILTER (NOT later), count(DISTINCT trace) FILTER (NOT later),
                    count(*) FILTER (later), count(DISTINCT trace) FILTER (later),
                    min(t) FILTER (NOT later), max(t) FILTER (later)
-            FROM (SELECT t, t >= {a0!r} AS later, {same} AS trace
-                  FROM (FROM ev WHERE n {near}) JOIN (SELECT _n, {same} FROM raw_kept WHERE _n {near}) ON n = _n
-                  WHERE line AND {same} IS NOT NULL
+            FROM (SELECT t, t >= {a0!r} AS later, same_id AS trace
+                  FROM (FROM ev WHERE n {near}) JOIN (SELECT _n, {same} AS same_id FROM raw_kept WHERE _n {near}) ON n = _n
+                  WHERE line AND same_id IS NOT NULL
                     AND (t >= {b0!r} AND t < {b1!r} OR t >= {a0!r} AND t <= {a1!r}))"""  # noqa: S608 - the column is ours
     )
     if not row[1] or not row[3]:

@@ -32,7 +32,7 @@ TRACE = (
     r'File "[^"]*", line \d+(?:, in .*)?|During handling of the above exception.*|'
     r"The above exception was the direct cause.*|goroutine \d+ \[.*\]:|created by \S+.*|"
     r"\S+\.go:\d+ \+0x[0-9a-f]+|(?:[\w$]+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Fault|Failure)\b(?::.*)?|"
-    r"from \S+:\d+:in .*|\d+: +0x[0-9a-f]+ - .*|\[stacktrace\]|(?:PHP )?Stack trace:|"
+    r"\*\* \((?:\w+\.)*\w+\) .*|from \S+:\d+:in .*|\d+: +0x[0-9a-f]+ - .*|\[stacktrace\]|(?:PHP )?Stack trace:|"
     r"#\d+ +(?:0x[0-9a-f]+|/|\{main\}|\[internal function\]|in |\S+\().*"
 )
 # Lines that begin one of their own: what they belong to was never logged.

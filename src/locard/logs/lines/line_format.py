@@ -30,7 +30,7 @@ SYSLOG_LEVELS = ("emerg", "alert", "crit", "error", "warning", "notice", "info",
 MOST_BEFORE = 61  # characters
 
 Scale = Literal["s", "ms", "us", "ns"]
-Numbering = Literal["bunyan", "syslog", "otlp", "gcp"]
+Numbering = Literal["bunyan", "syslog", "otlp", "gcp", "windows", "windows_entry"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ class TextFormat:
     gives groups another field name (dots cannot stand in a group's name, and two groups may be the two
     ways of writing one field). `levels` translates what the group `level` holds; `level_end` is a level
     with what ends it. A field `since_start_s` becomes the time where there is none. `opens` says that
-    some of its records have their message, or their level too, in the next line.
+    some of its records have their message, or their level too, in the next line. Lines of formats that are
+    `joined` are one record where they follow each other; one that `begins` is the first of its record.
 
     The rest is for speed alone. Each of `pieces` holds the patterns of what double quotes cut a line
     into, in usual lines, at most four groups each: what they read must be what `pattern` reads.
@@ -69,6 +70,8 @@ class TextFormat:
     time: str | tuple[str, ...] = "iso"
     day_or_month: bool = False
     opens: bool = False
+    joined: bool = False
+    begins: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, str] = field(default_factory=dict)
     pieces: tuple[tuple[str, ...], ...] = ()
@@ -93,15 +96,17 @@ class Wrapper:
     """What a container runtime or a collector puts around each line.
 
     Either a `pattern` with the group `rest`, or, for a JSON object, the key that holds the line
-    (`rest`), further keys as `fields` (field name to JSON pointer) and a word that stands in each.
+    (`rest`), further keys as `fields` (field name to its JSON pointer, or to several of which the first counts that is there) and a word that stands in each; with
+    `others` all further keys are fields too.
     The group `flag` says P where the line goes on in the next one.
     """
 
     pattern: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     rest: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     word: str = ""
+    others: bool = False
     only_json: bool = False  # opened only where the line inside is a JSON object
     rank: int = 50
 
@@ -152,18 +157,27 @@ class Pick:
     scale: Scale | None = None  # of a time or a duration
     plus: tuple[str, Scale] | None = None  # a second field that is added to it
     numbering: Numbering | None = None  # of a level
+    words: Mapping[str, str] | None = None  # of a level: what its own words mean
+    part: str = ""  # a pattern whose first group holds it, where it stands within a text
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """A logger's JSON: records that have all `markers` keep their meanings where `roles` says.
 
-    What a field's own name and values tell need not stand in `roles`.
+    What a field's own name and values tell need not stand in `roles`; under "" stand fields without a role,
+    whatever their names say. The first of several picks counts
+    whose field the log has.
     """
 
     markers: tuple[str, ...]
-    roles: Mapping[str, Pick] = field(default_factory=dict)
+    roles: Mapping[str, Pick | tuple[Pick, ...]] = field(default_factory=dict)
     default_level: str = ""  # where the dialect leaves out the usual one
+
+    def picks(self, role: str) -> tuple[Pick, ...]:
+        """Where it may keep a role, the best first."""
+        found = self.roles.get(role, ())
+        return found if isinstance(found, tuple) else (found,)
 
 
 @functools.cache
@@ -201,8 +215,11 @@ def expanders() -> tuple[tuple[str, Expander], ...]:
 def dialects() -> tuple[tuple[str, Dialect], ...]:
     """Every JSON dialect with the name of its file, those with the most markers first."""
     found = [
-        (e.name, e.load().DIALECT)
+        (e.name, d)
         for e in catalogue.entries("format")
-        if hasattr(e.load(), "DIALECT")
+        for d in (
+            *getattr(e.load(), "DIALECTS", ()),
+            *([e.load().DIALECT] if hasattr(e.load(), "DIALECT") else ()),
+        )
     ]
     return tuple(sorted(found, key=lambda item: (-len(item[1].markers), item[0])))

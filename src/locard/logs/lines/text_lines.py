@@ -14,6 +14,7 @@ from locard.logs.lines import zones
 from locard.logs.lines.added_fields import SideTable
 from locard.logs.lines.column_lines import ColumnLines
 from locard.logs.lines.continued import BEGINS, TRACE, UNKNOWN, Continued
+from locard.logs.lines.joined_parts import JoinedParts
 from locard.logs.lines.line_format import SYSLOG_LEVELS, TextFormat, text_formats
 from locard.logs.lines.message_pairs import add_pairs
 from locard.logs.lines.text_sql import (
@@ -62,6 +63,7 @@ class TextLines:
         self._headed = False  # whether some records have their level and message in the next one
         self._records = SideTable(table, "spoken")
         self._heads = SideTable(table, "heads")
+        self._parts = JoinedParts(self._records)
         self._columns = ColumnLines(table, self._records)
         self._stamped = False
         table.db.execute("CREATE TABLE stamped (n BIGINT)")
@@ -205,6 +207,8 @@ class TextLines:
         added = into.insert(values, "n", source)
         if added:
             self._remember(form)
+            if form.joined:
+                self._parts.add(source, begins=form.begins)
             if "zone" in read.groups:
                 self._times.say_zones(read.groups["zone"], source)
             elif form.time == "iso" and "time" in read.groups:
@@ -238,7 +242,8 @@ class TextLines:
             self._times.say(form.forms)
         if form.opens:
             self._continued.opened = True
-            self._headed = self._headed or not {"level", "level_end"}.intersection(form.groups)
+            names_level = {"level", "level_end"}.intersection(form.groups)
+            self._headed = self._headed or not (form.joined or names_level)
 
     def _pairs(self, *, plain: bool) -> dict[str, str]:
         """The keys in `paired`, and for each of them SQL of its value."""
@@ -260,6 +265,7 @@ class TextLines:
 
     def finish(self) -> None:
         """Bring the records into `raw`, and to them the lines that belong to them."""
+        self._parts.join()
         if self._headed:
             self._join_heads()
         if "since_start_s" in self._records.columns:

@@ -7,6 +7,7 @@ lines stays the same, but for formats that hold many records a line.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from locard.logs.lines.text_lines import TextLines
     from locard.logs.table.table import Table
 
+_MOST_BESIDE = 96  # fields of a wrapper that no file names
 _LOOKED_AT = 64  # lines at the start, in the middle and at the end of a block
 _LOOKED_BYTES = 1 << 16
 # Engines take these off by themselves, and quicker.
@@ -117,6 +119,8 @@ class Unwrapper:
         if not self.table.one(f"SELECT count(*) FROM opened WHERE {fits}")[0]:  # noqa: S608 - ours
             return False
         rest, values, partial = _parts(wrapper)
+        if wrapper.others:
+            values = self._beside(wrapper, fits) | values
         self.table.db.execute(
             f"""CREATE OR REPLACE TEMP TABLE taken AS
             SELECT i, {rest} AS inner_text, {partial} AS partial
@@ -139,6 +143,17 @@ class Unwrapper:
             "UPDATE opened SET rest = taken.inner_text FROM taken WHERE opened.i = taken.i"
         )
         return True
+
+    def _beside(self, wrapper: Wrapper, fits: str) -> dict[str, str]:
+        """SQL of what else stands in JSON wrappers, by the name that it has as a field."""
+        sql = f"SELECT CAST(json_group_structure(TRY_CAST(rest AS JSON)) AS VARCHAR) FROM opened WHERE {fits}"  # noqa: S608 - ours
+        found = json.loads(self.table.one(sql)[0] or "{}")
+        named = {f"/{wrapper.rest}"}.union(*map(_pointers, wrapper.fields.values()))
+        leaves = ((n, p) for n, p in _leaves(found) if p not in named)
+        return {
+            name: f"json_extract_string(rest, {literal(pointer)})"
+            for name, pointer in islice(leaves, _MOST_BESIDE)
+        }
 
     def _join_cut(self, fields: list[str]) -> None:
         """Lines that a runtime has cut become one again, at the place of the first part."""
@@ -181,6 +196,21 @@ class Unwrapper:
         return True
 
 
+def _pointers(where: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (where,) if isinstance(where, str) else where
+
+
+def _leaves(structure: object, name: str = "", pointer: str = "") -> Iterator[tuple[str, str]]:
+    """The name and the JSON pointer of each value in what `json_structure` gives that is no object."""
+    if not isinstance(structure, dict):
+        if name:
+            yield name, pointer
+        return
+    for key, inner in structure.items():
+        step = key.replace("~", "~0").replace("/", "~1")
+        yield from _leaves(inner, f"{name}.{key}" if name else key, f"{pointer}/{step}")
+
+
 def looks_wrapped(block: bytes) -> bool:
     """Whether a block has lines that look wrapped, by some from its start, middle and end."""
     return any(map(is_wrapped, _some_lines(block))) or any(cut in block for cut in _CUT)
@@ -218,7 +248,7 @@ def _fits(wrapper: Wrapper) -> str:
     inside = f"json_extract_string(rest, {literal('/' + wrapper.rest)})"
     fits = (
         f"rest[1] = '{{' AND contains(rest, {literal(wrapper.word)}) AND json_valid(rest) "
-        f"AND {inside} IS NOT NULL"
+        f"AND json_type(rest, {literal('/' + wrapper.rest)}) = 'VARCHAR'"
     )
     return f"{fits} AND json_valid({inside}) AND {inside}[1] = '{{'" if wrapper.only_json else fits
 
@@ -241,7 +271,12 @@ def _parts(wrapper: Wrapper) -> tuple[str, dict[str, str], str]:
         }
         return "v.rest", values, "v.flag = 'P'" if "flag" in groups else "false"
     inside = f"json_extract_string(rest, {literal('/' + wrapper.rest)})"
-    values = {n: f"json_extract_string(rest, {literal(p)})" for n, p in wrapper.fields.items()}
-    partial = "false" if wrapper.only_json else f"NOT ends_with({inside}, chr(10))"
+    values = {
+        name: f"coalesce({', '.join(f'json_extract_string(rest, {literal(p)})' for p in _pointers(where))})"
+        for name, where in wrapper.fields.items()
+    }
+    # A collector may take off the ends of all lines: then none is cut.
+    whole = f"ends_with({inside}, chr(10))"
+    partial = "false" if wrapper.only_json else f"NOT {whole} AND bool_or({whole}) OVER ()"
     one_line = f"replace(rtrim({inside}, E'\\r\\n'), chr(10), ' ')"
     return one_line, values, partial
