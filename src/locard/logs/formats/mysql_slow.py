@@ -30,7 +30,7 @@ TEXT = (
     TextFormat(
         r"# Thread_id: (?P<connection>\d+)\s+Schema: (?P<database>\S*)(?:\s.*)?", opens=True, joined=True, rank=30,
     ),
-    TextFormat(_COMMENT + r"(?P<rest>.*)", names={"rest": "more"}, opens=True, joined=True, rank=31),
+    TextFormat(_COMMENT + r".*?(?:Bytes_sent: (?P<bytes_sent>\d+).*)?", opens=True, joined=True, rank=31),
     TextFormat(r"(?i:use) (?P<database>`?[\w$-]+`?);", opens=True, joined=True, rank=31),
     TextFormat(r"SET timestamp=(?P<time>\d{9,10}(?:\.\d+)?);", opens=True, joined=True, rank=30),
 )  # fmt: skip

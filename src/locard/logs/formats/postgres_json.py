@@ -16,6 +16,7 @@ DIALECT = Dialect(
         "message": Pick("message"),
         "instance": Pick("pid"),
         "service": Pick("application_name"),
+        "": Pick("txid"),  # of the database, and mostly 0
     },
 )
 

@@ -78,6 +78,7 @@ class TextFormat:
     looks: str = ""
     unbounded: str = ""
     plain_pairs: bool = False
+    pair: str = ""  # the pattern of a pair in the group `pairs`, key and value, where it is not the usual one
     rank: int = 50  # of two formats that fit a line the one with the lower rank reads it
 
     @property
