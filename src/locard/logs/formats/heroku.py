@@ -15,10 +15,13 @@ _DRAIN = rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>{ISO}) (?:host|d\.[\w-]+) "
 TEXT = (
     TextFormat(
         rf"(?P<time>{ISO}) (?P<source>heroku|app)\[(?:router|(?P<dyno>[\w.-]+))\]: ?{_SAID}",
+        words=("heroku[", "app["),
         rank=18,
     ),
     TextFormat(
-        rf"{_DRAIN}(?P<source>heroku|app) (?:router|(?P<dyno>[\w.-]+)) -(?: {_SAID})?", rank=8
+        rf"{_DRAIN}(?P<source>heroku|app) (?:router|(?P<dyno>[\w.-]+)) -(?: {_SAID})?",
+        words=(" heroku ", " app "),
+        rank=8,
     ),
 )
 

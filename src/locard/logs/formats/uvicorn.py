@@ -20,20 +20,20 @@ TEXT = (
         _BEFORE + r"(?P<client>[\w.:\[\]]+:\d{1,5}|-|None) - " + _REQUEST
         + r" (?P<status>\d{3})(?: [A-Z][A-Za-z' -]*)?(?: (?P<duration>[\d.]+ ?(?:ms|s|us|µs)))?",
         names={"logger_b": "logger"},
-        rank=18,
+        words=(' - "',), rank=18,
     ),
     # werkzeug's own time counts where no other stands before it.
     TextFormat(
         r"(?:(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):werkzeug:)?(?P<client>[\w.:]+) - - "
         r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d)\] " + _REQUEST + r" (?P<status>\d{3}) (?:-|(?P<bytes>\d+))",
         time="%d/%b/%Y %H:%M:%S",
-        rank=17,
+        words=(" - - [",), rank=17,
     ),
     TextFormat(
         _BEFORE + r"(?P<client>[\w.:]+) - - \[(?P<date>\d\d/[A-Z][a-z]{2}/\d{4} \d\d:\d\d:\d\d)\] " + _REQUEST
         + r" (?P<status>\d{3}) (?:-|(?P<bytes>\d+))",
         names={"date": "start", "logger_b": "logger"},
-        rank=18,
+        words=(" - - [",), rank=18,
     ),
 )  # fmt: skip
 

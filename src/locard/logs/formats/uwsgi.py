@@ -15,6 +15,7 @@ TEXT = (
         r"(?:(?P<duration_ms>\d+) msecs|(?P<duration_us>\d+) micros)(?: via \w+\(\))? "
         r"\((?P<protocol>\S*) (?P<status>\d{3})\) .*",
         time="%a %b %d %H:%M:%S %Y",
+        words=("[pid: ",),
         rank=20,
     ),
 )
