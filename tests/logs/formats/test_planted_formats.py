@@ -16,7 +16,7 @@ SEVERAL = {"heroku", "lambda_text", "lambda_json"}
 SLOW = {"mysql_slow"}  # it knows no errors: they are slow there
 NAMELESS = {"lambda_json"}  # its reports name no part
 TIMED = {
-    "heroku", "postgres_jsonlog", "mysql_slow", "alb", "elb", "uwsgi", "lambda_text", "lambda_json", "cloudflare_unixnano",
+    "heroku", "mysql_slow", "alb", "elb", "uwsgi", "lambda_text", "lambda_json", "cloudflare_unixnano",
     "cloudflare_unix", "cloudflare_rfc3339", "envoy_text", "envoy_json", "kong", "tracing_text", "unknown_names", "gelf",
 }  # fmt: skip
 

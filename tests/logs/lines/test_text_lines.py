@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import pytest
 from formats_support import load, records
 
 from locard import catalogue
 from locard.logs.input import log_source
+from locard.logs.lines.line_format import text_formats
 from locard.logs.lines.text_lines import UNKNOWN, TextLines
 from locard.logs.scan import loader, native_engine
 from locard.logs.table.table import MOST_FIELDS
@@ -137,3 +139,17 @@ def test_the_usual_format_is_read_as_any_other(usual, monkeypatch):
             for t in (quick, slow)
         ]
         assert values[0] == values[1], name
+
+
+def test_each_line_in_a_format_with_words_has_one_of_them():
+    lines = [s.line.strip() for e in catalogue.entries("format") for s in e.load().SAMPLES]
+    fitting = [
+        (form, line)
+        for _, form in text_formats()
+        if form.words
+        for line in lines
+        if re.fullmatch(form.pattern, line)
+    ]
+    assert len({form.pattern for form, _ in fitting}) > 20
+    for form, line in fitting:
+        assert any(word in line for word in form.words), (form.pattern, line)

@@ -22,6 +22,7 @@ TEXT = (
         + _REQUEST
         + r' "(?P<user_agent>(?:[^"\\]|\\.)*)" \S+ \S+ (?P<target_group>\S+) "(?P<trace_id>[^"]*)"'
         r'(?: "(?P<domain>[^"]*)" "[^"]*" \S+ (?P<received>\S+) "(?P<actions>[^"]*)" "[^"]*" "(?P<error_reason>[^"]*)".*|.*)',
+        words=('"',),
         rank=60,
     ),
     TextFormat(
@@ -31,6 +32,7 @@ TEXT = (
         + _REPLY
         + _REQUEST
         + r' "(?P<user_agent>(?:[^"\\]|\\.)*)".*',
+        words=('"',),
         rank=60,
     ),
     # A network balancer writes of TLS alone: how long the connection and its handshake took, in ms.
@@ -38,6 +40,7 @@ TEXT = (
         rf"tls \d\.\d (?P<time>{ISO}) (?P<balancer>\S+) (?P<listener>\S+) (?P<client>\S+):\d+ (?P<upstream>\S+) "
         r"(?:-|(?P<duration_ms>\d+)) (?:-|(?P<handshake_ms>\d+)) (?P<bytes_in>\S+) (?P<bytes>\S+) (?P<tls_alert>\S+) "
         r"(?P<certificate>\S+) \S+ (?P<cipher>\S+) (?P<tls>\S+) \S+ (?P<domain>\S+) .*",
+        words=("tls ",),
         rank=60,
     ),
     TextFormat(
@@ -46,6 +49,7 @@ TEXT = (
         r'(?:-|"(?P<method>[A-Z]+) (?P<path>\S+)[^"]*") (?P<status>\d{3}) (?P<error_code>\S+) (?P<bytes>\S+) '
         r"\S+ (?:-|(?P<duration_ms>\d+)) .*",
         time="%d/%b/%Y:%H:%M:%S %z",
+        words=("[",),
         rank=60,
     ),
 )

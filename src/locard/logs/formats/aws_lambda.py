@@ -28,38 +28,38 @@ TEXT = (
         + r".*\sStatus: (?P<level>timeout|error|failure)(?:\s.*)?)",
         names=_NAMES,
         levels=_LEVELS,
-        rank=16,
+        words=("RequestId",), rank=16,
     ),
-    TextFormat(_BEFORE + _REPORT + r".*)", names=_NAMES, levels=_LEVELS, rank=17),
+    TextFormat(_BEFORE + _REPORT + r".*)", names=_NAMES, levels=_LEVELS, words=("RequestId",), rank=17),
     TextFormat(
         _BEFORE + r"(?P<message>(?P<level>START|END) RequestId: " + _ID + r"(?:\s+Version: (?P<version>\S+))?)",
         names=_NAMES,
         levels=_LEVELS,
-        rank=16,
+        words=("RequestId",), rank=16,
     ),
     TextFormat(
         _BEFORE + r"(?P<message>(?P<level>INIT_START) Runtime Version: (?P<runtime>\S+).*)",
         names=_NAMES,
         levels=_LEVELS,
-        rank=16,
+        words=("INIT_START",), rank=16,
     ),
     TextFormat(
         _BEFORE + r"(?:RequestId: )?" + _ID
         + r" (?P<message>(?:Error: )?(?P<level>Task timed out|Process exited before completing request|Runtime exited).*)",
         names=_NAMES,
         levels=_LEVELS,
-        rank=16,
+        words=("timed out", "exited"), rank=16,
     ),
     # Node's console: the time, the request and the level between tabs; Python's logging: the level first.
     TextFormat(
         rf"(?:{_STREAM}\s+)?(?P<time>{ISO})\s+(?:{_STREAM.replace('stream', 'stream_b')}\s+)?(?:(?P<time_b>{ISO})\t)?"
         rf"(?:{_ID}|undefined)\t(?P<level>[A-Z]+)\t(?P<message>.*)",
         names={"time_b": "written", "stream_b": "stream"},
-        rank=16,
+        words=("\t",), rank=16,
     ),
     TextFormat(
         rf"(?:{ISO}\s+)?(?:{_STREAM}\s+)?\[(?P<level>[A-Z]+)\]\s+(?P<time>{ISO})\t{_ID}\t(?P<message>.*)",
-        rank=15,
+        words=("\t",), rank=15,
     ),
 )  # fmt: skip
 

@@ -11,15 +11,17 @@ TEXT = (
     TextFormat(
         rf"\[(?P<time>{ISO})\] "
         r'"(?P<method>\S+) (?P<path>\S+) (?P<protocol>[^"]+)" '
-        r'(?P<status>\d{1,3}) (?P<response_flags>\S+) (?:(?P<details>\S+) \S+ "(?P<failure>[^"]*)" )?'
+        r'(?P<status>\d{1,3}) (?P<response_flags>\S+) (?:(?P<details>\S+) \S+ "(?P<failure>(?:[^"\\]|\\.)*)" )?'
         r"(?P<bytes_in>\d+) (?P<bytes>\d+) (?P<duration_ms>\d+) (?P<served_ms>\d+|-) "
-        r'"(?P<forwarded_for>[^"]*)" "(?P<user_agent>[^"]*)" "(?P<request_id>[^"]*)" '
+        r'"(?P<forwarded_for>[^"]*)" "(?P<user_agent>(?:[^"\\]|\\.)*)" "(?P<request_id>[^"]*)" '
         r'"(?P<authority>[^"]*)" "(?P<upstream_host>[^"]*)"(?: (?P<upstream_cluster>\S+) .*)?',
+        words=('" ',),
         rank=60,
     ),
     TextFormat(
         rf"\[(?P<time>{ISO})\]\[(?P<thread>\d+)\]\[(?P<level>[a-z]+)\]\[(?P<logger>[\w.-]+)\] "
         r"(?:\[(?P<source>[^\]\s]+:\d+)\] )?(?P<message>.*)",
+        words=("][",),
         rank=60,
     ),
 )

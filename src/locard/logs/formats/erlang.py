@@ -20,28 +20,30 @@ TEXT = (
         rf"(?P<time>{ISO}) \[(?P<level>[a-z]+)\] <(?P<process>[\d.]+)>"
         r"(?:@(?P<module>[\w.-]+)(?::(?P<function>[\w/'-]+))?(?::(?P<source_line>\d+))?\S*)? ?(?P<message>.*)",
         opens=True,
+        words=("] <",),
         rank=60,
-    ),
-    # OTP's logger_formatter with one line a record, and its default behind a bar.
-    TextFormat(
-        rf"(?P<time>{ISO}) (?P<level>{_LEVELS}): (?P<message>.*)",
-        opens=True,
-        rank=75,
     ),
     # Elixir: the metadata stand between the time and the level, or before the message.
     TextFormat(
         rf"(?P<time>{_CLOCK}) {_ELIXIR}",
         time=("%H:%M:%S", "%H:%M:%S.%f"),
         opens=True,
+        words=("]",),
         rank=60,
     ),
-    TextFormat(rf"(?P<time>{ISO}) {_ELIXIR}", opens=True, rank=75),
+    TextFormat(
+        rf"(?P<time>{ISO}) {_ELIXIR}",
+        opens=True,
+        words=("]",),
+        rank=75,
+    ),
     TextFormat(
         r"=(?P<level>INFO|WARNING|ERROR|CRASH|SUPERVISOR|PROGRESS) REPORT==== "
         r"(?P<time>\d{1,2}-[A-Z][a-z]{2}-\d{4}::\d\d:\d\d:\d\d)(?:\.\d+)? ===",
         time="%d-%b-%Y::%H:%M:%S",
         levels={"crash": "error", "supervisor": "error", "progress": "info"},
         opens=True,
+        words=("REPORT====",),
         rank=60,
     ),
 )

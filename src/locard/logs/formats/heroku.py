@@ -5,25 +5,35 @@ Source: the HTTP routing and the Logplex pages of Heroku's Dev Center.
 
 from __future__ import annotations
 
-from locard.logs.lines.line_format import ISO, LineSample, TextFormat
+from locard.logs.lines.line_format import ISO, LineSample, TextFormat, Wrapper
 
 # The router says `at=info` or `at=error`; an error has a code (H12) and a description besides.
-_SAID = r"(?P<message>(?:at=(?P<level>info|warning|error) )?(?P<pairs>.*))"
-_LEVELS = {"warning": "warning"}
+_SAID = r"(?P<message>(?:(?:sock=\w+ )?at=(?P<level>info|warning|error) )?(?P<pairs>.*))"
+# A drain counts the octets of each line, and leaves out the structured data of RFC 5424.
+_DRAIN = rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>{ISO}) (?:host|d\.[\w-]+) "
 
 TEXT = (
     TextFormat(
-        rf"(?P<time>{ISO}) (?P<source>heroku|app)\[(?:router|(?P<dyno>[\w.-]+))\]: {_SAID}",
-        levels=_LEVELS,
+        rf"(?P<time>{ISO}) (?P<source>heroku|app)\[(?:router|(?P<dyno>[\w.-]+))\]: ?{_SAID}",
+        words=("heroku[", "app["),
         rank=18,
     ),
-    # A drain counts the octets of each line, and leaves out the structured data of RFC 5424.
     TextFormat(
-        rf"(?:\d{{1,6}} )?<\d{{1,3}}>1 (?P<time>{ISO}) (?:host|d\.[\w-]+) (?P<source>heroku|app) "
-        rf"(?:router|(?P<dyno>[\w.-]+)) - {_SAID}",
-        levels=_LEVELS,
+        rf"{_DRAIN}(?P<source>heroku|app) (?:router|(?P<dyno>[\w.-]+)) -(?: {_SAID})?",
+        words=(" heroku ", " app "),
         rank=8,
     ),
+)
+
+# What a dyno writes is a line of its own.
+_NAMES = {"time": "prefix.time"}
+WRAPPERS = (
+    Wrapper(
+        rf"(?P<time>{ISO}) (?P<source>app)\[(?P<dyno>[\w.-]+)\]: (?P<rest>.+)",
+        names=_NAMES,
+        rank=30,
+    ),
+    Wrapper(rf"{_DRAIN}(?P<source>app) (?P<dyno>[\w.-]+) - (?P<rest>.+)", names=_NAMES, rank=30),
 )
 
 SAMPLES = (
@@ -36,6 +46,10 @@ SAMPLES = (
     LineSample(
         "2025-11-22T12:00:01.000000+00:00 app[web.1]: cart of 3 lines",
         {"time": 1763812801.0, "level": None, "dyno": "web.1", "source": "app", "message": "cart of 3 lines"},
+    ),
+    LineSample(
+        '2025-11-22T12:00:01.500000+00:00 app[web.1]: {"status":503,"level":"error"}',
+        {"time": 1763812801.5, "level": "error", "status": 503, "dyno": "web.1"},
     ),
     LineSample(
         '212 <158>1 2025-11-22T12:00:02.500000+00:00 host heroku router - at=info method=GET path="/" host=shop.example '

@@ -20,19 +20,19 @@ _COMMENT = r"# (?:Thread_id|Schema|Bytes_sent|Rows_affected|QC_hit|InnoDB_trx_id
 # `# Time:` is left out within a second in old versions, so each of the three may be the first.
 TEXT = (
     TextFormat(
-        rf"# Time: (?P<time>{ISO})", opens=True, joined=True, rank=30, begins=True,
+        rf"# Time: (?P<time>{ISO})", opens=True, joined=True, words=("# Time",), rank=30, begins=True,
     ),
     TextFormat(
-        r"# Time: (?P<time>\d{6}\s+\d{1,2}:\d\d:\d\d)", time="%y%m%d %H:%M:%S", opens=True, joined=True, begins=True, rank=30,
+        r"# Time: (?P<time>\d{6}\s+\d{1,2}:\d\d:\d\d)", time="%y%m%d %H:%M:%S", opens=True, joined=True, begins=True, words=("# Time",), rank=30,
     ),
-    TextFormat(_USER, opens=True, joined=True, rank=30),
-    TextFormat(_TOOK, opens=True, joined=True, rank=30),
+    TextFormat(_USER, opens=True, joined=True, words=("# User@Host",), rank=30),
+    TextFormat(_TOOK, opens=True, joined=True, words=("# Query_time",), rank=30),
     TextFormat(
-        r"# Thread_id: (?P<connection>\d+)\s+Schema: (?P<database>\S*)(?:\s.*)?", opens=True, joined=True, rank=30,
+        r"# Thread_id: (?P<connection>\d+)\s+Schema: (?P<database>\S*)(?:\s.*)?", opens=True, joined=True, words=("# Thread_id",), rank=30,
     ),
-    TextFormat(_COMMENT + r"(?P<rest>.*)", names={"rest": "more"}, opens=True, joined=True, rank=31),
-    TextFormat(r"(?i:use) (?P<database>`?[\w$-]+`?);", opens=True, joined=True, rank=31),
-    TextFormat(r"SET timestamp=(?P<time>\d{9,10}(?:\.\d+)?);", opens=True, joined=True, rank=30),
+    TextFormat(_COMMENT + r".*?(?:Bytes_sent: (?P<bytes_sent>\d+).*)?", opens=True, joined=True, words=("# ",), rank=31),
+    TextFormat(r"(?i:use) (?P<database>`?[\w$-]+`?);", opens=True, joined=True, words=("use ", "USE ", "Use "), rank=31),
+    TextFormat(r"SET timestamp=(?P<time>\d{9,10}(?:\.\d+)?);", opens=True, joined=True, words=("SET timestamp",), rank=30),
 )  # fmt: skip
 
 SAMPLES = (

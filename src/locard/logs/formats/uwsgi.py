@@ -9,12 +9,13 @@ from locard.logs.lines.line_format import LineSample, TextFormat
 
 TEXT = (
     TextFormat(
-        r"\[pid: (?P<pid>\d+)\|app: (?P<app_id>-?\d+|-)\|req: [\d-]+/[\d-]+\] (?:(?P<client>[\w.:,-]+) )?\((?P<user>[^)]*)\) "
+        r"\[pid: (?P<pid>\d+)\|app: (?P<app_id>-?\d+|-)\|req: [\d-]+/[\d-]+\] (?:(?P<client>[^()]+) )?\((?P<user>[^)]*)\) "
         r"\{\d+ vars in \d+ bytes\} \[(?P<time>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\] "
         r"(?P<method>[A-Z-]+) (?P<path>.*?) => generated (?P<bytes>\d+) bytes in "
         r"(?:(?P<duration_ms>\d+) msecs|(?P<duration_us>\d+) micros)(?: via \w+\(\))? "
         r"\((?P<protocol>\S*) (?P<status>\d{3})\) .*",
         time="%a %b %d %H:%M:%S %Y",
+        words=("[pid: ",),
         rank=20,
     ),
 )

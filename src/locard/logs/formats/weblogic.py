@@ -20,7 +20,7 @@ TEXT = (
         + r" <(?P<thread>.*?)> <(?P<user><?[^<>]*>?)> <(?P<transaction>[^<>]*)> <(?P<request_id>[^<>]*)> <(?P<time>\d{13})> "
         r"(?:<\[severity-value: \d+\](?P<details>[^<>]*)> )?" + _ENDS,
         levels=_LEVELS,
-        rank=20,
+        words=("####<",), rank=20,
     ),
     TextFormat(
         rf"####<(?P<time>{_DATE})(?: (?P<zone>[A-Z]{{3,5}}))?> " + _IN % "level" + " "
@@ -29,14 +29,14 @@ TEXT = (
         time=_FORMS,
         names={"zone": "time_zone"},
         levels=_LEVELS,
-        rank=21,
+        words=("####<",), rank=21,
     ),
     TextFormat(
         rf"<(?P<time>{_DATE})(?: (?P<zone>[A-Z]{{3,5}}))?> " + _IN % "level" + " " + _IN % "logger" + " " + _ENDS,
         time=_FORMS,
         names={"zone": "time_zone"},
         levels=_LEVELS,
-        rank=20,
+        words=("> <",), rank=20,
     ),
 )  # fmt: skip
 

@@ -7,6 +7,15 @@ from __future__ import annotations
 
 from locard.logs.lines.line_format import Dialect, LineSample, Pick
 
+# A level of 0 is "always", 1 critical, 2 an error.
+_OF_RECORD: dict[str, Pick | tuple[Pick, ...]] = {
+    "level": (Pick("Level", numbering="windows"), Pick("LevelDisplayName")),
+    "message": Pick("Message"),
+    "service": Pick("ProviderName"),
+    "instance": Pick("MachineName"),
+    "": Pick("Version"),
+}
+
 DIALECTS = (
     Dialect(
         ("winlog.channel",),
@@ -26,17 +35,9 @@ DIALECTS = (
             "instance": Pick("Hostname"),
         },
     ),
-    # A level of 0 is "always", 1 critical, 2 an error.
-    Dialect(
-        ("TimeCreated", "ProviderName"),
-        {
-            "time": (Pick("TimeCreated"), Pick("TimeCreated.value"), Pick("TimeCreated.DateTime")),
-            "level": (Pick("Level", numbering="windows"), Pick("LevelDisplayName")),
-            "message": Pick("Message"),
-            "service": Pick("ProviderName"),
-            "instance": Pick("MachineName"),
-            "": Pick("Version"),
-        },
+    *(
+        Dialect((time, "ProviderName"), {"time": Pick(time), **_OF_RECORD})
+        for time in ("TimeCreated", "TimeCreated.value")
     ),
     Dialect(
         ("TimeGenerated", "EntryType"),

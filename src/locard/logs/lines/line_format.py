@@ -60,6 +60,7 @@ class TextFormat:
 
     The rest is for speed alone. Each of `pieces` holds the patterns of what double quotes cut a line
     into, in usual lines, at most four groups each: what they read must be what `pattern` reads.
+    A line in this format has one of the `words`.
     `looks` fits the same lines as `pattern`, and is quicker to try.
     `unbounded` reads the same as `pattern` where its own group `before` has at most `MOST_BEFORE`
     characters: RE2 is slow where a repetition has bounds. `plain_pairs` says that all of a line is pairs with one blank between them, and that no value has
@@ -75,9 +76,11 @@ class TextFormat:
     names: Mapping[str, str] = field(default_factory=dict)
     levels: Mapping[str, str] = field(default_factory=dict)
     pieces: tuple[tuple[str, ...], ...] = ()
+    words: tuple[str, ...] = ()
     looks: str = ""
     unbounded: str = ""
     plain_pairs: bool = False
+    pair: str = ""  # the pattern of a pair in the group `pairs`, key and value, where it is not the usual one
     rank: int = 50  # of two formats that fit a line the one with the lower rank reads it
 
     @property
@@ -186,7 +189,7 @@ def text_formats() -> tuple[tuple[str, TextFormat], ...]:
     found = [
         (e.name, f) for e in catalogue.entries("format") for f in getattr(e.load(), "TEXT", ())
     ]
-    return tuple(sorted(found, key=lambda item: item[1].rank))
+    return tuple(sorted(found, key=lambda item: (item[1].rank, not item[1].words)))
 
 
 @functools.cache

@@ -32,6 +32,8 @@ from locard.logs.table.sql_text import literal
 from locard.logs.table.table import MOST_FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locard.logs.table.table import Table
 
 __all__ = ["UNKNOWN", "TextLines"]
@@ -115,9 +117,9 @@ class TextLines:
             return 0, sql
         form = text_formats()[usual.which][1]
         lines = f"(SELECT n, {bare('line')} AS line FROM ({sql}))"  # noqa: S608 - our own words
-        before = _patterns_before(usual.which)
+        before = _fits_before(usual.which)
         if before:  # what a format of a lower rank reads is not for this one
-            lines = f"(FROM {lines} WHERE NOT regexp_full_match(line, {literal(any_of(before))}))"
+            lines = f"(FROM {lines} WHERE {before})"
         if usual.pieces:
             read = by_pieces(usual.pieces, lines)
         elif form.plain_pairs:
@@ -320,11 +322,28 @@ def _level_of_priority(value: str) -> str:
 
 
 @functools.cache
-def _patterns_before(which: int) -> tuple[str, ...]:
-    """The patterns that are tried before a format."""
-    formats = text_formats()
-    traces = (TRACE, BEGINS) if formats[which][1].rank >= _TRACE_FIRST else ()
-    return (*(form.looks or form.pattern for _, form in formats[:which]), *traces)
+def _fits_before(which: int) -> str:
+    """SQL of whether none of the patterns fits that are tried before a format; empty where there are none.
+
+    Finding a word costs a hundredth of trying a pattern.
+    """
+    forms = [form for _, form in text_formats()[:which]]
+    worded = [form for form in forms if form.words]
+    free = [form.looks or form.pattern for form in forms if not form.words]
+    if text_formats()[which][1].rank >= _TRACE_FIRST:
+        free += (TRACE, BEGINS)
+    tests = [f"NOT regexp_full_match(line, {literal(any_of(free))})"] if free else []
+    if worded:
+        tests.append(f"NOT ({_one_fits(worded)})")
+    return " AND ".join(tests)
+
+
+def _one_fits(forms: Sequence[TextFormat]) -> str:
+    """SQL of whether a line is in one of the formats, all of which have words."""
+    words = dict.fromkeys(word for form in forms for word in form.words)
+    some = " OR ".join(f"contains(line, {literal(word)})" for word in words)
+    patterns = literal(any_of(form.looks or form.pattern for form in forms))
+    return f"({some}) AND regexp_full_match(line, {patterns})"
 
 
 @functools.cache

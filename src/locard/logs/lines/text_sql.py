@@ -84,7 +84,9 @@ def by_pattern(form: TextFormat, lines: str, *, may_not_fit: bool = False) -> Re
         source = f"(FROM (SELECT n, {found} AS v FROM {lines}) WHERE {near} AND ({_filled('v', groups)}))"  # noqa: S608 - our own words
     pairs = ""
     if "pairs" in groups:
-        keys, texts = (f"regexp_extract_all(v.pairs, {literal(_PAIR)}, {k})" for k in (1, 2))
+        keys, texts = (
+            f"regexp_extract_all(v.pairs, {literal(form.pair or _PAIR)}, {k})" for k in (1, 2)
+        )
         pairs = f"SELECT n, v, {keys} AS keys, {texts} AS texts FROM {source}"  # noqa: S608 - our own words
     return Read(source, {group: f"v.{group}" for group in groups}, pairs)
 
