@@ -17,6 +17,7 @@ TEXT = (
         r"(?P<srcaddr>\S+) (?P<dstaddr>\S+) (?P<srcport>\d+|-) (?P<dstport>\d+|-) (?P<protocol>\d+|-) "
         r"(?P<packets>\d+|-) (?P<bytes>\d+|-) (?P<time>\d{10}) (?P<end>\d{10}) (?P<action>ACCEPT|REJECT|-) "
         r"(?P<log_status>OK|NODATA|SKIPDATA)",
+        words=("eni-",),
         rank=20,
     ),
 )
