@@ -52,7 +52,7 @@ class Plan:
     bad_s: tuple[tuple[float, float], ...]  # when: from, to
 
 
-# Those that the search was written with, and those that were only looked at when it was done.
+# Those that the search was written with, those that were looked at once, and those that never were.
 OPEN = (
     Shape("plain", (6, 12, 7, 16, 5, 9)),
     Shape("varying", (6, 12, 7, 16, 5, 9), wander=0.1),
@@ -64,6 +64,14 @@ HELD_OUT = (
     Shape("many fields of few values", (3, 4, 2, 5, 3, 6, 4, 3, 2, 8, 4, 3), 0.6, 15_000, 1200.0),
     Shape("varying, one dominant value", (10, 8, 20, 6), 1.2, 25_000, 3600.0, 0.008, 0.2, 0.95),
     Shape("bursts, varying", (5, 9, 14, 7, 4), 0.9, 60_000, 2700.0, 0.004, 0.1, 0.0, 8),
+)
+UNSEEN = (
+    Shape("two fields of many values", (60, 35), 0.7, 30_000, 2400.0),
+    Shape("even values, much varying", (5, 8, 6, 11, 7), 0.0, 24_000, 1500.0, 0.01, 0.3),
+    Shape(
+        "sixteen fields, a dominant value", (4, 3, 9, 5, 6, 2, 12, 7) * 2, 1.1, 18_000, dominant=0.8
+    ),
+    Shape("many bursts", (8, 6, 10, 4, 9, 3), 1.0, 50_000, 3600.0, 0.006, 0.05, 0.85, 10),
 )
 
 

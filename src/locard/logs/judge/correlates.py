@@ -13,7 +13,7 @@ from locard.stats.contrast_search import FEWEST_BAD, LEAST_SHARE, explanations, 
 from locard.stats.intervals import tail_bound
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from locard.logs.judge.events import Events
     from locard.logs.table.table import Table
@@ -49,6 +49,15 @@ def correlates(table: Table, events: Events, totals: Counts) -> tuple[Correlate,
     return tuple(
         _correlate(one, inside, own, totals) for one, (inside, own) in zip(found, both, strict=True)
     )
+
+
+def ranked(table: Table, events: Events, totals: Counts) -> list[tuple[Values, ...]]:
+    """What may be named, the best first: that of `correlates`, then what explains the excess as a whole."""
+    search = _Search(table, events, totals)
+    named = tuple(one.values for one in search.tested(search.grown([])))
+    others = [tuple(o.values for o in best) for best in search.nameable("true", sure=True)]
+    different = [one for one in others if set(one) != set(named)]
+    return [named, *different] if named else different
 
 
 def _to_explain(part: Counts) -> float:
@@ -124,18 +133,22 @@ class _Search:
         return self._bests[where, sure]
 
     def _search(self, where: str, *, sure: bool) -> list[_Found]:
+        return next(self.nameable(where, sure=sure), [])
+
+    def nameable(self, where: str, *, sure: bool) -> Iterator[list[_Found]]:
+        """The explanations that are none of chance, the best first."""
         if where not in self._rests:
             self._rests[where] = counts(self._table, where)
         rest = self._rests[where]
         if _to_explain(rest) < self._least:
-            return []
+            return
         contrast = Contrast(rest)
         sample = correlate_counts.sample(self._table, self._groups, rest, where)
         frequent = correlate_counts.frequent_pairs(sample, self._least)
         cells = correlate_counts.cells(sample, frequent)
         for explanation in explanations(cells):
             if not explanation.settled:
-                break
+                return
             judged = []
             for values in explanation.sets:
                 inside = cells[values]
@@ -148,8 +161,7 @@ class _Search:
                 if enough and p_value <= _ALPHA:
                     judged.append(_Found(values, inside, contrast, p_value))
             if len(judged) == len(explanation.sets):
-                return judged
-        return []
+                yield judged
 
 
 def _correlate(found: _Found, inside: Counts, own: Counts, totals: Counts) -> Correlate:
