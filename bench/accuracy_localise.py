@@ -1,7 +1,7 @@
-"""Accuracy of the field=value sets named for real incidents, by `stats.contrast_search` as in the product.
+"""Accuracy of the field=value sets named for real incidents, by the search of the product (`judge.correlates`).
 
-Data: robustspot_rs below LOCARD_DATA, or below ../shared/data. The minutes before the alert's, without
-earlier bursts, against that minute; every set of up to three fields is tried.
+Data: robustspot_rs below LOCARD_DATA, or below ../shared/data. The minutes before the alert's against that
+minute, which is given: the onset is not searched. Only what the product may name counts.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import csv
 import os
 import random
 import re
-from itertools import combinations
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
+from types import SimpleNamespace
 
-from locard.stats.contrast import Counts, Values
-from locard.stats.contrast_search import explanations
+import duckdb
+
+from locard.logs.judge import before_after, correlates
+from locard.stats.contrast import Values
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("LOCARD_DATA") or HERE.parents[1] / "shared" / "data") / "robustspot_rs"
-MOST_PAIRS = 3  # in a set, as in `locard logs`
+ALL = (135, "0.674", "0.874", "0.978", "0.684")  # RobustSpot on all incidents, most are not here
 Cause = frozenset[frozenset[tuple[str, str]]]  # one set of values, or several at once
+Leaves = dict[Values, dict[int, list[int]]]  # by leaf and minute: total, bad
 Case = tuple[list[Cause], Cause]  # ranked, true
 PAIR = re.compile(r"['\"]?(\w+)['\"]?\s*:\s*['\"]?([^,}'\"\n]+)['\"]?")
 
@@ -43,28 +47,71 @@ def truths() -> list[tuple[str, int, Cause]]:
     return found
 
 
-def ranked(name: str, minute: int) -> list[Cause]:
-    """The best five explanations."""
-    counts: dict[Values, dict[int, list[int]]] = {}  # by leaf and minute: total, bad
+@dataclass(frozen=True)
+class Requests:
+    """What the search of the product asks: a database with the requests to compare."""
+
+    db: duckdb.DuckDBPyConnection
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """All rows of a query."""
+        return self.db.execute(sql).fetchall()
+
+    def one(self, sql: str) -> tuple[object, ...]:
+        """The only row of a query."""
+        return self.rows(sql)[0]
+
+
+def ours(name: str, minute: int, *, calm: bool) -> list[Cause]:
+    """The best five explanations that the product may name, its own answer first.
+
+    `calm`: compared with the minutes before the alert without earlier bursts, else with all of them.
+    """
+    counts: Leaves = {}
     with (DATA / "data" / "RS" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             when, bad, total = (int(float(row.pop(k))) for k in ("min", "value", "cnt"))
             leaf = tuple((field, plain(value)) for field, value in sorted(row.items()))
             at = counts.setdefault(leaf, {}).setdefault(when, [0, 0])
             at[0], at[1] = at[0] + total, at[1] + bad
-    earlier = quiet(counts, minute)
-    cells: dict[Values, Counts] = {}
-    for leaf, minutes in counts.items():
-        before = [sum(minutes[m][i] for m in earlier & minutes.keys()) for i in (0, 1)]
-        here = Counts(*before, *minutes.get(minute, (0, 0)))
-        for size in range(MOST_PAIRS + 1):
-            for values in combinations(leaf, size):
-                cells[values] = cells[values] + here if values in cells else here
-    found = explanations({values: cells[values] for values in sorted(cells)})
-    return [frozenset(frozenset(values) for values in e.sets) for e in found[:5]]
+    earlier = quiet(counts, minute) if calm else {m for c in counts.values() for m in c} - {minute}
+    fields = [field for field, _ in next(iter(counts))]
+    columns = {field: f"c{i}" for i, field in enumerate(fields)}
+    db = duckdb.connect(config={"threads": 1})
+    try:
+        listed = ", ".join(columns.values())
+        held = ", ".join(f"{c} VARCHAR" for c in columns.values())
+        db.execute(f"CREATE TABLE leaves ({held}, later BOOLEAN, bad BOOLEAN, n BIGINT)")
+        rows = [
+            [*(value for _, value in leaf), later, bad, n]
+            for leaf, minutes in counts.items()
+            for later, which in (
+                (False, earlier & minutes.keys()),
+                (True, {minute} & minutes.keys()),
+            )
+            for bad, n in kinds([minutes[m] for m in which if m <= minute])
+            if n > 0
+        ]
+        db.executemany(f"INSERT INTO leaves VALUES ({', '.join('?' * (len(fields) + 3))})", rows)
+        db.execute(
+            f"CREATE TABLE compared AS SELECT {listed}, later, bad, row_number() OVER () AS n "
+            f"FROM (SELECT {listed}, later, bad, unnest(range(n)) FROM leaves)"
+        )
+        table = Requests(db)
+        totals = before_after.counts(table)
+        found = correlates.ranked(table, SimpleNamespace(groups=columns), totals)
+        return [frozenset(frozenset(values) for values in sets) for sets in found[:5]]
+    finally:
+        db.close()
 
 
-def quiet(counts: dict[Values, dict[int, list[int]]], minute: int) -> set[int]:
+def kinds(some: list[list[int]]) -> list[tuple[bool, int]]:
+    """How many requests failed, and how many did not."""
+    bad = sum(b for _, b in some)
+    return [(True, bad), (False, sum(max(0, t - b) for t, b in some))]
+
+
+def quiet(counts: Leaves, minute: int) -> set[int]:
     """The minutes before the alert, but not those of an earlier burst.
 
     A burst's rate is more than three (scaled) median deviations, and a fifth, above the median one.
@@ -128,11 +175,21 @@ def section() -> str:
     if not DATA.is_dir():
         return f"{title}Skipped: no robustspot_rs (set LOCARD_DATA)."
     known, theirs = truths(), published()
-    ours = [(ranked(name, minute), true) for name, minute, true in known]
+    rows = [
+        row(what, [(ours(name, minute, calm=calm), true) for name, minute, true in known])
+        for what, calm in (
+            ("ours, against all minutes before", False),
+            ("ours, without minutes of earlier bursts (done in the bench only)", True),
+        )
+    ]
     other = [(theirs.get(name, []), true) for name, _, true in known]
+    many, *figures = ALL
     return (
-        f"{title}{len(known)} real incidents, the published outputs rescored on the same (2000 and 2000.0 count as one value).\n\n"
+        f"{title}{len(known)} real incidents, the published outputs rescored on the same (2000 and 2000.0 count as one value). "
+        "Ours counts only what the product may name: its answer first, then other explanations that stand its tests.\n\n"
         "| | top-1 (95 %) | top-3 | top-5 | element F1 (95 %) |\n|---|---|---|---|---|\n"
-        f"{row('ours', ours)}\n{row('RobustSpot, by its authors, same incidents', other)}\n\n"
-        "Goals: top-1 and F1 0.65."
+        + "\n".join(rows)
+        + f"\n{row('RobustSpot, by its authors, same incidents', other)}\n"
+        f"| RobustSpot, by its authors, all {many} incidents (given, not run here) | {' | '.join(figures)} |\n\n"
+        "Goals: top-1 0.80, top-5 0.90."
     )

@@ -100,11 +100,11 @@ class Contrast:
         expected = outside.after_total * self.base_rate(outside)
         return max(1.0, (outside.after_bad + 1) / (expected + 1))
 
-    def evidence(self, part: Counts) -> float:
+    def evidence(self, part: Counts, *, drifts: bool = True) -> float:
         """How surprising `part` is if it is like the others and like before, in nats.
 
         The weaker of two contrasts: inside against outside, and after against before. If those
-        outside got worse as well, it has to be more than by their factor.
+        outside got worse as well, it has to be more than by their factor, unless not `drifts`.
         """
         outside = self.whole - part
         if part.after_rate <= outside.after_rate:
@@ -115,7 +115,7 @@ class Contrast:
         if not self.whole.before_total:
             return sideways
         # Few errors outside are stray ones, and no drift: of next to nothing they would be much.
-        spread = self.excess(outside) >= _STRAY * self.excess(self.whole)
+        spread = drifts and self.excess(outside) >= _STRAY * self.excess(self.whole)
         return min(sideways, self._rise(part, self.drift(part) if spread else 1.0))
 
     def _rise(self, part: Counts, drift: float) -> float:
@@ -143,7 +143,8 @@ class Contrast:
         steady = (1 - rate) / rate / _NOISE**2
         known = min(part.before_total + _BORROWED, steady)
         typical = min(max(typical_rate, _ALMOST_NEVER), _HIGHEST_TYPICAL)
-        hits, total = part.after_bad, part.after_total
+        hits = max(0, part.after_bad)  # differences of estimated counts may be off by a few
+        total = max(hits, part.after_total)
         return _beta_binomial(hits, total, 1.0, 1 / typical - 1) - _beta_binomial(
             hits, total, rate * known, (1 - rate) * known
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import combinations
 from math import comb
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,10 @@ FEWEST_BAD = 5
 _STARTS = 8
 _MORE_SETS = 1.2  # so much more have several sets to be worth, for each beyond the first
 _MOST_SETS = 3
+_NEARLY_ALL = 0.92  # of the requests of a set: a value that is the usual one
 _HARDLY = 0.1  # of the excess rate beside it: a machine that is a little slower for all
+_PART, _MOST_PARTS = 0.2, 8  # of the excess of a set that is two in truth
+_LITTLE = 0.15  # of its excess, outside of the two
 _ALIKE = 0.5  # of the excess rate of those that are affected most
 
 
@@ -50,6 +54,9 @@ def explanations(cells: Mapping[Values, Counts]) -> list[Explanation]:
     starts = search.starts()
     settled = list(dict.fromkeys(search.settle(start) for start in starts))
     found = [Explanation((values,), search.worth[values]) for values in settled]
+    split = search.split(settled[0]) if settled else None
+    if split is not None:
+        found[0] = split
     together = search.together()
     if together is not None:
         more = _MORE_SETS ** (len(together.sets) - 1)
@@ -77,6 +84,7 @@ class _Search:
         self._contrast = Contrast(cells[()])
         self.worth = {values: self._contrast.worth(counts) for values, counts in cells.items()}
         known = {frozenset(values): values for values in cells}
+        self._known_sets = known
         implied = _implied(cells)
         self._wider = {
             values: [known[w] for w in _wider(values, implied) if w in known]
@@ -111,7 +119,9 @@ class _Search:
         contrast, kept = self._contrast, self._cells[values]
         rest = self._cells[shorter] - kept
         alike = _excess_rate(contrast, rest) > _HARDLY * _excess_rate(contrast, kept)
-        return alike and self._rest(shorter, values) > STRONG
+        # What nearly all have says something only if the others are rather spared.
+        usual = kept.after_total >= _NEARLY_ALL * self._cells[shorter].after_total
+        return alike and self._rest(shorter, values) > (0 if usual else STRONG)
 
     def _keeps_out_others(self, values: Values, longer: Values) -> bool:
         excess = self._contrast.excess
@@ -132,6 +142,41 @@ class _Search:
         inside, kept = self._cells[values], self._cells[longer]
         drift = self._contrast.drift(inside)
         return self._contrast.affected(inside - kept, kept.after_rate, drift)
+
+    def split(self, values: Values) -> Explanation | None:
+        """Two narrower sets in place of one that holds both, if the rest of it is not affected."""
+        whole, excess = self._cells[values], self._contrast.excess
+        least = _PART * excess(whole)
+        parts = [v for v in self._narrower[values] if excess(self._cells[v]) >= least]
+        parts.sort(key=lambda v: -_excess_rate(self._contrast, self._cells[v]))
+        best: tuple[float, Values, Values] | None = None
+        for one, two in combinations(parts[:_MOST_PARTS], 2):
+            both = self._union(values, one, two)
+            if both is None or both.after_total > _NEARLY_ALL * whole.after_total:
+                continue
+            rest = whole - both
+            if rest.after_total * both.after_rate <= STRONG * 2:
+                continue
+            drift = self._contrast.drift(whole)
+            odds = self._contrast.affected(rest, both.after_rate, drift)
+            little = excess(rest) < _LITTLE * excess(whole)
+            if odds < -STRONG and little and (best is None or excess(both) > best[0]):
+                best = (excess(both), one, two)
+        if best is None:
+            return None
+        _, one, two = best
+        return Explanation((one, two), self.worth[one] + self.worth[two])
+
+    def _union(self, values: Values, one: Values, two: Values) -> Counts | None:
+        """The counts of two narrower sets of `values` together; None where they are not known."""
+        added, other = (dict(frozenset(v) - frozenset(values)) for v in (one, two))
+        if not added or not other:
+            return None
+        counts = self._cells[one] + self._cells[two]
+        if added.keys() & other.keys():
+            return counts  # of one field, no request has two values
+        both = self._known_sets.get(frozenset(one) | frozenset(two))
+        return counts - self._cells[both] if both is not None else None
 
     def together(self) -> Explanation | None:
         """The field whose few affected values explain most, if any has more than one."""

@@ -63,3 +63,17 @@ def test_where_no_value_got_worse_all_with_requests_enough_are_spared():
     assert names(found.affected) == []
     assert names(found.unaffected) == ["eu", "us"]
     assert "ap" in names(found.unknown)
+
+
+def test_values_that_have_only_errors_are_judged_by_their_rise():
+    """Their share of errors is always the whole: that it did not rise is no sign that all is well."""
+    found = radius(("eu", 20, 20, 300, 300), ("us", 20, 20, 22, 22), ("ap", 2000, 5, 2000, 6))
+    assert names(found.affected) == ["eu"]
+    assert names(found.unknown) == ["us"]
+    assert names(found.unaffected) == ["ap"]
+
+
+def test_values_that_have_only_errors_do_not_hide_who_is_spared():
+    found = radius(("log", 20, 20, 300, 300), ("eu", 1000, 5, 1000, 300), ("ap", 2000, 5, 2000, 6))
+    assert names(found.affected) == ["log", "eu"]
+    assert names(found.unaffected) == ["ap"]

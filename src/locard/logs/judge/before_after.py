@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from locard.stats.contrast import Counts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from locard.logs.judge.change import Change
     from locard.logs.table.table import Table
@@ -39,6 +39,17 @@ def mark(table: Table, change: Change) -> Counts:
     return counts(table)
 
 
+def mark_bursts(table: Table, bursts: Sequence[tuple[float, float]], apart_s: float) -> Counts:
+    """`compared` with the errors in bursts [from, to) as the later ones, and what is `apart_s` from them."""
+    later = " OR ".join(f"(t >= {a!r} AND t < {b!r})" for a, b in bursts)
+    near = " OR ".join(f"(t >= {a - apart_s!r} AND t < {b + apart_s!r})" for a, b in bursts)
+    table.db.execute(
+        f"CREATE OR REPLACE VIEW compared AS SELECT *, ({later}) AS later, err AS bad "  # noqa: S608 - ours
+        f"FROM ev WHERE request AND t IS NOT NULL AND (({later}) OR NOT ({near}))"
+    )
+    return counts(table)
+
+
 def mark_all(table: Table) -> Counts:
     """`compared` where the log has no usable time: everything is "after"."""
     table.db.execute(
@@ -50,6 +61,17 @@ def mark_all(table: Table) -> Counts:
 def counts(table: Table, where: str = "true") -> Counts:
     """The counts of the requests in `compared` that meet a condition (SQL)."""
     return Counts(*table.one(f"SELECT {', '.join(COUNTS)} FROM compared WHERE {where}"))  # noqa: S608 - ours
+
+
+def counts_of(table: Table, conditions: Sequence[str]) -> list[Counts]:
+    """The counts of the requests in `compared` that meet each of the conditions (SQL), in one scan."""
+    picks = [
+        f"count(*) FILTER ({kind} AND {condition})"
+        for condition in conditions
+        for kind in ("NOT later", "NOT later AND bad", "later", "later AND bad")
+    ]
+    row = table.one(f"SELECT {', '.join(picks)} FROM compared")  # noqa: S608 - ours
+    return [Counts(*row[i : i + 4]) for i in range(0, len(row), 4)]
 
 
 def by_value(

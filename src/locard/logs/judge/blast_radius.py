@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _MOST_FIELDS = 24  # beside those of the correlates: the first ones are those with a known role
 _MOST_VALUES = 50  # a field, in the counts
 _FEWEST_BAD = 5
+_ONLY = 0.98  # of what is written with a value are errors
 _Z_MANY = 3.5  # instead of 1.96: many values are judged at once
 
 
@@ -56,12 +57,16 @@ def _radius(field: str, values: list[GroupCount], totals: Counts) -> BlastRadius
         if not item.after_total:
             continue
         (affected if _rose(item, totals) else rest).append(item)
-    hit_n, hit_k = sum(v.after_total for v in affected), sum(v.after_bad for v in affected)
-    usual = sum(v.after_total * _before_rate(v, totals) for v in affected)
+    shared = [v for v in affected if not _only_errors(v)]
+    hit_n, hit_k = sum(v.after_total for v in shared), sum(v.after_bad for v in shared)
+    usual = sum(v.after_total * _before_rate(v, totals) for v in shared)
     rise = (hit_k - usual) / hit_n if hit_n else totals.after_rate - totals.before_rate
     unaffected: list[GroupCount] = []
     unknown: list[GroupCount] = []
     for item in rest:
+        if _only_errors(item):
+            unknown.append(item)  # its share of errors says nothing, and its count is no proof
+            continue
         high = wilson(item.after_bad, item.after_total)[1]
         # Enough requests to exclude half of the rise that the affected ones see, or all where none stands out.
         spared = rise > 0 and high < _before_rate(item, totals) + rise / 2
@@ -75,10 +80,30 @@ def _before_rate(item: GroupCount, totals: Counts) -> float:
     return item.before_bad / item.before_total if item.before_total else totals.before_rate
 
 
+def _only_errors(item: GroupCount) -> bool:
+    """Whether nearly all that was written with the value failed, before too: as an error handler's logger."""
+    return (
+        item.before_bad >= _ONLY * item.before_total > 0
+        and item.after_bad >= _ONLY * item.after_total
+    )
+
+
+def _more(item: GroupCount, totals: Counts) -> bool:
+    """Whether more was written with the value, for as many requests, than before and beyond chance.
+
+    The conditional test of two Poisson rates (Przyborowski and Wilenski 1940).
+    """
+    share = totals.after_total / (totals.before_total + totals.after_total)
+    both = item.before_bad + item.after_bad
+    return wilson(item.after_bad, both, _Z_MANY)[0] > share
+
+
 def _rose(item: GroupCount, totals: Counts) -> bool:
     """Whether the later rate is above the value's own earlier one, beyond chance."""
     if item.after_bad < _FEWEST_BAD:
         return False
+    if _only_errors(item):
+        return _more(item, totals)
     all_high = wilson(totals.before_bad, totals.before_total)[1] if totals.before_total else 0.0
     baseline = all_high
     if item.before_total:

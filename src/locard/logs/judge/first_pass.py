@@ -14,6 +14,7 @@ from locard.logs.judge import (
     before_after,
     beginnings,
     blast_radius,
+    bursts,
     change_notices,
     coverage,
     error_test,
@@ -88,6 +89,9 @@ def judge(
     traffic, begun = beginnings.of_traffic(traffic, begun, span)
     if span and covers.kind == "errors-only" and not change.changed:
         change = changes.of_volume(traffic, found, span) or change
+    again = bursts.judge(table, found, span, change) if span else None
+    if again is not None:
+        change = again[0]
     if span and not change.changed:
         change = part_change.judge(table, found, span) or change
     totals = before_after.mark(table, change) if span else before_after.mark_all(table)
@@ -100,7 +104,7 @@ def judge(
     if slight is not None and span:
         change = _no_change(change, span)
         totals = before_after.mark(table, change)
-    shared = correlates(table, found, totals) if change.onset else ()
+    shared = again[1] if again else correlates(table, found, totals) if change.onset else ()
     if span and not shared:
         change, totals, shared = _either(table, found, span, change, totals)
     counts = blast_radius.groups(table, found, shared)
