@@ -52,8 +52,9 @@ def sentence(one: LogBeginning, log: LogSummary, clock: Clock) -> str:
     if one.ended is not None:
         text += f" {one.writer.capitalize()} ended at {clock(one.ended)}."
     if one.steps:
-        text += " That something steps there says nothing of the service."
-    if not one.part and may_be_before(log):
+        text += " What steps there says nothing of the service."
+    joined = log.coverage.kind == "joined"
+    if may_be_before(log) and (one.steps if joined else not one.part):
         text += " What is wrong may have begun before."
     if one.rest and not one.part and (one.kind == "rotated" or may_be_before(log)):
         text += f" Older lines, if there are any: {'; '.join(one.rest[:_MOST_NAMED])}."
@@ -96,7 +97,9 @@ def _may_be_rotated(one: LogBeginning, at: float, _: Clock) -> str:
     older = ""
     if one.began is not None and at > one.began:
         older = f", {duration(at - one.began)} after {one.writer} started"
-    return f"{older}{_detail(one)}; lines before that may be gone from it, or there were none"
+    # What holds of all parts stands with the whole.
+    detail = "" if one.part and older else _detail(one)
+    return f"{older}{detail}; lines before that may be gone from it, or there were none"
 
 
 def _kept_from(one: LogBeginning, _: float, __: Clock) -> str:

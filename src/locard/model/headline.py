@@ -69,6 +69,8 @@ def bad_counts(log: LogSummary) -> str:
     then = "before" if log.onset is None or log.onset.baseline_seen else "since then"
     if not log.claims_rates:
         during = "while it lasted" if over else "since the onset"
+        if not log.before_total:  # nothing was there to compare with
+            return count(log.after_bad, "bad line")
         return f"{count(log.after_bad, 'bad line')} {during}, {log.before_bad:,} {then}"
     after = share(log.after_bad, log.after_total)
     return (

@@ -89,6 +89,9 @@ def _what(log: LogSummary) -> str:
         if before is None:
             rates = ""
         parts.append(f"errors rose for {part_words(log)} only{rates}: too few to show among all")
+    elif "errors" in log.changed and log.coverage.kind == "joined" and not log.before_total:
+        whose = next((b.part for b in log.beginnings if b.steps), "")
+        parts.append(f"errors since the log of {whose} begins, or longer: {bad_counts(log)}")
     elif "errors" in log.changed and not log.claims_rates:
         parts.append(f"errors became more: {bad_counts(log)}")
     elif "errors" in log.changed:

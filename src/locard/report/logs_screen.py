@@ -181,7 +181,7 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         early, late = share(log.before_bad, log.before_total), share(log.after_bad, log.after_total)
         of = " of all" if log.of_part else ""
         yield _labelled("rate", f"{early} bad {_other(log)}, {late} {during}{of}")
-    else:
+    elif log.before_total:
         yield _labelled(
             "bad", f"{count(log.before_bad, 'line')} before, {log.after_bad:,} {during}"
         )

@@ -97,6 +97,33 @@ def test_errors_are_not_over_because_a_healthy_pod_begins(tmp_path):
     assert "It is over" in text(over)
 
 
+def test_in_a_log_that_a_collector_has_joined_a_new_pod_is_a_new_pod(tmp_path):
+    """Nothing is missing of it: what a deploy broke has its onset and its rates."""
+    rng, rows = random.Random(5), []
+    for n in range(6000):
+        new = n > 3000
+        body = {
+            "time": START + n / 10,
+            "status": 503 if new and rng.random() < 0.4 else 200,
+            "k8s.pod.name": f"pay-{'new' if new else 'old'}-{n % 2}",
+            "k8s.container.name": "app",
+        }
+        rows.append(json.dumps(body))
+    found = planted.summarise(str(planted.write(tmp_path / "otel.log", rows)))
+    assert found.onset.baseline_seen
+    assert found.coverage.kind == "whole"
+    # As kubectl prints the same lines, what the new ones wrote before may be gone.
+    names = ("k8s.pod.name", "k8s.container.name")
+    joined = []
+    for row in map(json.loads, rows):
+        pod, container = (row.pop(name) for name in names)
+        joined.append(f"[pod/{pod}/{container}] {json.dumps(row)}")
+    prefixed = planted.summarise(str(planted.write(tmp_path / "kubectl.log", joined)))
+    assert prefixed.coverage.kind == "joined"
+    assert "Errors since the log of pay-new-" in text(prefixed)
+    assert "may have begun before" in text(prefixed)
+
+
 def test_a_pod_that_begins_elsewhere_takes_nothing_away(tmp_path):
     def bad(t):
         return 0.5 if t >= 400 else 0.0
@@ -290,3 +317,12 @@ def test_the_older_part_that_the_memory_did_not_hold(tmp_path):
     assert one.kind == "cut"
     assert one.at > START + 250
     assert "only the newer part was judged" in text(found).partition("begins")[2]
+
+
+def test_a_part_that_begins_there_and_has_little_is_not_why_it_rises(tmp_path):
+    rising = [*traffic("pay-1", 0, 300, 5), *traffic("pay-1", 300, 600, 40, seed=2)]
+    found = judged(tmp_path, rising, traffic("cron-1", 300, 600, 1))
+    assert volume(found).shape == "step"
+    assert not any(b.steps for b in found.beginnings)
+    many = judged(tmp_path, traffic("pay-1", 0, 600, 5), traffic("pay-2", 300, 600, 35))
+    assert [b.part for b in many.beginnings if b.steps] == ["pay-2/app"]

@@ -112,3 +112,17 @@ def test_an_even_pace_is_no_limit(tmp_path):
     ]
     rows.sort(key=lambda r: r["time"])
     assert summarise(tmp_path, rows).coverage.kind == "whole"
+
+
+def test_an_error_log_beside_an_access_log_does_not_make_both_errors(tmp_path):
+    rng = random.Random(7)
+    rows = []
+    for n in range(4000):
+        bad = n > 2000 and rng.random() < 0.3
+        rows.append({"time": planted.START + n / 10, "status": 503 if bad else 200, "path": "/x"})
+        if bad:
+            rows.append({"time": planted.START + n / 10, "level": "error", "msg": "timed out"})
+    found = summarise(tmp_path, rows)
+    assert found.coverage.kind == "whole"
+    alone = summarise(tmp_path, [r for r in rows if "level" in r])
+    assert alone.coverage.kind == "errors-only"

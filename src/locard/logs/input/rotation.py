@@ -35,7 +35,7 @@ _NAMED_LOG = re.compile(
 )
 _PIECE = 1 << 16
 _MANY = 8
-_MOST_LOOKED_INTO = 32
+_MOST_LOOKED_INTO = 12
 _OVERLAP_S = 60.0  # lines end out of order, and a rotated file is written a little longer
 
 

@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 _SOON_S = 10.0
 _AT_ONCE_S = 2.0  # the same where a burst at the start may have been rotated away since
 _WARM_UP_S = 120.0  # what was just started gets its traffic so soon after
-_SAME_S = 2.0  # parts that begin together begin with the log
 _MOST_PARTS = 50
 _NEAR_SHARE = 0.02  # of the log: how near to an onset a beginning explains it
 _LEAST_NEAR_S, _MOST_NEAR_S = 1.0, 60.0
-_MOST_RANGES = 200
 _HALF = 0.5
 _NAMED = 2
 # Fields by which a tool that joins several logs names the writer of each line.
@@ -45,7 +43,7 @@ def found(table: Table, origins: Sequence[Origin]) -> tuple[LogBeginning, ...]:
     if first is None:
         return ()
     cut = table.cut_before
-    late = [replace(_told(part, at), part=part.name) for part, at in timed if at - first > _SAME_S]
+    late = [replace(_told(part, at), part=part.name) for part, at in timed if at > first]
     beginning = LogBeginning("cut", first, detail=cut) if cut else _told(whole, first)
     return (beginning, *late[:_MOST_PARTS])
 
@@ -93,14 +91,13 @@ def _why(origin: Origin, at: float) -> tuple[BeginningKind, float | None, str]:
     return "unknown", None, origin.note
 
 
-def _part_sql(table: Table, parts: Sequence[Origin]) -> str:
-    """SQL over `ev JOIN raw` of the name of the part that a line is of; empty where nothing tells it."""
-    ranges = [(low, high, p.name) for p in parts for low, high in p.lines][:_MOST_RANGES]
-    if ranges:
-        whens = " ".join(
-            f"WHEN n >= {low} AND n < {high} THEN {literal(name)}" for low, high, name in ranges
-        )
-        return f"CASE {whens} END"
+def _writers(table: Table, parts: Sequence[Origin]) -> str:
+    """SQL over `raw` of who wrote a line, where a tool has joined several logs; else empty.
+
+    Elsewhere such a field is one of many, and the log of a writer that is new in it is whole.
+    """
+    if not table.unwrapped and not any(p.values for p in parts):
+        return ""
     for fields in _WRITERS:
         columns = [table.columns.get(name) for name in fields]
         if None not in columns:
@@ -108,9 +105,18 @@ def _part_sql(table: Table, parts: Sequence[Origin]) -> str:
     return ""
 
 
+def _in_lines(part: Origin) -> str:
+    """SQL over `ev` of whether a line is of a part that is known by the numbers of its lines."""
+    return " OR ".join(f"(n >= {low} AND n < {high})" for low, high in part.lines) or "false"
+
+
 def _timed(table: Table, parts: Sequence[Origin]) -> Iterator[tuple[Origin, float]]:
     """Each part with the time of its first line."""
-    sql = _part_sql(table, parts)
+    for part in [p for p in parts if p.lines][:_MOST_PARTS]:
+        (at,) = table.one(f"SELECT min(t_end) FROM ev WHERE {_in_lines(part)}")  # noqa: S608 - numbers
+        if at is not None:
+            yield part, at
+    sql = _writers(table, parts)
     if not sql:
         return
     known = {p.name: p for p in parts}
@@ -124,8 +130,10 @@ def _timed(table: Table, parts: Sequence[Origin]) -> Iterator[tuple[Origin, floa
 
 
 def of_traffic(
+    table: Table,
     traffic: MeasureShape | None,
     beginnings: Sequence[LogBeginning],
+    origins: Sequence[Origin],
     span: tuple[float, float] | None,
 ) -> tuple[MeasureShape | None, tuple[LogBeginning, ...]]:
     """The shape of the traffic without a rise that stands where a log begins, and which one that is.
@@ -135,13 +143,19 @@ def of_traffic(
     told = tuple(beginnings)
     if traffic is None or traffic.onset is None or span is None:
         return traffic, told
-    reached = traffic.after if traffic.peak is None else traffic.peak
-    if (reached or 0.0) <= (traffic.before or 0.0):
+    before, reached = traffic.before or 0.0, traffic.after if traffic.peak is None else traffic.peak
+    if (reached or 0.0) <= before:
         return traffic, told
-    near = _near_s(span)
-    onset = traffic.onset
-    here = [b for b in told if _is_near(onset, b, near, _WARM_UP_S if _is_new(b) else near)]
-    return (None if here else traffic), _marked(told, here)
+    near, onset = _near_s(span), traffic.onset
+    since = f"ev WHERE request AND t >= {onset.latest!r} AND t < {traffic.end or span[1]!r}"
+    brought = _HALF * (1 - before / (reached or 1.0))
+    fresh = [b for b in told if _is_near(onset, b, near, _WARM_UP_S if _is_new(b) else near)]
+    for here in ([b for b in fresh if _is_near(onset, b, near, near)], fresh):
+        parts = [b for b in here if b.part]
+        if parts and _share_of(table, parts, origins, since) >= brought:
+            return None, _marked(told, parts)
+    whole = [b for b in fresh if not b.part]
+    return (None if whole else traffic), _marked(told, whole)
 
 
 def of_shifts(
@@ -187,7 +201,7 @@ def of_change(
     seen = change.onset.baseline_seen
     begun = [b for b in parts if seen and _is_near(change.onset, b, near, near)]
     if begun and _share_of(table, begun, origins, "compared WHERE later AND bad") >= _HALF:
-        unseen = any(b.kind != "started" for b in begun)
+        unseen = any(map(_may_be_older, begun))
         return Across(_marked(told, begun), _joined(begun), unseen=unseen)
     if change.end is None:
         return Across(told)
@@ -199,6 +213,13 @@ def of_change(
     ):
         return Across(_marked(told, over), _joined(over), nothing=not seen)
     return Across(told)
+
+
+def _may_be_older(one: LogBeginning) -> bool:
+    """Whether its writer may have written before: not where it started there, or no older file stands beside it."""
+    if one.kind == "unknown":
+        return not one.evidence
+    return one.kind not in {"started", "first-words"}
 
 
 def _joined(here: Sequence[LogBeginning]) -> Coverage:
@@ -233,13 +254,13 @@ def _near_s(span: tuple[float, float]) -> float:
 def _share_of(
     table: Table, here: Sequence[LogBeginning], origins: Sequence[Origin], which: str
 ) -> float:
-    """The share of some requests (SQL: from where) that stand in these parts; 1 where that cannot be told."""
-    sql = _part_sql(table, origins)
-    if not sql:
-        return 1.0
-    listed = ", ".join(literal(b.part) for b in here)
-    some, own = table.one(
-        f"SELECT count(*), count_if({sql} IN ({listed})) "  # noqa: S608 - names are quoted
-        f"FROM (SELECT n FROM {which}) JOIN raw ON n = _n"
+    """The share of some requests (SQL: from where) that stand in these parts."""
+    names = {b.part for b in here}
+    tests = [f"({_in_lines(o)})" for o in origins if o.name in names and o.lines]
+    if writers := _writers(table, origins):
+        tests.append(f"coalesce({writers} IN ({', '.join(map(literal, names))}), false)")
+    own = " OR ".join(tests) or "false"
+    some, found = table.one(
+        f"SELECT count(*), count_if({own}) FROM (SELECT n FROM {which}) JOIN raw ON n = _n"  # noqa: S608 - names are quoted
     )
-    return own / some if some else 0.0
+    return found / some if some else 0.0

@@ -69,6 +69,13 @@ def _only_errors(table: Table, roles: Roles, events: Events) -> Coverage | None:
     column = roles.level.column
     test = table.lifted(column, f"coalesce(lower({column}) IN ({words}), true)")
     (rest,) = table.one(f"SELECT count(*) FROM raw_kept WHERE NOT ({test})")  # noqa: S608 - quoted
+    if not rest and roles.status is not None:
+        # Lines of requests without a level, beside those of a log of errors: not all of them failed.
+        status = roles.status.column
+        (rest,) = table.one(
+            "SELECT count(*) FROM (SELECT n FROM ev WHERE NOT err) JOIN raw ON n = _n "  # noqa: S608 - columns are ours
+            f"WHERE {column} IS NULL AND {status} IS NOT NULL"
+        )
     return None if rest else Coverage("errors-only", "no line of it is below a warning")
 
 

@@ -86,7 +86,7 @@ def judge(
     traffic = volume.shape(table, found, span, quiet) if span and paced else None
     origins = table.origins() if table.origins else ()
     begun = beginnings.found(table, origins)
-    traffic, begun = beginnings.of_traffic(traffic, begun, span)
+    traffic, begun = beginnings.of_traffic(table, traffic, begun, origins, span)
     if span and covers.kind == "errors-only" and not change.changed:
         change = changes.of_volume(traffic, found, span) or change
     again = bursts.judge(table, found, span, change) if span else None
