@@ -30,7 +30,7 @@ _MOST_SHOWN = 4
 _ANSWER = re.compile(
     r"^(?:.*[._-])?(?:bytes(?:[_-]?(?:sent|out|tx|written))?|size|length|content[_-]?length|body[_-]?bytes(?:[_-]?sent)?"
     r"|resp(?:onse)?[_-]?(?:size|bytes|flags?|length|time|code(?:[_-]?details)?|body|class|text|phrase)|flags"
-    r"|status[_-]?(?:text|line|message|class|family|phrase)|http[_-]?status[_-]?(?:text|class)|(?:origin|downstream|target|backend|server|final)[_-]?status(?:[_-]?code)?|upstream[_-]?(?:status|response[_-]?time"
+    r"|status[_-]?(?:text|line|message|class|family|phrase)|http[_-]?status[_-]?(?:text|class)|(?:origin|edge|upstream|downstream|target|backend|elb|server|final)(?:[_-]?(?:http|resp(?:onse)?))*[_-]?status(?:[_-]?code)?|upstream[_-]?(?:status|response[_-]?time"
     r"|header[_-]?time|connect[_-]?time|bytes[_-]?\w+|response[_-]?length|transport[_-]?failure[_-]?reason)"
     r"|grpc[_-]?(?:status|code|message)|termination[_-]?state|ret(?:urn)?[_-]?code|exit[_-]?(?:code|status)|errno"
     r"|duration(?:[_-]?\w+)?|latency(?:[_-]?\w+)?|elapsed(?:[_-]?\w+)?|time[_-]?taken|success|ok|failed|failure|is[_-]?error"

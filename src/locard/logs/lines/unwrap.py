@@ -32,10 +32,9 @@ _ENGINES_DO = re.compile(r"\d{4}-\d\d-\d\dT\S+(?: std(?:out|err) F)? \{")
 _CUT = (b" stdout P ", b" stderr P ")
 _SEQUENCE = re.compile(ESCAPE_SEQUENCE)
 _TIME = "prefix.time"
-_TIMES = (
-    _TIME,
-    "__REALTIME_TIMESTAMP",
-)  # of the fields of wrappers; the others say who wrote a line
+_TIMES = (_TIME, "__REALTIME_TIMESTAMP")
+# Of what else stands in a collector's object.
+_WRITERS = ("pod_name", "pod_id", "container_name", "container_id", "docker_id", "host")
 
 
 class Unwrapper:
@@ -137,7 +136,7 @@ class Unwrapper:
             self.text.add_stamped(
                 f"SELECT i + {base} FROM taken WHERE inner_text <> '' AND {fields[_TIME]} IS NOT NULL"  # noqa: S608 - ours
             )
-        if writers := [column for name, column in fields.items() if name not in _TIMES]:
+        if writers := [column for name, column in fields.items() if _tells_writer(name, wrapper)]:
             self.text.add_writers(f"SELECT i + {base}, hash({', '.join(writers)}) FROM taken")  # noqa: S608 - ours
         self.table.db.execute(
             "UPDATE opened SET rest = taken.inner_text FROM taken WHERE opened.i = taken.i"
@@ -196,6 +195,12 @@ class Unwrapper:
         return True
 
 
+def _tells_writer(name: str, wrapper: Wrapper) -> bool:
+    """Whether a field of a wrapper says who wrote the line; others may be new in each."""
+    known = name in wrapper.fields or name in wrapper.names.values()
+    return (known and name not in _TIMES) or name.rpartition(".")[2] in _WRITERS
+
+
 def _pointers(where: str | tuple[str, ...]) -> tuple[str, ...]:
     return (where,) if isinstance(where, str) else where
 
@@ -233,7 +238,19 @@ def is_wrapped(line: bytes) -> bool:
         if any(w.pattern and re.match(w.pattern, text) for _, w in wrappers()):
             return True
         return b"{" in line and line.rstrip().endswith(b"}")
-    return any(word.encode() in line for word in wrapping_words())
+    return any(word in line and key.search(line) for word, key in _signs())
+
+
+@functools.cache
+def _signs() -> tuple[tuple[bytes, re.Pattern[bytes]], ...]:
+    """What stands in a JSON line that holds another: a word, and the key of the line inside."""
+    inside = (
+        (w.word, rf'"{re.escape(w.rest)}"\s*:\s*"' + (r"\s*\{" if w.only_json else ""))
+        for _, w in wrappers()
+        if w.word
+    )
+    expanded = ((e.word, re.escape(e.word)) for _, e in expanders())
+    return tuple((word.encode(), re.compile(key.encode())) for word, key in (*inside, *expanded))
 
 
 @functools.cache
