@@ -159,3 +159,12 @@ def test_hostile_values_stay_values(find):
 
 def test_no_fields_no_correlates(find):
     assert find({"same": "'v'"}, "0.2") == ()
+
+
+def test_what_failed_requests_alone_carry_hides_no_set(find):
+    """As where a method or a code stands on failed requests only, before the incident too."""
+    path = value(1, 5)
+    rate = f"CASE WHEN {path} = 'v1' THEN 0.3 ELSE 0 END"
+    failed = f"{draw(0)} < {USUAL} + CASE WHEN i >= 10000 THEN {rate} ELSE 0 END"
+    fields = {"path": path, "method": f"CASE WHEN {failed} THEN 'POST' ELSE 'GET' END"}
+    assert found(find(fields, rate.replace(path, "path"))) == [{"path": "v1"}]

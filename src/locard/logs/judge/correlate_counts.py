@@ -95,12 +95,17 @@ def _scaled(counts: Counts, parts: tuple[float, ...]) -> Counts:
 
 
 def frequent_pairs(sample: Sample, fewest_bad: float) -> list[tuple[Pair, Counts]]:
-    """Pairs that at least `fewest_bad` of the bad requests carry, those worth most first."""
+    """Pairs that at least `fewest_bad` of the bad requests carry, those worth most first.
+
+    A pair that failed requests alone carry, before as after, is no part of them: it says that they failed.
+    """
     least = max(1, round(fewest_bad * sample.parts[-1]))
     same: dict[Counts, list[Pair]] = {}
     for field, value, counts in by_value(
         sample.table, sample.source, sample.columns, fewest_bad=least, most=_MOST_VALUES
     ):
+        if 0 < counts.before_bad == counts.before_total and counts.after_bad == counts.after_total:
+            continue
         same.setdefault(_scaled(counts, sample.parts), []).append((field, value))
     contrast = Contrast(sample.whole)
     found = [(pair, counts) for counts, pair in _simplest(sample, same).items()]
