@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.logs.fields.role_names import ROLES, name_rank
 from locard.logs.fields.value_finding import by_value
 from locard.logs.lines.line_format import Dialect, Pick, dialects
-from locard.logs.table.sql_text import literal
 from locard.model.errors import UsageError
 from locard.model.log_reading import FieldRole
 
@@ -31,11 +30,6 @@ class RoleSource:
     pick: Pick | None = None
     condition: str = ""
     markers: int = 0  # records that can be of the dialect, where there is a condition
-
-    @property
-    def within(self) -> bool:
-        """Whether it is a part of the field's texts: the field is free for another role."""
-        return self.pick is not None and bool(self.pick.part)
 
     @property
     def count(self) -> int:
@@ -98,10 +92,10 @@ class RoleFinder:
         chosen: list[RoleSource] = []
         for name, dialect in self._dialects:
             source = self._of_dialect(role, name, dialect)
-            if source is not None and (source.within or source.item.name not in self._taken):
+            if source is not None and source.item.name not in self._taken:
                 chosen.append(source)
         # What is a dialect's own in its records may mean the same, written otherwise, in the others.
-        self._taken.update(s.item.name for s in chosen if not s.condition and not s.within)
+        self._taken.update(s.item.name for s in chosen if not s.condition)
         shared: dict[str, int] = {}
         for source in chosen:
             shared[source.item.name] = max(shared.get(source.item.name, 0), source.count)
@@ -116,7 +110,7 @@ class RoleFinder:
             room -= more
         if not chosen and self.values_count:
             chosen += self._by_value(role)
-        self._taken.update(s.item.name for s in chosen if not s.within)
+        self._taken.update(s.item.name for s in chosen)
         return chosen
 
     def _by_value(self, role: str) -> list[RoleSource]:
@@ -133,9 +127,6 @@ class RoleFinder:
         pick, item = next(((p, i) for p, i in found if i is not None), (None, None))
         if pick is None or item is None:
             return None
-        if pick.part:
-            inside = f"nullif(regexp_extract({item.column}, {literal(pick.part)}, 1), '')"
-            item = replace(item, column=inside)
         markers = [self._by_name[m] for m in dialect.markers if m != item.name]
         everywhere = all(m.count >= self.records for m in markers)
         condition = "" if everywhere else " AND ".join(f"{m.column} IS NOT NULL" for m in markers)

@@ -161,7 +161,6 @@ class Pick:
     plus: tuple[str, Scale] | None = None  # a second field that is added to it
     numbering: Numbering | None = None  # of a level
     words: Mapping[str, str] | None = None  # of a level: what its own words mean
-    part: str = ""  # a pattern whose first group holds it, where it stands within a text
 
 
 @dataclass(frozen=True, slots=True)
