@@ -43,6 +43,7 @@ _ISO = (ISO, ("iso",))
 _EPOCH = (r"1\d{9}(?:\.\d{1,9}|\d{3}|\d{6}|\d{9})?", ("iso",))
 _WITH_YEAR = _any(
     (rf"\d{{4}}/\d\d/\d\d[ T]{_CLOCK}{_FRACTION}", _forms("%Y/%m/%d %H:%M:%S")),
+    (rf"\d{{4}} {_MONTH} [ \d]\d {_CLOCK}{_FRACTION}", _forms("%Y %b %d %H:%M:%S")),
     (rf"\d{{1,2}}-{_MONTH}-\d{{4}} {_CLOCK}{_FRACTION}", _forms("%d-%b-%Y %H:%M:%S")),
     (rf"\d{{1,2}} {_MONTH} \d{{4}},? {_CLOCK}{_FRACTION}", _forms("%d %b %Y %H:%M:%S")),
     (
@@ -83,6 +84,11 @@ _WITH_YEAR = _any(
     (r"\d{6} [ \d]\d:\d\d:\d\d", ("%y%m%d %H:%M:%S",)),
 )
 _ZONED = (rf"\d{{1,2}}/{_MONTH}/\d{{4}}:{_CLOCK} [+-]\d{{4}}", ("%d/%b/%Y:%H:%M:%S %z",))
+# As `date` writes it.
+_UNIX_DATE = (
+    rf"(?:{_MONTH} )?{_MONTH} [ \d]\d {_CLOCK}{_FRACTION} [A-Z]{{3,5}} \d{{4}}",
+    ("%a %b %d %H:%M:%S %Z %Y", "%b %d %H:%M:%S %Z %Y", "%a %b %d %H:%M:%S.%f %Z %Y"),
+)
 _WITHOUT_YEAR = _any(
     (rf"{_MONTH} [ \d]\d {_CLOCK}{_FRACTION}", _forms("%b %d %H:%M:%S")),
     (rf"\d\d-\d\d {_CLOCK}{_FRACTION}", _forms("%m-%d %H:%M:%S")),
@@ -118,7 +124,7 @@ def _read(before: str, written: tuple[str, tuple[str, ...]], rank: int) -> TextF
     )
 
 
-_OTHERS = (_WITH_YEAR, _WITHOUT_YEAR, _DAY_OR_MONTH, _DAY_OR_MONTH_ALONE)
+_OTHERS = (_UNIX_DATE, _WITH_YEAR, _WITHOUT_YEAR, _DAY_OR_MONTH, _DAY_OR_MONTH_ALONE)
 
 TEXT = (
     _read(_START, _ISO, 80),
@@ -155,6 +161,14 @@ SAMPLES = (
     LineSample(
         "20251122-12:00:05:606|Step_LSC|30002312|onStandStepChanged 3579",
         {"time": 1763812805.606, "level": None, "message": "Step_LSC|30002312|onStandStepChanged 3579"},
+    ),
+    LineSample(
+        "Sat Nov 22 14:00:05 CEST 2025 app[869] ERROR: refused",
+        {"time": 1763812805.0, "level": "error", "message": "refused"},
+    ),
+    LineSample(
+        "2024 Nov 22 12:00:05 pay: refused",
+        {"time": 1732276805.0, "message": "pay: refused"},
     ),
     LineSample(
         "[11.22 12:00:06] chrome.exe - proxy:5070 close, 0 bytes sent",

@@ -33,6 +33,11 @@ class WrittenTimes:
         """SQL of the ISO text of a time in one of the forms (see `TextFormat`), with a Z where it has a zone."""
         if forms == ("iso",):
             return zones.with_offset_sql(f"replace({value}, ',', '.')")
+        if "%Z" in forms[0]:  # a zone in letters before the year
+            zone = f"regexp_extract({value}, '([A-Z]{{3,5}}) [0-9]{{4}}$', 1)"
+            bare = f"regexp_replace({value}, ' [A-Z]{{3,5}}( [0-9]{{4}})$', '\\1')"
+            moment = self.iso(bare, tuple(form.replace(" %Z", "") for form in forms))
+            return f"{moment} || coalesce({zones.offset_sql(zone)}, '')"
         text, full, step = self._completed(value, forms)
         moment = _moment(text, full)
         if step:  # what would lie ahead was written a year, or a day, ago
