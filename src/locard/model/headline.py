@@ -37,7 +37,7 @@ _STANDS = {
     "unchanged": "no onset was found",
     "untold": "whether anything changed cannot be told",
     "slight": "latency changed too little to matter",
-    "mix-changed": "the requests are others than before",
+    "mix-changed": "the mix of requests changed",
     "spikes": "short bursts, no lasting change",
     "traffic-changed": "the traffic changed, nothing else",
 }

@@ -355,7 +355,7 @@ def _mix(log: LogSummary, _: LogState, clock: Clock) -> str:
             f"{what} rose from {share(shift.before, 1)} to {share(shift.after, 1)} of all, "
             f"{_between(shift.since, clock)}"
         )
-    return f"The requests are others than before: {'; '.join(parts)}. No onset of errors or of high latency was found. {_level(log)}".rstrip()
+    return f"The mix of requests changed: {'; '.join(parts)}. No onset of errors or of high latency was found. {_level(log)}".rstrip()
 
 
 def _spikes(log: LogSummary, _: LogState, clock: Clock) -> str:

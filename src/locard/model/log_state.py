@@ -229,6 +229,8 @@ def _stops(log: LogSummary, now: float | None) -> Iterator[LogState]:
 def _levels(log: LogSummary) -> Iterator[LogState]:
     """The level itself is bad, though it did not change."""
     seen = log.extent
+    if log.first is None:  # when they are is not known
+        return
     only = log.coverage.kind == "errors-only" or 0 < seen.requests == seen.errors
     if only and seen.errors >= _MOSTLY * seen.requests:
         # What goes on for so long is the log of errors that every service has.
@@ -321,7 +323,7 @@ def _level_says_nothing(log: LogSummary) -> bool:
 def _lacking(log: LogSummary) -> Iterator[str]:
     seen = log.extent
     if log.first is None:
-        yield "its records have no times"
+        yield "no times of its records could be read"
     if log.partial:
         yield "only a part of it was read"
     skipped = sum(item.lines for item in log.skipped)

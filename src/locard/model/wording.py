@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import shlex
 from typing import Literal
@@ -86,10 +87,17 @@ def _cut(text: str, width: int) -> str:
     return f"{text[:head]}…{text[len(text) - tail :]}"
 
 
-def last_lines(source: str) -> str:
-    """The command that shows how a log ends; of a folder, a glob or a container locard's own."""
+def last_lines(source: str, last: float | None) -> str:
+    """The command that shows how a log ends; of a folder, a glob or a container locard's own, about its
+    last time (Unix time); empty where there is none.
+    """  # noqa: D205 - one sentence
     quoted = shlex.quote(source)
     file = (
         source.startswith("/") and "." in source.rpartition("/")[2] and not set(source) & set("*?[")
     )
-    return f"tail -n 20 {quoted}" if file else f"locard logs {quoted} --around now --window 60s"
+    if file:
+        return f"tail -n 20 {quoted}"
+    if last is None:
+        return ""
+    moment = dt.datetime.fromtimestamp(last, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"locard logs {quoted} --around {moment} --window 60s"

@@ -166,7 +166,7 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     if log.onset is None:
         return
     sure = f"{100 * log.onset.confidence:.0f} %"
-    began = ", when these requests began" if log.began else ""
+    began = ", by when the bad requests began" if log.began else ""
     yield _labelled("onset", f"{_interval(log, tz)} ({sure}), {log.shape}{began}")
     state = judge(log)
     over = state.over
@@ -323,7 +323,9 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
     if not commands and (older := reads_older(log)):
         commands = [older]
     if not commands and log.onset is None and log.source != "-" and judge(log).incident:
-        commands = [last_lines(log.source)]
+        commands = [
+            one for one in (last_lines(log.source, log.extent.last_line or log.last),) if one
+        ]
     if log.onset is not None and log.source != "-" and not traces and not commands:
         at = times.stamp((log.onset.earliest + log.onset.latest) / 2)
         # The whole interval and a little of both sides.

@@ -125,7 +125,7 @@ def _onset_known(claim: Claim, tz: tzinfo | None) -> str:
     when = times.interval(onset, tz, dated=ago is not None and ago > _SOON)
     sure = f"{100 * onset.confidence:.0f} % interval"
     if claim.maybe("began"):
-        sure += ", when these requests began"
+        sure += ", by when the bad requests began"
     if ago is None:
         return f"{when} ({sure}) by the log's clock, which names no zone: read as UTC."
     return f"{when} ({sure}), {times.ago(ago)} before the investigation began."

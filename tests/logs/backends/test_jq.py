@@ -28,6 +28,8 @@ def pipeline(locard, log, *words):
 def test_jq_answers_as_locard_does(translated, text):
     ours, theirs = translated(text, ("time", "status", "upstream", "path"))
     said = [json.loads(line) for line in shell(theirs).splitlines()]
+    # Lines that are no JSON are records of text here; jq has none of them.
+    ours = [row for row in ours if any(value is not None for value in row)]
     assert ours == [(r["time"], str(r["status"]), r["upstream"], r["path"]) for r in said]
     assert 0 < len(ours) < 400
 

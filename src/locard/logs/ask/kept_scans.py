@@ -63,6 +63,9 @@ class Identity:
     def of(cls, name: str) -> Identity | None:
         """Of a regular file; None for pipes, devices and what cannot be opened."""
         try:
+            # A pipe is not opened: closing it again would end its writer.
+            if not os.path.isfile(name):  # noqa: PTH113 - pathlib costs
+                return None
             fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (OSError, ValueError):
             return None

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from locard.logs.fields.times import mostly
+from locard.logs.lines.text_sql import ESCAPE_SEQUENCE, plain
 from locard.logs.table.sql_text import literal
 
 if TYPE_CHECKING:
@@ -60,9 +61,11 @@ _NUMBER_WORDS = {
 }
 _OF_BUNYAN = frozenset({"10", "20", "30", "40", "50", "60"})
 _OF_SYSLOG = frozenset("01234567")
+_OF_OTLP = frozenset(map(str, range(1, 25)))
 _SYSLOG_NAMES = ("severity", "priority", "pri", "syslogseverity", "syslogpriority", "sev")
 
 # A level that a message names: glog (E1120), logging frameworks (ERROR, [error]), pairs (level=error).
+_SEQUENCE = re.compile(ESCAPE_SEQUENCE)
 _AT = 64  # characters of a message in which its level stands
 _PAIR = r"(?:level|lvl|severity)[\"']?[=:][ ]?[\"']?"
 
@@ -105,14 +108,16 @@ def is_level(item: FieldProfile) -> bool:
 
 def numbering_of(item: FieldProfile) -> str | None:
     """How a field numbers its levels, as its values and its name say; None where it has words."""
+    name = re.sub(r"[^a-z]", "", item.name.rpartition(".")[2].lower())
+    if name == "severitynumber" and mostly(item, _OF_OTLP.__contains__):
+        return "otlp"
     if mostly(item, lambda v: v in _OF_BUNYAN or _is_word(v)):
         return "bunyan" if any(v in _OF_BUNYAN for v in item.values) else None
     if not mostly(item, _OF_SYSLOG.__contains__):
         return None
-    plain = re.sub(r"[^a-z]", "", item.name.rpartition(".")[2].lower())
     # Most lines of a log tell of what is usual: 6 or 5 there, where other numberings have low numbers.
     usual = max(set(item.values), key=item.values.count)
-    return "syslog" if plain in _SYSLOG_NAMES or usual in {"5", "6"} else None
+    return "syslog" if name in _SYSLOG_NAMES or usual in {"5", "6"} else None
 
 
 def numbering_words(numbering: str | None) -> str:
@@ -143,12 +148,13 @@ def rank_sql(column: str) -> str:
 
 def names_level(message: str) -> bool:
     """Whether a message names a level at its head."""
-    return any(re.search(pattern, message[:_AT]) for _, pattern in _TEXT_LEVELS)
+    bare = _SEQUENCE.sub("", message)[:_AT]
+    return any(re.search(pattern, bare) for _, pattern in _TEXT_LEVELS)
 
 
 def named_level_sql(message: str) -> str:
     """SQL of the level that a message names at its head, as a lower-case word; null where it names none."""
-    head = f"left({message}, {_AT})"
+    head = f"left({plain(message)}, {_AT})"
     cases = " ".join(
         f"WHEN regexp_matches({head}, {literal(pattern)}) THEN '{level}'"
         for level, pattern in _TEXT_LEVELS

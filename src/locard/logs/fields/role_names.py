@@ -12,7 +12,7 @@ TIME = ("@timestamp", "timestamp", "time", "ts", "@t", "datetime", "eventtime", 
          "t", "starttime", "timelocal", "timeiso8601", "logtime", "created", "timeunixnano",
          "startedat", "edgestarttimestamp", "edgeendtimestamp", "stagetimestamp",
          "requestreceivedtimestamp", "timecreated", "timegenerated", "realtimetimestamp", "observedtime", "observedtimeunixnano", "prefixtime")  # fmt: skip
-LEVEL = ("level", "severity", "loglevel", "levelname", "lvl", "severitytext", "@l", "sev",
+LEVEL = ("level", "severity", "loglevel", "levelname", "lvl", "severitytext", "severitynumber", "@l", "sev",
           "priority", "errorseverity", "leveldisplayname")  # fmt: skip
 STATUS = ("status", "statuscode", "httpstatus", "httpstatuscode", "httpresponsestatuscode",
            "responsestatus", "responsecode", "responsestatuscode", "resstatus", "resstatuscode",

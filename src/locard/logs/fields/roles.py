@@ -210,7 +210,7 @@ def _time(finder: RoleFinder, zone: str) -> tuple[FieldProfile | None, TimeForma
                 "A time is ISO 8601, Unix time or as in access logs.",
             )
         formats[_key(source)] = replace(
-            written, zone=zone if written.kind in {"iso", "mixed"} else ""
+            written, zone=zone if written.kind in {"iso", "forms", "mixed"} else ""
         )
     if not sources:
         return None, _ISO_TIME

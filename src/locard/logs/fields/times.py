@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.logs.fields.date_forms import date_form
 from locard.logs.lines import zones
 from locard.logs.table.sql_text import literal
 
@@ -53,12 +54,14 @@ class TimeFormat:
     `folds` are the hours in it that came twice (see `Fold`).
     """
 
-    kind: str  # iso, clf, date_call, epoch, mixed
+    kind: str  # iso, clf, date_call, epoch, forms, mixed
     scale: float = 1.0
     zoned: bool = True
     marks_start: bool = False  # of the request, else its end
     zone: str = ""
     folds: tuple[Fold, ...] = ()
+    forms: tuple[str, ...] = ()  # strptime's
+    sure: bool = True  # which number is the month
 
     def words(self) -> str:
         """The format for people."""
@@ -68,8 +71,19 @@ class TimeFormat:
             "clf": "common log format date",
             "date_call": "Unix time in ms, as .NET writes it",
             "epoch": f"Unix time in {SCALE_WORDS[self.scale]}",
+            "forms": f"dates as {_shown(self.forms)}{zone}"
+            + (
+                "" if self.sure else "; no day above 12 tells it: the month is taken to stand first"
+            ),
             "mixed": f"times in several forms{zone}",
         }[self.kind]
+
+
+def _shown(forms: tuple[str, ...]) -> str:
+    """A form as people write it: DD.MM.YYYY hh:mm:ss."""
+    words = {"%d": "DD", "%m": "MM", "%Y": "YYYY", "%b": "Mon", "%a": "Day", "%p": "AM", "%z": "+0000",
+             "%H": "hh", "%I": "hh", "%M": "mm", "%S": "ss"}  # fmt: skip
+    return re.sub(r"%\w", lambda m: words.get(m[0], m[0]), forms[0] if forms else "")
 
 
 def mostly(item: FieldProfile, fits: Callable[[str], object]) -> bool:
@@ -84,10 +98,15 @@ def time_format(item: FieldProfile) -> TimeFormat | None:
     if mostly(item, _ISO.fullmatch):
         zoned = mostly(item, _is_zoned)
         return TimeFormat("iso", zoned=zoned, marks_start=starts)
-    if mostly(item, _DATE_CALL.fullmatch):
-        return TimeFormat("date_call", marks_start=starts)
-    if mostly(item, _CLF.fullmatch):
-        return TimeFormat("clf", marks_start=starts)
+    for kind, pattern in (("date_call", _DATE_CALL), ("clf", _CLF)):
+        if mostly(item, pattern.fullmatch):
+            return TimeFormat(kind, marks_start=starts)
+    written = date_form([v for v in item.values if v])
+    if written is not None:
+        form, sure = written
+        return TimeFormat(
+            "forms", zoned=form.zoned, marks_start=starts, forms=form.forms, sure=sure
+        )
     if mostly(item, NUMBER.fullmatch):
         for scale in _SCALES:
             if mostly(item, functools.partial(_in_range, scale)):
@@ -121,6 +140,8 @@ def epoch_sql(column: str, written: TimeFormat) -> str:
         return f"TRY_CAST(nullif({number}, '') AS DOUBLE) * 0.001"
     if written.kind == "clf":
         return f"epoch(try_strptime({column}, '%d/%b/%Y:%H:%M:%S %z'))"
+    if written.kind == "forms":
+        return _by_forms(column, written)
     if written.kind == "iso":
         return _iso(column, written)
     number = f"TRY_CAST({column} AS DOUBLE)"
@@ -131,6 +152,15 @@ def epoch_sql(column: str, written: TimeFormat) -> str:
         f"coalesce({number} * {scale} END, {_iso(column, written)}, "
         f"epoch(try_strptime({column}, '%d/%b/%Y:%H:%M:%S %z')))"
     )
+
+
+def _by_forms(column: str, written: TimeFormat) -> str:
+    listed = "[" + ", ".join(map(literal, written.forms)) + "]"
+    text = f"regexp_replace(replace({column}, ',', ''), '  +', ' ', 'g')"
+    local = f"try_strptime({text}, {listed})"
+    if written.zone and not written.zoned:
+        return f"epoch({local}::TIMESTAMP AT TIME ZONE {literal(written.zone)})"
+    return f"epoch({local})"
 
 
 def _iso(column: str, written: TimeFormat) -> str:

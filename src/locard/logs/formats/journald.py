@@ -24,11 +24,16 @@ WRAPPERS = (
         },
         word='"__REALTIME_TIMESTAMP"',
         only_json=True,
+        may_be_bytes=True,
         rank=10,
     ),
 )
 
 SAMPLES = (
+    LineSample(
+        '{"__REALTIME_TIMESTAMP":"1763812799000000","PRIORITY":"6","MESSAGE":[27,91,51,49,109,108,97,116,195,169,13]}',
+        {"time": 1763812799.0, "message": "\x1b[31mlat\u00e9\r"},
+    ),
     LineSample(
         '{"__REALTIME_TIMESTAMP":"1763812800250000","PRIORITY":"3","MESSAGE":"card declined","_SYSTEMD_UNIT":"pay.service","_HOSTNAME":"web-1","_PID":"412"}',
         {

@@ -8,6 +8,7 @@ group field (`g0`, `g1`, …). Texts that only few records are asked for stay in
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from locard.logs.fields.endpoints import endpoint_sql
 from locard.logs.judge import error_test, extent, mined
 from locard.logs.judge.group_fields import MOST_VALUES, GroupField, chosen
 from locard.logs.table.sql_text import literal
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from locard.logs.judge.error_test import ErrorTest
     from locard.logs.table.table import Table
 
+_LATEST_S = 253_402_300_800.0  # the year 10000
 _MOST_TEMPLATES = 8192
 _LONGEST_MS = 1e11  # three years: longer ones are no durations
 _FEWEST_BEFORE = 20  # requests, to say that it was better before the window
@@ -278,6 +281,7 @@ def _keep_window(table: Table, since_s: float | None) -> bool:
     margin = (high - low) / 2 + 60
     from_, to = low - margin, high + margin
     better = False
+    _say_far_ones(table, from_, to)
     if since_s is not None:
         # As much again before the window, for a baseline.
         begin = max(from_, min(last, to) - 2 * since_s)
@@ -287,6 +291,22 @@ def _keep_window(table: Table, since_s: float | None) -> bool:
         "DELETE FROM ev WHERE t_end IS NULL OR t_end < ? OR t_end > ? OR isnan(t_end)", [from_, to]
     )
     return better
+
+
+def _say_far_ones(table: Table, begin: float, end: float) -> None:
+    """Say how many records have times that are far from all others: they are not judged."""
+    far, bad, first, last = table.one(
+        "SELECT count(*), count(*) FILTER (WHERE err), min(t_end), max(t_end) FROM ev "
+        "WHERE isfinite(t_end) AND (t_end < $begin OR t_end > $end)",
+        {"begin": begin, "end": end},
+    )
+    if far:
+        times = [dt.datetime.fromtimestamp(t, dt.UTC) for t in (first, last) if 0 <= t < _LATEST_S]
+        where = " to ".join(dict.fromkeys(f"{t:%Y-%m-%d %H:%M:%S}" for t in times))
+        table.note(
+            f"not judged: {count(far, 'record')} ({bad:,} of them errors) whose times ({where or 'none that can be'} "
+            "UTC) are far from all others"
+        )
 
 
 def _was_better(table: Table, edges: tuple[float, float, float]) -> bool:

@@ -274,7 +274,7 @@ def _trace_ids(table: Table, column: str) -> tuple[str, ...]:
 
 def _time_gaps(table: Table, roles: Roles) -> Iterator[str]:
     if roles.time is None:
-        yield "no time field: neither shape nor onset can be told"
+        yield "no field with times that could be read: neither shape nor onset can be told"
         return
     if not roles.time_format.zoned:
         zone = roles.time_format.zone

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard import catalogue
-from locard.logs.lines.line_format import Delimited
+from locard.logs.lines.line_format import Delimited, columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,6 +60,8 @@ def find_table(head: bytes) -> Table | None:
     text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     whole, newline, _ = text.rpartition("\n")
     lines = (whole if newline else text).split("\n")
+    if any(line.startswith(c.head) for line in lines[:_LOOKED_AT] for c in columns()):
+        return None
     for at, line in enumerate(lines[:_HEADS]):
         if line[:1] in {"{", "["}:
             return None

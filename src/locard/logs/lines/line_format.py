@@ -111,6 +111,7 @@ class Wrapper:
     word: str = ""
     others: bool = False
     only_json: bool = False  # opened only where the line inside is a JSON object
+    may_be_bytes: bool = False  # the line may stand there as a list of its bytes
     rank: int = 50
 
 

@@ -51,9 +51,9 @@ class Unwrapper:
         """The block without wrappers. `base` is the number of its first line in the source."""
         if not looks_wrapped(block):
             return block
-        text = block.decode("utf-8", "replace").removesuffix("\n")
-        self._split(text)
-        changed = self._expand()
+        spelled = _spell_bytes(block)
+        self._split(spelled.decode("utf-8", "replace").removesuffix("\n"))
+        changed = self._expand() or spelled is not block
         for _, wrapper in wrappers():
             changed = self._take_off(wrapper, base) or changed
         changed = self._cut_heads(base) or changed
@@ -242,6 +242,28 @@ def is_wrapped(line: bytes) -> bool:
 
 
 @functools.cache
+def _lists_of_bytes() -> tuple[re.Pattern[bytes], ...]:
+    rests = sorted({w.rest for _, w in wrappers() if w.may_be_bytes})
+    return tuple(re.compile(rb'("%s"\s*:\s*)\[([\d,\s]*)\]' % re.escape(r).encode()) for r in rests)
+
+
+def _spell_bytes(block: bytes) -> bytes:
+    """The block with texts where lines stand as lists of their bytes; itself where none does."""
+
+    def text_of(match: re.Match[bytes]) -> bytes:
+        try:
+            text = bytes(map(int, match[2].split(b","))).decode("utf-8", "replace")
+        except ValueError:  # no bytes
+            return match[0]
+        return match[1] + json.dumps(text).encode()
+
+    for pattern in _lists_of_bytes():
+        if pattern.search(block):
+            block = pattern.sub(text_of, block)
+    return block
+
+
+@functools.cache
 def _signs() -> tuple[tuple[bytes, re.Pattern[bytes]], ...]:
     """What stands in a JSON line that holds another: a word, and the key of the line inside."""
     inside = (
@@ -249,8 +271,13 @@ def _signs() -> tuple[tuple[bytes, re.Pattern[bytes]], ...]:
         for _, w in wrappers()
         if w.word
     )
+    listed = (
+        (w.word, rf'"{re.escape(w.rest)}"\s*:\s*\[\s*\d') for _, w in wrappers() if w.may_be_bytes
+    )
     expanded = ((e.word, re.escape(e.word)) for _, e in expanders())
-    return tuple((word.encode(), re.compile(key.encode())) for word, key in (*inside, *expanded))
+    return tuple(
+        (word.encode(), re.compile(key.encode())) for word, key in (*inside, *listed, *expanded)
+    )
 
 
 @functools.cache
