@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
 
 import pytest
@@ -291,3 +293,22 @@ def test_the_command_keeps_after_the_first_pass_and_no_keep_does_not(locard, log
     done = locard("logs", log, "--by", "status", "-o", "json")
     assert json.loads(done.stdout)["rows"][0]["count"] == 500
     assert [(shelf.folder / n).stat().st_mtime_ns for n in copies(shelf)] == before
+
+
+def test_a_named_pipe_is_read_and_its_writer_lives(tmp_path, locard):
+    """It is not opened to see whether it is kept: closing it again would end its writer."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    lines = "".join(f'{{"time":"2026-11-20T10:00:{i:02}Z","level":"info"}}\n' for i in range(60))
+    writer = subprocess.Popen(
+        [sys.executable, "-c", "import sys; open(sys.argv[1], 'w').write(sys.argv[2] * 200)", str(pipe), lines]
+    )  # fmt: skip
+    try:
+        done = locard(
+            "logs", str(pipe), "--by", "level", "--state", str(tmp_path / "state"), "-o", "jsonl"
+        )
+        assert json.loads(done.stdout)["count"] == 12_000
+        assert writer.wait(timeout=30) == 0
+    finally:
+        writer.kill()
+        writer.wait()

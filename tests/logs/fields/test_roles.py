@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from formats_support import records
 
+from locard.logs.fields.levels import names_level, numbering_of
 from locard.logs.fields.profile import FieldProfile
 from locard.logs.fields.roles import assign, duration_unit, time_format
 
@@ -197,3 +198,18 @@ def test_durations_of_every_writing(texts, ms):
     lines = [f'{{"time":"2025-11-22T12:00:0{i}Z","duration":"{t}"}}' for i, t in enumerate(texts)]
     rows, _, _ = records(lines)
     assert [r["role:duration_ms"] for r in rows] == pytest.approx(ms)
+
+
+def test_severity_number_is_numbered_as_otlp_does():
+    lines = [
+        f'{{"timestamp":"2026-11-20T10:00:{i:02}Z","severity_number":{18 if i % 5 == 0 else 9},"body":"x"}}'
+        for i in range(40)
+    ]
+    _, roles, _ = records(lines)
+    assert roles.level.name == "severity_number"
+    assert numbering_of(roles.level) == "otlp"
+
+
+def test_a_level_in_a_message_is_read_through_its_colours():
+    assert names_level("\x1b[31merror\x1b[39m: refused")
+    assert not names_level("\x1b[31mno trouble\x1b[39m")

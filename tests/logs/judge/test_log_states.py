@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 
 import pytest
 import state_logs
@@ -48,6 +49,32 @@ def test_bursts_that_begin_late_are_not_bad_from_the_first_line(stands):
     _, state, said = stands(make)
     assert "first line" not in said
     assert state.incident
+
+
+def test_without_times_nothing_is_bad_from_its_first_line(stands):
+    def make(rng, left):
+        bad = left < 200 and rng.random() < 0.5
+        return {"level": "error" if bad else "info", "msg": "db lost" if bad else "ok"}
+
+    dated = stands(make)
+    assert "error" in dated[2].lower()
+    log, state, said = stands(make, write=lambda _: None)
+    assert log.first is None
+    assert (state.kind, "first line" in said) == ("untold", False)
+    assert "no times of its records could be read" in said
+
+
+def test_records_far_from_all_others_are_told(stands):
+    def make(rng, left):
+        return request(rng, bad=rng.random() < 0.01)
+
+    def write(at):
+        return iso(at) if at > write.first + 2 else iso(at - 9 * 3600)
+
+    write.first = time.time() - 900
+    log, _, _ = stands(make, write=write)
+    (note,) = (gap for gap in log.gaps if "far from all others" in gap)
+    assert note.startswith("not judged: ")
 
 
 @pytest.mark.parametrize(("ended", "kind"), [(480.0, "silent"), (20.0, "steady"), (9e6, "steady")])

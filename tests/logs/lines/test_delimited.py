@@ -45,6 +45,7 @@ def test_each_row_is_a_record(delimiter, size, end):
 
 
 @pytest.mark.parametrize("text", [
+    "#Fields: date\ttime\tsc-status\n2026-11-20\t10:00:00\t200\n2026-11-20\t10:00:01\t200\n",
     "ERROR, it broke, sadly\nINFO, all is, well\nINFO, again, well\n",
     "the server is ready now\nthe client came in now\nthe client went out now\n",
     "2026-11-20T10:00:00Z,pay,200\n2026-11-20T10:00:01Z,pay,200\n",

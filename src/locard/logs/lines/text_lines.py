@@ -213,7 +213,7 @@ class TextLines:
                 self._parts.add(source, begins=form.begins)
             if "zone" in read.groups:
                 self._times.say_zones(read.groups["zone"], source)
-            elif form.time == "iso" and "time" in read.groups:
+            elif form.forms == ("iso",) and "time" in read.groups:
                 self._times.say_zones(
                     f"regexp_extract({read.groups['time']}, '[0-9] ?([A-Z]{{3,5}})$', 1)", source
                 )
