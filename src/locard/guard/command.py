@@ -58,7 +58,7 @@ Written = Literal["json", "counters", "exposition", "text"]
 class Command:
     """One thing to run: made by `Template.fill` and by nothing else.
 
-    `program` names a reader of locard's own (`kernel/_reader.py`) whose source is given to the
+    `program` names a reader of locard's own (`kernel/_threads.py`) whose source is given to the
     interpreter on standard input, so that it travels over any transport and leaves no file.
     """
 

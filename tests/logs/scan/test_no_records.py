@@ -8,6 +8,7 @@ import pytest
 
 from locard.logs.ask import open_log
 from locard.logs.judge import first_pass
+from locard.logs.scan.no_records import nothing_read
 from locard.model.errors import LocardError
 
 
@@ -56,3 +57,12 @@ def test_an_empty_name_is_no_log():
     with pytest.raises(LocardError) as error, open_log.asked("", 1, 1):
         pass
     assert "no such file" in error.value.why
+
+
+def test_records_that_the_memory_does_not_hold_are_no_blank_lines(tmp_path):
+    path = tmp_path / "app.log"
+    path.write_text("\n\n")
+    with open_log.scanned(str(path), 20, 1) as table:
+        assert "blank lines" in nothing_read("x", table).why
+        table.lines, table.partial, table.skipped = 9, table.cap_reached, ()
+        assert "could not be held: the memory cap of" in nothing_read("x", table).why

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 60  # characters of a line
 _ODD = 0.1  # of the characters of a line that no text has, and it is none
+_FIELDS = "Ask for the fields that matter: --where 'level >= error' --select time,message"
 _CHECK = "Check that the service writes to it."
 _ASK = " Or look for what its lines say: --where 'message ~ \"PATTERN\"'."
 _POINT = (
@@ -40,7 +41,8 @@ def _why(table: Table) -> tuple[str, str]:
     if not table.lines:
         return "it is empty", _CHECK
     if not samples:
-        return "it has nothing but blank lines", _CHECK
+        held = f"its {table.lines:,} lines could not be held: {table.partial}", _FIELDS
+        return held if table.partial else ("it has nothing but blank lines", _CHECK)
     if _is_binary(samples[0]):
         return "it looks like a binary file: it holds characters that no text has", _POINT
     what = (
