@@ -371,7 +371,7 @@ def test_a_pipe_that_goes_on_is_shown_early_and_judged_when_interrupted(locard, 
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        ('{"msg":"x"}', "Whether anything changed cannot be told: its records have no times"),
+        ('{"msg":"x"}', "Whether anything changed cannot be told: no times of its records could be read"),
         ('{"time":"2026-11-25T10:00:00Z","msg":"x"}', "Whether anything changed cannot be told: no field"),
         ('{"time":"2026-11-25T10:00:00Z","status":200}', "That nothing changed cannot be said: all"),
         ('{"time":"2026-11-25T10:00:0TZ","status":200}', "Nothing changed in this log"),

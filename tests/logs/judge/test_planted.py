@@ -219,7 +219,7 @@ def test_a_log_without_time_says_so(summarise):
     assert summary.onset is None
     assert summary.shape == "unknown"
     assert (summary.after_total, summary.after_bad) == (40, 20)
-    assert any("no time field" in g for g in summary.gaps)
+    assert any("no field with times that could be read" in g for g in summary.gaps)
 
 
 def test_one_wild_clock_does_not_stretch_the_record(summarise):
