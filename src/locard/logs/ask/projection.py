@@ -78,7 +78,8 @@ class Plan:
 
 def planned(name: str, wants: Wants | None, reads: Reads, given: Mapping[str, str]) -> Plan | None:
     """What to read of a large plain file; None of any other, and where all fields have to be read."""
-    if not native_engine.available():
+    # A pipe is not opened for a sample: closing it again would end its writer.
+    if not native_engine.available() or not os.path.isfile(name):  # noqa: PTH113 - a name may be no path
         return None
     sample = _sample(name, wants)
     if sample is None:
