@@ -87,17 +87,17 @@ def _cut(text: str, width: int) -> str:
     return f"{text[:head]}…{text[len(text) - tail :]}"
 
 
-def last_lines(source: str, last: float | None) -> str:
+def last_lines(source: str, last: float | None) -> tuple[str, ...]:
     """The command that shows how a log ends; of a folder, a glob or a container locard's own, about its
-    last time (Unix time); empty where there is none.
+    last time (Unix time); none where that is not known.
     """  # noqa: D205 - one sentence
     quoted = shlex.quote(source)
     file = (
         source.startswith("/") and "." in source.rpartition("/")[2] and not set(source) & set("*?[")
     )
     if file:
-        return f"tail -n 20 {quoted}"
+        return (f"tail -n 20 {quoted}",)
     if last is None:
-        return ""
+        return ()
     moment = dt.datetime.fromtimestamp(last, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return f"locard logs {quoted} --around {moment} --window 60s"
+    return (f"locard logs {quoted} --around {moment} --window 60s",)

@@ -323,9 +323,7 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
     if not commands and (older := reads_older(log)):
         commands = [older]
     if not commands and log.onset is None and log.source != "-" and judge(log).incident:
-        commands = [
-            one for one in (last_lines(log.source, log.extent.last_line or log.last),) if one
-        ]
+        commands = [*last_lines(log.source, log.extent.last_line or log.last)]
     if log.onset is not None and log.source != "-" and not traces and not commands:
         at = times.stamp((log.onset.earliest + log.onset.latest) / 2)
         # The whole interval and a little of both sides.

@@ -61,7 +61,7 @@ def _of_all(evidence: Evidence, log: LogSummary, state: LogState) -> Finding:
     were = verb(log.records, "was", "were")
     rest = f"{count(log.records, 'record')} {were} read, from {moment(log.first or 0.0)} on"
     unsure = tuple(Support(evidence.id, Layer.LOGS, why) for why in state.why)
-    commands = (last_lines(log.source, log.last),) if log.source.startswith("/") else ()
+    commands = last_lines(log.source, log.last) if log.source.startswith("/") else ()
     return Finding(
         rule="log-silence",
         layer=Layer.LOGS,

@@ -77,7 +77,7 @@ def _without_onset(
             title=says.rstrip("."),
             detail=f"Bad means: {log.error_means}.",
             supports=(Support(evidence.id, Layer.LOGS, says),),
-            next_commands=(last_lines(log.source, log.last),) if log.source.startswith("/") else (),
+            next_commands=last_lines(log.source, log.last) if log.source.startswith("/") else (),
         )
 
 

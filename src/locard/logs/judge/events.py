@@ -302,10 +302,12 @@ def _say_far_ones(table: Table, begin: float, end: float) -> None:
     )
     if far:
         times = [dt.datetime.fromtimestamp(t, dt.UTC) for t in (first, last) if 0 <= t < _LATEST_S]
-        where = " to ".join(dict.fromkeys(f"{t:%Y-%m-%d %H:%M:%S}" for t in times))
+        where = " and ".join(dict.fromkeys(f"{t:%Y-%m-%d %H:%M:%S} UTC" for t in times))
+        ends = f" (the first and the last: {where})" if where else ""
+        were = "is" if far == 1 else "are"
         table.note(
-            f"not judged: {count(far, 'record')} ({bad:,} of them errors) whose times ({where or 'none that can be'} "
-            "UTC) are far from all others"
+            f"{count(far, 'record')} ({bad:,} of them errors) {were} left out, as their times are far from all "
+            f"others{ends}"
         )
 
 
