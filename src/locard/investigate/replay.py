@@ -15,6 +15,7 @@ from locard.model.evidence import Evidence, Layer, Ran, Scope, Status
 from locard.model.finding import Finding
 from locard.model.headline import headline
 from locard.model.investigation import Investigation, ProbeRun, Timings
+from locard.model.place import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,7 @@ def replay(ledger: Ledger) -> Replayed:
                 findings.append(decode(Finding, entry.body))
             elif entry.kind == "closed":
                 closed = decode(Closed, entry.body)
+    evidence.sort(key=number_of)  # the record has them in the order in which they ended
     if opened is None:
         raise StateError(
             f"{ledger.path.name} holds no investigation",
@@ -80,6 +82,12 @@ def replay(ledger: Ledger) -> Replayed:
         closed = Closed(at, cut, Timings(None, round(at - opened.started, 3)), redacted)
     whole = conclude(opened, closed, runs, evidence, ledger=str(ledger.path), head=ledger.head)
     return Replayed(whole, tuple(findings))
+
+
+def number_of(item: Evidence) -> int:
+    """The order in which the probes were asked: the 12 of e12."""
+    digits = item.id[1:]
+    return int(digits) if digits.isdigit() else 0
 
 
 @contextlib.contextmanager
@@ -104,7 +112,7 @@ def _evidence(ledger: Ledger, body: dict[str, Any]) -> Evidence:
     facts: tuple[Fact, ...] = ()
     problem = body["problem"]
     try:
-        facts = probing.load(catalogue.entry("probe", body["probe"])).read(outputs)
+        facts = probing.load(catalogue.entry("probe", body["probe"], body["layer"])).read(outputs)
     except UsageError as error:  # recorded by a version that had more probes
         problem = f"cannot be read by this version: {error.what}"
     return Evidence(
@@ -116,4 +124,5 @@ def _evidence(ledger: Ledger, body: dict[str, Any]) -> Evidence:
         ran=ran,
         facts=facts,
         problem=problem,
+        place=body.get("place", HERE.ref),
     )

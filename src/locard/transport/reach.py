@@ -1,0 +1,50 @@
+"""Which transport reaches a place, and how a session to it begins."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Protocol, cast
+
+from locard.model.errors import NotPermittedError
+from locard.transport import bootstrap
+from locard.transport.session import Session
+
+if TYPE_CHECKING:
+    from locard.model.errors import LocardError
+    from locard.model.place import Place
+
+
+class Transport(Protocol):
+    """What a transport's module holds: a file of a few dozen lines."""
+
+    def reach(self, place: Place, nonce: str) -> tuple[str, ...]:
+        """The argv that starts the bootstrap at the place."""
+
+    def explain(
+        self, place: Place, exit_code: int | None, stderr: bytes, noise: bytes, waited_s: float
+    ) -> LocardError:
+        """Why a session did not open: what happened, why, and what to do next."""
+
+
+def open_session(
+    place: Place, *, opening_s: float = 15.0, lend_stdin: bool = False
+) -> Session:
+    """A session that begins to open; raises LocardError where its client is not installed."""
+    transport = cast("Transport", importlib.import_module(f"locard.transport.{place.transport}"))
+    nonce = bootstrap.new_nonce()
+    argv = transport.reach(place, nonce)
+    try:
+        return Session(
+            place,
+            argv,
+            nonce,
+            explain=transport.explain,
+            opening_s=opening_s,
+            lend_stdin=lend_stdin,
+        )
+    except OSError as error:
+        raise NotPermittedError(
+            f"cannot reach {place.ref}",
+            f"{argv[0]} did not start: {error.strerror or error}",
+            f"Install {argv[0]}, or run locard at the place itself.",
+        ) from error
