@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from locard import __version__, catalogue
 from locard.guard.command import Command, Wait
-from locard.investigate import probing, resolve
+from locard.investigate import here, probing
 from locard.investigate.conclude import Closed, Opened, conclude, judge
 from locard.model.codec import encode
 from locard.model.errors import RefusedError, StateError
@@ -99,7 +99,7 @@ class Investigator:
 
     def _follow(self) -> None:
         """Look at the target's processes anew: what began meanwhile is looked at from here on."""
-        now = resolve.again(self._context.target)
+        now = here.follow(self._context.target)
         if now.pids == self._context.target.pids:
             return
         redactor = self._means.redactor
@@ -178,7 +178,7 @@ class Investigator:
         gone = [
             pid
             for pid in command.pids
-            if pid in self._processes and not resolve.alive(self._processes[pid])
+            if pid in self._processes and not here.alive(self._processes[pid])
         ]
         if gone:
             ended = ", ".join(map(str, gone))
@@ -255,7 +255,7 @@ class Investigator:
         return True
 
     def _conclude(self) -> Investigation:
-        ended_target = [p.pid for p in self._opened.target.processes if not resolve.alive(p)]
+        ended_target = [p.pid for p in self._opened.target.processes if not here.alive(p)]
         if ended_target:
             pids = ", ".join(map(str, ended_target))
             self._partial.append(f"of the target, process {pids} ended during the investigation")
