@@ -49,9 +49,9 @@ _PATTERNS = {
 _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+):(?P<type>[a-z]+)(?P<many>\*?)\}")
 
 Via = Literal["exec", "http"]
-# How an output is built, and so how it is redacted: JSON (a document, or one a line), counters of the
-# kernel, a metrics page, or free text.
-Written = Literal["json", "counters", "exposition", "text"]
+# How an output is built, and so how it is redacted: JSON (a document, or one a line), a process table
+# as JSON, counters of the kernel, a metrics page, or free text.
+Written = Literal["json", "processes", "counters", "exposition", "text"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locard import catalogue
@@ -11,8 +12,7 @@ from locard.guard.command import Impact
 from locard.guard.gate import Gate
 from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
-from locard.investigate import discover, probing
-from locard.investigate.resolve import resolve
+from locard.investigate import discover, here, probing
 from locard.investigate.run import Investigator, Listener, Means
 from locard.ledger.state import StateDirectory
 from locard.model.target import Context
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from locard.guard.policy import Policy
     from locard.model.investigation import Investigation, Question
     from locard.model.target import Target
+
+_MOST_PATHS = 16  # of the logs that are looked at for requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,12 @@ class Options:
 def prepare(question: Question, policy: Policy | None = None) -> tuple[Context, Gate]:
     """Resolve the target, find its logs and metrics, set the gate; raises LocardError.
 
-    Reads /proc and the policy file; runs nothing.
+    Reads /proc, by two readers of locard's own, and the policy file.
     """
-    target = resolve(question.ref)
-    logs = question.logs or discover.log_files(target)
-    found = discover.Endpoints() if question.metrics else discover.endpoints(target, logs)
+    target = here.find(question.ref)
+    around = here.surroundings(target, _paths(question.logs))
+    logs = question.logs or discover.log_files(around)
+    found = discover.Endpoints() if question.metrics else discover.endpoints(target, around)
     context = Context(
         target=target,
         log_sources=logs,
@@ -52,13 +55,18 @@ def prepare(question: Question, policy: Policy | None = None) -> tuple[Context, 
         ports_not_asked=found.not_asked,
         window_s=question.window_s,
         root=os.geteuid() == 0,
-        memory_cgroups=discover.cgroups(target, "memory"),
-        cpu_cgroups=discover.cgroups(target, "cpu"),
-        pids_cgroups=discover.cgroups(target, "pids"),
+        memory_cgroups=discover.cgroups(around, "memory"),
+        cpu_cgroups=discover.cgroups(around, "cpu"),
+        pids_cgroups=discover.cgroups(around, "pids"),
     )
     cap, why = (policy or read_policy()).cap(question.ref, local.identity().user)
     declared = {e.name: probing.load(e).COMMANDS for e in catalogue.entries("probe")}
     return context, Gate(declared, Impact.parse(question.allow), cap=cap, why=why)
+
+
+def _paths(logs: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the logs that were named which are files."""
+    return tuple(str(Path(log).absolute()) for log in logs if Path(log).is_file())[:_MOST_PATHS]
 
 
 def investigate(
