@@ -6,8 +6,9 @@ import os
 
 import pytest
 
+import here
 from locard.host import _files
-from locard.investigate import discover, here
+from locard.investigate import discover
 from locard.model.target import Process, Target
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import cpu
-from locard.investigate import discover, here
+from locard.investigate import discover
 from locard.model.evidence import Output
 from locard.model.target import Context, Process, Target
 from support import run_probe

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import _disk, disk
-from locard.investigate import here
 from locard.model import semconv
 from locard.model.target import Context
 from support import needs_root, run_probe

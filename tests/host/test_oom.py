@@ -6,8 +6,9 @@ import os
 
 import pytest
 
+import here
 from locard.host import oom
-from locard.investigate import discover, here
+from locard.investigate import discover
 from locard.model.evidence import Output
 from locard.model.target import Context, Process, Target
 from support import run_probe

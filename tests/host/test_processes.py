@@ -7,8 +7,8 @@ import signal
 import subprocess
 from dataclasses import replace
 
+import here
 from locard.host import processes
-from locard.investigate import here
 from locard.model.target import Context
 from support import children_of, run_probe, wait_until
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import _tasks, tasks
-from locard.investigate import discover, here
+from locard.investigate import discover
 from locard.model import semconv
 from locard.model.target import Context
 from support import run_probe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from locard.investigate import here
+import here
 from locard.investigate.discover import cgroups, endpoints, log_files
 from locard.model.process_table import Listening, Surroundings, WrittenFile
 from locard.model.target import Process, Target

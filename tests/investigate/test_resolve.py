@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from locard.investigate import here, resolve
+import here
+from locard.investigate import resolve
 from locard.model.errors import AmbiguousTargetError, TargetNotFoundError, UsageError
 from locard.model.process_table import ProcessTable
 from locard.model.target import Process
@@ -137,9 +138,9 @@ def test_a_reused_pid_is_not_the_same_process(family):
     process, _ = family
     known = here.find(f"pid/{process.pid}").processes[0]
     other = replace(known, start_ticks=known.start_ticks - 1)
-    for ask in (here.alive, lambda p: resolve.alive(p, here.processes())):
-        assert ask(known)
-        assert not ask(other)
+    table = here.processes()
+    assert resolve.alive(known, table)
+    assert not resolve.alive(other, table)
 
 
 def test_a_program_is_preferred_to_what_others_were_given():

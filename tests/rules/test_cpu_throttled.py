@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import cpu
-from locard.investigate import discover, here
+from locard.investigate import discover
 from locard.model.evidence import Layer
 from locard.model.finding import Role, Severity
 from locard.model.log_facts import Onset

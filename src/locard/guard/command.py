@@ -36,6 +36,7 @@ class Impact(IntEnum):
             ) from None
 
 
+MOST_LOG = 1 << 50  # bytes: a log is read as it comes, and ended by who reads it
 # What a placeholder may hold. None can begin with '-', so no value becomes an option.
 _PATTERNS = {
     "pid": re.compile(r"[1-9][0-9]{0,9}"),

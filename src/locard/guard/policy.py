@@ -86,6 +86,12 @@ class Policy:
         cap, why = self.cap(target, user, place)
         return Gate(declared, allow, cap=cap, why=why)
 
+    def reading_gate(
+        self, declared: Mapping[str, tuple[Template, ...]], target: str, user: str, place: Place
+    ) -> Gate:
+        """A gate for commands that only read, such as those that print a log."""
+        return self.gate(declared, Impact.READS, target=target, user=user, place=place)
+
 
 def read_policy(path: Path = POLICY_PATH, *, owner: int = 0) -> Policy:
     """The policy in the file, an empty one where there is none.

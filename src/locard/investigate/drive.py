@@ -59,6 +59,7 @@ class Task:
     took_s: float = 0.0
     plan: Generator[Step, Output, Any] | None = None
     running: Running | None = None
+    last: Running | None = None  # whose output was given last
     due: float | None = None
 
 
@@ -92,7 +93,12 @@ class Done:
     task: Task
 
 
-Event = Began | Started | Grew | Done
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing has happened for a moment."""
+
+
+Event = Began | Started | Grew | Done | Quiet
 
 
 class Driver:
@@ -120,6 +126,7 @@ class Driver:
             yield from self._begin()
             yield from self._wait()
             yield from self._go_on()
+            yield Quiet()
 
     def interrupt(self, why: str = INTERRUPTED) -> None:
         """Cut every task: what came is kept, what waits never begins."""
@@ -205,6 +212,7 @@ class Driver:
             return task.treat(task, command, not_run(command, str(error)))
         session = self._home if command.template.here else task.session
         keys = () if command.template.here else task.keys(command)
+        task.last = None
         task.running = session.start(permit, self._budget.bound(command.bound_s), keys=keys)
         if task.running.ended:
             output, task.running = task.running.output(), None
@@ -240,7 +248,7 @@ class Driver:
 
     def _answer(self, task: Task, running: Running) -> Iterator[Event]:
         del self._by_run[id(running)]
-        task.running = None
+        task.running, task.last = None, running
         output = running.output()
         if task.cut:
             output = replace(output, exit_code=None, problem=output.problem or task.cut)

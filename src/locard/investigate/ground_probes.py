@@ -10,6 +10,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.model.errors import NotPermittedError
 from locard.model.process_table import Listening, ProcessTable, Surroundings, WrittenFile
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from locard.model.evidence import Output
 
-_PYTHON = "python3 where the target runs (apt install python3-minimal)"
 _MOST_NUMBER = 1 << 63
 _MOST_WORDS = 4096  # characters of one text, arguments of one command line
 
@@ -32,7 +32,7 @@ PROCESS_TABLE = Template(
     max_bytes=16 << 20,
     program="far/process_table.py",
     output="processes",
-    needs=_PYTHON,
+    needs=(needs.PYTHON,),
 )
 LOOK_AROUND = Template(
     argv=("python3", "-I", "-S", "-", "{pid:pid*}", "{log:path*}"),
@@ -42,7 +42,7 @@ LOOK_AROUND = Template(
     max_bytes=4 << 20,
     program="far/look_around.py",
     output="json",
-    needs=_PYTHON,
+    needs=(needs.PYTHON,),
 )
 # What the gate knows them by.
 DECLARED = {"process-table": (PROCESS_TABLE,), "look-around": (LOOK_AROUND,)}

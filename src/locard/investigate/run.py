@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from locard import __version__, catalogue
 from locard.investigate import probing, resolve, survey
 from locard.investigate.conclude import Closed, Opened, conclude, judge
-from locard.investigate.drive import INTERRUPTED, NO_TIME, Began, Done, Grew, Started, Task
+from locard.investigate.drive import INTERRUPTED, NO_TIME, Began, Done, Grew, Quiet, Started, Task
 from locard.model.codec import encode
-from locard.model.errors import LocardError, StateError
+from locard.model.errors import StateError
 from locard.model.evidence import Layer, Status
 from locard.model.finding import Case
 from locard.model.headline import headline
@@ -73,19 +73,18 @@ class Record:
     listener: Listener
     problem: str = ""  # why nothing is recorded any more
 
-    def write(self, kind: str, body: object, outputs: tuple[bytes, ...] = ()) -> bool:
-        """Append one entry; False where it could not be."""
+    def write(self, kind: str, body: object, outputs: tuple[bytes, ...] = ()) -> int:
+        """Append one entry; its number in the ledger, 0 where it could not be written."""
         if self.ledger is None:
-            return False
+            return 0
         try:
-            self.ledger.append(kind, body, outputs)
+            return self.ledger.append(kind, body, outputs).seq
         except StateError as error:
             self.ledger.close()
             self.ledger = None
             self.problem = f"not recorded from here on: {error.what}: {error.why}"
             self.listener.warned(f"{error} Going on without the record.")
-            return False
-        return True
+            return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +143,7 @@ class Investigator:
         self._first_finding: float | None = None
         self._processes = {p.pid: p for p in context.target.processes}
         self._ended: list[int] | None = None
+        self._investigation = 0  # the number of the entry with which it began
 
     # -- the plan --------------------------------------------------------------------------
 
@@ -151,7 +151,7 @@ class Investigator:
         self, surveyed: Sequence[Ran] = (), outputs: tuple[bytes, ...] = (), layers: Sequence[Layer] = tuple(Layer)
     ) -> None:
         """Record the beginning and queue every probe of the layers, in the order of the method."""
-        self._write("opened", self._opened)
+        self._investigation = self._means.record.write("opened", self._opened)
         session = self._means.session
         if session.ground is not None:
             argv = self._means.redactor.argv(session.argv[:1])
@@ -214,6 +214,8 @@ class Investigator:
 
     def handle(self, event: Event) -> None:
         """Take what happened to one of our tasks."""
+        if isinstance(event, Quiet):
+            return
         ask = event.task.label[1]
         if ask is None:
             if isinstance(event, Done):
@@ -278,7 +280,7 @@ class Investigator:
             output, self._means.redactor, command.template.output, self._means.budget.left_s
         )
         session = self._means.home if command.template.here else self._means.session
-        running = ask.task.running if ask.task else None
+        running = ask.task.last if ask.task else None
         prepared = prepare(command, session.ground, local=session.place.local)
         ask.outputs.append(clean)
         ask.items.append(
@@ -442,7 +444,8 @@ class Investigator:
         self._speak()
 
     def _write(self, kind: str, body: Any, outputs: tuple[bytes, ...] = ()) -> bool:
-        return self._means.record.write(kind, body, outputs)
+        plain = {**encode(body), "investigation": self._investigation}
+        return bool(self._means.record.write(kind, plain, outputs))
 
 
 def drive(driver: Driver, investigators: Sequence[Investigator]) -> None:
@@ -463,7 +466,9 @@ def _drive(driver: Driver, investigators: Sequence[Investigator]) -> None:
 
 def _handle(driver: Driver, investigators: Sequence[Investigator]) -> None:
     for event in driver.run():
-        event.task.label[0].handle(event)
+        if not isinstance(event, Quiet):
+            event.task.label[0].handle(event)
+            continue
         for investigator in investigators:
             investigator.tick()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
 import os
 import pwd
 import socket
@@ -14,11 +12,11 @@ from locard.model.errors import LocardError, StateError
 from locard.model.evidence import Identity, Output
 from locard.model.place import HERE
 from locard.transport import bootstrap
-from locard.transport.session import Session
 
 if TYPE_CHECKING:
     from locard.guard.gate import Permit
     from locard.model.place import Place
+    from locard.transport.session import Session
 
 
 def identity() -> Identity:
@@ -49,14 +47,11 @@ def explain(
     )
 
 
-@functools.cache
 def home() -> Session:
-    """The session on this machine for who asks one thing at a time; opened once, closed at exit."""
-    from locard.transport.reach import open_session  # noqa: PLC0415 - it knows every transport
+    """The session on this machine for who asks one thing at a time."""
+    from locard.transport.reach import kept_session  # noqa: PLC0415 - it knows every transport
 
-    session = open_session(HERE).open()
-    atexit.register(session.close)
-    return session
+    return kept_session(HERE)
 
 
 def run(permit: Permit, bound_s: float) -> Output:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import importlib
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -24,6 +26,17 @@ class Transport(Protocol):
         self, place: Place, exit_code: int | None, stderr: bytes, noise: bytes, waited_s: float
     ) -> LocardError:
         """Why a session did not open: what happened, why, and what to do next."""
+
+
+@functools.cache
+def kept_session(place: Place) -> Session:
+    """The open session of this process to a place, for who asks one thing at a time; closed at exit.
+
+    Raises the LocardError that says why it does not open.
+    """
+    session = open_session(place).open()
+    atexit.register(session.close)
+    return session
 
 
 def open_session(

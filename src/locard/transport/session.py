@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -100,10 +101,10 @@ class Running:
         """What it left at the place although its undoing was tried, in words."""
         return tuple(map(str, (self.end or {}).get("left") or ()))
 
-    def take(self) -> bytes:
-        """What has come on standard output since the last call; it is not kept."""
-        data = bytes(self.out)
-        self.out.clear()
+    def take(self, most: int = 1 << 30) -> bytes:
+        """What has come on standard output since the last call, at most so much; it is not kept."""
+        data = bytes(memoryview(self.out)[:most])
+        del self.out[: len(data)]
         return data
 
     def stop(self, why: str) -> None:
@@ -550,8 +551,8 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
         return Prepared((sys.executable, *_isolated(), "-m", "locard", *rest))
     if local:
         beside = Path(sys.executable).with_name(name)
-        if beside.exists():
-            return Prepared((str(beside), *rest))
+        path = str(beside) if beside.exists() else shutil.which(name)
+        return Prepared((path or name, *rest), missing="" if path else name)
     found = ground.tool(name) if ground else ""
     if ground is not None and name in _TOOLS and not found:
         return Prepared(command.argv, missing=name)

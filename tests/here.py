@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from locard.far import process_table
 from locard.guard.command import Impact
 from locard.guard.gate import Gate
 from locard.investigate import ground_probes, resolve
-from locard.model.errors import AmbiguousTargetError, TargetNotFoundError
+from locard.model.errors import AmbiguousTargetError
 from locard.transport import local
 
 if TYPE_CHECKING:
@@ -36,14 +35,7 @@ def surroundings(target: Target, logs: tuple[str, ...] = ()) -> Surroundings:
 
 
 def find(ref: str) -> Target:
-    """The target on this machine; raises UsageError, TargetNotFoundError, AmbiguousTargetError."""
-    kind, name = resolve.split(ref)
-    if kind == "host" and name != "local":
-        raise TargetNotFoundError(
-            f"cannot reach {ref}",
-            "this version reads the machine that it runs on",
-            "Run locard there, as host/local.",
-        )
+    """The target on this machine; raises what `resolve` raises."""
     for _ in range(_LOOKS - 1):
         try:
             return resolve.resolve(ref, processes())
@@ -58,12 +50,6 @@ def follow(target: Target) -> Target:
     if not target.processes:
         return target
     return resolve.again(target, processes(target.processes[0]))
-
-
-def alive(process: Process) -> bool:
-    """Whether this very process still runs here (its pid may have gone to another one)."""
-    found = process_table.stat_row("/proc", str(process.pid), [])
-    return found is not None and bool(found[0]["start_ticks"] == process.start_ticks)
 
 
 def _run(probe: str, command: Command) -> Output:
