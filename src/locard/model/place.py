@@ -62,6 +62,7 @@ class Ground:
     own: tuple[int, ...] = field(default=())
     noise_bytes: int = 0
     program_digest: str = ""
+    lacks: str = ""  # why there is no python3 of ours: none, old, unfit
 
     @property
     def bare(self) -> bool:

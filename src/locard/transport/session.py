@@ -21,7 +21,7 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from locard import __version__
@@ -29,14 +29,31 @@ from locard.model.errors import LocardError, SourceUnreadableError
 from locard.model.evidence import Identity, Output
 from locard.model.place import Ground
 from locard.transport import bootstrap
-from locard.transport._child import become_mortal, environment
+from locard.transport._child import become_mortal
+from locard.transport.bare import BareChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from locard.guard.command import Command
     from locard.guard.gate import Permit
     from locard.model.place import Place
+
+    class Explain(Protocol):
+        """Says why a session did not open: what a transport's module holds."""
+
+        def __call__(
+            self,
+            place: str,
+            exit_code: int | None,
+            stderr: bytes,
+            noise: bytes,
+            waited_s: float,
+            *,
+            problem: str = "",
+        ) -> LocardError:
+            """`problem` is the handshake's."""
+
 
 _PACKAGE = Path(__file__).parent.parent
 _SERVER = "far/serve.py"
@@ -148,7 +165,8 @@ class Session:
         argv: Sequence[str],
         nonce: str,
         *,
-        explain: Callable[[Place, int | None, bytes, bytes, float], LocardError],
+        explain: Explain,
+        environment: Mapping[str, str],
         opening_s: float = 15.0,
         lend_stdin: bool = False,
     ) -> None:
@@ -158,6 +176,8 @@ class Session:
         self.ground: Ground | None = None
         self.error: LocardError | None = None
         self.state = "opening"
+        self._nonce = nonce
+        self._bare: BareChannel | None = None
         self._mark = hashlib.sha256((nonce + ":frame").encode()).digest()[:4]
         self._handshake = bootstrap.Handshake(nonce, server_payload())
         self._explain = explain
@@ -176,7 +196,7 @@ class Session:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(),
+            env=dict(environment),
             cwd="/",
             start_new_session=True,
             pass_fds=(self._lent,) if lend_stdin else (),
@@ -228,6 +248,8 @@ class Session:
         self._flush()
         self._hear()
         grown = self._frames() if self._handshake.state == "open" else {}
+        if self._bare is not None:
+            grown |= {run.number: run for run in self._bare.take_grown()}
         now = time.monotonic()
         late = now - self._began > self._opening_s or self._handshake.state == "failed"
         if self.state == "opening" and late:
@@ -235,9 +257,9 @@ class Session:
         elif self.state != "closed" and not self._out_open:
             grown |= self._break(self._wait_for_child(), now)
         elif self.state == "open":
-            if now - self._heard > _SILENT_S:
+            if now - self._heard > _SILENT_S and self._bare is None:
                 grown |= self._break(None, now)
-            elif now - self._beaten >= _BEAT_S:
+            elif now - self._beaten >= _BEAT_S and self._bare is None:
                 self._beat()
         return list(grown.values())
 
@@ -262,6 +284,9 @@ class Session:
             why = f"{prepared.missing} is not installed" if prepared.missing else self._why()
             run.end = {"code": None, "why": why, "missing": bool(prepared.missing), "took": 0.0}
             return run
+        if self._bare is not None:
+            self._bare.start(run)
+            return run
         self._runs[run.number] = run
         head = {
             "do": "start", "run": run.number, "argv": prepared.argv, "bound": bound_s,
@@ -278,7 +303,9 @@ class Session:
 
     def stop(self, run: Running, why: str) -> None:
         """End a run over there."""
-        if self.state == "open" and not run.ended:
+        if self._bare is not None:
+            self._bare.stop(run, why)
+        elif self.state == "open" and not run.ended:
             self._send(self._framed({"do": "stop", "run": run.number, "why": why}))
 
     def close(self) -> None:
@@ -331,6 +358,8 @@ class Session:
                     self._said += data
                     del self._said[:-_MOST_SAID]
                     self._handshake.feed_errors(data)
+                    if self._bare is not None:
+                        self._bare.feed("stderr", data)
                 self._err_open = False
         for _ in range(16):  # others wait, too
             if not self._out_open:
@@ -347,8 +376,26 @@ class Session:
                 self._send(self._handshake.feed(data))
                 if self._handshake.state == "open":
                     self._buffer += self._handshake.rest
+                elif self._handshake.state == "bare":
+                    self._open_bare()
+            elif self._bare is not None:
+                self._bare.feed("stdout", data)
             else:
                 self._buffer += data
+
+    def _open_bare(self) -> None:
+        """There is no python3: the sh of the bootstrap serves, one command after the other."""
+        why, _, uid, user, host = self._handshake.bare_words
+        self._bare = BareChannel(self._nonce, self._send)
+        self._bare.feed("stdout", self._handshake.rest)
+        self.ground = Ground(
+            host=host,
+            user=user,
+            uid=int(uid) if uid.isdigit() else -1,
+            noise_bytes=self._handshake.noise_bytes,
+            lacks=why,
+        )
+        self.state = "open"
 
     def _frames(self) -> dict[int, Running]:
         grown: dict[int, Running] = {}
@@ -470,7 +517,10 @@ class Session:
         self._handshake.closed()
         said, noise = bytes(self._said), bytes(self._handshake.noise)
         if was == "opening":
-            self.error = self._explain(self.place, code, said, noise, now - self._began)
+            waited_s, problem = now - self._began, self._handshake.problem
+            self.error = self._explain(
+                self.place.ref, code, said, noise, waited_s, problem=problem
+            )
         else:
             words = " ".join(said.decode("utf-8", "replace").split())[-300:]
             self.error = SourceUnreadableError(
@@ -480,6 +530,8 @@ class Session:
                 "What had come is kept. Try again.",
             )  # fmt: skip
         broken, self._runs = self._runs, {}
+        if self._bare is not None:
+            broken |= {run.number: run for run in self._bare.waiting}
         for run in broken.values():
             run.end = {"code": None, "why": f"lost {self.place.ref}: {self.error.why}",
                        "kind": "lost", "took": time.monotonic() - run.clock}  # fmt: skip
