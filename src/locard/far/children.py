@@ -12,6 +12,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -176,9 +177,9 @@ def become_child(
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         except (OSError, AttributeError):
             os.nice(19)
-        number = IOPRIO_SET.get(os.uname().machine)
-        if libc is not None and number:
-            libc.syscall(number, 1, 0, 3 << 13)
+        call = IOPRIO_SET.get(os.uname().machine)
+        if libc is not None and call:
+            libc.syscall(call, 1, 0, 3 << 13)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     os.chdir("/")
