@@ -93,9 +93,13 @@ class Network:
         self._children = []
         self._next = 10
 
+    def has(self, tool):
+        """Whether this machine, and so each host, has a program."""
+        return shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is not None
+
     def start(self):
         for tool in ("sshd", "unshare", "nsenter", "ip", "useradd"):
-            if shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None:
+            if not self.has(tool):
                 raise UnavailableError(f"{tool} is not installed")
         if os.geteuid() != 0:
             raise UnavailableError("namespaces with an sshd need root")
@@ -310,6 +314,14 @@ class Containers:
             for part in ("-v", f"{Path(path).resolve()}:{path}:ro")
         ]
         return self.run(name, "busybox", *mounts, *options, command=command)
+
+    def pause(self, name):
+        """Freeze all that runs in it."""
+        call(self.client, "pause", name)
+
+    def resume(self, name):
+        """Let it run on: what is frozen cannot be removed."""
+        call(self.client, "unpause", name)
 
     def close(self):
         """Remove the containers; the folder is the test's."""
