@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import memory
 from locard.investigate import discover
 from locard.model.evidence import Output
@@ -20,7 +21,7 @@ V1 = Path("/sys/fs/cgroup/memory")
 def context(*pids):
     processes = tuple(Process(p, 1, 0, 0.0, 0, "python3", ("python3",)) for p in pids)
     target = Target("pid/1", "pid", "1", "here", processes)
-    return Context(target, memory_cgroups=discover.cgroups(target, "memory"))
+    return Context(target, memory_cgroups=discover.cgroups(here.surroundings(target), "memory"))
 
 
 def readings_of(*pids):

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+import here
 from locard.host import oom
 from locard.investigate import discover
 from locard.model.evidence import Output
@@ -26,7 +27,7 @@ def read(kills, log, *, uptime=10_000.0, exit_code=0):
 def test_this_host_with_a_target():
     me = Process(os.getpid(), 1, 0, 0.0, 0, "python3", ("python3",))
     target = Target("pid/1", "pid", "1", "here", (me,))
-    groups = discover.cgroups(target, "memory")
+    groups = discover.cgroups(here.surroundings(target), "memory")
     _, (fact,) = run_probe(oom, Context(target, memory_cgroups=groups))
     host = fact.readings[0]
     assert host.name == "system.memory.oom_kills"

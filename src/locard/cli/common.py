@@ -110,6 +110,9 @@ class _Quiet:
     def began(self, layer: Layer, probe: str) -> None:
         """Nothing."""
 
+    def grew(self, layer: Layer, probe: str, headline: str) -> None:
+        """Nothing."""
+
     def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
         """Nothing."""
 

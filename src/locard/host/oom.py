@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.host import _files
 from locard.model import semconv
@@ -40,7 +41,9 @@ SYSTEM = Template(
     3.0,
     output="counters",
 )
-KERNEL_LOG = Template(("dmesg",), Impact.READS, 3.0, max_bytes=8 << 20)
+KERNEL_LOG = Template(
+    ("dmesg",), Impact.READS, 3.0, max_bytes=8 << 20, needs=(needs.DMESG,)
+)
 EVENTS = Template(
     ("grep", "-s", "-H", "^oom_kill ", "/dev/null", "{file:path*}"),
     Impact.READS,

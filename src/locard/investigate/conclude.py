@@ -35,6 +35,7 @@ class Opened:
     target: Target
     identity: Identity
     started: float
+    place: str = "host/local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def conclude(
         question=opened.question,
         target=opened.target,
         identity=opened.identity,
+        place=opened.place,
         started=opened.started,
         ended=closed.ended,
         partial=closed.partial,

@@ -52,11 +52,12 @@ def field_types(kind: type) -> dict[str, Any]:
         facts,
         finding,
         investigation,
+        place,
         target,
     )
 
     names: dict[str, Any] = {}
-    for module in (claim, evidence, facts, finding, target, investigation):
+    for module in (claim, evidence, facts, finding, target, investigation, place):
         names.update(vars(module))
     known = typing.get_type_hints(kind, localns=names)
     return {f.name: known[f.name] for f in dataclasses.fields(kind)}

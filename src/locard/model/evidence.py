@@ -100,6 +100,7 @@ class Ran:
     stderr: str
     stderr_bytes: int
     redacted: int
+    place: str = "host/local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +119,4 @@ class Evidence:
     ran: tuple[Ran, ...]
     facts: tuple[Fact, ...] = field(default=())
     problem: str = ""
+    place: str = "host/local"

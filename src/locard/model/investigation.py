@@ -109,6 +109,7 @@ class Investigation:
     claims: tuple[Licensed, ...]  # what the reports say of it, in the order of reading
     timings: Timings
     redacted: int
+    place: str = "host/local"
 
     def logs(self) -> Iterator[tuple[Evidence, LogSummary]]:
         """The log summaries, each with its evidence."""

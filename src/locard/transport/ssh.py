@@ -13,10 +13,14 @@ import re
 import shlex
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 from locard.model.errors import LocardError, UnreachableError, UsageError
-from locard.transport import reasons
+from locard.transport import bootstrap, reasons
 from locard.transport.reasons import Failed, Reason
+
+if TYPE_CHECKING:
+    from locard.model.place import Place
 
 CONNECT_S = 10  # the client's own bound, to the end of the key exchange
 _OPTIONS = (
@@ -53,6 +57,11 @@ def reach(target: str, *, connect_s: int = CONNECT_S) -> tuple[str, ...]:
     login = ("-l", user) if user else ()
     settings = [f"-o{option}" for option in (*options, f"ConnectTimeout={connect_s}")]
     return (client, "-T", *settings, *login, "--", name)
+
+
+def session_argv(place: Place, nonce: str) -> tuple[str, ...]:
+    """What starts a session: the bootstrap is the words for the login shell there."""
+    return (*reach(place.name), bootstrap.words(nonce))
 
 
 def environment() -> dict[str, str]:

@@ -15,6 +15,7 @@ from locard.guard.command import Impact
 from locard.model.errors import ExitCode, StateError, UsageError, did_you_mean
 from locard.model.finding import Role
 from locard.model.investigation import Question
+from locard.model.place import HERE
 
 if TYPE_CHECKING:
     import argparse
@@ -78,21 +79,22 @@ def run(args: argparse.Namespace) -> int:
     began = common.process_began()
     _require(question)
     _check_output(args)
-    context, gate = start.prepare(question)
-    if args.dry_run:
-        return _dry_run(context, gate, args)
-    found = start.investigate(
-        question,
-        context,
-        gate,
-        start.Options(
-            state=args.state,
-            incident=args.incident,
-            listener=common.progress(args),
-            budget=Budget(question.budget_s),
-            began=began,
-        ),
+    options = start.Options(
+        state=args.state,
+        incident=args.incident,
+        listener=common.progress(args),
+        budget=Budget(question.budget_s),
+        began=began,
     )
+    with start.opened(lend_stdin="-" in question.logs) as sessions:
+        instance = start.Instance(question, HERE, question.ref, sessions.home)
+        start.prepare([instance], sessions.home, options.budget)
+        if instance.error is not None:
+            raise instance.error
+        if args.dry_run:
+            assert instance.context and instance.gate
+            return _dry_run(instance.context, instance.gate, args)
+        (found,) = start.investigate([instance], sessions, options)
     code = exit_code(found)
     _show(found, code, args)
     return code

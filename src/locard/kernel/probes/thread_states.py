@@ -19,6 +19,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.model import semconv, thread_records
 from locard.model.evidence import Output, Scope
@@ -56,7 +57,7 @@ COMMANDS = (
         max_bytes=16 << 20,
         program="kernel/_threads.py",
         output="json",
-        needs="python3 where the target runs (apt install python3-minimal)",
+        needs=(needs.PYTHON,),
     ),
 )
 

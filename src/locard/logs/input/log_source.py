@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from locard.logs.input.compression import unpacking
 from locard.model.errors import NotPermittedError, SourceUnreadableError
+from locard.model.place import HERE, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,6 +67,7 @@ class Wants:
     container: str = ""
     all_containers: bool = False
     previous: bool = False
+    place: Place = HERE
 
 
 @dataclass(slots=True)
@@ -286,6 +288,8 @@ def open_source(name: str, wants: Wants | None = None) -> Source:
     """Open what a name means; raises SourceUnreadableError, NotPermittedError or UsageError."""
     from locard import catalogue  # noqa: PLC0415 - the sources import this module
 
+    if wants is not None and not wants.place.local:
+        return _elsewhere(name).open(name, wants)
     if _is_path_of_file(name):  # the others need not be loaded to say that it is none of theirs
         module = cast("SourceModule", catalogue.entry("source", "file").load())
         return module.open(name, wants or Wants())
@@ -294,6 +298,15 @@ def open_source(name: str, wants: Wants | None = None) -> Source:
         if module.fits(name):
             return module.open(name, wants or Wants())
     raise unreadable(name, ValueError("it is no kind of source that locard knows"))
+
+
+def _elsewhere(name: str) -> SourceModule:
+    """The kind of source that a name means at another place: by its form alone."""
+    from locard import catalogue  # noqa: PLC0415 - the sources import this module
+
+    kind = next((k for k in ("container", "kubernetes", "journald")
+                 if cast("SourceModule", catalogue.entry("source", k).load()).fits(name)), "file-elsewhere")  # fmt: skip
+    return cast("SourceModule", catalogue.entry("source", kind).load())
 
 
 def _is_path_of_file(name: str) -> bool:

@@ -11,15 +11,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.guard.command import Impact, Template
-from locard.guard.gate import Gate
-from locard.logs.input.piped import open_command
+from locard.guard import needs
+from locard.guard.command import MOST_LOG, Impact, Template
+from locard.logs.input.piped import ask, open_command
 from locard.model.log_beginning import Origin
 from locard.model.wording import count
-from locard.transport import local
 
 if TYPE_CHECKING:
     from locard.logs.input.log_source import Source, Wants
+    from locard.model.place import Place
 
 NAMES = ("journald", "unit/payment.service")
 RANK = 10
@@ -28,22 +28,26 @@ JOURNAL = Template(
      "--since=-{since:number*}s"),
     Impact.READS,
     3600.0,
-    needs="systemd (journalctl)",
+    max_bytes=MOST_LOG,
+    streams=True,
+    needs=(needs.JOURNALCTL,),
 )  # fmt: skip
 FOLLOWED = Template(
     ("journalctl", "--output=json", "--no-pager", "--quiet", "--unit={unit:word*}",
      "--since=-{since:number*}s", "--follow"),
     Impact.READS,
     86400.0,
-    needs="systemd (journalctl)",
+    max_bytes=MOST_LOG,
+    streams=True,
+    needs=(needs.JOURNALCTL,),
 )  # fmt: skip
 # With JSON journalctl never says why there is nothing.
 REASON = Template(
-    ("journalctl", "--no-pager", "--lines=0"), Impact.READS, 20.0, needs="systemd (journalctl)"
+    ("journalctl", "--no-pager", "--lines=0"), Impact.READS, 20.0, needs=(needs.JOURNALCTL,)
 )
 # How far back the files go that journalctl reads, archived ones and all.
 HEADER = Template(
-    ("journalctl", "--header", "--no-pager"), Impact.READS, 20.0, needs="systemd (journalctl)"
+    ("journalctl", "--header", "--no-pager"), Impact.READS, 20.0, needs=(needs.JOURNALCTL,)
 )
 _ELSEWHERE = "journals that were archived elsewhere (journalctl --directory), or the log backend if they are shipped to one"
 COMMANDS = (JOURNAL, FOLLOWED, REASON, HEADER)
@@ -69,17 +73,18 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         name,
         template.fill(unit=unit, since=since),
         COMMANDS,
+        place=wants.place,
         get="run where systemd runs, or name the service's log file",
     )
-    source.why_empty = _why_empty
-    source.origins = functools.partial(_origins, asked=bool(since))
+    source.why_empty = functools.partial(_why_empty, wants.place)
+    source.origins = functools.partial(_origins, wants.place, asked=bool(since))
     return source
 
 
-def _origins(*, asked: bool) -> tuple[Origin, ...]:
+def _origins(place: Place, *, asked: bool) -> tuple[Origin, ...]:
     """How far back the journal itself goes, by the headers of its files."""
     command = HEADER.fill()
-    output = local.run(_gate().admit("journald", command), command.bound_s)
+    output = ask(command, COMMANDS, place, "journald")
     text = output.text
     heads = [at for h in _HEAD.findall(text) if (at := int(h, 16) / 1e6)]
     paths = _PATH.findall(text)
@@ -109,12 +114,8 @@ def _origins(*, asked: bool) -> tuple[Origin, ...]:
     )
 
 
-def _gate() -> Gate:
-    return Gate({"journald": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
-
-
-def _why_empty() -> str:
+def _why_empty(place: Place) -> str:
     """What journalctl says of its journal; empty where it has no complaint."""
     command = REASON.fill()
-    output = local.run(_gate().admit("journald", command), command.bound_s)
+    output = ask(command, COMMANDS, place, "journald")
     return " ".join(output.stderr.decode("utf-8", "replace").split())[:300]

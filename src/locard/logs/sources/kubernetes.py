@@ -11,15 +11,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.guard.command import Impact, Template
-from locard.guard.gate import Gate
-from locard.logs.input.piped import open_command
+from locard.guard import needs
+from locard.guard.command import MOST_LOG, Impact, Template
+from locard.logs.input.piped import ask, open_command
 from locard.model.errors import SourceUnreadableError
-from locard.transport import local
 
 if TYPE_CHECKING:
     from locard.guard.command import Command
     from locard.logs.input.log_source import Source, Wants
+    from locard.model.place import Place
     from locard.model.log_beginning import Origin
 
 NAMES = ("deployment/payment", "pod/payment-7d9", "label/app=payment")
@@ -34,17 +34,19 @@ LOGS = Template(
      "--selector={selector:source*}", "{ref:word*}"),
     Impact.READS,
     86400.0,
-    needs="kubectl",
+    max_bytes=MOST_LOG,
+    streams=True,
+    needs=(needs.KUBECTL,),
 )  # fmt: skip
 WORKLOAD = Template(
-    ("kubectl", "get", "{ref:word}", "--output=json", *_WHERE), Impact.READS, 20.0, needs="kubectl"
+    ("kubectl", "get", "{ref:word}", "--output=json", *_WHERE), Impact.READS, 20.0, needs=(needs.KUBECTL,)
 )
 # Which pods these are, when their containers started and how often: a log says nothing of it.
 PODS = Template(
     ("kubectl", "get", "pods", "{name:word*}", "--selector={selector:source*}", "--output=json", *_WHERE),
     Impact.READS,
     20.0,
-    needs="kubectl",
+    needs=(needs.KUBECTL,),
     max_bytes=32 << 20,
 )  # fmt: skip
 COMMANDS = (LOGS, WORKLOAD, PODS)
@@ -64,7 +66,7 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         "context": (wants.context,) if wants.context else (),
     }
     if kind not in {"pod", "label"} and not wants.selector:
-        selector = _selector_of(name, where)
+        selector = _selector_of(name, where, wants.place)
     command = LOGS.fill(
         all=str(wants.all_containers or not wants.container).lower(),
         previous=str(wants.previous).lower(),
@@ -79,6 +81,7 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         name,
         command,
         COMMANDS,
+        place=wants.place,
         get="install kubectl, or pipe it in: kubectl logs … | locard logs -",
     )
     pods = PODS.fill(
@@ -94,8 +97,7 @@ def _origins(command: Command, wants: Wants) -> tuple[Origin, ...]:
     """Where the log of each container begins, as far as its pod's status says."""
     from locard.logs.sources._pod_origins import of_pods, unread  # noqa: PLC0415 - once the log is read
 
-    gate = Gate({"kubernetes": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
-    output = local.run(gate.admit("kubernetes", command), command.bound_s)
+    output = ask(command, COMMANDS, wants.place, "kubernetes")
     try:
         answer = json.loads(output.stdout)
         pods = answer["items"] if answer.get("kind") == "List" else [answer]
@@ -105,11 +107,10 @@ def _origins(command: Command, wants: Wants) -> tuple[Origin, ...]:
         return (unread(command.by_hand, said or output.problem or "no answer", wants),)
 
 
-def _selector_of(name: str, where: dict[str, tuple[str, ...]]) -> str:
+def _selector_of(name: str, where: dict[str, tuple[str, ...]], place: Place) -> str:
     """The labels of a workload's pods: `kubectl logs deployment/NAME` alone takes but one of them."""
     command = WORKLOAD.fill(ref=name, **where)
-    gate = Gate({"kubernetes": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
-    output = local.run(gate.admit("kubernetes", command), command.bound_s)
+    output = ask(command, COMMANDS, place, name)
     try:
         labels = json.loads(output.stdout)["spec"]["selector"]["matchLabels"]
         return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -25,6 +25,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template, Wait
 from locard.model import thread_records
 from locard.model.evidence import Output, Scope
@@ -54,7 +55,7 @@ DUMP = Template(
     impact=Impact.SAMPLES,
     bound_s=4.0,
     max_bytes=32 << 20,
-    needs="py-spy (pip install py-spy)",
+    needs=(needs.PY_SPY,),
     output="json",
 )
 DUMP_MANY = Template(
@@ -62,7 +63,7 @@ DUMP_MANY = Template(
     impact=Impact.SAMPLES,
     bound_s=20.0,
     max_bytes=64 << 20,
-    needs="py-spy (pip install py-spy)",
+    needs=(needs.PY_SPY,),
     output="json",
 )
 KERNEL = Template(
@@ -72,7 +73,7 @@ KERNEL = Template(
     by_hand="for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan}; done",
     max_bytes=8 << 20,
     program="kernel/_threads.py",
-    needs="python3 where the target runs (apt install python3-minimal)",
+    needs=(needs.PYTHON,),
     output="json",
 )
 COMMANDS = (detect.MAPPED, detect.GO, DUMP, DUMP_MANY, KERNEL)
