@@ -233,8 +233,11 @@ def _line(path: str, arguments: tuple[str, ...]) -> str:
 
 
 def _escaped(word: str) -> str:
-    """A word as sudoers reads it: its separators and its wildcards are meant as they are."""
-    return re.sub(r"([\\,:=*?\[\]!# \t])|^\^", lambda m: "\\" + m[0], word)
+    """A word as sudoers reads it: its separators and its wildcards are meant as they are.
+
+    A backslash is read twice: by the reader of the file and where wildcards are compared.
+    """
+    return re.sub(r"([,:=*?\[\]!# \t])|^\^", r"\\\g<0>", word.replace("\\", "\\" * 4))
 
 
 def _remark(argv: tuple[str, ...]) -> str:
