@@ -23,7 +23,21 @@ MOST = 512 << 20  # bytes of all files together: the newest of more
 CHUNK = 1 << 18
 POLL_S = 0.25
 MOST_FILES = 1000
-FAR = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "glusterfs", "autofs", "ncpfs")
+FAR = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "lustre",
+    "gpfs",
+    "glusterfs",
+    "autofs",
+    "ncpfs",
+)
 OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
 
 

@@ -276,7 +276,13 @@ class Server:
         """After fork: harmless, and mortal with this process."""
         os.setsid()
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD):
+        for number in (
+            signal.SIGHUP,
+            signal.SIGTERM,
+            signal.SIGINT,
+            signal.SIGPIPE,
+            signal.SIGCHLD,
+        ):
             signal.signal(number, signal.SIG_DFL)
         if self.libc is not None:
             self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -384,7 +390,12 @@ class Server:
                     run.ended_at = now + DRAINING_S
             except ChildProcessError:
                 run.code, run.ended_at = 0, now
-        if run.code is not None and not run.pipes or run.ended_at is not None and now >= run.ended_at:
+        if (
+            run.code is not None
+            and not run.pipes
+            or run.ended_at is not None
+            and now >= run.ended_at
+        ):
             self.ended(run)
 
     def ended(self, run):

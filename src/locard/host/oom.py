@@ -41,9 +41,7 @@ SYSTEM = Template(
     3.0,
     output="counters",
 )
-KERNEL_LOG = Template(
-    ("dmesg",), Impact.READS, 3.0, max_bytes=8 << 20, needs=(needs.DMESG,)
-)
+KERNEL_LOG = Template(("dmesg",), Impact.READS, 3.0, max_bytes=8 << 20, needs=(needs.DMESG,))
 EVENTS = Template(
     ("grep", "-s", "-H", "^oom_kill ", "/dev/null", "{file:path*}"),
     Impact.READS,

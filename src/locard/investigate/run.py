@@ -148,7 +148,10 @@ class Investigator:
     # -- the plan --------------------------------------------------------------------------
 
     def add_tasks(
-        self, surveyed: Sequence[Ran] = (), outputs: tuple[bytes, ...] = (), layers: Sequence[Layer] = tuple(Layer)
+        self,
+        surveyed: Sequence[Ran] = (),
+        outputs: tuple[bytes, ...] = (),
+        layers: Sequence[Layer] = tuple(Layer),
     ) -> None:
         """Record the beginning and queue every probe of the layers, in the order of the method."""
         self._investigation = self._means.record.write("opened", self._opened)

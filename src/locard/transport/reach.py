@@ -41,9 +41,7 @@ def kept_session(place: Place) -> Session:
     return session
 
 
-def open_session(
-    place: Place, *, opening_s: float = 15.0, lend_stdin: bool = False
-) -> Session:
+def open_session(place: Place, *, opening_s: float = 15.0, lend_stdin: bool = False) -> Session:
     """A session that begins to open; raises LocardError where its client is not installed."""
     transport = cast("Transport", importlib.import_module(f"locard.transport.{place.transport}"))
     nonce = bootstrap.new_nonce()

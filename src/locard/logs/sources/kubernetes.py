@@ -39,7 +39,10 @@ LOGS = Template(
     needs=(needs.KUBECTL,),
 )  # fmt: skip
 WORKLOAD = Template(
-    ("kubectl", "get", "{ref:word}", "--output=json", *_WHERE), Impact.READS, 20.0, needs=(needs.KUBECTL,)
+    ("kubectl", "get", "{ref:word}", "--output=json", *_WHERE),
+    Impact.READS,
+    20.0,
+    needs=(needs.KUBECTL,),
 )
 # Which pods these are, when their containers started and how often: a log says nothing of it.
 PODS = Template(
