@@ -66,6 +66,12 @@ _SHELLS = (
         "Log in once by hand.",
     ),
     Reason(
+        r"Cannot fork|fork: |Resource temporarily unavailable|[Cc]annot allocate memory|MemoryError"
+        r"|Out of memory|error while loading shared libraries.*cannot (?:map|allocate)",
+        "no process could be started there: its memory, or what this user may have of it, is used up",
+        "Free memory or processes there, or use another user.",
+    ),
+    Reason(
         r"(?i)system is (?:booting up|going down)|pam_nologin|unprivileged users are not permitted",
         "the system is starting or going down and lets no user in",
         "Try again when it has started.",
