@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from locard import __version__
-from locard.model.errors import LocardError, SourceUnreadableError
 from locard.model.evidence import Identity, Output
 from locard.model.place import Ground
 from locard.transport import bootstrap
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from locard.guard.command import Command
     from locard.guard.gate import Permit
+    from locard.model.errors import LocardError
     from locard.model.place import Place
 
     class Explain(Protocol):
@@ -59,7 +59,7 @@ _PACKAGE = Path(__file__).parent.parent
 _SERVER = ("far/children.py", "far/serve.py")  # in one namespace
 _GET_PROGRAM = "transport/_http_get.py"
 _HEAD = struct.Struct(">4sII")
-_MOST_FRAME = 64 << 20
+_MOST_FRAME = 4 << 20  # an answer's; the place sends chunks of 64 KiB
 _CHUNK = 1 << 18
 _MOST_SAID = 64 << 10
 _BEAT_S = 5.0
@@ -260,11 +260,22 @@ class Session:
         elif self.state != "closed" and not self._out_open:
             grown |= self._break(self._wait_for_child(), now)
         elif self.state == "open":
+            grown |= self._end_overdue(now)
             if now - self._heard > _SILENT_S and self._bare is None:
                 grown |= self._break(None, now)
             elif now - self._beaten >= _BEAT_S and self._bare is None:
                 self._beat()
         return list(grown.values())
+
+    def _end_overdue(self, now: float) -> dict[int, Running]:
+        """What should have been ended over there long ago: a far side that does not is not waited for."""
+        found = {n: r for n, r in self._runs.items() if now - r.clock > r.bound_s + _OVERDUE_S}
+        for number, run in found.items():
+            self.stop(run, "overdue")
+            why = f"stopped after its time bound of {run.bound_s:.1f} s, which was not held over there"
+            run.end = {"code": None, "kind": "bound", "why": why, "took": now - run.clock}
+            del self._runs[number]
+        return found
 
     def prepare(self, command: Command) -> Prepared:
         """The exact argv at this place."""
@@ -395,6 +406,27 @@ class Session:
             elif self._handshake.state == "bare":
                 self._open_bare()
 
+    def _hear_said(self) -> None:
+        """What the transport itself says, and over a bare session the commands too."""
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_TURNS if self._err_open else 0):
+                data = os.read(self._err, _CHUNK)
+                if not data:
+                    self._err_open = False
+                    return
+                self._said += data
+                del self._said[:-_MOST_SAID]
+                self._handshake.feed_errors(data)
+                if self._bare is not None:
+                    self._bare.feed("stderr", data)
+
+    def _shake(self, data: bytes) -> None:
+        self._send(self._handshake.feed(data))
+        if self._handshake.state == "open":
+            self._buffer += self._handshake.rest
+        elif self._handshake.state == "bare":
+            self._open_bare()
+
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
         why, _, uid, user, host = self._handshake.bare_words
@@ -423,7 +455,14 @@ class Session:
                 head = json.loads(bytes(self._buffer[_HEAD.size : _HEAD.size + size]))
                 body = bytes(self._buffer[_HEAD.size + size : whole])
                 run = self._receive(head, body)
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            except (
+                ArithmeticError,
+                AttributeError,
+                LookupError,
+                RecursionError,
+                TypeError,
+                ValueError,
+            ):
                 run = None  # it lies, or is broken: what is no answer is none
                 self.noise += whole
             del self._buffer[:whole]
@@ -440,7 +479,7 @@ class Session:
 
     def _receive(self, head: dict[str, Any], body: bytes) -> Running | None:
         what = head["is"]
-        if what == "ground":
+        if what == "ground" and self.ground is None:
             self.ground = self._ground(head)
             self.state = "open"
             self._beat()
@@ -468,8 +507,8 @@ class Session:
                 "kind": head.get("kind"),
                 "missing": bool(head.get("missing")),
                 "left": head.get("left") if isinstance(head.get("left"), list) else [],
-                "took": min(float(head.get("took") or 0.0), time.monotonic() - run.clock + 1.0),
-                "cpu": float(head.get("cpu") or 0.0),
+                "took": _seconds(head.get("took"), time.monotonic() - run.clock + 1.0),
+                "cpu": _seconds(head.get("cpu"), 1e6),
             }
             del self._runs[run.number]
         return run
@@ -485,7 +524,7 @@ class Session:
             kernel=str(head.get("kernel", ""))[:255],
             python=str(head.get("python", ""))[:32],
             executable=str(head.get("executable", ""))[:4096],
-            ticks_per_s=int(head.get("ticks") or 100),
+            ticks_per_s=max(1, min(int(head.get("ticks") or 100), 1_000_000)),
             capabilities=str(head.get("capabilities", ""))[:32],
             tools=tuple((str(k), str(v)) for k, v in tools.items()) if tools else (),
             own=tuple(int(p) for p in head.get("own") or ())[:64],
@@ -500,7 +539,7 @@ class Session:
     def _set_clock(self, asked: float, there: float) -> None:
         now = time.time()
         within = (now - asked) / 2
-        if self.ground is None or not 0 <= within < _SILENT_S:
+        if self.ground is None or not 0 <= within < _SILENT_S or not 0 < there < _LAST_TIME:
             return
         known = self.ground.clock_within_s
         if known is None or within < known:
@@ -532,18 +571,13 @@ class Session:
             waited_s, problem = now - self._began, self._handshake.problem
             self.error = self._explain(self.place.ref, code, said, noise, waited_s, problem=problem)
         else:
-            words = " ".join(said.decode("utf-8", "replace").split())[-300:]
-            self.error = SourceUnreadableError(
-                f"lost {self.place.ref}",
-                words or (f"nothing came for {_SILENT_S:.0f} s" if code is None else
-                          f"the connection ended (exit code {code})"),
-                "What had come is kept. Try again.",
-            )  # fmt: skip
+            waited_s = now - self._heard
+            self.error = self._explain(self.place.ref, code, said, b"", waited_s, problem="lost")
         broken, self._runs = self._runs, {}
         if self._bare is not None:
             broken |= {run.number: run for run in self._bare.waiting}
         for run in broken.values():
-            run.end = {"code": None, "why": f"lost {self.place.ref}: {self.error.why}",
+            run.end = {"code": None, "why": f"{self.error.what}: {self.error.why}",
                        "kind": "lost", "took": time.monotonic() - run.clock}  # fmt: skip
         self.shut()
         self._kill()
@@ -619,6 +653,12 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
     if ground is not None and name in _TOOLS and not found:
         return Prepared(command.argv, missing=name)
     return Prepared((found or name, *rest))
+
+
+def _seconds(given: Any, most: float) -> float:
+    """A duration as the place says it: finite, not negative, no longer than it can have been."""
+    value = float(given or 0.0)
+    return max(0.0, min(most, value)) if value == value else 0.0  # noqa: PLR0124 - NaN is not
 
 
 def _isolated() -> tuple[str, ...]:

@@ -162,12 +162,12 @@ _CLIENT = (
     ),
     Reason(
         r"during banner exchange|banner exchange: .*timed out",
-        "it accepted the connection and said nothing until the time-out",
+        "it accepted the connection, and said nothing until the time-out ({waited_s:.0f} s)",
         "Something listens that does not speak ssh, or it is overloaded.",
     ),
     Reason(
         r"Timeout, server .* not responding|Connection timed out|Operation timed out",
-        "no answer until the time-out",
+        "no answer until the time-out ({waited_s:.0f} s)",
         "It may be down, or a firewall drops what is sent to it.",
     ),
     Reason(
@@ -201,6 +201,8 @@ def explain(
     logged_in = bool(_LOGGED_IN.search(stderr))
     stderr = after_login(stderr)
     failed = Failed(place, exit_code, stderr, noise, waited_s, problem)
+    if problem == reasons.LOST and exit_code == _SSH_FAILED:
+        return _cut(failed)
     if exit_code != _SSH_FAILED or noise or problem:
         opened = logged_in or exit_code is not None or bool(noise or problem)
         return reasons.explain(failed) if opened else _still_knocking(failed)
@@ -227,7 +229,21 @@ def explain(
         if proxied and "jump host" not in known.why
         else ""
     )
-    return UnreachableError(what, where + known.why + said, known.next_step)
+    return UnreachableError(
+        what, where + known.why.format(waited_s=waited_s) + said, known.next_step
+    )
+
+
+def _cut(failed: Failed) -> LocardError:
+    """The connection ended under a session that had been open."""
+    said = reasons.quoted(failed.stderr)
+    silent = re.search(r"Timeout, server|not responding|timed out", said)
+    why = "the connection went silent" if silent else "the connection was cut"
+    return UnreachableError(
+        f"lost {failed.place}",
+        why + reasons.it_said(said, "ssh"),
+        "What had come is kept. Try again.",
+    )
 
 
 def _still_knocking(failed: Failed) -> LocardError:
