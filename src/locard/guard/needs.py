@@ -18,3 +18,8 @@ PODMAN = Need("podman", "containers of podman, and their logs", "apt-get install
 KUBECTL = Need(
     "kubectl", "pods and deployments, and their logs", "apt-get install kubernetes-client"
 )
+SUDO = Need(
+    "sudo",
+    "declared reads as root, without a password",
+    "ask for the rules of: locard doctor --sudoers",
+)

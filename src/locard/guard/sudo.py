@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from locard.guard.command import Command
 
-LIST = Template(("sudo", "-n", "-l"), Impact.READS, 10.0, needs="sudo")
+LIST = Template(("sudo", "-n", "-l"), Impact.READS, 10.0, needs=(needs.SUDO,))
 
 # Why sudo would not even list, from its standard error.
 _REASONS = (

@@ -65,7 +65,9 @@ _MOST_SAID = 64 << 10
 _BEAT_S = 5.0
 _SILENT_S = 30.0  # without a word from a place that answers beats: the connection is gone
 _CLOSING_S = 2.0
-_TURNS = 16  # of reading one session: others wait, too
+_OVERDUE_S = 10.0  # after its bound, a run that the place did not end
+_LAST_TIME = 253402300800.0  # seconds since 1970 that a date can be made of
+_TURNS = 16  # chunks read from one stream before others have their turn
 _AGENT = f"locard/{__version__}"  # by which a target's log tells our requests from its clients'
 # Programs that some template asks for: the ground says which of them are there.
 _TOOLS = (
@@ -371,11 +373,13 @@ class Session:
 
     def _hear(self) -> None:
         """Read both streams as far as something stands in them."""
-        if self._err_open:
-            with contextlib.suppress(BlockingIOError):
-                while data := os.read(self._err, _CHUNK):
-                    self._take_said(data)
-                self._err_open = False
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_TURNS if self._err_open else 0):
+                data = os.read(self._err, _CHUNK)
+                if not data:
+                    self._err_open = False
+                    break
+                self._take_said(data)
         with contextlib.suppress(BlockingIOError):
             for _ in range(_TURNS):
                 data = os.read(self._out, _CHUNK) if self._out_open else b""
@@ -405,27 +409,6 @@ class Session:
                 self._buffer += self._handshake.rest
             elif self._handshake.state == "bare":
                 self._open_bare()
-
-    def _hear_said(self) -> None:
-        """What the transport itself says, and over a bare session the commands too."""
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(_TURNS if self._err_open else 0):
-                data = os.read(self._err, _CHUNK)
-                if not data:
-                    self._err_open = False
-                    return
-                self._said += data
-                del self._said[:-_MOST_SAID]
-                self._handshake.feed_errors(data)
-                if self._bare is not None:
-                    self._bare.feed("stderr", data)
-
-    def _shake(self, data: bytes) -> None:
-        self._send(self._handshake.feed(data))
-        if self._handshake.state == "open":
-            self._buffer += self._handshake.rest
-        elif self._handshake.state == "bare":
-            self._open_bare()
 
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
