@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
+from locard.guard import capability
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from locard.model.errors import LocardError
     from locard.model.evidence import Output, Ran
     from locard.model.investigation import Question
-    from locard.model.place import Place
+    from locard.model.place import Ground, Place
     from locard.model.target import Context, Target
     from locard.transport.session import Session
 
@@ -92,6 +93,22 @@ class Sessions:
     def close(self) -> None:
         """Close all of them."""
         sessions.close_all([self.home, *self.by_place.values(), *self._left])
+
+
+def try_place(place: Place) -> tuple[Ground, dict[str, Any]]:
+    """What is at a place, and what it lets us do: tried there. Raises LocardError."""
+    with opened() as every:
+        session = every.to(place).open()
+        ground = session.ground
+        assert ground is not None  # noqa: S101 - it is open
+        gate = read_policy().reading_gate(
+            {capability.NAME: capability.COMMANDS}, place.ref, ground.user, place
+        )
+        if ground.bare:
+            return ground, {}
+        command = capability.TRY.fill()
+        output = session.run(gate.admit(capability.NAME, command), command.bound_s)
+        return session.ground or ground, capability.read_tried(output.text)
 
 
 @contextlib.contextmanager
