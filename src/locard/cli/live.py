@@ -51,8 +51,13 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="many: a,b,c, 'web*' (Hosts of ssh), or a file or inventory",
     )
+    cluster_arguments(where)
+
+
+def cluster_arguments(where: argparse._ActionsContainer) -> None:
+    """Kubectl's own flags."""
     where.add_argument(
-        "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next"
+        "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next two"
     )
     where.add_argument("--context", default="", metavar="NAME")
     where.add_argument("-c", "--container", default="", metavar="NAME")
@@ -88,6 +93,7 @@ def question(
         budget_s=budget_s,
         window_s=parse_duration(getattr(args, "since", "10m")),
         allow=Impact.parse(args.allow).word,
+        sudo=bool(getattr(args, "sudo", False)),
     )
 
 

@@ -71,10 +71,8 @@ def read_tried(stdout: str) -> dict[str, Any]:
 
 def at_place(ground: Ground, tried: dict[str, Any], wanted: Iterable[Need]) -> tuple[Check, ...]:
     """What works at a place: permissions, then each program that some command declares to need."""
-    checks = [_root(ground), _kernel_stacks(tried)]
-    for need in wanted:
-        checks.append(_program(need, ground, tried))
-    return tuple(checks)
+    programs = (_program(need, ground, tried) for need in wanted)
+    return (_root(ground), _kernel_stacks(tried), *programs)
 
 
 def _program(need: Need, ground: Ground, tried: dict[str, Any]) -> Check:

@@ -19,7 +19,6 @@ from locard.model.headline import headline
 from locard.model.investigation import Investigation, ProbeRun, Timings
 from locard.model.record_entries import CommandStarted, PlaceOpened, ResidueLeft, Surveyed
 from locard.model.target import Skip
-from locard.transport.session import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -296,7 +295,7 @@ class Investigator:
         )
         session = self._means.home if command.template.here else self._means.session
         running = ask.task.last if ask.task else None
-        prepared = prepare(command, session.ground, local=session.place.local)
+        prepared = session.prepare(command)
         ask.outputs.append(clean)
         ask.items.append(
             probing.ran(

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
+from locard.cluster.asking import Whose
 from locard.guard import capability
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
-from locard.investigate import probing, survey
+from locard.investigate import cluster_look, probing, survey
 from locard.investigate.drive import Done, Driver, Task
+from locard.investigate.places import Asked
 from locard.investigate.run import Investigator, Listener, Means, Record
 from locard.model.evidence import Layer
-from locard.model.place import HERE
+from locard.model.place import HERE, Place
 from locard.transport import session as sessions
 from locard.transport.reach import open_session
 
@@ -26,12 +28,11 @@ if TYPE_CHECKING:
     from locard.guard.command import Command, Template, Wait
     from locard.guard.gate import Gate
     from locard.guard.policy import Policy
-    from locard.investigate.places import Asked
     from locard.ledger.state import Begun
     from locard.model.errors import LocardError
     from locard.model.evidence import Output, Ran
     from locard.model.investigation import Question
-    from locard.model.place import Ground, Place
+    from locard.model.place import Ground
     from locard.model.target import Context, Target
     from locard.transport.session import Session
 
@@ -62,6 +63,7 @@ class Instance:
     context: Context | None = None
     asked: list[tuple[Command, Output]] | None = None
     error: LocardError | None = None
+    layers: tuple[Layer, ...] = tuple(Layer)
 
 
 @dataclass(slots=True)
@@ -121,12 +123,38 @@ def opened(*, lend_stdin: bool = False) -> Iterator[Sessions]:
         every.close()
 
 
+_LIVE = (Layer.METRICS, Layer.RUNTIME, Layer.KERNEL, Layer.HOST)
+
+
 def spread(
-    asked: Sequence[Asked], every: Sessions, namespace: str, context: str, container: str
+    asked: Sequence[Asked], namespace: str, context: str, container: str
 ) -> tuple[Asked, ...]:
-    """Each target at the place where it runs: a deployment becomes the containers of its pods."""
-    _ = every, namespace, context, container
-    return tuple(asked)
+    """Each target at the places where it runs; raises LocardError.
+
+    One in a cluster is its logs, asked from here for all of its pods together, and the containers of
+    these pods, each a place of its own.
+    """
+    every: list[Asked] = []
+    for one in asked:
+        if one.ref.startswith(cluster_look.KINDS):
+            every += _in_cluster(one, namespace, context, container)
+        else:
+            every.append(one)
+    return tuple(every)
+
+
+def _in_cluster(one: Asked, namespace: str, context: str, container: str) -> list[Asked]:
+    whose = Whose(one.ref, namespace, context)
+    look = cluster_look.look(whose, container)
+    where = tuple((k, v) for k, v in (("namespace", namespace), ("context", context)) if v)
+    found = [Asked(one.ref, Place(one.ref, "local", where), one.ref, (Layer.LOGS,))]
+    for place in look.places:
+        if place.beside and not container:
+            continue
+        options = (*place.options, ("pod", place.pod))
+        at = Place(place.ref, "kubectl", options)
+        found.append(Asked(one.ref, at, "pid/1", _LIVE, place.closed))
+    return found
 
 
 def prepare(
@@ -145,6 +173,8 @@ def prepare(
 def take_survey(instance: Instance, task: Task) -> None:
     """What a survey found, or why it found nothing."""
     instance.context, instance.error = task.result, task.error
+    if instance.context is not None and instance.session is not None:
+        instance.session.sudo = instance.context.sudo
     if instance.context is None and instance.error is None:
         instance.error = _cut(instance, task.cut)
 
@@ -217,7 +247,7 @@ def begin(
         options.began,
         judge_at_once=options.alone,
     )
-    for lack in _lacking(context):
+    for lack in (*_lacking(context), *_about_sudo(context)):
         options.listener.warned(lack)
     question = replace(
         instance.question,
@@ -226,7 +256,8 @@ def begin(
     )
     investigator = Investigator(incident, question, _redacted(context, redactor), means)
     items, blobs = _surveyed(instance, redactor)
-    investigator.add_tasks(items, blobs, options.layers, options.only)
+    layers = tuple(layer for layer in options.layers if layer in instance.layers)
+    investigator.add_tasks(items, blobs, layers, options.only)
     return investigator
 
 
@@ -271,6 +302,17 @@ def _redacted(context: Context, redactor: Redactor) -> Context:
         for p in context.target.processes
     )
     return replace(context, target=replace(context.target, processes=cleaned))
+
+
+def _about_sudo(context: Context) -> tuple[str, ...]:
+    """What was found of sudo at the place, where it was asked for."""
+    listing = context.sudo
+    if listing is None:
+        return ()
+    at = context.place.ref
+    if listing.problem:
+        return (f"{at}: {listing.problem}: going on without it",)
+    return tuple(f"{at}: {warning}" for warning in listing.warnings)
 
 
 def _lacking(context: Context) -> list[str]:

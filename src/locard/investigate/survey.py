@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locard.guard import sudo
 from locard.guard.command import Command, Wait
 from locard.investigate import containers, discover
+from locard.investigate.cluster_look import KINDS as IN_CLUSTER
 from locard.investigate.ground_probes import (
     LOOK_AROUND,
     PROCESS_TABLE,
@@ -16,7 +18,7 @@ from locard.investigate.ground_probes import (
 from locard.investigate.resolve import again, resolve
 from locard.model.errors import AmbiguousTargetError, TargetNotFoundError
 from locard.model.process_table import Surroundings
-from locard.model.target import Context
+from locard.model.target import Context, Target
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,10 +27,9 @@ if TYPE_CHECKING:
     from locard.model.investigation import Question
     from locard.model.place import Ground, Place
     from locard.model.process_table import ProcessTable
-    from locard.model.target import Target
 
 NAME = "survey"
-COMMANDS = (PROCESS_TABLE, LOOK_AROUND, *containers.INSPECT.values())
+COMMANDS = (PROCESS_TABLE, LOOK_AROUND, sudo.LIST, *containers.INSPECT.values())
 _LOOKS = 5
 _BETWEEN_LOOKS_S = 0.05
 _MOST_LOGS = 16  # of those that were named, which are looked at for requests
@@ -42,6 +43,11 @@ def survey(
     `ref` is the target as it is called at the place.
     """
     kind, _, name = ref.partition("/")
+    if place.local and ref.startswith(IN_CLUSTER):
+        target = Target(question.ref, kind, name, ground.host)
+        return Context(target=target, place=place, ground=ground, window_s=question.window_s,
+                       log_sources=question.logs or (ref,), metrics_urls=question.metrics)  # fmt: skip
+    listing = (yield from _sudo(ground)) if question.sudo else None
     if kind == "container":
         ref = yield from _first_process(ref, ground)
     target = yield from _find(ref)
@@ -58,6 +64,7 @@ def survey(
         target=target,
         place=place,
         ground=ground,
+        sudo=listing,
         log_sources=logs,
         metrics_urls=question.metrics,
         metrics_found=found.urls,
@@ -67,6 +74,16 @@ def survey(
         memory_cgroups=discover.cgroups(around, "memory"),
         cpu_cgroups=discover.cgroups(around, "cpu"),
         pids_cgroups=discover.cgroups(around, "pids"),
+    )
+
+
+def _sudo(ground: Ground) -> Generator[Command | Wait, Output, sudo.Listing | None]:
+    """What may be read as root there without a password: listed, not tried."""
+    if ground.uid == 0:
+        return None
+    output = yield sudo.LIST.fill()
+    return sudo.read_listing(
+        output.text, output.stderr.decode("utf-8", "replace"), output.exit_code
     )
 
 

@@ -30,8 +30,11 @@ _KINDS = ("probe", "rule", "source", "format", "dialect", "scenario", "command")
 
 def arguments(into: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    into.add_argument("target", nargs="?", metavar="PLACE", help="host/NAME, container/NAME, deployment/NAME")
+    into.add_argument(
+        "target", nargs="?", metavar="PLACE", help="host/NAME, container/NAME, deployment/NAME"
+    )
     live.cluster_arguments(into)
+    into.add_argument("--all-containers", action="store_true")
     into.add_argument("--sudoers", metavar="USER", help="print the sudoers rules for that user")
     common.output_arguments(into, ("text", "json"), times=False)
 
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.target and args.target.partition("/")[0] in live.IN_CLUSTER:
         from locard.cli import cluster_access  # noqa: PLC0415 - keeps `--help` quick
 
-        return cluster_access.show(args)
+        return cluster_access.show(args, _row)
     from locard.guard import capability  # noqa: PLC0415 - keeps `--help` quick
     from locard.investigate import places, start  # noqa: PLC0415 - as above
     from locard.model.place import HERE  # noqa: PLC0415 - as above
@@ -95,17 +98,29 @@ def _templates() -> list[Template]:
     from locard.guard import capability, sudo  # noqa: PLC0415 - as above
     from locard.investigate import survey  # noqa: PLC0415 - as above
 
-    every = [t for kind in ("probe", "source") for e in catalogue.entries(kind) for t in e.load().COMMANDS]
+    every = [
+        t
+        for kind in ("probe", "source")
+        for e in catalogue.entries(kind)
+        for t in e.load().COMMANDS
+    ]
     return [*every, *survey.COMMANDS, *capability.COMMANDS, sudo.LIST]
 
 
 def _sudoers(user: str) -> int:
+    """The exact lines for commands without arguments, and which could not be written, as sudoers takes it."""
+    import shutil  # noqa: PLC0415 - as above
+
     from locard.guard import sudo  # noqa: PLC0415 - as above
 
+    templates = _templates()
+    paths = {t.argv[0]: shutil.which(t.argv[0]) or "" for t in templates if t.via == "exec"}
     try:
-        sys.stdout.write(sudo.snippet(user, _templates()))
+        sys.stdout.write(sudo.snippet(user, (), templates, paths))
     except ValueError as error:
-        raise UsageError(f"{user!r} is no user name", str(error), "Name one user.") from error
+        raise UsageError(
+            f"{user!r} is no user name", "it cannot stand in sudoers", "Name one user."
+        ) from error
     return ExitCode.NOTHING_FOUND
 
 

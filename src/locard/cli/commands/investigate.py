@@ -85,7 +85,7 @@ def ask(
         alone=len(asked) == 1,
     )
     with start.opened(lend_stdin="-" in question.logs) as sessions:
-        asked = start.spread(asked, sessions, args.namespace, args.context, args.container)
+        asked = start.spread(asked, args.namespace, args.context, args.container)
         options = replace(options, alone=len(asked) == 1)
         if args.dry_run:
             return _dry_run(asked, question, sessions, options, args)

@@ -21,6 +21,7 @@ from locard.guard.command import Impact, Template
 from locard.model import codec
 from locard.model.evidence import Output, Scope
 from locard.model.log_facts import LogSummary
+from locard.model.place import HERE
 from locard.model.target import Skip
 from locard.probe import Sample
 
@@ -60,7 +61,6 @@ ELSEWHERE = Template(
     ),
     Impact.READS,
     _BOUND_S,
-    by_hand="locard logs {source} --on {place} -o json",
     max_bytes=8 << 20,
     output="json",
     here=True,
@@ -100,7 +100,7 @@ def plan(context: Context) -> Generator[Step, Output, None]:
         values = {"since": _number(context.window_s), "budget": _number(budget)}
         if source == "-":
             yield PIPE.fill(**values)
-        elif context.place.local:
+        elif context.place == HERE:
             yield FILE.fill(source=source, **values)
         else:
             yield ELSEWHERE.fill(source=source, **_way(context.place), **values)
@@ -108,11 +108,11 @@ def plan(context: Context) -> Generator[Step, Output, None]:
 
 def _way(place: Place) -> dict[str, tuple[str, ...]]:
     """The flags that lead to a place: a cluster is asked from here, with kubectl's own."""
-    in_cluster = place.transport == "kubectl"
-    ways = {n: place.option(n) if in_cluster else "" for n in ("namespace", "context", "container")}
-    return {
-        n: (v,) if v else () for n, v in {**ways, "place": "" if in_cluster else place.ref}.items()
-    }
+    from_here = place.transport in {"kubectl", "local"}
+    names = ("namespace", "context", "container")
+    ways = {name: place.option(name) if from_here else "" for name in names}
+    ways["place"] = "" if from_here else place.ref
+    return {name: (value,) if value else () for name, value in ways.items()}
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
