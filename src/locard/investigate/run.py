@@ -207,11 +207,12 @@ class Investigator:
 
     def _follow(self) -> Task:
         """Look at the target's processes anew: what began meanwhile is looked at from here on."""
-        target = self._context.target
+        target, ground = self._context.target, self._context.ground
+        assert ground is not None  # noqa: S101 - the context came of a survey
         task = Task(
             self._means.session,
             survey.NAME,
-            lambda: survey.follow(target),
+            lambda: survey.follow(target, ground),
             self._means.gate,
             lambda _task, _command, output: output,
             label=(self, None),

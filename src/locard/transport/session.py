@@ -637,7 +637,7 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
         path = str(beside) if beside.exists() else shutil.which(name)
         return Prepared((path or name, *rest), missing="" if path else name)
     found = ground.tool(name) if ground else ""
-    if ground is not None and name in _TOOLS and not found:
+    if ground is not None and not ground.bare and name in _TOOLS and not found:
         return Prepared(command.argv, missing=name)
     return Prepared((found or name, *rest))
 

@@ -23,10 +23,11 @@ from locard.model.evidence import Output, Scope
 from locard.model.log_facts import LogSummary
 from locard.model.place import HERE
 from locard.model.target import Skip
+from locard.model.workload import WorkloadStates
 from locard.probe import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from locard.model.facts import Fact
     from locard.model.place import Place
@@ -116,22 +117,24 @@ def _way(place: Place) -> dict[str, tuple[str, ...]]:
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
-    """The summary in each output."""
-    return tuple(s for s in map(_summary, outputs) if s is not None)
+    """The summary in each output, and the states of the pods that wrote the log."""
+    return tuple(fact for output in outputs for fact in _facts(output))
 
 
 def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def _summary(output: Output) -> LogSummary | None:
+def _facts(output: Output) -> Iterator[Fact]:
     try:
         data = json.loads(output.stdout)
         if data["schema"] != _SCHEMA:
-            return None
-        return codec.decode(LogSummary, data["log_summary"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None  # cut off, or no answer at all: the evidence says why
+            return
+        yield codec.decode(LogSummary, data["log_summary"])
+        if data.get("workload"):
+            yield codec.decode(WorkloadStates, data["workload"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return  # cut off, or no answer at all: the evidence says why
 
 
 _SAMPLE = {
