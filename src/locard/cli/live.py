@@ -93,7 +93,6 @@ def question(
         budget_s=budget_s,
         window_s=parse_duration(getattr(args, "since", "10m")),
         allow=Impact.parse(args.allow).word,
-        sudo=bool(getattr(args, "sudo", False)),
     )
 
 

@@ -173,8 +173,6 @@ def prepare(
 def take_survey(instance: Instance, task: Task) -> None:
     """What a survey found, or why it found nothing."""
     instance.context, instance.error = task.result, task.error
-    if instance.context is not None and instance.session is not None:
-        instance.session.sudo = instance.context.sudo
     if instance.context is None and instance.error is None:
         instance.error = _cut(instance, task.cut)
 
@@ -247,7 +245,7 @@ def begin(
         options.began,
         judge_at_once=options.alone,
     )
-    for lack in (*_lacking(context), *_about_sudo(context)):
+    for lack in _lacking(context):
         options.listener.warned(lack)
     question = replace(
         instance.question,
@@ -302,17 +300,6 @@ def _redacted(context: Context, redactor: Redactor) -> Context:
         for p in context.target.processes
     )
     return replace(context, target=replace(context.target, processes=cleaned))
-
-
-def _about_sudo(context: Context) -> tuple[str, ...]:
-    """What was found of sudo at the place, where it was asked for."""
-    listing = context.sudo
-    if listing is None:
-        return ()
-    at = context.place.ref
-    if listing.problem:
-        return (f"{at}: {listing.problem}: going on without it",)
-    return tuple(f"{at}: {warning}" for warning in listing.warnings)
 
 
 def _lacking(context: Context) -> list[str]:

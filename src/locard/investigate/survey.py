@@ -53,7 +53,6 @@ def survey(
         target = Target(question.ref, kind, name, ground.host)
         return Context(target=target, place=place, ground=ground, window_s=question.window_s,
                        log_sources=question.logs or (ref,), metrics_urls=question.metrics)  # fmt: skip
-    listing = (yield from _sudo(ground)) if question.sudo else None
     if kind == "container":
         ref = yield from _first_process(ref, ground)
     target = yield from _find(ref, ground)
@@ -70,7 +69,6 @@ def survey(
         target=target,
         place=place,
         ground=ground,
-        sudo=listing,
         log_sources=logs,
         metrics_urls=question.metrics,
         metrics_found=found.urls,
@@ -80,16 +78,6 @@ def survey(
         memory_cgroups=discover.cgroups(around, "memory"),
         cpu_cgroups=discover.cgroups(around, "cpu"),
         pids_cgroups=discover.cgroups(around, "pids"),
-    )
-
-
-def _sudo(ground: Ground) -> Generator[Command | Wait, Output, sudo.Listing | None]:
-    """What may be read as root there without a password: listed, not tried."""
-    if ground.uid == 0:
-        return None
-    output = yield sudo.LIST.fill()
-    return sudo.read_listing(
-        output.text, output.stderr.decode("utf-8", "replace"), output.exit_code
     )
 
 

@@ -31,7 +31,6 @@ class Question:
     budget_s: float = 180.0
     window_s: float = 600.0
     allow: str = "samples"
-    sudo: bool = False  # declared reads by `sudo -n`, where the rules there allow them
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from locard.model.place import HERE, Ground, Place
 
@@ -70,7 +69,6 @@ class Context:
     first: Target | None = None
     place: Place = HERE
     ground: Ground | None = None
-    sudo: Any = None  # what sudo lists there, where it was asked for (guard/sudo.py)
 
 
 @dataclass(frozen=True, slots=True)

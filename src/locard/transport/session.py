@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from locard.guard.command import Command
     from locard.guard.gate import Permit
-    from locard.guard.sudo import Listing
     from locard.model.errors import LocardError
     from locard.model.place import Place
 
@@ -178,7 +177,6 @@ class Session:
         self.argv = tuple(argv)
         self.ground: Ground | None = None
         self.error: LocardError | None = None
-        self.sudo: Listing | None = None  # what may go through sudo here, where it was asked for
         self.state = "opening"
         self._nonce = nonce
         self._bare: BareChannel | None = None
@@ -280,12 +278,8 @@ class Session:
         return found
 
     def prepare(self, command: Command) -> Prepared:
-        """The exact argv at this place: through `sudo -n` where that was asked for and its rules fit."""
-        prepared = prepare(command, self.ground, local=self.place.local)
-        if self.sudo is None or prepared.program is not None or prepared.missing:
-            return prepared
-        wrapped = self.sudo.wrapped(prepared.argv)
-        return replace(prepared, argv=wrapped) if wrapped else prepared
+        """The exact argv at this place."""
+        return prepare(command, self.ground, local=self.place.local)
 
     def start(
         self,
