@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from locard.model.claim import Licensed
     from locard.model.evidence import Evidence, Identity
+    from locard.model.place import Ground
     from locard.model.target import Target
 
     Judge = Callable[[Case], Iterator[Finding]]
@@ -36,6 +37,8 @@ class Opened:
     identity: Identity
     started: float
     place: str = "host/local"
+    ground: Ground | None = None
+    layers: tuple[Layer, ...] = tuple(Layer)  # that were asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def conclude(
     findings = judge(case)
     ranked = factors.ranked(findings)
     doing = activities.observed(case)
-    layers = tuple(_layer(layer, runs) for layer in Layer)
+    layers = tuple(_layer(layer, runs) for layer in opened.layers)
     record = Record(
         case, opened.started, findings, ranked, doing, layers, opened.target, closed.partial
     )
@@ -85,6 +88,7 @@ def conclude(
         target=opened.target,
         identity=opened.identity,
         place=opened.place,
+        ground=opened.ground,
         started=opened.started,
         ended=closed.ended,
         partial=closed.partial,

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 
 _PACKAGE = Path(__file__).parent.parent
-_SERVER = "far/serve.py"
+_SERVER = ("far/children.py", "far/serve.py")  # in one namespace
 _GET_PROGRAM = "transport/_http_get.py"
 _HEAD = struct.Struct(">4sII")
 _MOST_FRAME = 4 << 20  # an answer's; the place sends chunks of 64 KiB
@@ -153,7 +153,8 @@ class Running:
 @functools.cache
 def server_payload() -> bytes:
     """The source that is given to the python3 there."""
-    return f"TOOLS = {_TOOLS!r}\n".encode() + (_PACKAGE / _SERVER).read_bytes()
+    parts = [(_PACKAGE / name).read_bytes() for name in _SERVER]
+    return b"\n".join([f"TOOLS = {_TOOLS!r}".encode(), *parts])
 
 
 class Session:
@@ -181,6 +182,7 @@ class Session:
         self.state = "opening"
         self._nonce = nonce
         self._bare: BareChannel | None = None
+        self._opening = True  # the handshake is not over
         self._mark = hashlib.sha256((nonce + ":frame").encode()).digest()[:4]
         self._handshake = bootstrap.Handshake(nonce, server_payload())
         self._explain = explain
@@ -322,9 +324,14 @@ class Session:
         elif self.state == "open" and not run.ended:
             self._send(self._framed({"do": "stop", "run": run.number, "why": why}))
 
+    @property
+    def gone(self) -> bool:
+        """Whether the transport's process has ended."""
+        return self._child.poll() is not None
+
     def close(self) -> None:
         """End all that runs there and the transport itself; waits a moment for it."""
-        self._shut()
+        self.shut()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_CLOSING_S)
         self._kill()
@@ -366,45 +373,41 @@ class Session:
 
     def _hear(self) -> None:
         """Read both streams as far as something stands in them."""
-        self._hear_said()
-        for _ in range(_TURNS):
-            if not self._out_open:
-                return
-            try:
-                data = os.read(self._out, _CHUNK)
-            except BlockingIOError:
-                return
-            if not data:
-                self._out_open = False
-                return
-            self._heard = time.monotonic()
-            if self._handshake.state == "waiting":
-                self._shake(data)
-            elif self._bare is not None:
-                self._bare.feed("stdout", data)
-            else:
-                self._buffer += data
-
-    def _hear_said(self) -> None:
-        """What the transport itself says, and over a bare session the commands too."""
         with contextlib.suppress(BlockingIOError):
             for _ in range(_TURNS if self._err_open else 0):
-                data = os.read(self._err, _CHUNK)
-                if not data:
+                if not (data := os.read(self._err, _CHUNK)):
                     self._err_open = False
+                    break
+                self._take_said(data)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_TURNS):
+                data = os.read(self._out, _CHUNK) if self._out_open else b""
+                if not data:
+                    self._out_open = False
                     return
-                self._said += data
-                del self._said[:-_MOST_SAID]
-                self._handshake.feed_errors(data)
-                if self._bare is not None:
-                    self._bare.feed("stderr", data)
+                self._heard = time.monotonic()
+                self._take(data)
 
-    def _shake(self, data: bytes) -> None:
-        self._send(self._handshake.feed(data))
-        if self._handshake.state == "open":
-            self._buffer += self._handshake.rest
-        elif self._handshake.state == "bare":
-            self._open_bare()
+    def _take_said(self, data: bytes) -> None:
+        """Standard error: the transport's own words, and over a bare session the commands'."""
+        self._said += data
+        del self._said[:-_MOST_SAID]
+        self._handshake.feed_errors(data)
+        if self._bare is not None:
+            self._bare.feed("stderr", data)
+
+    def _take(self, data: bytes) -> None:
+        if self._bare is not None:
+            self._bare.feed("stdout", data)
+        elif not self._opening:
+            self._buffer += data
+        else:
+            self._send(self._handshake.feed(data))
+            self._opening = self._handshake.state == "waiting"
+            if self._handshake.state == "open":
+                self._buffer += self._handshake.rest
+            elif self._handshake.state == "bare":
+                self._open_bare()
 
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
@@ -558,11 +561,11 @@ class Session:
         for run in broken.values():
             run.end = {"code": None, "why": f"{self.error.what}: {self.error.why}",
                        "kind": "lost", "took": time.monotonic() - run.clock}  # fmt: skip
-        self._shut()
+        self.shut()
         self._kill()
         return broken
 
-    def _shut(self) -> None:
+    def shut(self) -> None:
         """Close our ends: the other side ends and undoes everything."""
         self.state = "closed"
         if self._lent >= 0:
@@ -606,7 +609,7 @@ def wait(sessions: Iterable[Session], timeout_s: float) -> list[Running]:
 def close_all(sessions: Sequence[Session]) -> None:
     """Close many at once: each is told first, then waited for."""
     for session in sessions:
-        session._shut()  # noqa: SLF001 - a function of this class
+        session.shut()
     for session in sessions:
         session.close()
 

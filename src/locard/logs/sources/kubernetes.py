@@ -19,8 +19,8 @@ from locard.model.errors import SourceUnreadableError
 if TYPE_CHECKING:
     from locard.guard.command import Command
     from locard.logs.input.log_source import Source, Wants
-    from locard.model.place import Place
     from locard.model.log_beginning import Origin
+    from locard.model.place import Place
 
 NAMES = ("deployment/payment", "pod/payment-7d9", "label/app=payment")
 RANK = 10
