@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template
+from locard.guard.needs import SUDO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from locard.guard.command import Command
 
-LIST = Template(("sudo", "-n", "-l"), Impact.READS, 10.0, needs="sudo")
+LIST = Template(("sudo", "-n", "-l"), Impact.READS, 10.0, needs=(SUDO,))
 
 # Why sudo would not even list, from its standard error.
 _REASONS = (
