@@ -24,9 +24,15 @@ if TYPE_CHECKING:
 MOST_STDERR = 64 << 10
 UNDO_BOUND_S = 10.0
 MOST_FDS = 4096
+# What a child may inherit: enough to find programs, homes, servers, agents, credentials and zones;
+# nothing that loads code into it.
 INHERITED = (
-    "PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "XDG_RUNTIME_DIR", "KUBECONFIG",
-    "DOCKER_HOST", "CONTAINER_HOST", "SSH_AUTH_SOCK", "LOCARD_SSH",
+    "PATH", "HOME", "USER", "LOGNAME", "TZ", "TMPDIR", "SSH_AUTH_SOCK", "SUDO_USER", "KRB5CCNAME",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
+PREFIXES = (
+    "XDG_", "KUBE", "DOCKER_", "CONTAINER_", "LOCARD_", "AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_",
+    "OCI_", "TELEPORT_", "TSH_",
 )  # fmt: skip
 PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
@@ -43,7 +49,11 @@ def libc() -> "ctypes.CDLL | None":
 
 def environment() -> "dict[str, str]":
     """What a child may inherit: enough to find programs and zones, nothing that loads code."""
-    found = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    found = {
+        name: value
+        for name, value in os.environ.items()
+        if name in INHERITED or name.startswith(PREFIXES)
+    }
     have = [p for p in found.get("PATH", "").split(":") if p]
     found["PATH"] = ":".join(have + [p for p in PATHS if p not in have])
     found["LC_ALL"] = "C.UTF-8"
@@ -83,7 +93,7 @@ def group_cpu_s(group: int) -> float:
 def find(name: str) -> "str | None":
     """The path of a program, or None."""
     if "/" in name:
-        return name if os.access(name, os.X_OK) else None
+        return name if os.path.exists(name) else None  # access(2) knows no ambient capability
     for folder in environment()["PATH"].split(":"):
         path = folder + "/" + name
         if os.path.isfile(path) and os.access(path, os.X_OK):

@@ -13,15 +13,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template
-from locard.guard.needs import SUDO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from locard.guard.command import Command
 
-LIST = Template(("sudo", "-n", "-l"), Impact.READS, 10.0, needs=(SUDO,))
+LIST = Template(("sudo", "-n", "-l"), Impact.READS, 10.0, needs=(needs.SUDO,))
 
 # Why sudo would not even list, from its standard error.
 _REASONS = (

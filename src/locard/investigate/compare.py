@@ -83,7 +83,9 @@ def _key(name: str, subject: str, unit: str) -> tuple[str, str, str]:
 def _far_out(what: str, unit: str, of: dict[str, float], whole: int) -> Iterator[Difference]:
     middle = statistics.median(of.values())
     mad = statistics.median(abs(v - middle) for v in of.values()) * _MAD_TO_SIGMA
-    spread = max(mad, abs(middle) * _FLOOR_SHARE, _FLOOR.get(unit, 0.0))
+    # What is counted scatters by its root, whatever the members are like.
+    counted = math.sqrt(abs(middle) + 1) if unit.startswith("{") else 0.0
+    spread = max(mad, abs(middle) * _FLOOR_SHARE, _FLOOR.get(unit, 0.0), counted)
     if not spread:
         spread = max(map(abs, of.values()), default=0.0) * _FLOOR_SHARE or 1.0
     far = {ref: (v - middle) / spread for ref, v in of.items()}

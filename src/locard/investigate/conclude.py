@@ -12,6 +12,7 @@ from locard.investigate import activities, factors
 from locard.model.evidence import Layer, Status
 from locard.model.finding import Case, Finding, Severity
 from locard.model.investigation import Investigation, LayerState, ProbeRun, Question, Timings
+from locard.model.place import typed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -72,7 +73,10 @@ def conclude(
 ) -> Investigation:
     """The investigation with its findings, factors and activities; pure but for importing rules."""
     case = Case(opened.target.ref, closed.ended, tuple(evidence))
-    findings = judge(case)
+    findings = tuple(
+        replace(f, next_commands=tuple(typed_at(c, opened.place) for c in f.next_commands))
+        for f in judge(case)
+    )
     ranked = factors.ranked(findings)
     doing = activities.observed(case)
     layers = tuple(_layer(layer, runs) for layer in opened.layers)

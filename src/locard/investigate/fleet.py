@@ -172,16 +172,16 @@ class _Crew:
             self.record.write("unreached", PlaceUnreached(asked.place, error.why, error.next_step))
         next_step = f"{error.next_step} {error.command}".strip()
         self._leave(
-            Member(asked.ref, asked.place.ref, None, error.what, error.why, next_step), instance
+            Member(asked.label, asked.place.ref, None, error.what, error.why, next_step), instance
         )
 
     def _conclude(self, investigator: Investigator, asked: Asked, instance: Instance) -> None:
         self.investigators.pop(id(investigator), None)
         found = investigator.conclude()
         self.partial += [
-            f"{asked.ref}: {p}" if not self.options.alone else p for p in found.partial
+            f"{asked.label}: {p}" if not self.options.alone else p for p in found.partial
         ]
-        self._leave(Member(asked.ref, asked.place.ref, found), instance)
+        self._leave(Member(asked.label, asked.place.ref, found), instance)
 
     def _leave(self, member: Member, instance: Instance) -> None:
         """Done with a place: its session goes, unless another target is there."""
@@ -194,4 +194,4 @@ class _Crew:
 
     def order(self, member: Member, asked: Sequence[Asked]) -> int:
         """The order in which they were named."""
-        return next((n for n, a in enumerate(asked) if a.ref == member.ref), len(asked))
+        return next((n for n, a in enumerate(asked) if a.label == member.ref), len(asked))

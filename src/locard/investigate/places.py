@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,12 @@ class Asked:
     ref: str
     place: Place
     there: str
+
+    @property
+    def label(self) -> str:
+        """What it is called among others: a target of one name may be at many places."""
+        own = self.place.local or self.ref.startswith("host/") or self.ref == self.place.ref
+        return self.ref if own else f"{self.ref} on {self.place.ref}"
 
 
 def place_of(ref: str) -> Place:
@@ -184,6 +190,6 @@ def of_hosts(names: Iterable[str], ref: str | None = None) -> tuple[Asked, ...]:
         every.append(
             Asked(f"host/{name}", place, "host/local")
             if ref is None or ref.startswith("host/")
-            else replace(Asked(ref, place, ref), ref=f"{ref} on host/{name}")
+            else Asked(ref, place, ref)
         )
     return tuple(every)

@@ -12,7 +12,7 @@ from locard.guard.redact import Redactor
 from locard.investigate import probing
 from locard.model.errors import RefusedError
 from locard.model.evidence import Layer, Output
-from locard.model.place import HERE
+from locard.model.place import HERE, typed_at
 from locard.transport.session import prepare
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _planned(
         probe=entry.name,
         place=place.ref,
         argv=redactor.argv(prepared.argv),
-        by_hand=redactor.text(command.by_hand),
+        by_hand=typed_at(redactor.text(command.by_hand), place.ref),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from locard.model.fleet import Fleet, Member
     from locard.model.investigation import Investigation
     from locard.model.log_facts import LogSummary
+    from locard.model.workload import WorkloadStates
 
 SCHEMA = "locard/1"
 
@@ -77,15 +78,19 @@ def _member(member: Member) -> dict[str, Any]:
     }
 
 
-def logs_document(summary: LogSummary, concluded: Concluded) -> dict[str, Any]:
+def logs_document(
+    summary: LogSummary, concluded: Concluded, workload: WorkloadStates | None = None
+) -> dict[str, Any]:
     """The first pass over a log, and what the rules find in it alone, what tells most first.
 
-    The evidence that the findings cite stands without its facts: they are the summary.
+    The evidence that the findings cite stands without its facts: they are the summary, and the states of the
+    pods that wrote the log (`workload`, null where it is none of a cluster).
     """
     return {
         "schema": SCHEMA,
         "kind": "logs",
         "log_summary": encode(summary),
+        "workload": None if workload is None else encode(workload),
         "findings": _findings(concluded.findings),
         "contributing_factors": [
             encode(told.factor(f, dt.UTC)) for f in concluded.contributing_factors

@@ -375,7 +375,8 @@ class Session:
         """Read both streams as far as something stands in them."""
         with contextlib.suppress(BlockingIOError):
             for _ in range(_TURNS if self._err_open else 0):
-                if not (data := os.read(self._err, _CHUNK)):
+                data = os.read(self._err, _CHUNK)
+                if not data:
                     self._err_open = False
                     break
                 self._take_said(data)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from locard.guard.command import Template
     from locard.logs.input.compression import Unpacking
     from locard.model.log_beginning import Origin
+    from locard.model.workload import WorkloadStates
 
     class SourceModule(Protocol):
         """What a file in `sources` holds. `NAMES` are examples of what it opens."""
@@ -87,6 +88,9 @@ class Source:
     not_read: tuple[tuple[str, int], ...] = ()
     left_by_name: str = ""
     origins: Callable[[], tuple[Origin, ...]] | None = None  # asks where its logs begin, once read
+    workload: Callable[[], WorkloadStates | None] | None = (
+        None  # asks how its pods stand, once read
+    )
     on_idle: Callable[[], None] | None = None  # called several times a second while nothing comes
     # Given the first bytes: what makes lines of all of them, None where they are lines.
     reshape: Callable[[bytes], Reshaping | None] | None = None

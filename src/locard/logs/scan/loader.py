@@ -149,6 +149,7 @@ def load(
     _forget_blank(table, wrapping.joined)
     _say_what_is_missing(table, source)
     table.origins = source.origins
+    table.workload = source.workload
     return table
 
 
