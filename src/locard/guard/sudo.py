@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from locard.guard import needs
 from locard.guard.command import Impact, Template
+from locard.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -199,8 +200,13 @@ def snippet(
     themselves, and the others are named in remarks. `paths` tells where programs lie there.
     """
     if not _USER.fullmatch(user):
-        raise ValueError(user)
+        raise UsageError(
+            f"{_harmless(user)!r} is no user",
+            "a rule in sudoers is for one user by name",
+            "Name the user that ssh logs in as.",
+        )
     exact: dict[str, None] = {}
+    open_ended: dict[str, None] = {}
     left: dict[str, None] = {}
     for argv, template in [
         *((c.argv, c.template) for c in commands),
@@ -210,7 +216,7 @@ def snippet(
             continue
         path = argv[0] if argv[0].startswith("/") else paths.get(argv[0], "")
         if any("{" in word for word in argv):
-            left[f"{_remark(argv)}: its arguments are known for one target only"] = None
+            open_ended[_remark(argv)] = None
         elif not path.startswith("/"):
             left[f"{_remark(argv)}: {argv[0]} was not found there"] = None
         elif argv[-1] == "" or any(set(word) & set('\n"') for word in argv):
@@ -222,7 +228,13 @@ def snippet(
         "# Each line is one exact command that reads. No wildcards: a star also covers `..` and `/`.\n"
     )
     body = "".join(f"{user} ALL=(root) NOPASSWD: {line}\n" for line in exact)
-    return head + body + "".join(f"# not granted: {words}\n" for words in left)
+    remarks = "".join(f"# not granted: {words}\n" for words in left)
+    if open_ended:
+        remarks += (
+            "# Not granted, since they name a process or a file of one target, which no exact line knows:\n"
+            + "".join(f"#   {words}\n" for words in open_ended)
+        )
+    return head + body + remarks
 
 
 def _line(path: str, arguments: tuple[str, ...]) -> str:
@@ -247,4 +259,4 @@ def _remark(argv: tuple[str, ...]) -> str:
 
 def _harmless(text: str) -> str:
     plain = "".join(c if c.isprintable() else "?" for c in text)
-    return plain if len(plain) <= 120 else plain[:119] + "…"  # noqa: PLR2004 - a line to read
+    return plain if len(plain) <= 90 else plain[:89] + "…"  # noqa: PLR2004 - a line to read

@@ -5,8 +5,13 @@ Each missing part says what it would add and how to get it. Nothing is installed
 
 from __future__ import annotations
 
+import contextlib
+import getpass
+import shutil
+import stat
 import sys
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locard import __version__, catalogue
@@ -21,6 +26,13 @@ if TYPE_CHECKING:
 
 def arguments(into: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    into.add_argument(
+        "--sudoers",
+        nargs="?",
+        const="",
+        metavar="USER",
+        help="print rules for /etc/sudoers.d by which USER (you) may run what only reads, as root",
+    )
     common.output_arguments(into, ("text", "json"), times=False)
 
 
@@ -29,6 +41,9 @@ def run(args: argparse.Namespace) -> int:
     from locard.guard import capability  # noqa: PLC0415 - keeps `--help` quick
     from locard.report import document  # noqa: PLC0415
 
+    if args.sudoers is not None:
+        sys.stdout.write(_sudoers(args.sudoers))
+        return ExitCode.NOTHING_FOUND
     checks = capability.checks()
     listed = {
         kind: [(e.name, e.layer, e.summary()) for e in catalogue.entries(kind)]
@@ -52,6 +67,30 @@ def run(args: argparse.Namespace) -> int:
     else:
         _text(checks, listed)
     return ExitCode.NOTHING_FOUND if all(c.works for c in checks) else ExitCode.PARTIAL
+
+
+def _sudoers(user: str) -> str:
+    """The rules for what every probe declares; programs lie where they lie on this machine."""
+    from locard.guard import sudo  # noqa: PLC0415
+    from locard.investigate import start  # noqa: PLC0415
+
+    every = [template for declared in start.declared().values() for template in declared]
+    templates = [t for t in every if t.argv[0] != "locard" and _root_reads_more(t.argv)]
+    names = {template.argv[0] for template in templates}
+    paths = {name: path for name in sorted(names) if (path := shutil.which(name))}
+    return sudo.snippet(user or getpass.getuser(), (), templates, paths)
+
+
+def _root_reads_more(argv: tuple[str, ...]) -> bool:
+    """Whether it names no file, or one that not everybody may read."""
+    paths = [word for word in argv[1:] if word.startswith("/")]
+    return not paths or not all(_everybody_reads(path) for path in paths)
+
+
+def _everybody_reads(path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(Path(path).stat().st_mode & stat.S_IROTH)
+    return False
 
 
 def _text(checks: tuple[Check, ...], listed: dict[str, list[tuple[str, str | None, str]]]) -> None:
