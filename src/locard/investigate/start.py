@@ -45,6 +45,7 @@ class Options:
     budget: Budget
     began: float
     layers: tuple[Layer, ...] = tuple(Layer)
+    only: tuple[str, dict[str, str]] | None = None  # one probe by its key, with its parameters
     alone: bool = True  # one target: what is found is said at once
 
 
@@ -208,7 +209,7 @@ def begin(
     )
     investigator = Investigator(incident, question, _redacted(context, redactor), means)
     items, blobs = _surveyed(instance, redactor)
-    investigator.add_tasks(items, blobs, options.layers)
+    investigator.add_tasks(items, blobs, options.layers, options.only)
     return investigator
 
 

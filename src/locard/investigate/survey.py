@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.guard.command import Command, Wait
-from locard.investigate import discover
+from locard.investigate import containers, discover
 from locard.investigate.ground_probes import (
     LOOK_AROUND,
     PROCESS_TABLE,
@@ -14,7 +14,7 @@ from locard.investigate.ground_probes import (
     read_surroundings,
 )
 from locard.investigate.resolve import again, resolve
-from locard.model.errors import AmbiguousTargetError
+from locard.model.errors import AmbiguousTargetError, TargetNotFoundError
 from locard.model.process_table import Surroundings
 from locard.model.target import Context
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from locard.model.target import Target
 
 NAME = "survey"
-COMMANDS = (PROCESS_TABLE, LOOK_AROUND)
+COMMANDS = (PROCESS_TABLE, LOOK_AROUND, *containers.INSPECT.values())
 _LOOKS = 5
 _BETWEEN_LOOKS_S = 0.05
 _MOST_LOGS = 16  # of those that were named, which are looked at for requests
@@ -41,13 +41,18 @@ def survey(
 
     `ref` is the target as it is called at the place.
     """
+    kind, _, name = ref.partition("/")
+    if kind == "container":
+        ref = yield from _first_process(ref, ground)
     target = yield from _find(ref)
     target = replace(target, ref=question.ref, host=ground.host)
+    if kind == "container":
+        target = replace(target, kind=kind, name=name)
     around = Surroundings()
     if target.pids:
         named = tuple(log for log in question.logs if log.startswith("/"))[:_MOST_LOGS]
         around = read_surroundings((yield LOOK_AROUND.fill(pid=target.pids, log=named)))
-    logs = question.logs or discover.log_files(around)
+    logs = question.logs or discover.log_files(around) or _kept_elsewhere(target, place, ground)
     found = discover.Endpoints() if question.metrics else discover.endpoints(target, around)
     return Context(
         target=target,
@@ -63,6 +68,31 @@ def survey(
         cpu_cgroups=discover.cgroups(around, "cpu"),
         pids_cgroups=discover.cgroups(around, "pids"),
     )
+
+
+def _first_process(ref: str, ground: Ground) -> Generator[Command | Wait, Output, str]:
+    """`pid/N` of a container's first process on its host; raises where that is another machine."""
+    program = containers.engine(ground)
+    command = containers.INSPECT[program].fill(container=ref.partition("/")[2])
+    record = containers.record_of(ref, program, (yield command))
+    table = read_process_table((yield PROCESS_TABLE.fill(root=())))
+    groups = "\n".join(table.cgroups.get(record.pid, ()))
+    if record.pid not in table.processes or (groups and record.id[:12] not in groups):
+        raise TargetNotFoundError(
+            f"{ref} runs on another machine",
+            f"{program} names pid {record.pid}, which is no process of that container at {ground.host}",
+            f"Name its host (--on host/NAME), or look from inside it: --on {ref} pid/1",
+        )
+    return f"pid/{record.pid}"
+
+
+def _kept_elsewhere(target: Target, place: Place, ground: Ground) -> tuple[str, ...]:
+    """The log of a target that writes no file: its engine's, its unit's, its pod's."""
+    if target.kind == "container" or (target.kind == "unit" and ground.tool("journalctl")):
+        return (f"{target.kind}/{target.name}",)
+    if place.transport == "kubectl":
+        return (f"pod/{place.option('pod')}",)
+    return ()
 
 
 def _find(ref: str) -> Generator[Command | Wait, Output, Target]:

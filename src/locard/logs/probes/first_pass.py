@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from locard.model.facts import Fact
+    from locard.model.place import Place
     from locard.model.target import Context
     from locard.probe import Step
 
@@ -47,7 +48,16 @@ FILE = Template(
     here=True,
 )
 ELSEWHERE = Template(
-    ("locard", "logs", "{source:source}", "--on={place:word}", *_REST),
+    (
+        "locard",
+        "logs",
+        "{source:source}",
+        "--on={place:word*}",
+        "--namespace={namespace:word*}",
+        "--context={context:word*}",
+        "--container={container:word*}",
+        *_REST,
+    ),
     Impact.READS,
     _BOUND_S,
     by_hand="locard logs {source} --on {place} -o json",
@@ -93,7 +103,16 @@ def plan(context: Context) -> Generator[Step, Output, None]:
         elif context.place.local:
             yield FILE.fill(source=source, **values)
         else:
-            yield ELSEWHERE.fill(source=source, place=context.place.ref, **values)
+            yield ELSEWHERE.fill(source=source, **_way(context.place), **values)
+
+
+def _way(place: Place) -> dict[str, tuple[str, ...]]:
+    """The flags that lead to a place: a cluster is asked from here, with kubectl's own."""
+    in_cluster = place.transport == "kubectl"
+    ways = {n: place.option(n) if in_cluster else "" for n in ("namespace", "context", "container")}
+    return {
+        n: (v,) if v else () for n, v in {**ways, "place": "" if in_cluster else place.ref}.items()
+    }
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
