@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locard.guard import sudo
 from locard.guard.command import Command, Wait
 from locard.investigate import containers, discover
 from locard.investigate.ground_probes import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from locard.model.target import Target
 
 NAME = "survey"
-COMMANDS = (PROCESS_TABLE, LOOK_AROUND, *containers.INSPECT.values())
+COMMANDS = (PROCESS_TABLE, LOOK_AROUND, sudo.LIST, *containers.INSPECT.values())
 _LOOKS = 5
 _BETWEEN_LOOKS_S = 0.05
 _MOST_LOGS = 16  # of those that were named, which are looked at for requests
@@ -41,6 +42,9 @@ def survey(
 
     `ref` is the target as it is called at the place.
     """
+    if place.option("sudo") and ground.uid != 0 and not (ground.sudo or ground.sudo_notes):
+        listed = sudo.of_output((yield sudo.LIST.fill()))
+        ground = replace(ground, sudo=listed.text, sudo_notes=listed.notes)
     kind, _, name = ref.partition("/")
     if kind == "container":
         ref = yield from _first_process(ref, ground)
