@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from locard.guard import sudo
 from locard.ledger.store import digest_of
 from locard.model import params
 from locard.model.errors import UsageError
@@ -115,7 +116,7 @@ def ran(
     """The provenance of one output. `output` is the redacted one, `digest` that of a reader of ours."""
     return Ran(
         argv=output.argv,
-        by_hand=typed_at(redactor.text(command.by_hand), place),
+        by_hand=typed_at(sudo.by_hand(redactor.text(command.by_hand), output.argv), place),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,

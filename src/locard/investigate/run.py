@@ -257,7 +257,8 @@ class Investigator:
 
     def _record_start(self, ask: _Ask, running: Running) -> None:
         command = running.permit.command
-        identity, place = running.session.identity, running.session.place.ref
+        identity = running.session.identity_of(running.prepared.argv)
+        place = running.session.place.ref
         argv = self._means.redactor.argv(running.prepared.argv)
         if command.residue:
             self._write("residue", ResidueLeft(ask.entry.name, place, command.residue, None))
@@ -302,7 +303,7 @@ class Investigator:
             probing.ran(
                 command,
                 clean,
-                session.identity,
+                session.identity_of(output.argv),
                 self._means.redactor,
                 place=session.place.ref,
                 digest=prepared.program_digest,

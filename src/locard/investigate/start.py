@@ -175,6 +175,15 @@ def take_survey(instance: Instance, task: Task) -> None:
     instance.context, instance.error = task.result, task.error
     if instance.context is None and instance.error is None:
         instance.error = _cut(instance, task.cut)
+    _keep_sudo(instance)
+
+
+def _keep_sudo(instance: Instance) -> None:
+    """What sudo lists at the place is the session's from now on."""
+    found = instance.context.ground if instance.context else None
+    session = instance.session
+    if session is not None and session.ground is not None and found is not None:
+        session.ground = replace(session.ground, sudo=found.sudo, sudo_notes=found.sudo_notes)
 
 
 def survey_task(instance: Instance, policy: Policy) -> Task:
@@ -252,6 +261,8 @@ def begin(
         logs=tuple(map(redactor.text, instance.question.logs)),
         metrics=tuple(map(redactor.text, instance.question.metrics)),
     )
+    for note in context.ground.sudo_notes if context.ground else ():
+        options.listener.warned(f"{instance.place.ref}: {note}")
     investigator = Investigator(incident, question, _redacted(context, redactor), means)
     items, blobs = _surveyed(instance, redactor)
     layers = tuple(layer for layer in options.layers if layer in instance.layers)
@@ -272,7 +283,7 @@ def _surveyed(instance: Instance, redactor: Redactor) -> tuple[tuple[Ran, ...], 
             probing.ran(
                 command,
                 clean,
-                session.identity,
+                session.identity_of(output.argv),
                 redactor,
                 place=instance.place.ref,
                 digest=prepared.program_digest,

@@ -48,6 +48,9 @@ def survey(
 
     `ref` is the target as it is called at the place.
     """
+    if place.option("sudo") and ground.uid != 0 and not (ground.sudo or ground.sudo_notes):
+        listed = sudo.of_output((yield sudo.LIST.fill()))
+        ground = replace(ground, sudo=listed.text, sudo_notes=listed.notes)
     kind, _, name = ref.partition("/")
     if place.local and ref.startswith(IN_CLUSTER):
         target = Target(question.ref, kind, name, ground.host)

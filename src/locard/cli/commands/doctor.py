@@ -35,14 +35,23 @@ def arguments(into: argparse.ArgumentParser) -> None:
     )
     live.cluster_arguments(into)
     into.add_argument("--all-containers", action="store_true")
-    into.add_argument("--sudoers", metavar="USER", help="print the sudoers rules for that user")
+    into.add_argument(
+        "--sudoers",
+        nargs="?",
+        const="",
+        metavar="USER",
+        help="print rules for /etc/sudoers.d by which USER (you) may run what only reads, as root",
+    )
     common.output_arguments(into, ("text", "json"), times=False)
 
 
 def run(args: argparse.Namespace) -> int:
     """Exit 0 when everything is there, 4 when something is missing."""
-    if args.sudoers:
-        return _sudoers(args.sudoers)
+    if args.sudoers is not None:
+        from locard.cli import sudoers_rules  # noqa: PLC0415 - keeps `--help` quick
+
+        sys.stdout.write(sudoers_rules.rules(args.sudoers))
+        return ExitCode.NOTHING_FOUND
     if args.target and args.target.partition("/")[0] in live.IN_CLUSTER:
         from locard.cli import cluster_access  # noqa: PLC0415 - keeps `--help` quick
 
@@ -105,23 +114,6 @@ def _templates() -> list[Template]:
         for t in e.load().COMMANDS
     ]
     return [*every, *survey.COMMANDS, *capability.COMMANDS, sudo.LIST]
-
-
-def _sudoers(user: str) -> int:
-    """The exact lines for commands without arguments, and which could not be written, as sudoers takes it."""
-    import shutil  # noqa: PLC0415 - as above
-
-    from locard.guard import sudo  # noqa: PLC0415 - as above
-
-    templates = _templates()
-    paths = {t.argv[0]: shutil.which(t.argv[0]) or "" for t in templates if t.via == "exec"}
-    try:
-        sys.stdout.write(sudo.snippet(user, (), templates, paths))
-    except ValueError as error:
-        raise UsageError(
-            f"{user!r} is no user name", "it cannot stand in sudoers", "Name one user."
-        ) from error
-    return ExitCode.NOTHING_FOUND
 
 
 def _text(
