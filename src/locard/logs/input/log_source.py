@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from locard.guard.command import Template
     from locard.logs.input.compression import Unpacking
     from locard.model.log_beginning import Origin
+    from locard.model.log_holes import RateLimit
 
     class SourceModule(Protocol):
         """What a file in `sources` holds. `NAMES` are examples of what it opens."""
@@ -87,6 +88,7 @@ class Source:
     not_read: tuple[tuple[str, int], ...] = ()
     left_by_name: str = ""
     origins: Callable[[], tuple[Origin, ...]] | None = None  # asks where its logs begin, once read
+    limits: Callable[[], tuple[RateLimit, ...]] | None = None  # and how many lines it lets through
     on_idle: Callable[[], None] | None = None  # called several times a second while nothing comes
     # Given the first bytes: what makes lines of all of them, None where they are lines.
     reshape: Callable[[bytes], Reshaping | None] | None = None

@@ -44,7 +44,10 @@ def _logs(program: str) -> Template:
 
 def _inspect(program: str) -> Template:
     return Template(
-        (program, "container", "inspect", "{container:word}"), Impact.READS, 20.0, needs=_NEEDS[program]
+        (program, "container", "inspect", "{container:word}"),
+        Impact.READS,
+        20.0,
+        needs=_NEEDS[program],
     )
 
 
@@ -74,9 +77,7 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """What docker logs or podman logs prints."""
     program = _engine(wants.place)
     container = name.removeprefix("container/")
-    inspected = _ask_for(
-        name, INSPECT[program].fill(container=container), wants.place
-    )
+    inspected = _ask_for(name, INSPECT[program].fill(container=container), wants.place)
     command = LOGS[program].fill(
         container=container,
         follow=str(wants.follow).lower(),
@@ -90,7 +91,9 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         merged=True,
         get="install docker or podman, or read the log where it lies",
     )
-    source.origins = lambda: (_origin(program, container, inspected, wants.place, asked=bool(wants.since_s)),)
+    source.origins = lambda: (
+        _origin(program, container, inspected, wants.place, asked=bool(wants.since_s)),
+    )
     return source
 
 
@@ -114,9 +117,7 @@ def _first_written(program: str, container: str, place: Place) -> float | None:
     return min(times, default=None)
 
 
-def _origin(
-    program: str, container: str, inspected: bytes, place: Place, *, asked: bool
-) -> Origin:
+def _origin(program: str, container: str, inspected: bytes, place: Place, *, asked: bool) -> Origin:
     """What the container's own record says of its start and of how its log is kept."""
     asked_of = f"{program} container inspect {container}"
     try:
