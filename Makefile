@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FAR := $(VENV)/.far
 
-.PHONY: demo test check format docs lab bench bench-accuracy fuzz clean
+.PHONY: demo test test-k8s check format docs lab bench bench-accuracy fuzz clean
 
 demo: $(STAMP)  ## start a real broken service and diagnose it
 	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \
@@ -14,6 +14,9 @@ demo: $(STAMP)  ## start a real broken service and diagnose it
 
 test: $(STAMP) $(FAR)  ## every test
 	$(BIN)/python -m pytest $(TESTS)
+
+test-k8s: $(STAMP)  ## those that need a real Kubernetes: LOCARD_K8S names it (tests/k8s_lab.py)
+	$(BIN)/python -m pytest -m k8s tests/cluster tests/logs/sources
 
 check: $(STAMP)  ## lint, types, import contracts, docs current
 	$(BIN)/ruff check

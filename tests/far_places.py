@@ -93,9 +93,13 @@ class Network:
         self._children = []
         self._next = 10
 
+    def has(self, tool):
+        """Whether this machine, and so each host, has a program."""
+        return shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is not None
+
     def start(self):
         for tool in ("sshd", "unshare", "nsenter", "ip", "useradd"):
-            if shutil.which(tool, path=os.environ["PATH"] + ":/usr/sbin:/sbin") is None:
+            if not self.has(tool):
                 raise UnavailableError(f"{tool} is not installed")
         if os.geteuid() != 0:
             raise UnavailableError("namespaces with an sshd need root")
@@ -257,6 +261,7 @@ class Containers:
             self.folder / "podman",
             shutil.which("podman"),
             *own,
+            "--storage-driver=vfs",  # overlay leaves a mount behind
             "--cgroup-manager=cgroupfs",
             f"--runtime={runc}",
         )
@@ -311,8 +316,15 @@ class Containers:
         ]
         return self.run(name, "busybox", *mounts, *options, command=command)
 
+    def pause(self, name):
+        """Freeze all that runs in it."""
+        call(self.client, "pause", name)
+
+    def resume(self, name):
+        """Let it run on: what is frozen cannot be removed."""
+        call(self.client, "unpause", name)
+
     def close(self):
         """Remove the containers; the folder is the test's."""
         if self._names:
             call(self.client, "rm", "-f", "-t", "0", *self._names, check=False)
-        call("umount", self.folder / "root/overlay", check=False)  # podman's own mount on itself

@@ -28,6 +28,7 @@ from locard.model.facts import (
 )
 from locard.model.finding import Case
 from locard.model.log_facts import Correlate, Extent, FieldRole, LogSummary, MessageCount, Onset
+from locard.model.workload import WorkloadStates
 from locard.report.logs_screen import screen
 from locard.stats.intervals import binomial_tail
 
@@ -43,6 +44,7 @@ _LAYERS = {
     ProcessFamily: Layer.HOST,
     MemoryUse: Layer.HOST,
     Readings: Layer.HOST,
+    WorkloadStates: Layer.LOGS,
 }
 
 

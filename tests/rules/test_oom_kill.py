@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cluster_answers import stood
 from locard.model.finding import Role, Severity
 from locard.rules.oom_kill import judge
 from rules.builders import case, readings
@@ -32,3 +33,14 @@ def test_fires_as_background_when_it_hit_others_or_long_ago():
 def test_quiet_on_none_and_unknown():
     assert found(readings((*RECENT[:2], 0, "ok"), (*MINE[:2], 0, "ok"))) == []
     assert found(readings((*RECENT[:3], "unknown"))) == []
+
+
+def test_fires_for_a_container_at_its_limit():
+    (finding,) = found(stood("kinds", "deployment/hungry"))
+    assert finding.role is Role.MECHANISM
+    assert "at its memory limit of 24Mi" in finding.title
+    assert any("last words" in s.says for s in finding.supports) is False  # none were read
+
+
+def test_quiet_for_a_container_that_ended_otherwise():
+    assert found(stood("ended", "deployment/worker")) == []

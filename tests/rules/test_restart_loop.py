@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from locard.model.finding import Role
+from cluster_answers import stood
+from locard.model.finding import Role, Severity
+from locard.rules import restart_loop
 from locard.rules.restart_loop import judge
 from rules.builders import case, readings
 
@@ -35,3 +37,15 @@ def test_fires_on_a_single_restart_and_doubts_it():
 def test_quiet_on_none():
     assert found((*LOOP[:2], 0, "ok")) == []
     assert found(LOOP)
+
+
+def test_fires_for_its_cause():
+    (found,) = restart_loop.judge(case(stood("ended", "deployment/worker")))
+    assert found.role is Role.MECHANISM
+    assert found.severity in {Severity.CRITICAL, Severity.WARNING}
+    assert found.supports
+    assert found.next_commands[0].startswith("kubectl ")
+
+
+def test_quiet_for_another_cause():
+    assert not list(restart_loop.judge(case(stood("ended", "deployment/payment"))))

@@ -104,6 +104,11 @@ def progress(args: argparse.Namespace) -> Listener:
     return _Quiet() if args.quiet else _Progress()
 
 
+def quiet() -> Listener:
+    """A listener that says only what cannot wait."""
+    return _Quiet()
+
+
 class _Quiet:
     """Says only what cannot wait."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from locard.guard.budget import parse_duration
@@ -82,3 +83,13 @@ def _check_kubectl(flag: str, sources: list[str]) -> None:
             "it would have no effect",
             "Leave it out, or name pod/NAME, deployment/NAME or label/KEY=VALUE.",
         )
+
+
+def kubectl_flags(args: argparse.Namespace) -> str:
+    """Kubectl's flags as they were given, for a command that reads the same source again."""
+    said = []
+    for name in _KUBECTL:
+        value, flag = getattr(args, name), f"--{name.replace('_', '-')}"
+        if value:
+            said.append(flag if value is True else f"{flag}={value}")
+    return shlex.join(said)

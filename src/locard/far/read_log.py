@@ -16,14 +16,30 @@ import stat
 import sys
 import time
 
-if False:  # for the type checker: this runs on 3.6, and imports nothing that it does not need
-    from typing import IO
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MOST = 512 << 20  # bytes of all files together: the newest of more
 CHUNK = 1 << 18
 POLL_S = 0.25
 MOST_FILES = 1000
-FAR = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "lustre", "gpfs", "glusterfs", "autofs", "ncpfs")
+MOST_LINKS = 40
+FAR = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "lustre",
+    "gpfs",
+    "glusterfs",
+    "autofs",
+    "ncpfs",
+)
 OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
 
 
@@ -58,22 +74,18 @@ def resolved(path: str) -> str:
         kind = far_type(step)
         if kind:
             raise OSError(0, "it lies on %s, which may hang whoever asks it: not opened" % kind)
-        if stat.S_ISLNK(os.lstat(step).st_mode):
-            links += 1
-            if links > 40:
-                raise OSError(0, "too many links")
-            target = os.readlink(step)
-            if target.startswith(("pipe:", "socket:", "anon_inode:")):
-                raise OSError(0, "it is no file")
-            if step.startswith("/proc/") and not target.startswith("/"):
-                raise OSError(0, "it is no file")
-            if step.startswith("/proc/") and "/fd/" in step:
-                return step  # the open file itself, wherever its name leads
-            if target.startswith("/"):
-                done = "/"
-            todo = [p for p in target.split("/") if p] + todo
+        if not stat.S_ISLNK(os.lstat(step).st_mode):
+            done = step
             continue
-        done = step
+        links += 1
+        target = os.readlink(step)
+        if step.startswith("/proc/") and "/fd/" in step and target.startswith("/"):
+            return step  # the open file itself, wherever its name leads
+        if links > MOST_LINKS or ":[" in target:
+            raise OSError(0, "it is no file")
+        if target.startswith("/"):
+            done = "/"
+        todo = [p for p in target.split("/") if p] + todo
     return done
 
 
@@ -104,7 +116,7 @@ def found(path: str) -> "list[str]":
     return every
 
 
-def opened(path: str) -> "tuple[IO[bytes], bool]":
+def opened(path: str) -> "tuple[Any, bool]":
     """An open file and whether it is packed; raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -115,7 +127,7 @@ def opened(path: str) -> "tuple[IO[bytes], bool]":
     plain.seek(0)
     for magic, opener in OPENERS:
         if head.startswith(magic):
-            return opener(plain, "rb"), True  # type: ignore[operator] # one of three
+            return opener(plain, "rb"), True
     return plain, False
 
 
@@ -147,24 +159,24 @@ def copy(path: str, skip: int) -> int:
 
 def follow(path: str) -> None:
     """Go on with a file from its end of now, also where another one takes its name."""
-    file = open(path, "rb")
-    file.seek(0, os.SEEK_END)
+    at = os.stat(path).st_size
     while True:
-        data = file.read(CHUNK)
-        if data:
-            give(data)
-            continue
-        time.sleep(POLL_S)
         try:
-            now, mine = os.stat(path), os.fstat(file.fileno())
-            if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
-                give(file.read())
-                file.close()
-                file = open(path, "rb")
-            elif now.st_size < file.tell():
-                file.seek(0)
-        except OSError:
-            continue
+            with open(path, "rb") as file:
+                mine = os.fstat(file.fileno())
+                file.seek(at)
+                while True:
+                    give(file.read())
+                    time.sleep(POLL_S)
+                    now = os.stat(path)
+                    if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
+                        give(file.read())
+                        break
+                    if now.st_size < file.tell():
+                        file.seek(0)
+        except FileNotFoundError:
+            time.sleep(POLL_S)  # between one name and the next
+        at = 0
 
 
 def main(words: "list[str]") -> int:

@@ -186,9 +186,7 @@ class Template:
         return same and undone and _matches(self.argv, command.argv)
 
 
-def _undoing(
-    residue: Residue, values: dict[str, str | float | tuple[str | int, ...]]
-) -> Undo:
+def _undoing(residue: Residue, values: dict[str, str | float | tuple[str | int, ...]]) -> Undo:
     undo = residue.undo.fill(**values).argv if residue.undo else ()
     return Undo(residue.what, undo, residue.gone.fill(**values).argv if residue.gone else ())
 

@@ -15,4 +15,11 @@ JOURNALCTL = Need("journalctl", "logs of systemd units", "run where systemd runs
 SYSTEMCTL = Need("systemctl", "the limits and restarts of systemd units", "run where systemd runs")
 DOCKER = Need("docker", "containers of docker, and their logs", "apt-get install docker-cli")
 PODMAN = Need("podman", "containers of podman, and their logs", "apt-get install podman")
-KUBECTL = Need("kubectl", "pods and deployments, and their logs", "apt-get install kubernetes-client")
+KUBECTL = Need(
+    "kubectl", "pods and deployments, and their logs", "apt-get install kubernetes-client"
+)
+SUDO = Need(
+    "sudo",
+    "declared reads as root, without a password",
+    "ask for the rules of: locard doctor --sudoers",
+)

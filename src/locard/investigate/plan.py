@@ -12,11 +12,11 @@ from locard.guard.redact import Redactor
 from locard.investigate import probing
 from locard.model.errors import RefusedError
 from locard.model.evidence import Layer, Output
-from locard.model.place import HERE
+from locard.model.place import HERE, typed_at
 from locard.transport.session import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from locard.catalogue import Entry
     from locard.guard.command import Command
@@ -42,14 +42,16 @@ class Planned:
     place: str = HERE.ref
 
 
-def planned(context: Context, gate: Gate) -> tuple[Planned, ...]:
+def planned(
+    context: Context, gate: Gate, layers: Sequence[Layer] = tuple(Layer)
+) -> tuple[Planned, ...]:
     """Every command in order. A step that depends on an answer is planned as for an empty one.
 
     Secrets in what it would ask for are not shown; what it runs is not changed by that.
     """
     found: list[Planned] = []
     redactor = Redactor.passing()
-    for layer in Layer:
+    for layer in layers:
         for entry in catalogue.entries("probe", layer):
             probe = probing.load(entry)
             skip = probe.applies(context)
@@ -57,7 +59,7 @@ def planned(context: Context, gate: Gate) -> tuple[Planned, ...]:
                 found.append(Planned(layer, entry.name, why=skip.why, unlock=skip.unlock))
                 continue
             found.extend(
-                _planned(layer, entry, command, gate, redactor, context)
+                _planned(entry, command, gate, redactor, context)
                 for command in commands(probe, context)
             )
     return tuple(found)
@@ -77,7 +79,7 @@ def commands(probe: Probe, context: Context) -> Iterator[Command]:
 
 
 def _planned(
-    layer: Layer, entry: Entry, command: Command, gate: Gate, redactor: Redactor, context: Context
+    entry: Entry, command: Command, gate: Gate, redactor: Redactor, context: Context
 ) -> Planned:
     why = unlock = ""
     try:
@@ -88,11 +90,11 @@ def _planned(
     ground = context.ground if place == context.place else None
     prepared = prepare(command, ground, local=place.local)
     return Planned(
-        layer=layer,
+        layer=Layer(entry.layer or ""),
         probe=entry.name,
         place=place.ref,
         argv=redactor.argv(prepared.argv),
-        by_hand=redactor.text(command.by_hand),
+        by_hand=typed_at(redactor.text(command.by_hand), place.ref),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from locard.ledger.store import digest_of
 from locard.model.evidence import Evidence, Output, Ran, Status
+from locard.model.place import typed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,7 +93,7 @@ def ran(
     """The provenance of one output. `output` is the redacted one, `digest` that of a reader of ours."""
     return Ran(
         argv=output.argv,
-        by_hand=redactor.text(command.by_hand),
+        by_hand=typed_at(redactor.text(command.by_hand), place),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,

@@ -106,9 +106,7 @@ def _concluded(ledger: Ledger, read: _Read) -> Replayed:
         redacted = sum(r.redacted for e in evidence for r in e.ran)
         took = Timings(None, round(read.at - read.opened.started, 3))
         closed = Closed(read.at, cut, took, redacted)
-    whole = conclude(
-        read.opened, closed, runs, evidence, ledger=str(ledger.path), head=ledger.head
-    )
+    whole = conclude(read.opened, closed, runs, evidence, ledger=str(ledger.path), head=ledger.head)
     return Replayed(whole, tuple(read.findings))
 
 

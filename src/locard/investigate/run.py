@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from locard.model.evidence import Evidence, Output, Ran
     from locard.model.finding import Finding
     from locard.model.investigation import Question
-    from locard.model.target import Context, Process
+    from locard.model.target import Context
     from locard.probe import Probe
     from locard.transport.session import Running, Session
 
@@ -135,6 +135,7 @@ class Investigator:
             means.session.identity,
             time.time(),
             context.place.ref,
+            context.ground,
         )
         self._context = replace(context, first=context.target)
         self._asks: list[_Ask] = []
@@ -143,14 +144,20 @@ class Investigator:
         self._first_finding: float | None = None
         self._processes = {p.pid: p for p in context.target.processes}
         self._ended: list[int] | None = None
+        self._last: Task | None = None  # the last look at the target's processes
+        self._interrupted = False
         self._investigation = 0  # the number of the entry with which it began
 
     # -- the plan --------------------------------------------------------------------------
 
     def add_tasks(
-        self, surveyed: Sequence[Ran] = (), outputs: tuple[bytes, ...] = (), layers: Sequence[Layer] = tuple(Layer)
+        self,
+        surveyed: Sequence[Ran] = (),
+        outputs: tuple[bytes, ...] = (),
+        layers: tuple[Layer, ...] = tuple(Layer),
     ) -> None:
         """Record the beginning and queue every probe of the layers, in the order of the method."""
+        self._opened = replace(self._opened, layers=layers)
         self._investigation = self._means.record.write("opened", self._opened)
         session = self._means.session
         if session.ground is not None:
@@ -160,9 +167,7 @@ class Investigator:
             self._write("surveyed", Surveyed(session.place.ref, tuple(surveyed)), outputs)
         number = 0
         following: tuple[Task, ...] = ()
-        for layer in Layer:
-            if layer not in layers:
-                continue
+        for layer in layers:
             if layer is Layer.HOST and self._context.target.pids:
                 following = (self._follow(),)
             for entry in catalogue.entries("probe", layer):
@@ -185,7 +190,7 @@ class Investigator:
             probing.key(ask.entry),
             lambda: ask.probe.plan(self._context),
             self._means.gate,
-            lambda task, command, output: self._keep_output(ask, command, output),
+            lambda _, command, output: self._keep_output(ask, command, output),
             keys=self._keys,
             after=after,
             label=(self, ask),
@@ -343,6 +348,7 @@ class Investigator:
                 f"{evidence.layer}/{evidence.probe}: {evidence.problem or 'failed'}"
             )
         if task.cut == INTERRUPTED:
+            self._interrupted = True
             self._partial.append("interrupted by the user")
 
     def _speak(self) -> None:
@@ -401,10 +407,17 @@ class Investigator:
 
     # -- the end ---------------------------------------------------------------------------
 
-    def look_last(self) -> None:
-        """Queue the last look at the target's processes; call it when all probes are done."""
-        if self._context.target.pids:
-            self._follow()
+    @property
+    def done(self) -> bool:
+        """Whether all probes have been answered and the last look has been taken.
+
+        When the last probe is done it queues that look at the target's processes.
+        """
+        if any(ask.said is None for ask in self._asks):
+            return False
+        if self._last is None and self._context.target.pids and not self._interrupted:
+            self._last = self._follow()
+        return self._last is None or self._last.done
 
     def conclude(self) -> Investigation:
         """The conclusions, once every task is done; recorded."""
@@ -446,31 +459,6 @@ class Investigator:
     def _write(self, kind: str, body: Any, outputs: tuple[bytes, ...] = ()) -> bool:
         plain = {**encode(body), "investigation": self._investigation}
         return bool(self._means.record.write(kind, plain, outputs))
-
-
-def drive(driver: Driver, investigators: Sequence[Investigator]) -> None:
-    """Until all tasks are done; an interrupt ends them, what came is kept."""
-    _drive(driver, investigators)
-    for investigator in investigators:
-        investigator.look_last()
-    _drive(driver, investigators)
-
-
-def _drive(driver: Driver, investigators: Sequence[Investigator]) -> None:
-    try:
-        _handle(driver, investigators)
-    except KeyboardInterrupt:
-        driver.interrupt()
-        _handle(driver, investigators)
-
-
-def _handle(driver: Driver, investigators: Sequence[Investigator]) -> None:
-    for event in driver.run():
-        if not isinstance(event, Quiet):
-            event.task.label[0].handle(event)
-            continue
-        for investigator in investigators:
-            investigator.tick()
 
 
 def _rounded(seconds: float | None) -> float | None:

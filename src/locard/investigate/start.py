@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from locard import catalogue
@@ -12,23 +12,24 @@ from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
 from locard.investigate import probing, survey
 from locard.investigate.drive import Done, Driver, Task
-from locard.investigate.run import Investigator, Listener, Means, Record, drive
-from locard.ledger.state import StateDirectory
+from locard.investigate.run import Investigator, Listener, Means, Record
 from locard.model.evidence import Layer
 from locard.model.place import HERE
 from locard.transport import session as sessions
 from locard.transport.reach import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from locard.guard.budget import Budget
-    from locard.guard.command import Command
+    from locard.guard.command import Command, Template, Wait
     from locard.guard.gate import Gate
     from locard.guard.policy import Policy
+    from locard.investigate.places import Asked
+    from locard.ledger.state import Begun
     from locard.model.errors import LocardError
-    from locard.model.evidence import Output
-    from locard.model.investigation import Investigation, Question
+    from locard.model.evidence import Output, Ran
+    from locard.model.investigation import Question
     from locard.model.place import Place
     from locard.model.target import Context, Target
     from locard.transport.session import Session
@@ -44,6 +45,7 @@ class Options:
     budget: Budget
     began: float
     layers: tuple[Layer, ...] = tuple(Layer)
+    alone: bool = True  # one target: what is found is said at once
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +55,7 @@ class Instance:
     question: Question
     place: Place
     ref: str  # the target as it is called at the place
-    session: Session
+    session: Session | None = None
     gate: Gate | None = None
     context: Context | None = None
     asked: list[tuple[Command, Output]] | None = None
@@ -66,6 +68,7 @@ class Sessions:
 
     home: Session
     by_place: dict[Place, Session]
+    _left: list[Session] = field(default_factory=list)  # told to end, not waited for
 
     def to(self, place: Place, *, opening_s: float = 15.0) -> Session:
         """The session to a place, begun when it is first asked for; raises LocardError."""
@@ -75,6 +78,20 @@ class Sessions:
             self.by_place[place] = open_session(place, opening_s=opening_s)
         return self.by_place[place]
 
+    def leave(self, place: Place) -> None:
+        """Close the session to a place, and with it all that runs there; this machine's stays."""
+        session = self.by_place.pop(place, None)
+        if session is not None:
+            session.shut()
+            self._left.append(session)
+        for other in [s for s in self._left if s.gone]:
+            other.close()
+            self._left.remove(other)
+
+    def close(self) -> None:
+        """Close all of them."""
+        sessions.close_all([self.home, *self.by_place.values(), *self._left])
+
 
 @contextlib.contextmanager
 def opened(*, lend_stdin: bool = False) -> Iterator[Sessions]:
@@ -83,7 +100,15 @@ def opened(*, lend_stdin: bool = False) -> Iterator[Sessions]:
     try:
         yield every
     finally:
-        sessions.close_all([every.home, *every.by_place.values()])
+        every.close()
+
+
+def spread(
+    asked: Sequence[Asked], every: Sessions, namespace: str, context: str, container: str
+) -> tuple[Asked, ...]:
+    """Each target at the place where it runs: a deployment becomes the containers of its pods."""
+    _ = every, namespace, context, container
+    return tuple(asked)
 
 
 def prepare(
@@ -93,17 +118,23 @@ def prepare(
     policy = policy or read_policy()
     driver = Driver(home, budget)
     for instance in instances:
-        driver.add(_survey(instance, policy))
+        driver.add(survey_task(instance, policy))
     for event in driver.run():
         if isinstance(event, Done):
-            instance = event.task.label
-            instance.context, instance.error = event.task.result, event.task.error
-            if instance.context is None and instance.error is None:
-                instance.error = _cut(instance, event.task.cut)
+            take_survey(event.task.label, event.task)
 
 
-def _survey(instance: Instance, policy: Policy) -> Task:
+def take_survey(instance: Instance, task: Task) -> None:
+    """What a survey found, or why it found nothing."""
+    instance.context, instance.error = task.result, task.error
+    if instance.context is None and instance.error is None:
+        instance.error = _cut(instance, task.cut)
+
+
+def survey_task(instance: Instance, policy: Policy) -> Task:
     """The first task at a place. Its gate is made once it is known who we are there."""
+    session = instance.session
+    assert session is not None  # noqa: S101 - it was begun before
     asked: list[tuple[Command, Output]] = []
     instance.asked = asked
 
@@ -111,8 +142,8 @@ def _survey(instance: Instance, policy: Policy) -> Task:
         asked.append((command, output))
         return output
 
-    def make():  # type: ignore[no-untyped-def] # a plan
-        ground = instance.session.ground
+    def make() -> Generator[Command | Wait, Output, Context]:
+        ground = session.ground
         assert ground is not None  # noqa: S101 - a task begins when its session is open
         task.gate = instance.gate = policy.gate(
             declared(),
@@ -124,7 +155,7 @@ def _survey(instance: Instance, policy: Policy) -> Task:
         return survey.survey(instance.question, instance.ref, instance.place, ground)
 
     nothing = policy.gate({}, Impact.READS, target=instance.question.ref, user="")
-    task = Task(instance.session, survey.NAME, make, nothing, treat, label=instance)
+    task = Task(session, survey.NAME, make, nothing, treat, label=instance)
     return task
 
 
@@ -136,49 +167,26 @@ def _cut(instance: Instance, why: str) -> LocardError:
     )
 
 
-def declared() -> dict[str, tuple]:  # type: ignore[type-arg] # of templates
+def declared() -> dict[str, tuple[Template, ...]]:
     """What every probe declares, by what the gate calls it."""
     probes = {probing.key(e): probing.load(e).COMMANDS for e in catalogue.entries("probe")}
     return {**probes, survey.NAME: survey.COMMANDS}
 
 
-def investigate(
-    instances: Sequence[Instance], every: Sessions, options: Options
-) -> tuple[Investigation, ...]:
-    """Run them together, recorded in a new incident or in the one named; raises StateError.
-
-    Each instance has been prepared, and has a context.
-    """
-    ready = [i for i in instances if i.context is not None and i.gate is not None]
-    state = StateDirectory.find(options.state)
-    name = _name(ready[0].context.target) if ready[0].context else ""
-    with state.begin(name, options.incident) as begun:
-        record = Record(begun.ledger, options.listener)
-        driver = Driver(every.home, options.budget)
-        investigators = []
-        for instance in ready:
-            investigators.append(
-                _begin(instance, Redactor(begun.key), record, driver, every, options, begun.incident,
-                       alone=len(ready) == 1)
-            )  # fmt: skip
-        drive(driver, investigators)
-        return tuple(i.conclude() for i in investigators)
-
-
-def _begin(
+def begin(
     instance: Instance,
-    redactor: Redactor,
+    begun: Begun,
     record: Record,
-    driver: Driver,
-    every: Sessions,
     options: Options,
-    incident: str,
-    *,
-    alone: bool,
+    run_by: tuple[Driver, Session],
 ) -> Investigator:
-    context, gate = instance.context, instance.gate
-    assert context is not None  # noqa: S101 - `investigate` took those that have both
+    """Queue the probes of an instance that has been surveyed."""
+    context, gate, session = instance.context, instance.gate, instance.session
+    driver, home = run_by
+    redactor, incident = Redactor(begun.key), begun.incident
+    assert context is not None  # noqa: S101 - it has been surveyed
     assert gate is not None  # noqa: S101 - as above
+    assert session is not None  # noqa: S101 - as above
     means = Means(
         gate,
         options.budget,
@@ -186,10 +194,10 @@ def _begin(
         record,
         options.listener,
         driver,
-        instance.session,
-        every.home,
+        session,
+        home,
         options.began,
-        judge_at_once=alone,
+        judge_at_once=options.alone,
     )
     for lack in _lacking(context):
         options.listener.warned(lack)
@@ -204,17 +212,20 @@ def _begin(
     return investigator
 
 
-def _surveyed(instance: Instance, redactor: Redactor):  # type: ignore[no-untyped-def]
+def _surveyed(instance: Instance, redactor: Redactor) -> tuple[tuple[Ran, ...], tuple[bytes, ...]]:
     """The provenance of what was asked to find the target, and the outputs that it cites."""
-    items, blobs = [], []
+    items: list[Ran] = []
+    blobs: list[bytes] = []
+    session = instance.session
+    assert session is not None  # noqa: S101 - it has been surveyed
     for command, output in instance.asked or ():
         clean, count = probing.redacted(output, redactor, command.template.output)
-        prepared = instance.session.prepare(command)
+        prepared = session.prepare(command)
         items.append(
             probing.ran(
                 command,
                 clean,
-                instance.session.identity,
+                session.identity,
                 redactor,
                 place=instance.place.ref,
                 digest=prepared.program_digest,
@@ -225,7 +236,8 @@ def _surveyed(instance: Instance, redactor: Redactor):  # type: ignore[no-untype
     return tuple(items), tuple(blobs)
 
 
-def _name(target: Target) -> str:
+def name_of(target: Target) -> str:
+    """What an incident about a target is called."""
     return target.name if target.kind != "pid" or not target.processes else target.processes[0].comm
 
 

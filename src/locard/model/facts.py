@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from locard.model.log_facts import LogSummary
+from locard.model.workload import WorkloadStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,4 +349,5 @@ Fact = (
     | ProcessFamily
     | MemoryUse
     | Readings
+    | WorkloadStates
 )

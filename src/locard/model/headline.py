@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from locard.model import reading_words
+from locard.model import reading_words, workload_words
 from locard.model.facts import (
     EndpointCoverage,
     MemoryUse,
@@ -23,6 +23,7 @@ from locard.model.log_latency import risen
 from locard.model.log_state import counted_as, judge
 from locard.model.stacks import application_frame, work
 from locard.model.wording import count
+from locard.model.workload import WorkloadStates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,4 +275,5 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     ProcessFamily: _family,
     MemoryUse: _memory,
     Readings: _readings,
+    WorkloadStates: workload_words.headline,
 }

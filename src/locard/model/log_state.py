@@ -355,6 +355,7 @@ def _lacking(log: LogSummary) -> Iterator[str]:
     if 0 <= seen.requests < _FEWEST and seen.errors_by:
         word = counted_as(log)
         yield f"it holds {seen.requests} {word if seen.requests != 1 else word[:-1]}, too few to tell"
+    yield from (gap for gap in log.gaps if gap.startswith("not in it: "))
     yield from _doubtful(log)
     if seen.requests and log.first is not None and math.isclose(log.first, log.last or 0.0):
         yield "all of it is of one moment"

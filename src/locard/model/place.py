@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 
 
@@ -62,6 +63,7 @@ class Ground:
     own: tuple[int, ...] = field(default=())
     noise_bytes: int = 0
     program_digest: str = ""
+    lacks: str = ""  # why there is no python3 of ours: none, old, unfit
 
     @property
     def bare(self) -> bool:
@@ -78,3 +80,21 @@ class Ground:
             return bool(int(self.capabilities, 16) >> capability & 1)
         except ValueError:
             return self.uid == 0
+
+
+def typed_at(command: str, place: str) -> str:
+    """A command line as it is typed here for another place: ours with `--on`, others through the way in.
+
+    `place` is a Place's ref. Targets that name their own place (host/, pod/) need nothing.
+    """
+    kind, _, name = place.partition("/")
+    if place == HERE.ref or " --on " in command or not name:
+        return command
+    if command.startswith("locard "):
+        words = command.split()
+        own = len(words) > 2 and words[2].startswith((f"{kind}/", "host/", "pod/", "deployment/"))  # noqa: PLR2004 - after the verb
+        return command if own else f"{command} --on {shlex.quote(place)}"
+    ways = {"host": ("ssh",), "container": ("docker", "exec"), "pod": ("kubectl", "exec")}
+    way = shlex.join((*ways.get(kind, ("ssh",)), name.partition("/")[0]))
+    dashes = " --" if kind == "pod" else ""
+    return f"{way}{dashes} {shlex.quote(command) if kind == 'host' else command}"

@@ -19,6 +19,9 @@ _FROM_TO = re.compile(
     rf"\b(?P<verb>rose|grew|went up|fell|dropped|went down) from {_NUMBER.format('early')}"
     rf"[^.;,]{{0,20}} to {_NUMBER.format('late')}"
 )
+_REFERENCE = re.compile(
+    r"(?:pod|deployment|deploy|statefulset|sts|daemonset|ds|job|replicaset|rs|label|container|unit)/[^/]+$|journald$"
+)
 _WORD = 24
 _LONG_WORD = re.compile(r"\S{33,}")  # a path, an id, a host with its domain
 _HEAD = 0.4  # of a shortened text is its begin: the cause stands at the end
@@ -85,6 +88,19 @@ def _cut(text: str, width: int) -> str:
     head = max(1, int(_HEAD * (width - 1)))
     tail = width - 1 - head
     return f"{text[:head]}…{text[len(text) - tail :]}"
+
+
+def is_reference(source: str) -> bool:
+    """Whether a log source is a name of something (`pod/x`, `container/x`) and no path of a file."""
+    return _REFERENCE.match(source) is not None
+
+
+def with_flags(command: str, source: str, flags: str) -> str:
+    """A command that reads a source, with the flags that the source needs to be found again."""
+    head = f"locard logs {shlex.quote(source)}"
+    if not flags or not (command == head or command.startswith(f"{head} ")):
+        return command
+    return f"{head} {flags}{command[len(head) :]}"
 
 
 def last_lines(source: str, last: float | None) -> tuple[str, ...]:

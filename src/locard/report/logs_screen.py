@@ -8,11 +8,12 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from locard.model import workload_words
 from locard.model.beginning_words import reads_older
 from locard.model.finding import Role
 from locard.model.headline import milliseconds, share
 from locard.model.log_state import counted_as, judge
-from locard.model.wording import count, example, last_lines, shorten
+from locard.model.wording import count, example, last_lines, shorten, with_flags
 from locard.report import logs_said, sparkline, times, told
 from locard.report.plain import safe
 from locard.report.sentences import say
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from locard.model.claim import Licensed, Slot
     from locard.model.finding import Finding
     from locard.model.log_facts import LogSummary, MeasureShape, Silence
+    from locard.model.workload import WorkloadStates
     from locard.report.sentences import Said
 
 COLUMNS = 78
@@ -51,6 +53,9 @@ def screen(
     claims: Sequence[Licensed],
     findings: Sequence[Finding] = (),
     tz: tzinfo | None = None,
+    *,
+    workload: WorkloadStates | None = None,
+    flags: str = "",
 ) -> Iterator[str]:
     """The first pass as lines of at most 80 columns, the key finding and the next command last.
 
@@ -63,9 +68,9 @@ def screen(
     states = {say(c, tz).text.rstrip(".") for c in claims if c.claim.slot == "changed"}
     telling = [f for f in findings if f.values or f.role is Role.MECHANISM]
     telling = [f for f in telling if f.title not in states]
-    top = _folded(_top(log, claims, tz))
+    top = _folded(_top(log, claims, tz, workload))
     end = _folded(_end(log, claims, telling, tz))
-    commands = list(_commands(log, telling))
+    commands = [_with_flags(c, log.source, flags) for c in _commands(log, telling)]
     yield from top
     yield from _fitted(list(_blocks(log, claims, tz)), LINES - len(top) - len(end) - len(commands))
     yield from end
@@ -112,15 +117,21 @@ def _fitted(blocks: Sequence[_Block], room: int) -> Iterator[str]:
                 yield from row
 
 
-def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iterator[str]:
+def _top(
+    log: LogSummary,
+    claims: Sequence[Licensed],
+    tz: tzinfo | None,
+    workload: WorkloadStates | None,
+) -> Iterator[str]:
     head = f"{count(log.records, 'record')}, read by {log.engine}: "
     room = COLUMNS - len(head)
     yield head + (log.source if len(log.source) <= room else "…" + log.source[1 - room :])
     if log.first is not None and log.last is not None:
         yield _labelled("from", times.span(log.first, log.last, tz))
+    yield from _workload(log, workload, tz)
     for said in _of(claims, "bad_means", tz):  # its rates have a line of their own
         yield _labelled("bad means", said.text.partition("; ")[0])
-    if log.error_means not in log.bad_means or not log.changed:
+    if log.records and (log.error_means not in log.bad_means or not log.changed):
         yield _labelled("error", log.error_means)
     yield from _coverage(claims, tz)
     yield from _skipped(log)
@@ -135,6 +146,15 @@ def _top(log: LogSummary, claims: Sequence[Licensed], tz: tzinfo | None) -> Iter
         yield ""
         yield _labelled(spark.what, f"{spark.line}  {spark.top}")
     yield from _onset(log, tz)
+
+
+def _workload(log: LogSummary, found: WorkloadStates | None, tz: tzinfo | None) -> Iterator[str]:
+    """How the pods stand that write it, and what was before them."""
+    if found is None:
+        return
+    for label, texts in workload_words.lines(found, log):
+        for n, text in enumerate(texts):
+            yield _labelled("" if n else label, _cut(times.told(text, tz)))
 
 
 def _coverage(claims: Sequence[Licensed], tz: tzinfo | None) -> Iterator[str]:
@@ -333,6 +353,12 @@ def _commands(log: LogSummary, findings: Sequence[Finding]) -> Iterator[str]:
     if commands:
         yield "next:"
         yield f"  {commands[0]}"
+
+
+def _with_flags(line: str, source: str, flags: str) -> str:
+    """A command as it is shown, two blanks before it, that finds the source again."""
+    command = line.removeprefix("  ")
+    return line if command == line else f"  {with_flags(command, source, flags)}"
 
 
 def _what_sets_apart(

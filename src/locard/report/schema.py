@@ -15,6 +15,7 @@ from locard.model.evidence import Evidence
 from locard.model.finding import Confidence, ContributingFactor, Finding
 from locard.model.investigation import Investigation
 from locard.model.log_facts import LogSummary
+from locard.model.workload import WorkloadStates
 from locard.report.document import SCHEMA
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -44,6 +45,7 @@ def schema() -> dict[str, Any]:
     defs["logs"] = _document(
         "logs",
         log_summary=_of(LogSummary, defs),
+        workload=_of(WorkloadStates | None, defs),
         findings=_of(tuple[Finding, ...], defs),
         contributing_factors=_of(tuple[ContributingFactor, ...], defs),
         claims=_of(tuple[Licensed, ...], defs),

@@ -11,7 +11,7 @@ from locard.model.evidence import Layer
 from locard.model.finding import Support
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as stands
-from locard.model.wording import shorten
+from locard.model.wording import is_reference, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +61,10 @@ class Saying:
         """The lines themselves."""
         if self.log.source == "-":
             return ()
+        if is_reference(self.log.source):
+            plain = re.sub(r"[^\w ]+", ".", self.match[0])  # an expression of its own
+            where = shlex.quote(f'message ~ "{plain}"')
+            return (f"locard logs {shlex.quote(self.log.source)} --where {where}",)
         words = shlex.quote(self.match[0])
         return (f"grep -F {words} {shlex.quote(self.log.source)} | tail -n 20",)
 

@@ -13,12 +13,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locard.model.log_facts import LogSummary
+from locard.model.workload import WorkloadStates
+from locard.model.workload_split import split
 from locard.rules import _facts, _groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case, Finding
+    from locard.model.workload_split import Split
 
 _INSTANCE_FIELD = re.compile(
     r"(^|[._-])(instance|pod|host|hostname|node|worker|container|replica|machine|server|pid)"
@@ -28,8 +32,20 @@ _INSTANCE_FIELD = re.compile(
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for the instance that explains most of the excess, for each log."""
+    """One finding for the instance that explains most of the excess, for each log.
+
+    None where it is one of several of the same version, and the version parts who is hit.
+    """
+    if any(len(parted.hit) > 1 for parted in _splits(case)):
+        return
     yield from _groups.singled_out(case, "one-instance-affected", {"instance"}, _named)
+
+
+def _splits(case: Case) -> Iterator[Split]:
+    for _, log in case.facts(LogSummary):
+        for _, states in case.facts(WorkloadStates):
+            if (parted := split(log, states)) is not None:
+                yield parted
 
 
 def _named(field: str) -> bool:

@@ -1,7 +1,8 @@
 """The kernel killed processes because memory ran out.
 
 Pattern: a worker vanishes and is restarted; its requests fail, caches are cold, others take over.
-Evidence: kills in the kernel's log of the last hour, the count of the target's own cgroup.
+Evidence: kills in the kernel's log of the last hour, the count of the target's own cgroup; the state of a
+  container that was ended at its limit (OOMKilled).
 Against: kills outside the target's cgroups hit others, unless the host as a whole ran out.
 Next: see the kernel's own report of who used what.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.model import semconv
-from locard.rules import _facts, _readings
+from locard.rules import _facts, _readings, _workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for kills that hit the target, one for those of the host or of others."""
+    """One finding for kills that hit the target, one for those of the host or of others; of containers one a cause."""
+    for evidence, states, one in _workload.found(case, "oom"):
+        yield _workload.finding("oom-kill", evidence, states, one)
     recent = _facts.bad(case, semconv.SYSTEM_OOM_KILLS)
     own = [(e, r) for e, r in recent if r.of == "target"]
     rest = [(e, r) for e, r in recent if r.of != "target"]

@@ -1,11 +1,13 @@
-"""systemd starts a unit anew again and again.
+"""A unit or a container ends and is started again, again and again.
 
-Pattern: the service ends (out of memory, a crash, a failed check) and systemd starts it; what it held
-  in memory is lost, requests in flight fail, and after a while it is the same.
+Pattern: it ends (out of memory, a crash, a failed check) and systemd or the kubelet starts it; what it
+  held in memory is lost, requests in flight fail, and after a while it is the same. The kubelet waits
+  longer before each new try (CrashLoopBackOff, which is how it waits and not why).
 Evidence: systemd's count of restarts and its own messages of the last hour, with how the unit ended;
-  kills by the OOM killer in the kernel's log.
-Against: a single restart is no loop yet; one without a failure may be meant.
-Next: see what the unit said before it ended.
+  kills by the OOM killer in the kernel's log; how a container's runs ended (exit code, reason), how many
+  there were, the last words of one of them.
+Against: a single restart is no loop yet; many restarts long ago and a long run since then are none.
+Next: the log of the run before: its last line, and the exit code, say why.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 from locard.model import semconv
 from locard.model.finding import Support
 from locard.model.wording import count
-from locard.rules import _facts, _readings
+from locard.rules import _facts, _readings, _workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for each unit that was restarted within the hour."""
+    """One finding for each unit that was restarted within the hour, and one a cause of containers."""
+    for stood, states, one in _workload.found(case, "restarts"):
+        yield _workload.finding("restart-loop", stood, states, one)
     killed = [(e, r) for e, r in _facts.bad(case, semconv.SYSTEM_OOM_KILLS) if r.of == "target"]
     for evidence, reading in _facts.bad(case, semconv.SYSTEM_UNIT_RESTARTS):
         unit = reading.subject.removeprefix("unit ")

@@ -6,31 +6,15 @@ import ctypes
 import os
 import signal
 
-# What a transport's program may inherit: enough to find programs, homes, servers, agents and zones;
-# nothing that loads code, and nothing that asks a person.
-_INHERITED = (
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "TZ",
-    "TMPDIR",
-    "XDG_RUNTIME_DIR",
-    "KUBECONFIG",
-    "DOCKER_HOST",
-    "CONTAINER_HOST",
-    "SSH_AUTH_SOCK",
-    "LOCARD_SSH",
-    "SUDO_USER",
-)
+from locard.far import children
+
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def environment() -> dict[str, str]:
-    """The environment of every child."""
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return {**inherited, "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    """What a transport's program inherits: as every child, here and at a place."""
+    return children.environment()
 
 
 def become_mortal(parent: int) -> None:

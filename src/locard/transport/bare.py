@@ -7,11 +7,20 @@ ends a command is a line with a mark, in both streams. Pure: the session moves t
 from __future__ import annotations
 
 import re
+import time
+from collections import deque
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from locard.model.errors import NotPermittedError
 from locard.transport.bootstrap import bare_mark
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locard.transport.session import Running
+
+_KILLED, _NOT_FOUND = 137, 127  # exit codes: of `timeout -s KILL`, and of env for no such program
 _KEPT = 64  # bytes: the longest ending line
 
 
@@ -71,3 +80,79 @@ class Answer:
     def cut(self) -> dict[str, bytes]:
         """What was held back when the session ended before the command."""
         return {name: data for name, data in self._held.items() if name not in self._ended}
+
+
+class BareChannel:
+    """Runs over a session without python3: one at a time, in the order in which they were started."""
+
+    def __init__(self, nonce: str, send: Callable[[bytes], None]) -> None:
+        """`send` writes to the sh over there."""
+        self._nonce = nonce
+        self._send = send
+        self._queue: deque[Running] = deque()
+        self._grown: dict[int, Running] = {}
+        self._answer: Answer | None = None
+
+    @property
+    def waiting(self) -> tuple[Running, ...]:
+        """The run that is at work, then those behind it."""
+        return tuple(self._queue)
+
+    def start(self, run: Running) -> None:
+        """Queue a run; what needs a python3 ends at once and says so."""
+        if run.prepared.program is not None:
+            self._end(run, "there is no python3 of at least 3.6 there", refused=True)
+            return
+        try:
+            ask(run.prepared.argv, run.bound_s)
+        except NotPermittedError as error:
+            self._end(run, error.why, refused=True)
+            return
+        self._queue.append(run)
+        self._next()
+
+    def stop(self, run: Running, why: str) -> None:
+        """A run that waits never begins; one that is at work ends with its bound."""
+        if run in self._queue and (run is not self._queue[0] or self._answer is None):
+            self._queue.remove(run)
+            self._end(run, why, refused=True)
+
+    def feed(self, stream: str, data: bytes) -> None:
+        """Take what came on `stdout` or `stderr`."""
+        if self._answer is None:
+            return
+        run = self._queue[0]
+        into = run.out if stream == "stdout" else run.err
+        into += self._answer.feed(stream, data)
+        del into[run.permit.command.max_bytes :]
+        self._grown[run.number] = run
+        if self._answer.ended:
+            code, self._answer = self._answer.exit_code, None
+            self._queue.popleft()
+            timed_out = code == _KILLED and time.monotonic() - run.clock >= run.bound_s
+            run.end = {
+                "code": None if timed_out else code,
+                "kind": "bound" if timed_out else "",
+                "why": f"stopped after its time bound of {run.bound_s:.1f} s" if timed_out else "",
+                "took": time.monotonic() - run.clock,
+            }
+            if code == _NOT_FOUND:
+                run.end |= {"code": None, "missing": True,
+                            "why": f"{run.prepared.argv[0]} is not installed"}  # fmt: skip
+            self._next()
+
+    def take_grown(self) -> list[Running]:
+        """The runs that grew or ended since the last call."""
+        grown, self._grown = list(self._grown.values()), {}
+        return grown
+
+    def _next(self) -> None:
+        if self._answer is None and self._queue:
+            run = self._queue[0]
+            run.clock = time.monotonic()
+            self._answer = Answer(self._nonce)
+            self._send(ask(run.prepared.argv, run.bound_s))
+
+    def _end(self, run: Running, why: str, *, refused: bool) -> None:
+        run.end = {"code": None, "kind": "refused" if refused else "", "why": why, "took": 0.0}
+        self._grown[run.number] = run

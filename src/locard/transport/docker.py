@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import TYPE_CHECKING
 
 from locard.model.errors import LocardError, UnreachableError, UsageError
-from locard.transport import reasons
+from locard.transport import bootstrap, reasons
+from locard.transport._child import environment
 from locard.transport.reasons import Failed, Reason
 
+if TYPE_CHECKING:
+    from locard.model.place import Place
+
+__all__ = ["environment", "explain", "reach", "session_argv"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*(?::[A-Za-z0-9_.][A-Za-z0-9_.-]*)?")
 CLIENTS = ("docker", "podman")
@@ -32,6 +38,13 @@ def reach(name: str, *, client: str = "docker", user: str = "") -> tuple[str, ..
             "Write container/NAME.",
         )
     return (client, "exec", "-i", *(("--user", user) if user else ()), name)
+
+
+def session_argv(place: Place, nonce: str) -> tuple[str, ...]:
+    """What starts a session in the container."""
+    client = place.option("client") or "docker"
+    user = place.option("user")
+    return (*reach(place.name, client=client, user=user), *bootstrap.argv(nonce))
 
 
 _REASONS = (

@@ -12,11 +12,14 @@ from locard.model.errors import LocardError, StateError
 from locard.model.evidence import Identity, Output
 from locard.model.place import HERE
 from locard.transport import bootstrap
+from locard.transport._child import environment
 
 if TYPE_CHECKING:
     from locard.guard.gate import Permit
     from locard.model.place import Place
     from locard.transport.session import Session
+
+__all__ = ["environment", "explain", "home", "identity", "run", "session_argv"]
 
 
 def identity() -> Identity:
@@ -29,20 +32,26 @@ def identity() -> Identity:
     return Identity(socket.gethostname(), user, uid, os.environ.get("SUDO_USER"))
 
 
-def reach(place: Place, nonce: str) -> tuple[str, ...]:  # noqa: ARG001 - as every transport
+def session_argv(place: Place, nonce: str) -> tuple[str, ...]:  # noqa: ARG001 - as every transport
     """The interpreter that runs locard: no shell, no search."""
     return bootstrap.python_argv(nonce, sys.executable)
 
 
 def explain(
-    place: Place, exit_code: int | None, stderr: bytes, noise: bytes, waited_s: float
+    place: str,
+    exit_code: int | None,
+    stderr: bytes,
+    noise: bytes,
+    waited_s: float,
+    *,
+    problem: str = "",
 ) -> LocardError:
     """Why our own interpreter did not answer."""
     said = " ".join((stderr or noise).decode("utf-8", "replace").split())[-300:]
     how = f"after {waited_s:.0f} s" if exit_code is None else f"with exit code {exit_code}"
     return StateError(
-        f"{place.ref} could not be opened",
-        f"{sys.executable} gave up {how}" + (f": {said}" if said else ""),
+        f"{place} could not be opened",
+        f"{sys.executable} gave up {how}" + (f": {said or problem}" if said or problem else ""),
         "Look at this machine's memory and process limits, then try again.",
     )
 

@@ -12,20 +12,22 @@ from locard.transport import bootstrap
 from locard.transport.session import Session
 
 if TYPE_CHECKING:
-    from locard.model.errors import LocardError
+    from collections.abc import Mapping
+
     from locard.model.place import Place
+    from locard.transport.session import Explain
 
 
 class Transport(Protocol):
-    """What a transport's module holds: a file of a few dozen lines."""
+    """What a transport's module holds: how a python3 is started at a place, and no more."""
 
-    def reach(self, place: Place, nonce: str) -> tuple[str, ...]:
-        """The argv that starts the bootstrap at the place."""
+    explain: Explain
 
-    def explain(
-        self, place: Place, exit_code: int | None, stderr: bytes, noise: bytes, waited_s: float
-    ) -> LocardError:
-        """Why a session did not open: what happened, why, and what to do next."""
+    def session_argv(self, place: Place, nonce: str) -> tuple[str, ...]:
+        """The argv that starts the bootstrap at the place; raises LocardError for no such name."""
+
+    def environment(self) -> Mapping[str, str]:
+        """What the client is given of our environment."""
 
 
 @functools.cache
@@ -39,19 +41,18 @@ def kept_session(place: Place) -> Session:
     return session
 
 
-def open_session(
-    place: Place, *, opening_s: float = 15.0, lend_stdin: bool = False
-) -> Session:
+def open_session(place: Place, *, opening_s: float = 15.0, lend_stdin: bool = False) -> Session:
     """A session that begins to open; raises LocardError where its client is not installed."""
     transport = cast("Transport", importlib.import_module(f"locard.transport.{place.transport}"))
     nonce = bootstrap.new_nonce()
-    argv = transport.reach(place, nonce)
+    argv = transport.session_argv(place, nonce)
     try:
         return Session(
             place,
             argv,
             nonce,
             explain=transport.explain,
+            environment=transport.environment(),
             opening_s=opening_s,
             lend_stdin=lend_stdin,
         )

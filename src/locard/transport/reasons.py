@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from locard.model.errors import UnreachableError
 
+LOST = "lost"  # the problem of a session that had been open
+_KILLED = (137, -9)
 _MOST_QUOTED = 200  # characters
 _LINES_QUOTED = 3
 # Where a shell that does not know our bootstrap repeats it, all from here on is ours.
@@ -33,7 +35,7 @@ class Failed(NamedTuple):
     stderr: bytes
     noise: bytes  # of standard output, before any mark
     waited_s: float
-    problem: str = ""  # `Handshake.problem`
+    problem: str = ""  # `Handshake.problem`, or LOST
 
 
 # What a login shell or a host says of itself, whichever way leads there.
@@ -64,6 +66,12 @@ _SHELLS = (
         "Log in once by hand.",
     ),
     Reason(
+        r"Cannot fork|fork: |Resource temporarily unavailable|[Cc]annot allocate memory|MemoryError"
+        r"|Out of memory|error while loading shared libraries.*cannot (?:map|allocate)",
+        "no process could be started there: its memory, or what this user may have of it, is used up",
+        "Free memory or processes there, or use another user.",
+    ),
+    Reason(
         r"(?i)system is (?:booting up|going down)|pam_nologin|unprivileged users are not permitted",
         "the system is starting or going down and lets no user in",
         "Try again when it has started.",
@@ -72,7 +80,9 @@ _SHELLS = (
 
 
 def explain(failed: Failed) -> UnreachableError:
-    """Why nothing of ours spoke though the way in was open."""
+    """Why nothing of ours spoke though the way in was open, or ("lost") why it stopped to."""
+    if failed.problem == LOST:
+        return _lost(failed)
     what = f"nothing of ours could be started at {failed.place}"
     ours = _OURS.get(failed.problem)
     if ours:
@@ -82,20 +92,25 @@ def explain(failed: Failed) -> UnreachableError:
         return UnreachableError(what, known.why + it_said(said), known.next_step)
     if failed.exit_code is None:
         return _silent(failed, what, said)
-    if failed.exit_code in (126, 127):
-        why = f"the shell there cannot start what it was asked to (exit {failed.exit_code})"
-        return UnreachableError(what, why + it_said(said), "Look what PATH and /bin/sh are there.")
+    return UnreachableError(what, *_ended(failed.exit_code, said))
+
+
+def _ended(exit_code: int, said: str) -> tuple[str, str]:
+    """The login was over before anything of ours spoke: (why, next step)."""
+    if exit_code in (126, 127):
+        why = f"the shell there cannot start what it was asked to (exit {exit_code})"
+        return why + it_said(said), "Look what PATH and /bin/sh are there."
     if said:
         why = (
             "a session was opened, but what ran was not what was asked: it seems that this key or user"
-            f" runs a fixed command there (exit {failed.exit_code}); it said: {said}"
+            f" runs a fixed command there (exit {exit_code}); it said: {said}"
         )
-        return UnreachableError(what, why, "It was tried once only. Use another key or user.")
+        return why, "It was tried once only. Use another key or user."
     why = (
-        f"the login ended with exit {failed.exit_code} and said nothing:"
+        f"the login ended with exit {exit_code} and said nothing:"
         " a fixed command, or a login script that ends it"
     )
-    return UnreachableError(what, why, "It was tried once only. Look into its login scripts.")
+    return why, "It was tried once only. Look into its login scripts."
 
 
 _OURS = {
@@ -115,6 +130,18 @@ _OURS = {
         "Look into the login scripts of that user.",
     ),
 }
+
+
+def _lost(failed: Failed) -> UnreachableError:
+    """It had been open."""
+    if failed.exit_code is None:
+        why = "nothing came from it any more, though it was asked"
+    elif failed.exit_code in _KILLED:
+        why = "our process there was killed (out of memory there?)"
+    else:
+        why = f"the session ended by itself (exit {failed.exit_code})"
+    why += it_said(quoted(failed.stderr))
+    return UnreachableError(f"lost {failed.place}", why, "What had come is kept. Try again.")
 
 
 def _silent(failed: Failed, what: str, said: str) -> UnreachableError:

@@ -21,33 +21,53 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from locard import __version__
-from locard.model.errors import LocardError, SourceUnreadableError
 from locard.model.evidence import Identity, Output
 from locard.model.place import Ground
 from locard.transport import bootstrap
-from locard.transport._child import become_mortal, environment
+from locard.transport._child import become_mortal
+from locard.transport.bare import BareChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from locard.guard.command import Command
     from locard.guard.gate import Permit
+    from locard.model.errors import LocardError
     from locard.model.place import Place
 
+    class Explain(Protocol):
+        """Says why a session did not open: what a transport's module holds."""
+
+        def __call__(
+            self,
+            place: str,
+            exit_code: int | None,
+            stderr: bytes,
+            noise: bytes,
+            waited_s: float,
+            *,
+            problem: str = "",
+        ) -> LocardError:
+            """`problem` is the handshake's."""
+
+
 _PACKAGE = Path(__file__).parent.parent
-_SERVER = "far/serve.py"
+_SERVER = ("far/children.py", "far/serve.py")  # in one namespace
 _GET_PROGRAM = "transport/_http_get.py"
 _HEAD = struct.Struct(">4sII")
-_MOST_FRAME = 64 << 20
+_MOST_FRAME = 4 << 20  # an answer's; the place sends chunks of 64 KiB
 _CHUNK = 1 << 18
 _MOST_SAID = 64 << 10
 _BEAT_S = 5.0
 _SILENT_S = 30.0  # without a word from a place that answers beats: the connection is gone
 _CLOSING_S = 2.0
+_OVERDUE_S = 10.0  # after its bound, a run that the place did not end
+_LAST_TIME = 253402300800.0  # seconds since 1970 that a date can be made of
+_TURNS = 16  # chunks read from one stream before others have their turn
 _AGENT = f"locard/{__version__}"  # by which a target's log tells our requests from its clients'
 # Programs that some template asks for: the ground says which of them are there.
 _TOOLS = (
@@ -133,7 +153,8 @@ class Running:
 @functools.cache
 def server_payload() -> bytes:
     """The source that is given to the python3 there."""
-    return f"TOOLS = {_TOOLS!r}\n".encode() + (_PACKAGE / _SERVER).read_bytes()
+    parts = [(_PACKAGE / name).read_bytes() for name in _SERVER]
+    return b"\n".join([f"TOOLS = {_TOOLS!r}".encode(), *parts])
 
 
 class Session:
@@ -148,7 +169,8 @@ class Session:
         argv: Sequence[str],
         nonce: str,
         *,
-        explain: Callable[[Place, int | None, bytes, bytes, float], LocardError],
+        explain: Explain,
+        environment: Mapping[str, str],
         opening_s: float = 15.0,
         lend_stdin: bool = False,
     ) -> None:
@@ -158,6 +180,9 @@ class Session:
         self.ground: Ground | None = None
         self.error: LocardError | None = None
         self.state = "opening"
+        self._nonce = nonce
+        self._bare: BareChannel | None = None
+        self._opening = True  # the handshake is not over
         self._mark = hashlib.sha256((nonce + ":frame").encode()).digest()[:4]
         self._handshake = bootstrap.Handshake(nonce, server_payload())
         self._explain = explain
@@ -176,7 +201,7 @@ class Session:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(),
+            env=dict(environment),
             cwd="/",
             start_new_session=True,
             pass_fds=(self._lent,) if lend_stdin else (),
@@ -228,6 +253,8 @@ class Session:
         self._flush()
         self._hear()
         grown = self._frames() if self._handshake.state == "open" else {}
+        if self._bare is not None:
+            grown |= {run.number: run for run in self._bare.take_grown()}
         now = time.monotonic()
         late = now - self._began > self._opening_s or self._handshake.state == "failed"
         if self.state == "opening" and late:
@@ -235,11 +262,22 @@ class Session:
         elif self.state != "closed" and not self._out_open:
             grown |= self._break(self._wait_for_child(), now)
         elif self.state == "open":
-            if now - self._heard > _SILENT_S:
+            grown |= self._end_overdue(now)
+            if now - self._heard > _SILENT_S and self._bare is None:
                 grown |= self._break(None, now)
-            elif now - self._beaten >= _BEAT_S:
+            elif now - self._beaten >= _BEAT_S and self._bare is None:
                 self._beat()
         return list(grown.values())
+
+    def _end_overdue(self, now: float) -> dict[int, Running]:
+        """What should have been ended over there long ago: a far side that does not is not waited for."""
+        found = {n: r for n, r in self._runs.items() if now - r.clock > r.bound_s + _OVERDUE_S}
+        for number, run in found.items():
+            self.stop(run, "overdue")
+            why = f"stopped after its time bound of {run.bound_s:.1f} s, which was not held over there"
+            run.end = {"code": None, "kind": "bound", "why": why, "took": now - run.clock}
+            del self._runs[number]
+        return found
 
     def prepare(self, command: Command) -> Prepared:
         """The exact argv at this place."""
@@ -262,6 +300,9 @@ class Session:
             why = f"{prepared.missing} is not installed" if prepared.missing else self._why()
             run.end = {"code": None, "why": why, "missing": bool(prepared.missing), "took": 0.0}
             return run
+        if self._bare is not None:
+            self._bare.start(run)
+            return run
         self._runs[run.number] = run
         head = {
             "do": "start", "run": run.number, "argv": prepared.argv, "bound": bound_s,
@@ -278,12 +319,19 @@ class Session:
 
     def stop(self, run: Running, why: str) -> None:
         """End a run over there."""
-        if self.state == "open" and not run.ended:
+        if self._bare is not None:
+            self._bare.stop(run, why)
+        elif self.state == "open" and not run.ended:
             self._send(self._framed({"do": "stop", "run": run.number, "why": why}))
+
+    @property
+    def gone(self) -> bool:
+        """Whether the transport's process has ended."""
+        return self._child.poll() is not None
 
     def close(self) -> None:
         """End all that runs there and the transport itself; waits a moment for it."""
-        self._shut()
+        self.shut()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_CLOSING_S)
         self._kill()
@@ -325,30 +373,56 @@ class Session:
 
     def _hear(self) -> None:
         """Read both streams as far as something stands in them."""
-        if self._err_open:
-            with contextlib.suppress(BlockingIOError):
-                while data := os.read(self._err, _CHUNK):
-                    self._said += data
-                    del self._said[:-_MOST_SAID]
-                    self._handshake.feed_errors(data)
-                self._err_open = False
-        for _ in range(16):  # others wait, too
-            if not self._out_open:
-                return
-            try:
-                data = os.read(self._out, _CHUNK)
-            except BlockingIOError:
-                return
-            if not data:
-                self._out_open = False
-                return
-            self._heard = time.monotonic()
-            if self._handshake.state == "waiting":
-                self._send(self._handshake.feed(data))
-                if self._handshake.state == "open":
-                    self._buffer += self._handshake.rest
-            else:
-                self._buffer += data
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_TURNS if self._err_open else 0):
+                data = os.read(self._err, _CHUNK)
+                if not data:
+                    self._err_open = False
+                    break
+                self._take_said(data)
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(_TURNS):
+                data = os.read(self._out, _CHUNK) if self._out_open else b""
+                if not data:
+                    self._out_open = False
+                    return
+                self._heard = time.monotonic()
+                self._take(data)
+
+    def _take_said(self, data: bytes) -> None:
+        """Standard error: the transport's own words, and over a bare session the commands'."""
+        self._said += data
+        del self._said[:-_MOST_SAID]
+        self._handshake.feed_errors(data)
+        if self._bare is not None:
+            self._bare.feed("stderr", data)
+
+    def _take(self, data: bytes) -> None:
+        if self._bare is not None:
+            self._bare.feed("stdout", data)
+        elif not self._opening:
+            self._buffer += data
+        else:
+            self._send(self._handshake.feed(data))
+            self._opening = self._handshake.state == "waiting"
+            if self._handshake.state == "open":
+                self._buffer += self._handshake.rest
+            elif self._handshake.state == "bare":
+                self._open_bare()
+
+    def _open_bare(self) -> None:
+        """There is no python3: the sh of the bootstrap serves, one command after the other."""
+        why, _, uid, user, host = self._handshake.bare_words
+        self._bare = BareChannel(self._nonce, self._send)
+        self._bare.feed("stdout", self._handshake.rest)
+        self.ground = Ground(
+            host=host,
+            user=user,
+            uid=int(uid) if uid.isdigit() else -1,
+            noise_bytes=self._handshake.noise_bytes,
+            lacks=why,
+        )
+        self.state = "open"
 
     def _frames(self) -> dict[int, Running]:
         grown: dict[int, Running] = {}
@@ -364,7 +438,14 @@ class Session:
                 head = json.loads(bytes(self._buffer[_HEAD.size : _HEAD.size + size]))
                 body = bytes(self._buffer[_HEAD.size + size : whole])
                 run = self._receive(head, body)
-            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            except (
+                ArithmeticError,
+                AttributeError,
+                LookupError,
+                RecursionError,
+                TypeError,
+                ValueError,
+            ):
                 run = None  # it lies, or is broken: what is no answer is none
                 self.noise += whole
             del self._buffer[:whole]
@@ -381,7 +462,7 @@ class Session:
 
     def _receive(self, head: dict[str, Any], body: bytes) -> Running | None:
         what = head["is"]
-        if what == "ground":
+        if what == "ground" and self.ground is None:
             self.ground = self._ground(head)
             self.state = "open"
             self._beat()
@@ -409,8 +490,8 @@ class Session:
                 "kind": head.get("kind"),
                 "missing": bool(head.get("missing")),
                 "left": head.get("left") if isinstance(head.get("left"), list) else [],
-                "took": min(float(head.get("took") or 0.0), time.monotonic() - run.clock + 1.0),
-                "cpu": float(head.get("cpu") or 0.0),
+                "took": _seconds(head.get("took"), time.monotonic() - run.clock + 1.0),
+                "cpu": _seconds(head.get("cpu"), 1e6),
             }
             del self._runs[run.number]
         return run
@@ -426,7 +507,7 @@ class Session:
             kernel=str(head.get("kernel", ""))[:255],
             python=str(head.get("python", ""))[:32],
             executable=str(head.get("executable", ""))[:4096],
-            ticks_per_s=int(head.get("ticks") or 100),
+            ticks_per_s=max(1, min(int(head.get("ticks") or 100), 1_000_000)),
             capabilities=str(head.get("capabilities", ""))[:32],
             tools=tuple((str(k), str(v)) for k, v in tools.items()) if tools else (),
             own=tuple(int(p) for p in head.get("own") or ())[:64],
@@ -441,7 +522,7 @@ class Session:
     def _set_clock(self, asked: float, there: float) -> None:
         now = time.time()
         within = (now - asked) / 2
-        if self.ground is None or not 0 <= within < _SILENT_S:
+        if self.ground is None or not 0 <= within < _SILENT_S or not 0 < there < _LAST_TIME:
             return
         known = self.ground.clock_within_s
         if known is None or within < known:
@@ -470,24 +551,22 @@ class Session:
         self._handshake.closed()
         said, noise = bytes(self._said), bytes(self._handshake.noise)
         if was == "opening":
-            self.error = self._explain(self.place, code, said, noise, now - self._began)
+            waited_s, problem = now - self._began, self._handshake.problem
+            self.error = self._explain(self.place.ref, code, said, noise, waited_s, problem=problem)
         else:
-            words = " ".join(said.decode("utf-8", "replace").split())[-300:]
-            self.error = SourceUnreadableError(
-                f"lost {self.place.ref}",
-                words or (f"nothing came for {_SILENT_S:.0f} s" if code is None else
-                          f"the connection ended (exit code {code})"),
-                "What had come is kept. Try again.",
-            )  # fmt: skip
+            waited_s = now - self._heard
+            self.error = self._explain(self.place.ref, code, said, b"", waited_s, problem="lost")
         broken, self._runs = self._runs, {}
+        if self._bare is not None:
+            broken |= {run.number: run for run in self._bare.waiting}
         for run in broken.values():
-            run.end = {"code": None, "why": f"lost {self.place.ref}: {self.error.why}",
+            run.end = {"code": None, "why": f"{self.error.what}: {self.error.why}",
                        "kind": "lost", "took": time.monotonic() - run.clock}  # fmt: skip
-        self._shut()
+        self.shut()
         self._kill()
         return broken
 
-    def _shut(self) -> None:
+    def shut(self) -> None:
         """Close our ends: the other side ends and undoes everything."""
         self.state = "closed"
         if self._lent >= 0:
@@ -531,7 +610,7 @@ def wait(sessions: Iterable[Session], timeout_s: float) -> list[Running]:
 def close_all(sessions: Sequence[Session]) -> None:
     """Close many at once: each is told first, then waited for."""
     for session in sessions:
-        session._shut()  # noqa: SLF001 - a function of this class
+        session.shut()
     for session in sessions:
         session.close()
 
@@ -557,6 +636,12 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
     if ground is not None and name in _TOOLS and not found:
         return Prepared(command.argv, missing=name)
     return Prepared((found or name, *rest))
+
+
+def _seconds(given: Any, most: float) -> float:
+    """A duration as the place says it: finite, not negative, no longer than it can have been."""
+    value = float(given or 0.0)
+    return max(0.0, min(most, value)) if value == value else 0.0  # noqa: PLR0124 - NaN is not
 
 
 def _isolated() -> tuple[str, ...]:

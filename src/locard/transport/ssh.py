@@ -13,10 +13,14 @@ import re
 import shlex
 import shutil
 import subprocess
+from typing import TYPE_CHECKING
 
 from locard.model.errors import LocardError, UnreachableError, UsageError
-from locard.transport import reasons
+from locard.transport import bootstrap, reasons
 from locard.transport.reasons import Failed, Reason
+
+if TYPE_CHECKING:
+    from locard.model.place import Place
 
 CONNECT_S = 10  # the client's own bound, to the end of the key exchange
 _OPTIONS = (
@@ -53,6 +57,11 @@ def reach(target: str, *, connect_s: int = CONNECT_S) -> tuple[str, ...]:
     login = ("-l", user) if user else ()
     settings = [f"-o{option}" for option in (*options, f"ConnectTimeout={connect_s}")]
     return (client, "-T", *settings, *login, "--", name)
+
+
+def session_argv(place: Place, nonce: str) -> tuple[str, ...]:
+    """What starts a session: the bootstrap is the words for the login shell there."""
+    return (*reach(place.name), bootstrap.words(nonce))
 
 
 def environment() -> dict[str, str]:
@@ -153,12 +162,12 @@ _CLIENT = (
     ),
     Reason(
         r"during banner exchange|banner exchange: .*timed out",
-        "it accepted the connection and said nothing until the time-out",
+        "it accepted the connection, and said nothing until the time-out ({waited_s:.0f} s)",
         "Something listens that does not speak ssh, or it is overloaded.",
     ),
     Reason(
         r"Timeout, server .* not responding|Connection timed out|Operation timed out",
-        "no answer until the time-out",
+        "no answer until the time-out ({waited_s:.0f} s)",
         "It may be down, or a firewall drops what is sent to it.",
     ),
     Reason(
@@ -192,6 +201,8 @@ def explain(
     logged_in = bool(_LOGGED_IN.search(stderr))
     stderr = after_login(stderr)
     failed = Failed(place, exit_code, stderr, noise, waited_s, problem)
+    if problem == reasons.LOST and exit_code == _SSH_FAILED:
+        return _cut(failed)
     if exit_code != _SSH_FAILED or noise or problem:
         opened = logged_in or exit_code is not None or bool(noise or problem)
         return reasons.explain(failed) if opened else _still_knocking(failed)
@@ -218,7 +229,21 @@ def explain(
         if proxied and "jump host" not in known.why
         else ""
     )
-    return UnreachableError(what, where + known.why + said, known.next_step)
+    return UnreachableError(
+        what, where + known.why.format(waited_s=waited_s) + said, known.next_step
+    )
+
+
+def _cut(failed: Failed) -> LocardError:
+    """The connection ended under a session that had been open."""
+    said = reasons.quoted(failed.stderr)
+    silent = re.search(r"Timeout, server|not responding|timed out", said)
+    why = "the connection went silent" if silent else "the connection was cut"
+    return UnreachableError(
+        f"lost {failed.place}",
+        why + reasons.it_said(said, "ssh"),
+        "What had come is kept. Try again.",
+    )
 
 
 def _still_knocking(failed: Failed) -> LocardError:

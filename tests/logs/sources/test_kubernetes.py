@@ -91,3 +91,63 @@ def test_a_file_of_that_name_is_a_file(tmp_path, read, monkeypatch):
     (tmp_path / "pod" / "x").write_text("a\n")
     assert not kubernetes.fits("pod/x")
     assert read("pod/x")[0] == ["a"]
+
+
+CLUSTER = """case "$*" in
+*"get deployment/pay "*) cat <<'X'
+{"kind":"Deployment","metadata":{"name":"pay","uid":"d"},"spec":{"replicas":1,"selector":{"matchLabels":{"app":"pay"}}}}
+X
+;;
+*"get replicasets"*) echo '{"kind":"List","items":[{"kind":"ReplicaSet","metadata":{"name":"pay-1","uid":"r","ownerReferences":[{"uid":"d","controller":true}]}}]}';;
+*"get pods"*) cat <<'X'
+{"kind":"List","items":[
+{"kind":"Pod","metadata":{"name":"pay-1-a","labels":{"app":"pay"},"ownerReferences":[{"uid":"r","controller":true}]},
+ "spec":{"containers":[{"name":"app"}]},
+ "status":{"containerStatuses":[{"name":"app","ready":true,"restartCount":1,"state":{"running":{"startedAt":"2026-11-27T20:00:00Z"}},
+  "lastState":{"terminated":{"exitCode":3,"finishedAt":"2026-11-27T19:59:59Z"}}}]}},
+{"kind":"Pod","metadata":{"name":"stray","labels":{"app":"pay"}},"spec":{},"status":{}}]}
+X
+;;
+*"get events"*) echo "Error from server (Forbidden): events is forbidden" >&2; exit 1;;
+"logs pay-1-a"*) [ "$4" = --previous=true ] && printf 'starting\\npanic: no database\\n';;
+logs*) cat <<'X'
+[pod/pay-1-a/app] 2026-11-27T20:00:01.0Z {"status":200}
+[pod/stray/app] 2026-11-27T20:00:01.0Z {"status":500}
+error: container "side" in pod "pay-1-a" is waiting to start: ErrImagePull
+X
+;;
+esac
+"""
+
+
+def test_states_come_with_the_logs_and_others_lines_do_not(program, read):
+    program("kubectl", CLUSTER)
+    lines, source = read("deployment/pay")
+    assert lines == ['[pod/pay-1-a/app] 2026-11-27T20:00:01.0Z {"status":200}']
+    found = source.workload()
+    assert [p.name for p in found.pods] == ["pay-1-a"]
+    (one,) = found.containers
+    assert (one.last_words, one.words_of) == ("panic: no database", "the run before")
+    assert [(n.container, n.kind) for n in found.no_logs] == [("side", "not-started")]
+    assert "events is forbidden" in found.missed[0]
+    assert any("get replicasets.apps" in e for e in found.evidence)
+
+
+def test_a_log_that_fails_where_the_cluster_answers_is_no_failure_to_reach_it(program, read):
+    program("kubectl", CLUSTER.replace("logs*) cat", "logs*) echo 'boom' >&2; exit 1;;\nx) cat"))
+    lines, source = read("pod/pay-1-a")
+    assert lines == []
+    assert source.partial == "its command failed: boom"
+    assert source.workload().pods
+
+
+def test_pods_by_name_where_the_deployment_may_not_be_read(program, read):
+    named = CLUSTER.replace('"labels":{"app":"pay"},"ownerReferences":[{"uid":"r",',
+                            '"labels":{"app":"pay","v":"1","pod-template-hash":"1"},"ownerReferences":[{"kind":"ReplicaSet","name":"pay-1","uid":"r",')  # fmt: skip
+    refused = "*\"get deployment/pay \"*) echo 'Error from server (Forbidden): no deployments for you' >&2; exit 1;;\nx) cat"
+    program("kubectl", named.replace('*"get deployment/pay "*) cat', refused))
+    _, source = read("deployment/pay")
+    found = source.workload()
+    assert found.by_name
+    assert [p.name for p in found.pods] == ["pay-1-a"]
+    assert "no deployments for you" in found.missed[0]

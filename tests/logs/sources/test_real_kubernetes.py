@@ -1,40 +1,22 @@
-"""A real cluster. LOCARD_K8S is a command that runs another beside it with KUBECONFIG set; its node
-has the image that LOCARD_K8S_IMAGE names (localhost/busybox:lab by default), with a shell.
-"""
+"""The logs of a real cluster (`tests/k8s_lab.py` says which)."""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
-import subprocess
 
 import pytest
 
+from k8s_lab import beside, container, named, needs_cluster, pod
 from support import wait_until
 
-BESIDE = os.environ.get("LOCARD_K8S", "")
-IMAGE = os.environ.get("LOCARD_K8S_IMAGE", "localhost/busybox:lab")
 SPACE = f"locard-{os.getpid()}"
-pytestmark = pytest.mark.skipif(not BESIDE, reason="no Kubernetes: LOCARD_K8S names none")
+pytestmark = needs_cluster
 
 JSON_LINES = """i=0; while [ $i -lt 200 ]; do i=$((i+1)); s=200; [ $i -gt 120 ] && s=503
 echo "{\\"status\\":$s,\\"zone\\":\\"$ZONE\\",\\"trace_id\\":\\"$HOSTNAME-$i\\"}"; done
 echo ready >&2; exec sleep 100000"""
 ONCE = 'if [ -e /mark/x ]; then echo running; exec sleep 100000; fi; touch /mark/x; echo "fatal: no database" >&2; exit 3'
-
-
-def container(name, script, **more):
-    return {"name": name, "image": IMAGE, "imagePullPolicy": "Never",
-            "command": ["sh", "-c", script], **more}  # fmt: skip
-
-
-def pod(*containers, **more):
-    return {"terminationGracePeriodSeconds": 0, "containers": list(containers), **more}
-
-
-def named(kind, name, spec, version="v1"):
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 WEB = {
@@ -61,13 +43,6 @@ CHATTY = pod(
     )
 )
 WAITING = pod(container("main", "true", imagePullPolicy="Never") | {"image": "localhost/none:x"})
-
-
-def beside(*words, **options):
-    return subprocess.run(
-        [*shlex.split(BESIDE), *map(str, words)],
-        capture_output=True, text=True, timeout=120, check=False, **options,
-    )  # fmt: skip
 
 
 def kubectl(*words, **options):
@@ -155,8 +130,10 @@ def test_what_is_not_there_is_said(logs, name):
 
 def test_a_pod_that_waits_is_no_empty_success(logs):
     done = logs("pod/waiting")
-    assert done.returncode == 3
-    assert "waiting to start" in done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "ErrImageNeverPull" in done.stdout
+    assert "container-not-started" in done.stdout
+    assert "There is no log" in done.stdout
 
 
 def beginnings(done):

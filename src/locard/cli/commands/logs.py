@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from locard.logs.ask.kept_scans import Shelf
     from locard.logs.table.table import Table
     from locard.model.log_facts import LogSummary
+    from locard.model.workload import WorkloadStates
 
 _MOST_THREADS = 256
 _ATTEMPTS = 4  # with half of the records each
@@ -54,6 +55,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a file, glob or directory, journald, container/ID, pod/NAME, deployment/NAME, or -",
     )
     reading = parser.add_argument_group("sources")
+    reading.add_argument(
+        "--on", metavar="PLACE", help="where it lies: host/NAME (ssh), container/NAME"
+    )
     reading.add_argument("--follow", action="store_true", help="go on until --budget or Ctrl-C")
     reading.add_argument(
         "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next five"
@@ -124,6 +128,8 @@ def run(args: argparse.Namespace) -> int:
         from locard.cli import slices  # noqa: PLC0415 - DuckDB: --help must not pay for it
 
         return slices.translate(args, shelf(args))
+    if not args.source and args.selector:
+        args.source, args.selector = [f"label/{args.selector}"], ""  # as kubectl takes it
     if not args.source:
         raise UsageError(
             "no SOURCE was given",
@@ -167,7 +173,7 @@ def _is_written_here(source: str) -> bool:
 
 def shelf(args: argparse.Namespace) -> Shelf | None:
     """Where scans are kept; None where they are not: what was read in part or told otherwise."""
-    if args.no_keep or args.since or args.follow or args.field or args.log_tz:
+    if args.no_keep or args.since or args.follow or args.field or args.log_tz or args.on:
         return None
     from locard.ledger.state import StateDirectory  # noqa: PLC0415 - as above
     from locard.logs.ask.kept_scans import Shelf  # noqa: PLC0415
@@ -183,6 +189,7 @@ def _first_pass(args: argparse.Namespace) -> int:
     from locard.logs.ask import kept_scans, open_log  # noqa: PLC0415
     from locard.logs.ask.interpret import sheet_of  # noqa: PLC0415
     from locard.logs.scan.loader import Choice  # noqa: PLC0415
+    from locard.model.workload_split import with_states  # noqa: PLC0415
 
     if len(args.source) > 1:
         raise UsageError(
@@ -215,8 +222,10 @@ def _first_pass(args: argparse.Namespace) -> int:
         choice=Choice(raws=identity is not None and open_log.may_be_kept_whole(identity)),
     ) as table:
         summary = judged(args, table, since_s, budget)
-        concluded = logs_alone.conclude(summary)
-        _show(args, summary, concluded)
+        workload = table.workload() if table.workload else None
+        summary = with_states(summary, workload)
+        concluded = logs_alone.conclude(summary, workload, flag_checks.kubectl_flags(args))
+        _show(args, summary, concluded, workload)
         sys.stdout.flush()
         if place and identity:
             # The screen is out; without a copy the next question reads the log again.
@@ -226,7 +235,7 @@ def _first_pass(args: argparse.Namespace) -> int:
                 open_log.take_loose_lines(table)
                 fresh = sheet_of(table, source)
                 open_log.keep_scan(place, identity, fresh, cheap=cheap)
-    if summary.partial:
+    if summary.partial or (workload is not None and workload.refused):
         return ExitCode.PARTIAL
     found = summary.changed or concluded.alarming or concluded.incident
     return ExitCode.FINDINGS if found else ExitCode.NOTHING_FOUND
@@ -285,12 +294,26 @@ def judged(
     raise too_large(source) from last
 
 
-def _show(args: argparse.Namespace, summary: LogSummary, concluded: Concluded) -> None:
+def _show(
+    args: argparse.Namespace,
+    summary: LogSummary,
+    concluded: Concluded,
+    workload: WorkloadStates | None,
+) -> None:
     from locard.report import document, logs_screen  # noqa: PLC0415
     from locard.report.plain import safe  # noqa: PLC0415
 
     if args.output == "json":
-        sys.stdout.write(document.dumps(document.logs_document(summary, concluded)) + "\n")
+        sys.stdout.write(
+            document.dumps(document.logs_document(summary, concluded, workload)) + "\n"
+        )
         return
-    for line in logs_screen.screen(summary, concluded.claims, concluded.findings, args.tz):
+    for line in logs_screen.screen(
+        summary,
+        concluded.claims,
+        concluded.findings,
+        args.tz,
+        workload=workload,
+        flags=flag_checks.kubectl_flags(args),
+    ):
         sys.stdout.write(safe(line) + "\n")

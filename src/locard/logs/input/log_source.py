@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from locard.logs.input.compression import Unpacking
     from locard.model.log_beginning import Origin
     from locard.model.log_holes import RateLimit
+    from locard.model.workload import WorkloadStates
 
     class SourceModule(Protocol):
         """What a file in `sources` holds. `NAMES` are examples of what it opens."""
@@ -89,6 +90,9 @@ class Source:
     left_by_name: str = ""
     origins: Callable[[], tuple[Origin, ...]] | None = None  # asks where its logs begin, once read
     limits: Callable[[], tuple[RateLimit, ...]] | None = None  # and how many lines it lets through
+    workload: Callable[[], WorkloadStates | None] | None = (
+        None  # asks how its pods stand, once read
+    )
     on_idle: Callable[[], None] | None = None  # called several times a second while nothing comes
     # Given the first bytes: what makes lines of all of them, None where they are lines.
     reshape: Callable[[bytes], Reshaping | None] | None = None

@@ -17,6 +17,7 @@ from locard.logs.judge import (
     bursts,
     change_notices,
     coverage,
+    empty_log,
     error_test,
     events,
     example_traces,
@@ -69,6 +70,8 @@ def judge(
     zone of the times in it. Raises SourceUnreadableError, and UsageError for an expression that
     does not fit the log.
     """
+    if not table.records and table.workload is not None:
+        return empty_log.summary(name, table)  # the states of its pods say why
     if not table.records:
         raise nothing_read(name, table)
     fields = profile(table)

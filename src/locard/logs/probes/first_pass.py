@@ -3,10 +3,11 @@
 Shows: errors and latency over time, the shape of a change and its onset as an interval, who is
   affected, who is confirmed not to be and who had too few requests to say, the field values that
   the bad requests share, their messages, and what the log cannot answer.
-How: `locard logs SOURCE -o json` in a process of its own, which reads newline-delimited JSON into a
-  private in-memory table and asks aggregations of it.
+How: `locard logs SOURCE -o json` in a process of its own on the operator's machine, which reads the
+  records into a private in-memory table and asks aggregations of it. What lies at another place comes
+  over a session to it, and is scanned here.
 Impact: reads. The reader runs at idle priority on one core with a memory cap.
-Limits: JSON records only; prefixes before the first brace are taken off. A log larger than the
+Limits: a log larger than the
   memory cap or the time box is read in part, from its start, and labelled so.
 Source: the method's first step, "start with logs, not assumptions"; Wilson 1927 for the intervals.
 """
@@ -43,6 +44,16 @@ FILE = Template(
     by_hand="locard logs {source} -o json",
     max_bytes=8 << 20,
     output="json",
+    here=True,
+)
+ELSEWHERE = Template(
+    ("locard", "logs", "{source:source}", "--on={place:word}", *_REST),
+    Impact.READS,
+    _BOUND_S,
+    by_hand="locard logs {source} --on {place} -o json",
+    max_bytes=8 << 20,
+    output="json",
+    here=True,
 )
 PIPE = Template(
     ("locard", "logs", "-", *_REST),
@@ -52,8 +63,9 @@ PIPE = Template(
     max_bytes=8 << 20,
     stdin=True,
     output="json",
+    here=True,
 )
-COMMANDS = (FILE, PIPE)
+COMMANDS = (FILE, ELSEWHERE, PIPE)
 
 
 def applies(context: Context) -> Skip | None:
@@ -76,7 +88,12 @@ def plan(context: Context) -> Generator[Step, Output, None]:
     budget = max(1.0, BUDGET_S / max(len(context.log_sources), 1))
     for source in context.log_sources:
         values = {"since": _number(context.window_s), "budget": _number(budget)}
-        yield PIPE.fill(**values) if source == "-" else FILE.fill(source=source, **values)
+        if source == "-":
+            yield PIPE.fill(**values)
+        elif context.place.local:
+            yield FILE.fill(source=source, **values)
+        else:
+            yield ELSEWHERE.fill(source=source, place=context.place.ref, **values)
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:

@@ -58,7 +58,7 @@ def _of_container(
         name=f"{pod}/{name}",
         values=(("k8s.pod.name", pod), ("k8s.container.name", name)),
         asked=bool(wants.since_s),
-        writer="the container",
+        writer=f"the container {name}",
         starts=() if start is None else (start,),
         restarts=max(0, before),
         ended=time_of(str(ran.get("finishedAt")).encode()),

@@ -1,0 +1,176 @@
+"""Asking a cluster which pods are meant, how they stand and what was before; one kubectl a question."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from locard.cluster import asks, owners
+from locard.cluster.json_reading import items, text
+from locard.cluster.states import Answers
+from locard.logs.input import piped
+from locard.model.errors import SourceUnreadableError
+from locard.model.place import HERE
+
+if TYPE_CHECKING:
+    from locard.guard.command import Command
+    from locard.logs.input.log_source import Wants
+    from locard.model.evidence import Output
+
+_LONGEST = 300
+_FORBIDDEN = "(Forbidden)"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which pods are meant. `answers` is None where the pods could not be asked for (`problem`)."""
+
+    selector: str
+    pods_by_hand: str
+    answers: Answers | None = None
+    others: tuple[str, ...] = ()  # pods that the selector picks too, and that are not meant
+    problem: str = ""
+    pods: Command | None = field(default=None, repr=False)
+
+
+def run(command: Command) -> Output:
+    """A declared question, through the gate: the user's own kubectl is asked here."""
+    return piped.ask(command, asks.COMMANDS, HERE, "kubernetes")
+
+
+def ask(name: str, wants: Wants) -> Asked:
+    """The pods that a name means; raises SourceUnreadableError where a workload's cannot be told."""
+    kind, _, rest = name.partition("/")
+    where = asks.place(wants.namespace, wants.context)
+    if kind == "pod":
+        return _of_pods(asks.pods(where, name=rest), "", name, wants)
+    if kind == "label" or wants.selector:
+        labels = rest if kind == "label" else wants.selector
+        return _of_pods(asks.pods(where, selector=labels), labels, name, wants)
+    return _of_workload(name, wants, where)
+
+
+def _of_pods(command: Command, selector: str, name: str, wants: Wants) -> Asked:
+    output = run(command)
+    pods = _objects(output, "Pod")
+    asked = Asked(selector, command.by_hand, pods=command)
+    if pods is None or (output.exit_code != 0 and not pods):
+        return replace(asked, problem=said(output))
+    return replace(asked, answers=_answers(name, wants, pods, command))
+
+
+def _of_workload(name: str, wants: Wants, where: dict[str, tuple[str, ...]]) -> Asked:
+    command = asks.WORKLOAD.fill(ref=name, **where)
+    output = run(command)
+    found = _objects(output)
+    labels = owners.selector(found[0]) if found else ""
+    if not labels:
+        return _by_name(name, wants, command, output)
+    asked = _of_pods(asks.pods(where, selector=labels), labels, name, wants)
+    answers = asked.answers
+    if answers is None:
+        return asked
+    answers.workload = found[0] if found else {}
+    answers.evidence.insert(0, command.by_hand)
+    if text(answers.workload, "kind") == "Deployment":
+        _add_sets(answers, labels, where)
+    mine = owners.owned(answers.pods, answers.workload, answers.sets)
+    others = [_name(p) for p in answers.pods if p not in mine]
+    answers.pods = mine
+    return replace(asked, others=tuple(others))
+
+
+def _by_name(name: str, wants: Wants, command: Command, output: Output) -> Asked:
+    """Where a deployment may not be read and pods may: which are its, their replica sets' names tell."""
+    kind, _, short = name.partition("/")
+    why = said(output) or "it names no labels by which its pods could be found"
+    where = asks.place(wants.namespace, wants.context)
+    if _FORBIDDEN in why and kind in {"deployment", "deploy"}:
+        asked = _of_pods(asks.pods(where), "", name, wants)
+        every = asked.answers.pods if asked.answers else []
+        mine = [p for p in every if owners.named_for(p, short)]
+        labels = owners.common_selector(mine, every)
+        if labels and asked.answers:
+            asked.answers.pods = mine
+            asked.answers.by_name = True
+            asked.answers.missed.append(f"{name}: {why}")
+            return replace(asked, selector=labels)
+    raise SourceUnreadableError(
+        f"cannot find the pods of {name}",
+        why,
+        "Name them by their labels, where you know some (-l app=NAME), or try it by hand:",
+        command=command.by_hand,
+    )
+
+
+def _answers(name: str, wants: Wants, pods: list[dict[str, Any]], command: Command) -> Answers:
+    return Answers(
+        ref=name,
+        namespace=wants.namespace,
+        context=wants.context,
+        asked=time.time(),
+        workload={},
+        pods=pods,
+        sets=[],
+        events=[],
+        missed=[],
+        evidence=[command.by_hand],
+    )
+
+
+def _add_sets(answers: Answers, selector: str, where: dict[str, tuple[str, ...]]) -> None:
+    command = asks.SETS.fill(selector=(selector,), **where)
+    output = run(command)
+    sets = _objects(output, "ReplicaSet")
+    if sets is None or output.exit_code != 0:
+        answers.missed.append(f"replica sets: {said(output) or 'no answer'}")
+        return
+    answers.sets = sets
+    answers.evidence.append(command.by_hand)
+
+
+def add_events(answers: Answers, where: dict[str, tuple[str, ...]]) -> None:
+    """What happened to the pods lately, as far as the namespace's events go back."""
+    command = asks.EVENTS.fill(**where)
+    output = run(command)
+    events = _objects(output, "Event")
+    if events is None or output.exit_code != 0:
+        answers.missed.append(f"events: {said(output) or 'no answer'}")
+        return
+    answers.events = events
+    answers.evidence.append(command.by_hand)
+
+
+def ask_pods_again(asked: Asked) -> Asked:
+    """The same pods and those that came since."""
+    if asked.pods is None:
+        return asked
+    output = run(asked.pods)
+    pods = _objects(output, "Pod")
+    if pods is None or asked.answers is None:
+        return asked if asked.answers else replace(asked, problem=said(output))
+    old = asked.answers
+    old.pods = [p for p in pods if _name(p) not in asked.others]
+    old.asked = time.time()
+    return asked
+
+
+def said(output: Output) -> str:
+    """What kubectl complained of, on one line."""
+    words = " ".join(output.stderr.decode("utf-8", "replace").split())
+    return (words or output.problem)[:_LONGEST]
+
+
+def _objects(output: Output, kind: str = "") -> list[dict[str, Any]] | None:
+    """The objects of one kind in an answer; None where it is none."""
+    try:
+        found = items(output.stdout)
+    except (ValueError, RecursionError):
+        return None
+    return [item for item in found if not kind or item.get("kind") == kind]
+
+
+def _name(pod: dict[str, Any]) -> str:
+    meta = pod.get("metadata")
+    return text(meta, "name") if isinstance(meta, dict) else ""

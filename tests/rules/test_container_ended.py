@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from cluster_answers import stood
+from locard.model.finding import Role, Severity
+from locard.rules import container_ended
+from rules.builders import case
+
+
+def test_fires_for_its_cause():
+    (found,) = container_ended.judge(case(stood("ended", "deployment/payment")))
+    assert found.role is Role.MECHANISM
+    assert found.severity in {Severity.CRITICAL, Severity.WARNING}
+    assert found.supports
+    assert found.next_commands[0].startswith("kubectl ")
+
+
+def test_quiet_for_another_cause():
+    assert not list(container_ended.judge(case(stood("ended", "deployment/worker"))))
