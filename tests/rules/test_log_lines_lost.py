@@ -10,7 +10,7 @@ from locard.rules.log_lines_lost import judge
 from rules.builders import case, log
 
 HOLE = LogHole(
-    600.0, None, "exact", "pay.service", "journald", "400 lines in 60 s", None, 1200, 2.0
+    600.0, None, "exact", "pay.service", "journald", "its limit is 400 in 60 s", None, 1200, 2.0
 )
 
 
@@ -29,8 +29,8 @@ def test_fires_on_the_open_one_first_and_cites_all():
     said = replace(HOLE, since=100.0, until=200.0, how="said", lines=3160)
     (finding,) = found(said, HOLE)
     assert "suppressed 3,160 lines" in finding.supports[0].says
-    assert "1,200 lines came" in finding.supports[1].says
-    assert "How many are lost" in finding.detail
+    assert "let 1,200 lines through" in finding.supports[1].says
+    assert "How many is not told" in finding.detail
 
 
 def test_fires_and_doubts_a_small_limit():

@@ -47,7 +47,7 @@ def survey(
     if target.pids:
         named = tuple(log for log in question.logs if log.startswith("/"))[:_MOST_LOGS]
         around = read_surroundings((yield LOOK_AROUND.fill(pid=target.pids, log=named)))
-    logs = question.logs or discover.log_files(around)
+    logs = question.logs or discover.log_sources(target, around)
     found = discover.Endpoints() if question.metrics else discover.endpoints(target, around)
     return Context(
         target=target,

@@ -80,13 +80,11 @@ def covers(holes: Sequence[LogHole], at: float) -> bool:
 def sentence(hole: LogHole, clock: Callable[[float], str]) -> str:
     """What is missing, how that is known, and what therefore cannot be told."""
     until = "" if hole.until is None else f" until {clock(hole.until)}"
-    many = ""
-    if hole.lines is None:
-        many = f"How many {'are' if hole.how != 'likely' else 'were'} lost {hole.keeper} says only when the unit writes again. "
+    many = "" if hole.lines is not None else " How many is not told before the unit writes again."
     failed = "Whether it failed then" if hole.until is not None else "Whether it fails since then"
     return (
         f"The log of {hole.unit} {'may lack' if hole.how == 'likely' else 'lacks'} lines from {clock(hole.since)} "
-        f"on{until}: {why(hole)}. {many}{failed} cannot be told from it, nor what share of the requests."
+        f"on{until}: {why(hole)}.{many} {failed} cannot be told from it, nor what share of the requests."
     )
 
 
@@ -96,6 +94,6 @@ def why(hole: LogHole) -> str:
         return f"{hole.keeper} says that it suppressed {count(hole.lines, 'line')}"
     runs = ", while the unit runs on" if hole.running else ""
     return (
-        f"{count(hole.kept, 'line')} came in {hole.in_s:.3g} s, as many as {hole.keeper} lets through "
-        f"({hole.limit}), then none in the middle of them{runs}"
+        f"{hole.keeper} let {count(hole.kept, 'line')} through in {hole.in_s:.3g} s ({hole.limit}), "
+        f"then none in the middle of a burst{runs}"
     )

@@ -176,6 +176,7 @@ def test_the_finding_and_no_silence(tmp_path):
     assert "lacks lines" in finding.title
     assert len([s for s in finding.supports if "from" in s.says]) == 2
     assert list(log_silence.judge(case(log))) == []
+    assert log.silences == (), "between the two bursts nobody knows that it was silent"
 
 
 def test_nobody_is_spared_where_lines_are_missing(tmp_path):

@@ -170,7 +170,7 @@ def judge(
         )
         if span and not shared
         else (),
-        silences=silent_sources.counted(table, found, roles, quiet),
+        silences=silent_sources.counted(table, found, roles, holes.of_silences(quiet, gone)),
         changes=_changes(table, roles, found, change),
         holes=gone,
         attempts=retries.count(table, roles.trace_id.column, change)

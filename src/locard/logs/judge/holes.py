@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from locard.logs.table.table import Table
-    from locard.model.log_facts import BlastRadius, Onset, ValueShift
+    from locard.model.log_facts import BlastRadius, Onset, Silence, ValueShift
     from locard.model.log_holes import Drop, RateLimit
 
 _TIME, _PRIORITY = "__REALTIME_TIMESTAMP", "PRIORITY"
@@ -53,6 +53,17 @@ def coverage(holes: Sequence[LogHole]) -> Coverage | None:
 def of_shifts(shifts: tuple[ValueShift, ...], holes: Sequence[LogHole]) -> tuple[ValueShift, ...]:
     """The values that became frequent, but for those after which lines are missing: of these no share is known."""
     return tuple(s for s in shifts if not covers(holes, s.since.earliest))
+
+
+def of_silences(silences: tuple[Silence, ...], holes: Sequence[LogHole]) -> tuple[Silence, ...]:
+    """The silences, but for those that are holes: of these nobody knows that they were silent."""
+    return tuple(
+        s
+        for s in silences
+        if not any(
+            h.since <= s.since.latest + _SLACK_S and covers((h,), s.since.earliest) for h in holes
+        )
+    )
 
 
 def of_radii(
@@ -105,8 +116,8 @@ def _of(table: Table, limit: RateLimit) -> Iterator[LogHole]:
 def _words(limit: RateLimit) -> str:
     if not limit.burst:
         return ""
-    grown = ", more where the disk has room" if limit.grows else ""
-    return f"{limit.burst:,} lines in {limit.interval_s:g} s{grown}"
+    grown = ", more by the room on its disk" if limit.grows else ""
+    return f"its limit is {limit.burst:,} in {limit.interval_s:g} s{grown}"
 
 
 def _own(table: Table, unit: str) -> str:

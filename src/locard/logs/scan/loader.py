@@ -149,7 +149,6 @@ def load(
     _forget_blank(table, wrapping.joined)
     _say_what_is_missing(table, source)
     table.origins, table.limits = source.origins, source.limits
-    table.origins = source.origins
     table.workload = source.workload
     return table
 
