@@ -66,7 +66,8 @@ def survey(
     if target.pids and not ground.bare:
         named = tuple(log for log in question.logs if log.startswith("/"))[:_MOST_LOGS]
         around = read_surroundings((yield LOOK_AROUND.fill(pid=target.pids, log=named)))
-    logs = question.logs or discover.log_files(around) or _kept_elsewhere(target, place, ground)
+    logs = question.logs or discover.log_sources(target, around)
+    logs = logs or _kept_elsewhere(target, place)
     found = discover.Endpoints() if question.metrics else discover.endpoints(target, around)
     return Context(
         target=target,
@@ -100,13 +101,11 @@ def _first_process(ref: str, ground: Ground) -> Generator[Command | Wait, Output
     return f"pid/{record.pid}"
 
 
-def _kept_elsewhere(target: Target, place: Place, ground: Ground) -> tuple[str, ...]:
-    """The log of a target that writes no file: its engine's, its unit's, its pod's."""
-    if target.kind == "container" or (target.kind == "unit" and ground.tool("journalctl")):
-        return (f"{target.kind}/{target.name}",)
-    if place.transport == "kubectl":
-        return (f"pod/{place.option('pod')}",)
-    return ()
+def _kept_elsewhere(target: Target, place: Place) -> tuple[str, ...]:
+    """The log of a target that writes no file: its engine's, its pod's."""
+    if target.kind == "container":
+        return (f"container/{target.name}",)
+    return (f"pod/{place.option('pod')}",) if place.transport == "kubectl" else ()
 
 
 def _find(ref: str, ground: Ground) -> Generator[Command | Wait, Output, Target]:
