@@ -64,7 +64,9 @@ class Ground:
     noise_bytes: int = 0
     program_digest: str = ""
     sudo: str = ""  # what `sudo -n -l` lists there, where sudo was asked for
-    sudo_notes: tuple[str, ...] = ()  # why nothing goes through sudo there, or what a rule gives away
+    sudo_notes: tuple[
+        str, ...
+    ] = ()  # why nothing goes through sudo there, or what a rule gives away
     lacks: str = ""  # why there is no python3 of ours: none, old, unfit
 
     @property
