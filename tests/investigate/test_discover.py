@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import here
-from locard.investigate.discover import cgroups, endpoints, log_files
+from locard.investigate.discover import cgroups, endpoints, log_files, log_sources
 from locard.model.process_table import Listening, Surroundings, WrittenFile
 from locard.model.target import Process, Target
 
@@ -28,6 +28,13 @@ def test_logs_by_name_come_first_then_standard_output_each_once():
     assert log_files(Surroundings(files)) == ("/b.log", "/a.log", "/o.txt")
     many = tuple(file(n, f"/{n}.log") for n in range(3, 20))
     assert len(log_files(Surroundings(many))) == 4
+
+
+def test_a_unit_without_a_log_file_writes_into_its_journal():
+    unit = Target("unit/pay", "unit", "pay", "here", (UNKNOWN,))
+    assert log_sources(unit, Surroundings()) == ("unit/pay",)
+    assert log_sources(unit, Surroundings((file(5, "/b.log"),))) == ("/b.log",)
+    assert log_sources(TARGET, Surroundings()) == ()
 
 
 def test_only_what_speaks_http_is_asked():

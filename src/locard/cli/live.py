@@ -57,8 +57,13 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="there, run by `sudo -n` what only reads, where its sudoers allow it without a password",
     )
+    cluster_arguments(where)
+
+
+def cluster_arguments(where: argparse._ActionsContainer) -> None:
+    """Kubectl's own flags."""
     where.add_argument(
-        "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next"
+        "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next two"
     )
     where.add_argument("--context", default="", metavar="NAME")
     where.add_argument("-c", "--container", default="", metavar="NAME")

@@ -21,6 +21,13 @@ def log_files(around: Surroundings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f.opens_as for f in files if f.size > 0))[:_MAX_SOURCES]
 
 
+def log_sources(target: Target, around: Surroundings) -> tuple[str, ...]:
+    """The files that it writes as logs; of a unit that writes none, its journal."""
+    files = log_files(around)
+    journal = (f"unit/{target.name}",) if target.kind == "unit" else ()
+    return files or journal
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """Where metrics may be asked for, and the ports that are not asked, with why."""

@@ -19,7 +19,6 @@ from locard.model.headline import headline
 from locard.model.investigation import Investigation, ProbeRun, Timings
 from locard.model.record_entries import CommandStarted, PlaceOpened, ResidueLeft, Surveyed
 from locard.model.target import Skip
-from locard.transport.session import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,11 +207,12 @@ class Investigator:
 
     def _follow(self) -> Task:
         """Look at the target's processes anew: what began meanwhile is looked at from here on."""
-        target = self._context.target
+        target, ground = self._context.target, self._context.ground
+        assert ground is not None  # noqa: S101 - the context came of a survey
         task = Task(
             self._means.session,
             survey.NAME,
-            lambda: survey.follow(target),
+            lambda: survey.follow(target, ground),
             self._means.gate,
             lambda _task, _command, output: output,
             label=(self, None),
@@ -297,7 +297,7 @@ class Investigator:
         )
         session = self._means.home if command.template.here else self._means.session
         running = ask.task.last if ask.task else None
-        prepared = prepare(command, session.ground, local=session.place.local)
+        prepared = session.prepare(command)
         ask.outputs.append(clean)
         ask.items.append(
             probing.ran(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from locard.guard import sudo
 from locard.guard.command import Command, Wait
-from locard.investigate import containers, discover
+from locard.investigate import bare_table, containers, discover
+from locard.investigate.cluster_look import KINDS as IN_CLUSTER
 from locard.investigate.ground_probes import (
     LOOK_AROUND,
     PROCESS_TABLE,
@@ -17,7 +18,7 @@ from locard.investigate.ground_probes import (
 from locard.investigate.resolve import again, resolve
 from locard.model.errors import AmbiguousTargetError, TargetNotFoundError
 from locard.model.process_table import Surroundings
-from locard.model.target import Context
+from locard.model.target import Context, Target
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,10 +27,15 @@ if TYPE_CHECKING:
     from locard.model.investigation import Question
     from locard.model.place import Ground, Place
     from locard.model.process_table import ProcessTable
-    from locard.model.target import Target
 
 NAME = "survey"
-COMMANDS = (PROCESS_TABLE, LOOK_AROUND, sudo.LIST, *containers.INSPECT.values())
+COMMANDS = (
+    *bare_table.COMMANDS,
+    PROCESS_TABLE,
+    LOOK_AROUND,
+    sudo.LIST,
+    *containers.INSPECT.values(),
+)
 _LOOKS = 5
 _BETWEEN_LOOKS_S = 0.05
 _MOST_LOGS = 16  # of those that were named, which are looked at for requests
@@ -46,17 +52,22 @@ def survey(
         listed = sudo.of_output((yield sudo.LIST.fill()))
         ground = replace(ground, sudo=listed.text, sudo_notes=listed.notes)
     kind, _, name = ref.partition("/")
+    if place.local and ref.startswith(IN_CLUSTER):
+        target = Target(question.ref, kind, name, ground.host)
+        return Context(target=target, place=place, ground=ground, window_s=question.window_s,
+                       log_sources=question.logs or (ref,), metrics_urls=question.metrics)  # fmt: skip
     if kind == "container":
         ref = yield from _first_process(ref, ground)
-    target = yield from _find(ref)
+    target = yield from _find(ref, ground)
     target = replace(target, ref=question.ref, host=ground.host)
     if kind == "container":
         target = replace(target, kind=kind, name=name)
     around = Surroundings()
-    if target.pids:
+    if target.pids and not ground.bare:
         named = tuple(log for log in question.logs if log.startswith("/"))[:_MOST_LOGS]
         around = read_surroundings((yield LOOK_AROUND.fill(pid=target.pids, log=named)))
-    logs = question.logs or discover.log_files(around) or _kept_elsewhere(target, place, ground)
+    logs = question.logs or discover.log_sources(target, around)
+    logs = logs or _kept_elsewhere(target, place)
     found = discover.Endpoints() if question.metrics else discover.endpoints(target, around)
     return Context(
         target=target,
@@ -79,7 +90,7 @@ def _first_process(ref: str, ground: Ground) -> Generator[Command | Wait, Output
     program = containers.engine(ground)
     command = containers.INSPECT[program].fill(container=ref.partition("/")[2])
     record = containers.record_of(ref, program, (yield command))
-    table = read_process_table((yield PROCESS_TABLE.fill(root=())))
+    table = yield from _table(ground)
     groups = "\n".join(table.cgroups.get(record.pid, ()))
     if record.pid not in table.processes or (groups and record.id[:12] not in groups):
         raise TargetNotFoundError(
@@ -90,27 +101,35 @@ def _first_process(ref: str, ground: Ground) -> Generator[Command | Wait, Output
     return f"pid/{record.pid}"
 
 
-def _kept_elsewhere(target: Target, place: Place, ground: Ground) -> tuple[str, ...]:
-    """The log of a target that writes no file: its engine's, its unit's, its pod's."""
-    if target.kind == "container" or (target.kind == "unit" and ground.tool("journalctl")):
-        return (f"{target.kind}/{target.name}",)
-    if place.transport == "kubectl":
-        return (f"pod/{place.option('pod')}",)
-    return ()
+def _kept_elsewhere(target: Target, place: Place) -> tuple[str, ...]:
+    """The log of a target that writes no file: its engine's, its pod's."""
+    if target.kind == "container":
+        return (f"container/{target.name}",)
+    return (f"pod/{place.option('pod')}",) if place.transport == "kubectl" else ()
 
 
-def _find(ref: str) -> Generator[Command | Wait, Output, Target]:
+def _find(ref: str, ground: Ground) -> Generator[Command | Wait, Output, Target]:
     for _ in range(_LOOKS - 1):
         try:
-            return resolve(ref, read_process_table((yield PROCESS_TABLE.fill(root=()))))
+            return resolve(ref, (yield from _table(ground)))
         except AmbiguousTargetError:
             # A family that forks or ends meanwhile looks like two targets: look again.
             yield Wait(_BETWEEN_LOOKS_S)
-    return resolve(ref, read_process_table((yield PROCESS_TABLE.fill(root=()))))
+    return resolve(ref, (yield from _table(ground)))
 
 
-def follow(target: Target) -> Generator[Command, Output, tuple[Target, ProcessTable]]:
+def _table(
+    ground: Ground, roots: tuple[str, ...] = ()
+) -> Generator[Command | Wait, Output, ProcessTable]:
+    if ground.bare:
+        return (yield from bare_table.ask(ground))
+    return read_process_table((yield PROCESS_TABLE.fill(root=roots)))
+
+
+def follow(
+    target: Target, ground: Ground
+) -> Generator[Command | Wait, Output, tuple[Target, ProcessTable]]:
     """The target as it is now, and the table that says so: its trees alone while its root lives."""
     roots = tuple(f"{p.pid}:{p.start_ticks}" for p in target.processes[:1])
-    table = read_process_table((yield PROCESS_TABLE.fill(root=roots)))
+    table = yield from _table(ground, roots)
     return again(target, table), table

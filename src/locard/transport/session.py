@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from locard import __version__
-from locard.guard import sudo
+from locard.guard import needs, sudo
 from locard.model.evidence import Identity, Output
 from locard.model.place import Ground
 from locard.transport import bootstrap
@@ -71,10 +71,7 @@ _LAST_TIME = 253402300800.0  # seconds since 1970 that a date can be made of
 _TURNS = 16  # chunks read from one stream before others have their turn
 _AGENT = f"locard/{__version__}"  # by which a target's log tells our requests from its clients'
 # Programs that some template asks for: the ground says which of them are there.
-_TOOLS = (
-    "python3", "sh", "py-spy", "grep", "find", "dmesg", "journalctl", "systemctl", "docker",
-    "podman", "kubectl", "sudo", "ss", "strace", "perf", "bpftrace",
-)  # fmt: skip
+_TOOLS = (*(need.program for need in needs.ALL), "sh", "grep", "find", "ss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -640,7 +637,7 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
         path = str(beside) if beside.exists() else shutil.which(name)
         return Prepared((path or name, *rest), missing="" if path else name)
     found = ground.tool(name) if ground else ""
-    if ground is not None and name in _TOOLS and not found:
+    if ground is not None and not ground.bare and name in _TOOLS and not found:
         return Prepared(command.argv, missing=name)
     there = (found or name, *rest)
     return Prepared(sudo.through(command, there, ground.sudo) if ground else there)

@@ -85,7 +85,7 @@ def ask(
         alone=len(asked) == 1,
     )
     with start.opened(lend_stdin="-" in question.logs) as sessions:
-        asked = start.spread(asked, sessions, args.namespace, args.context, args.container)
+        asked = start.spread(asked, args.namespace, args.context, args.container)
         options = replace(options, alone=len(asked) == 1)
         if args.dry_run:
             return _dry_run(asked, question, sessions, options, args)
@@ -221,5 +221,12 @@ def _show_fleet(found: Fleet, code: int, args: argparse.Namespace) -> None:
     if args.output == "json":
         sys.stdout.write(document.dumps(document.fleet_document(found, code)) + "\n")
         return
+    for member in found.members:
+        if member.found is not None and member.found.question.ref == member.place:
+            from locard.report import terminal  # noqa: PLC0415 - as above
+
+            # The logs of a whole workload are the story; its containers are looked at beside it.
+            terminal.show(member.found, tz=args.tz, color=not args.no_color)
+            print()
     for line in fleet_screen.screen(found):
         sys.stdout.write(safe(line) + "\n")

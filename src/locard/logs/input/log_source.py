@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from locard.guard.command import Template
     from locard.logs.input.compression import Unpacking
     from locard.model.log_beginning import Origin
+    from locard.model.log_holes import RateLimit
     from locard.model.workload import WorkloadStates
 
     class SourceModule(Protocol):
@@ -88,6 +89,7 @@ class Source:
     not_read: tuple[tuple[str, int], ...] = ()
     left_by_name: str = ""
     origins: Callable[[], tuple[Origin, ...]] | None = None  # asks where its logs begin, once read
+    limits: Callable[[], tuple[RateLimit, ...]] | None = None  # and how many lines it lets through
     workload: Callable[[], WorkloadStates | None] | None = (
         None  # asks how its pods stand, once read
     )

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 from locard.guard import needs
 from locard.guard.command import MOST_LOG, Impact, Template
 from locard.logs.input.piped import ask, open_command
+from locard.logs.sources import _journal_limits
 from locard.model.log_beginning import Origin
 from locard.model.wording import count
 
 if TYPE_CHECKING:
+    from locard.guard.command import Command
     from locard.logs.input.log_source import Source, Wants
+    from locard.model.log_holes import RateLimit
     from locard.model.place import Place
 
 NAMES = ("journald", "unit/payment.service")
@@ -50,7 +53,30 @@ HEADER = Template(
     ("journalctl", "--header", "--no-pager"), Impact.READS, 20.0, needs=(needs.JOURNALCTL,)
 )
 _ELSEWHERE = "journals that were archived elsewhere (journalctl --directory), or the log backend if they are shipped to one"
-COMMANDS = (JOURNAL, FOLLOWED, REASON, HEADER)
+# How many lines of a unit are kept: its own limit, else that of journald; and what was thrown away.
+LIMIT = Template(
+    ("systemctl", "show", "--no-pager",
+     "--property=LogRateLimitIntervalUSec,LogRateLimitBurst,ActiveState", "--", "{unit:word}"),
+    Impact.READS,
+    10.0,
+    needs=(needs.SYSTEMCTL,),
+)  # fmt: skip
+CONFIG = Template(
+    ("systemd-analyze", "cat-config", "--no-pager", "systemd/journald.conf"),
+    Impact.READS,
+    10.0,
+    needs=(needs.SYSTEMCTL,),
+)
+SUPPRESSED = Template(
+    ("journalctl", "--output=json", "--output-fields=N_DROPPED,OBJECT_SYSTEMD_UNIT,MESSAGE", "--no-pager",
+     "--quiet", "--lines=1000", "--since=-{since:number*}s",
+     "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"),
+    Impact.READS,
+    20.0,
+    output="json",
+    needs=(needs.JOURNALCTL,),
+)  # fmt: skip
+COMMANDS = (JOURNAL, FOLLOWED, REASON, HEADER, LIMIT, CONFIG, SUPPRESSED)
 # `Head realtime timestamp: Sun 2025-11-23 07:00:00 UTC (64432abc1234)`: microseconds in base 16.
 _HEAD = re.compile(
     r"^\s*Head realtime timestamp:.*\(([0-9a-f]{6,16})\)\s*$", re.IGNORECASE | re.MULTILINE
@@ -78,7 +104,22 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     )
     source.why_empty = functools.partial(_why_empty, wants.place)
     source.origins = functools.partial(_origins, wants.place, asked=bool(since))
+    source.limits = functools.partial(_limits, wants.place, unit, since)
     return source
+
+
+def _limits(place: Place, unit: tuple[str, ...], since: tuple[str, ...]) -> tuple[RateLimit, ...]:
+    """How many lines journald lets through of the unit, and what it said of those that it did not."""
+
+    def said(command: Command) -> str:
+        return ask(command, COMMANDS, place, "journald").text
+
+    suppressed = said(SUPPRESSED.fill(since=since))
+    if not unit:
+        return _journal_limits.of_all(suppressed)
+    name = _journal_limits.unit_name(unit[0])
+    shown = said(LIMIT.fill(unit=name))
+    return (_journal_limits.of_unit(name, shown, said(CONFIG.fill()), suppressed),)
 
 
 def _origins(place: Place, *, asked: bool) -> tuple[Origin, ...]:
