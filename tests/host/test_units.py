@@ -32,7 +32,8 @@ def shown(*blocks, every=False):
     return Output(("/usr/bin/systemctl", "show", "--", what), "\n\n".join(blocks).encode())
 
 
-def block(name="batch.service", *, restarts=0, up_s=990, state="active", sub="running", result="success"
+def block(
+    name="batch.service", *, restarts=0, up_s=990, state="active", sub="running", result="success"
 ):
     return (
         f"Id={name}\nNRestarts={restarts}\nResult={result}\nActiveState={state}\nSubState={sub}\n"
