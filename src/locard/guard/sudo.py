@@ -101,6 +101,12 @@ class Listing:
         """What the user is to know of sudo there."""
         return (self.problem,) if self.problem else self.warnings
 
+    @property
+    def everything(self) -> bool:
+        """Whether any program may run as root without a password."""
+        found = self.covering(("/any",))
+        return found is not None and not (found.denied or found.password)
+
     def wrapped(self, argv: tuple[str, ...]) -> tuple[str, ...] | None:
         """The argv through `sudo -n`, where a rule covers it without a password; else None.
 
@@ -164,18 +170,13 @@ def listed(text: str) -> Listing:
 def through(command: Command, argv: tuple[str, ...], text: str) -> tuple[str, ...]:
     """The argv of a command as it runs where `text` is the listing: through sudo where a rule covers it.
 
-    What only reads and ends by itself: root's processes are not ours to end over there.
+    What reads or samples and ends by itself: root's processes are not ours to end over there.
     """
-    quiet = command.impact <= Impact.READS and not command.template.streams
-    if (
-        not text
-        or not quiet
-        or not root_reads_more(argv)
-        or command.program is not None
-        or command.via != "exec"
-    ):
+    quiet = command.impact <= Impact.SAMPLES and not command.template.streams
+    if not text or not quiet or command.via != "exec":
         return argv
-    return listed(text).wrapped(argv) or argv
+    wanted = command.program is not None or root_reads_more(argv)
+    return (listed(text).wrapped(argv) if wanted else None) or argv
 
 
 def root_reads_more(argv: tuple[str, ...]) -> bool:
