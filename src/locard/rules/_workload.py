@@ -69,8 +69,8 @@ def _next(states: WorkloadStates, one: Trouble) -> Iterator[str]:
     where += [f"--context={states.context}"] if states.context else []
     if one.kind in {"unscheduled", "not-started", "evicted", "not-ready"} and one.pods:
         yield shlex.join(["kubectl", "describe", "pod", one.pods[0], *where])
-    elif one.one is not None and one.one.last_end is not None:
-        before = [] if one.one.condition == "ended" else ["--previous"]
+    elif one.one is not None and (one.one.last_end or one.kind == "init-runs"):
+        before = ["--previous"] if one.one.last and one.one.condition != "ended" else []
         yield shlex.join(["kubectl", "logs", one.one.pod, "-c", one.one.name, *before, *where])
     else:
         yield shlex.join(["kubectl", "describe", states.ref, *where])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from locard.model.finding import Case, Finding
 
-_KINDS = ("no-pods", "unscheduled", "not-started", "init-fails")
+_KINDS = ("no-pods", "unscheduled", "not-started", "init-fails", "init-runs")
 
 
 def judge(case: Case) -> Iterator[Finding]:

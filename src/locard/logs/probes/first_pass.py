@@ -21,6 +21,7 @@ from locard.model import codec
 from locard.model.evidence import Output, Scope
 from locard.model.log_facts import LogSummary
 from locard.model.target import Skip
+from locard.model.workload import WorkloadStates
 from locard.probe import Sample
 
 if TYPE_CHECKING:
@@ -80,22 +81,24 @@ def plan(context: Context) -> Generator[Step, Output, None]:
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
-    """The summary in each output."""
-    return tuple(s for s in map(_summary, outputs) if s is not None)
+    """The summary in each output, and the states of the pods that wrote it, where there are some."""
+    return tuple(fact for output in outputs for fact in _facts(output))
 
 
 def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def _summary(output: Output) -> LogSummary | None:
+def _facts(output: Output) -> tuple[Fact, ...]:
     try:
         data = json.loads(output.stdout)
         if data["schema"] != _SCHEMA:
-            return None
-        return codec.decode(LogSummary, data["log_summary"])
+            return ()
+        log = codec.decode(LogSummary, data["log_summary"])
+        pods = data.get("workload")
+        return (log,) if pods is None else (log, codec.decode(WorkloadStates, pods))
     except (ValueError, TypeError, KeyError, RecursionError):
-        return None  # cut off, or no answer at all: the evidence says why
+        return ()  # cut off, or no answer at all: the evidence says why
 
 
 _SAMPLE = {
