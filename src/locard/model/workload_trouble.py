@@ -31,7 +31,7 @@ TroubleKind = Literal[
 _DAY_S = 86400.0
 _SIGNALS = {130: "SIGINT", 132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL",
             139: "SIGSEGV", 143: "SIGTERM"}  # fmt: skip
-_STARTING_S = 60.0  # so long a container may take to be made
+_STARTING_S = 15.0  # so long a container may take to be made
 _LOOP = 3  # restarts
 _SHORT_RUN_S = 600.0
 _PLAIN = frozenset({"", "ContainerCreating", "PodInitializing"})

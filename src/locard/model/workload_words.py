@@ -93,6 +93,9 @@ def lines(found: WorkloadStates, log: LogSummary | None = None) -> Iterator[tupl
     """What the first screen has of it: a label and its lines, what tells most first."""
     yield "pods", [headline(found)]
     hit = [c for t in troubles(found) if (c := t.one) is not None]
+    if not hit:  # what is on its way, or is done
+        waits = [p for p in found.pods if not p.ready and p.phase != "Succeeded"]
+        hit = [c for p in waits for c in p.containers if not c.ready and not _done(c)]
     yield "states", [f"{c.ref}: {state_words(c)}" for c in hit[:_SHOWN]]
     yield "no log", list(_no_logs(found))
     if len(found.versions) > 1 or found.paused:
@@ -109,6 +112,10 @@ def lines(found: WorkloadStates, log: LogSummary | None = None) -> Iterator[tupl
         )
     yield "complains", list(found.trouble[:_SHOWN])
     yield "not asked", [f"{m}" for m in found.missed[:_SHOWN]]
+
+
+def _done(one: ContainerState) -> bool:
+    return one.end is not None and not one.end.failed
 
 
 def _gone(found: WorkloadStates) -> str:

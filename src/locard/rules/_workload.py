@@ -53,7 +53,9 @@ def _says(states: WorkloadStates, one: Trouble) -> Iterator[str]:
     if one.one is not None:
         yield f"{one.one.ref}: {workload_words.state_words(one.one)}"
         if one.one.last_words:
-            yield f"its last words ({one.one.words_of}): {shorten(one.one.last_words, _LONGEST)}"
+            goes_on = one.one.condition == "running" and one.one.words_of == "this run"
+            which = "its last line" if goes_on else f"its last words ({one.one.words_of})"
+            yield f"{which}: {shorten(one.one.last_words, _LONGEST)}"
     else:
         why = one.says or "the API server answered, and has none"
         yield f"{', '.join(one.pods[:1]) or states.ref}: {why}"
