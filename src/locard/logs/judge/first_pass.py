@@ -23,6 +23,7 @@ from locard.logs.judge import (
     example_traces,
     exceptions,
     extent,
+    growing_numbers,
     messages,
     outcomes,
     part_change,
@@ -164,6 +165,7 @@ def judge(
         shifts=beginnings.of_shifts(_shifts(table, found, roles, span, slight), begun, span)
         if span and not shared
         else (),
+        growing=growing_numbers.found(table, fields) if span else (),
         silences=silent_sources.counted(table, found, roles, quiet),
         changes=_changes(table, roles, found, change),
         attempts=retries.count(table, roles.trace_id.column, change)
