@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FAR := $(VENV)/.far
 
 .PHONY: demo test test-k8s check format docs lab bench bench-accuracy fuzz clean
 
@@ -11,7 +12,7 @@ demo: $(STAMP)  ## start a real broken service and diagnose it
 	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \
 	  echo "the report: $(CURDIR)/demo.html"; [ $$code -le 1 ] || exit $$code
 
-test: $(STAMP)  ## every test
+test: $(STAMP) $(FAR)  ## every test
 	$(BIN)/python -m pytest $(TESTS)
 
 test-k8s: $(STAMP)  ## those that need a real Kubernetes: LOCARD_K8S names it (tests/k8s_lab.py)
@@ -45,6 +46,10 @@ fuzz: $(STAMP)  ## fuzz the native reader with sanitizers (long)
 
 $(STAMP): pyproject.toml CMakeLists.txt tools/setup.sh $(wildcard native/*.cpp native/*.h native/third_party/*/*)
 	@bash tools/setup.sh $(PYTHON) $(VENV)
+	@touch $@
+
+$(FAR): $(STAMP) tools/setup_far.sh
+	@bash tools/setup_far.sh
 	@touch $@
 
 clean:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from far_places import Containers, Network, UnavailableError
 from support import PROGRAMS, Locard, started
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's job in the background
@@ -38,3 +39,27 @@ def start():
             return stack.enter_context(started(*argv, **options))
 
         yield begin
+
+
+def _far(kind, tmp_path_factory):
+    places = kind(tmp_path_factory.mktemp("far"))
+    try:
+        places.start()
+    except UnavailableError as why:
+        pytest.skip(str(why))
+    try:
+        yield places
+    finally:
+        places.close()
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory):
+    """Hosts with a real sshd, in namespaces; skips with the reason where there can be none."""
+    yield from _far(Network, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def containers(tmp_path_factory):
+    """Real podman containers in a storage of their own; skips with the reason."""
+    yield from _far(Containers, tmp_path_factory)

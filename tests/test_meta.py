@@ -14,6 +14,7 @@ from formats_support import check
 from locard import catalogue
 from locard.guard.command import Command, Impact, Template, Wait
 from locard.guard.gate import Gate
+from locard.investigate import ground_probes
 from locard.model.evidence import Output, Scope
 from locard.model.target import Context, Process, Skip, Target
 
@@ -191,7 +192,10 @@ def test_only_transport_starts_processes(path):
 
 
 STREAMED = sorted(
-    {t.program for e in PROBES for t in e.load().COMMANDS if t.program} | {"transport/_http_get.py"}
+    {t.program for e in PROBES for t in e.load().COMMANDS if t.program}
+    | {t.program for declared in ground_probes.DECLARED.values() for t in declared if t.program}
+    | {str(p.relative_to(SOURCE)) for p in (SOURCE / "far").glob("*.py")}
+    | {"transport/_http_get.py"}
 )
 
 
@@ -203,3 +207,17 @@ def test_streamed_readers_need_only_the_standard_library(program):
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
         for name in names:
             assert name.partition(".")[0] in sys.stdlib_module_names, f"{program}:{node.lineno}"
+
+
+@pytest.mark.parametrize("program", STREAMED)
+def test_streamed_readers_are_written_for_python_3_6(program):
+    """Syntax, and the methods that one reaches for and 3.6 does not have."""
+    text = (SOURCE / program).read_text("utf-8")
+    tree = ast.parse(text, feature_version=(3, 6))
+    with pytest.raises(SyntaxError):
+        ast.parse("(a := 1)", feature_version=(3, 6))
+    later = {"removeprefix", "removesuffix", "total", "isascii", "fromisoformat", "cached_property"}
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not used & later
+    run = [k for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords]
+    assert not {k.arg for k in run} & {"capture_output", "text"}, "subprocess.run of 3.7"

@@ -78,9 +78,9 @@ def entries(kind: str, layer: str | None = None) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def entry(kind: str, name: str) -> Entry:
+def entry(kind: str, name: str, layer: str | None = None) -> Entry:
     """The extension of that name; raises UsageError with the list of those that exist."""
-    every = entries(kind)
+    every = entries(kind, layer)
     for item in every:
         if item.name == name:
             return item

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import cpu
 from locard.investigate import discover
 from locard.model.evidence import Output
@@ -18,7 +19,9 @@ from support import run_probe
 def context(*pids):
     processes = tuple(Process(p, 1, 0, 0.0, 0, "python3", ("python3",)) for p in pids)
     target = Target("pid/1", "pid", "1", "here", processes)
-    return Context(target, pause_s=0.6, cpu_cgroups=discover.cgroups(target, "cpu"))
+    return Context(
+        target, pause_s=0.6, cpu_cgroups=discover.cgroups(here.surroundings(target), "cpu")
+    )
 
 
 def test_a_program_that_spins_is_seen(start):

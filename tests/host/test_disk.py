@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import _disk, disk
-from locard.investigate import resolve
 from locard.model import semconv
 from locard.model.target import Context
 from support import needs_root, run_probe
@@ -34,7 +34,7 @@ print("ready", flush=True); time.sleep(300)
 
 
 def readings_of(process):
-    target = resolve.resolve(f"pid/{process.pid}")
+    target = here.find(f"pid/{process.pid}")
     _, facts = run_probe(disk, Context(target))
     return [r for f in facts for r in f.readings]
 

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+import here
 from locard.host import oom
 from locard.investigate import discover
 from locard.model.evidence import Output
@@ -26,7 +27,7 @@ def read(kills, log, *, uptime=10_000.0, exit_code=0):
 def test_this_host_with_a_target():
     me = Process(os.getpid(), 1, 0, 0.0, 0, "python3", ("python3",))
     target = Target("pid/1", "pid", "1", "here", (me,))
-    groups = discover.cgroups(target, "memory")
+    groups = discover.cgroups(here.surroundings(target), "memory")
     _, (fact,) = run_probe(oom, Context(target, memory_cgroups=groups))
     host = fact.readings[0]
     assert host.name == "system.memory.oom_kills"
@@ -91,12 +92,36 @@ def test_kills_are_told_apart_by_the_victims_cgroup():
     mine = found["system.memory.oom_kills", "the target's cgroups, last hour"]
     assert (mine.value, mine.of, mine.verdict) == (1, "target", "critical")
     assert "pid 7" in mine.detail
+    earlier = found["system.memory.oom_kills", oom.EARLIER]
+    assert (earlier.value, earlier.of, earlier.verdict) == (1, "target", "critical")
+    assert "pid 6" in earlier.detail
     others = found["system.memory.oom_kills", "other cgroups, last hour"]
-    assert (others.value, others.of, others.verdict) == (2, "strangers", "warning")
+    assert (others.value, others.of, others.verdict) == (1, "strangers", "warning")
     own = found["container.memory.oom_kills", "cgroup /memory/pods/mine"]
     assert (own.of, own.verdict) == ("target", "warning")
     ancestor = found["container.memory.oom_kills", "cgroup /memory/pods"]
     assert (ancestor.of, ancestor.verdict) == ("strangers", "ok")
+
+
+def test_a_unit_that_systemd_made_anew_counts_from_nothing():
+    """Its own memory.events says 0: the kernel's log is what remembers."""
+    group = "/system.slice/batch.service"
+    log = "".join(
+        f"[{at:12.6f}] oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg={group},task_memcg={group},"
+        f"task=app,pid={pid},uid=0\n[{at:12.6f}] Memory cgroup out of memory: Killed process {pid} "
+        "(app) total-vm:1kB\n"
+        for pid, at in ((6, 9_800.0), (7, 9_900.0))
+    )
+    events = f"/sys/fs/cgroup{group}/memory.events"
+    outputs = [
+        Output(COUNTERS, b"/proc/vmstat:oom_kill 2\n/proc/uptime:10000.0 1.0\n"),
+        Output(("dmesg",), log.encode()),
+        Output(("grep", "-s", events), f"{events}:oom_kill 0\n".encode()),
+    ]
+    (fact,) = oom.read(outputs)
+    (kills,) = [r for r in fact.readings if r.name == "system.memory.oom_kills"]
+    assert (kills.value, kills.of, kills.verdict) == (2, "target", "critical")
+    assert kills.subject == oom.EARLIER
 
 
 def test_a_log_whose_reader_was_ended_is_not_called_unreadable():

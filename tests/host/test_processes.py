@@ -7,8 +7,8 @@ import signal
 import subprocess
 from dataclasses import replace
 
+import here
 from locard.host import processes
-from locard.investigate import resolve
 from locard.model.target import Context
 from support import children_of, run_probe, wait_until
 
@@ -36,7 +36,7 @@ def family_of(context):
 def test_a_child_that_ends_and_one_that_begins_are_changes(start):
     parent = start("-c", FAMILY, stdin=subprocess.PIPE, start_new_session=True)
     child = int(parent.line)
-    before = resolve.resolve(f"pid/{parent.pid}")
+    before = here.find(f"pid/{parent.pid}")
     calm = family_of(Context(before, first=before))
     assert calm.changes == ()
     assert {p.pid for p in calm.processes} == {parent.pid, child}
@@ -45,7 +45,7 @@ def test_a_child_that_ends_and_one_that_begins_are_changes(start):
     parent.stdin.flush()
     fresh = int(parent.stdout.readline())
     wait_until(lambda: child not in children_of(parent.pid))
-    now = resolve.again(before)
+    now = here.follow(before)
     family = family_of(Context(now, first=before))
     assert {(c.pid, c.change) for c in family.changes} == {(child, "ended"), (fresh, "began")}
     began = next(c for c in family.changes if c.change == "began")
@@ -59,7 +59,7 @@ def test_a_child_that_ends_and_one_that_begins_are_changes(start):
 
 def test_ages_are_counted_from_the_root(start):
     parent = start("-c", FAMILY, stdin=subprocess.PIPE, start_new_session=True)
-    target = resolve.resolve(f"pid/{parent.pid}")
+    target = here.find(f"pid/{parent.pid}")
     family = family_of(Context(target, first=target))
     ages = {p.pid: p.after_root_s for p in family.processes}
     assert ages[parent.pid] == 0
@@ -69,6 +69,6 @@ def test_ages_are_counted_from_the_root(start):
 
 
 def test_it_needs_processes(start):
-    target = resolve.resolve("host/local")
+    target = here.find("host/local")
     assert processes.applies(Context(target)) is not None
     assert processes.applies(Context(replace(target, processes=()))) is not None

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import _tasks, tasks
-from locard.investigate import discover, resolve
+from locard.investigate import discover
 from locard.model import semconv
 from locard.model.target import Context
 from support import run_probe
@@ -43,8 +44,8 @@ def group():
 def test_a_cgroup_that_is_nearly_full(group, start):
     program = start("-c", CROWD)
     (group / "cgroup.procs").write_text(str(program.pid))
-    target = resolve.resolve(f"pid/{program.pid}")
-    groups = discover.cgroups(target, "pids")
+    target = here.find(f"pid/{program.pid}")
+    groups = discover.cgroups(here.surroundings(target), "pids")
     assert str(group) in groups
     found = readings_of(target, groups)
     reading = found[semconv.CONTAINER_TASKS, f"cgroup /pids/{group.name}"]
@@ -52,7 +53,7 @@ def test_a_cgroup_that_is_nearly_full(group, start):
 
 
 def test_this_host_has_room(start):
-    found = readings_of(resolve.resolve(f"pid/{start('idle_pool.py').pid}"))
+    found = readings_of(here.find(f"pid/{start('idle_pool.py').pid}"))
     host = found[semconv.SYSTEM_THREADS, "system"]
     assert host.verdict == "ok"
     assert host.limit > host.value > 0

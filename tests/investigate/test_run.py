@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from types import ModuleType
@@ -14,11 +15,14 @@ from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
 from locard.guard.redact import Redactor
 from locard.investigate import run
+from locard.investigate.drive import Driver
 from locard.investigate.replay import replay
 from locard.ledger.store import Ledger
 from locard.model.evidence import Layer, Scope
 from locard.model.investigation import Question
+from locard.model.place import HERE
 from locard.model.target import Context, Target
+from locard.transport.reach import open_session
 
 ECHO = Template(("echo", "{what:word}"), Impact.READS, 5.0)
 
@@ -31,6 +35,9 @@ class Told:
 
     def began(self, layer, probe):
         self.lines.append(("began", probe))
+
+    def grew(self, layer, probe, headline):
+        self.lines.append(("grew", probe))
 
     def stored(self, evidence, headline, *, recorded):
         self.lines.append(("stored", evidence.id, recorded))
@@ -68,14 +75,22 @@ def investigate(monkeypatch, tmp_path):
             "entries",
             lambda kind, layer=None: (entry,) if (kind, layer) == ("probe", Layer.HOST) else (),
         )
-        monkeypatch.setattr(catalogue, "entry", lambda _kind, _name: entry)
+        monkeypatch.setattr(catalogue, "entry", lambda _kind, _name, _layer=None: entry)
         told = Told()
         ledger = Ledger.create(tmp_path / "x.ledger")
-        gate = Gate({"a-probe": (ECHO,)}, Impact.READS, cap=Impact.INJECTS, why="")
-        means = run.Means(gate, Budget(budget_s), Redactor(b"k" * 16), ledger, told, time.time())
+        gate = Gate({"host/a-probe": (ECHO,)}, Impact.READS, cap=Impact.INJECTS, why="")
+        budget = Budget(budget_s)
+        home = open_session(HERE).open()
+        driver = Driver(home, budget)
+        redactor = Redactor(b"k" * 16)
+        record = run.Record(ledger, told)
+        means = run.Means(gate, budget, redactor, record, told, driver, home, home, time.time())
         context = Context(Target("host/local", "host", "local", "here"))
-        with ledger:
-            done = run.Investigator("x", Question("host/local"), context, means).run()
+        with ledger, contextlib.closing(home):
+            investigator = run.Investigator("x", Question("host/local"), context, means)
+            investigator.add_tasks()
+            run.drive(driver, [investigator])
+            done = investigator.conclude()
         return done, told
 
     return begin
@@ -91,7 +106,7 @@ def test_commands_are_announced_run_and_kept(investigate, tmp_path):
     assert ("stored", "e1", True) in told.lines
     with Ledger.open(tmp_path / "x.ledger") as ledger:
         kinds = [e.kind for e in ledger.entries()]
-        assert kinds == ["opened", "command", "command", "evidence", "closed"]
+        assert kinds == ["opened", "place", "command", "command", "evidence", "closed"]
         assert replay(ledger).investigation.evidence == done.evidence
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import here
 from locard.host import cpu
 from locard.investigate import discover
 from locard.model.evidence import Layer
@@ -114,7 +115,9 @@ def test_fires_on_a_real_cgroup_and_not_on_its_near_miss(group, start, quota_us,
     (group / "cgroup.procs").write_text(str(program.pid))
     me = Process(program.pid, 1, 0, 0.0, 0, "python3", ("python3",))
     target = Target("pid/1", "pid", "1", "here", (me,))
-    context = Context(target, pause_s=0.6, cpu_cgroups=discover.cgroups(target, "cpu"))
+    context = Context(
+        target, pause_s=0.6, cpu_cgroups=discover.cgroups(here.surroundings(target), "cpu")
+    )
     findings = found(SLOWER, *run_probe(cpu, context)[1])
     assert bool(findings) is fires
     assert all(f.severity is Severity.CRITICAL and group.name in f.title for f in findings)

@@ -33,6 +33,23 @@ def test_fires_as_background_if_nobody_waits():
     assert "nobody waits for it" in finding.against[0].says
 
 
+HELD = ("container.memory.high", "cgroup /a.service", 42 << 20, "critical", 40 << 20)
+ROOMY = ("system.memory.linux.available", "system", 12 << 30, "ok", 16 << 30)
+
+
+def test_fires_where_memory_high_holds_a_group_back_and_says_that_the_host_has_room():
+    (finding,) = found(ROOMY, HELD, ("system.psi.memory.full", "system", 30.0, "ok"))
+    assert finding.role is Role.MECHANISM
+    assert finding.title.startswith("cgroup /a.service is held back at its memory.high of ")
+    assert any("the machine itself has memory" in s.says for s in finding.supports)
+    assert finding.against == (), "somebody does wait"
+
+
+def test_quiet_on_a_group_below_its_memory_high():
+    assert found(ROOMY, (*HELD[:3], "ok", HELD[4]), CALM) == []
+    assert found(ROOMY, HELD, CALM)
+
+
 def test_quiet_on_swap_alone_and_on_unknown():
     assert found(("system.paging.utilization", "system", 0.9, "warning"), CALM) == []
     assert found((*LOW[:3], "unknown"), (*STALLED[:3], "unknown")) == []

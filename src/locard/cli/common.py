@@ -104,10 +104,18 @@ def progress(args: argparse.Namespace) -> Listener:
     return _Quiet() if args.quiet else _Progress()
 
 
+def quiet() -> Listener:
+    """A listener that says only what cannot wait."""
+    return _Quiet()
+
+
 class _Quiet:
     """Says only what cannot wait."""
 
     def began(self, layer: Layer, probe: str) -> None:
+        """Nothing."""
+
+    def grew(self, layer: Layer, probe: str, headline: str) -> None:
         """Nothing."""
 
     def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:

@@ -28,14 +28,17 @@ if TYPE_CHECKING:
 
 
 _EPILOG = """\
-A target is written KIND/NAME: pid/4242, proc/gunicorn, unit/payment.service, host/local.
+A target is written KIND/NAME: pid/4242, proc/gunicorn, unit/payment.service, host/local; host/web-17
+by ssh; container/ID, pod/NAME, deployment/NAME. --on host/NAME looks for it on another machine.
 
 `locard TARGET` is short for `locard investigate TARGET`.
 
 Exit codes: 0 nothing found, 1 findings, 2 usage, 3 not reachable or not permitted, 4 partial.
 """
-_TARGET_KINDS = ("pid/", "proc/", "unit/", "host/")
-_LATER_KINDS = ("container/", "pod/", "deployment/")  # `investigate` says what to do instead
+_TARGET_KINDS = (
+    "pid/", "proc/", "unit/", "host/", "container/", "pod/", "deployment/", "statefulset/", "daemonset/",
+    "job/",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,7 +109,7 @@ def _dispatch(words: list[str]) -> int:
     name = next((w for w in words if not w.startswith("-")), None)
     if name is None or words[0] in {"-h", "--help", "--version"}:
         return _top(words)
-    if name.startswith(_TARGET_KINDS + _LATER_KINDS):
+    if name.startswith(_TARGET_KINDS):
         words.insert(0, "investigate")
         name = "investigate"
     if not any(e.name == name for e in catalogue.entries("command")):
@@ -117,6 +120,8 @@ def _dispatch(words: list[str]) -> int:
     command = cast("Command", module)
     parser = Parser(prog=f"locard {name}", description=(module.__doc__ or "").strip())
     command.arguments(parser)
+    if hasattr(module, "more_arguments"):  # that depend on what is asked for
+        module.more_arguments(parser, words)
     parser.add_common(name)
     words.remove(name)
     return command.run(parser.parse_args(words))

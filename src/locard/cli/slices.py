@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard.guard import private
 from locard.guard.budget import parse_duration
+from locard.investigate.places import place_of
 from locard.logs.ask import open_log
 from locard.logs.ask import slice as slicing
 from locard.logs.ask.slice import Question
@@ -19,6 +20,7 @@ from locard.logs.input.log_source import Wants
 from locard.logs.lines.loose_lines import KEPT_AS_TEXT
 from locard.logs.table import memory
 from locard.model.errors import ExitCode, StateError, UsageError
+from locard.model.place import HERE
 from locard.model.wording import count, example
 from locard.report import rows
 from locard.report.plain import safe
@@ -50,6 +52,7 @@ def wants(args: argparse.Namespace) -> Wants:
         container=args.container,
         all_containers=args.all_containers,
         previous=args.previous,
+        place=place_of(args.on) if args.on else HERE,
     )
 
 

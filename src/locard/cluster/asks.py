@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.guard.command import Impact, Template
+from locard.guard import needs
+from locard.guard.command import MOST_LOG, Impact, Template
 
 if TYPE_CHECKING:
     from locard.guard.command import Command
 
-NEEDS = "kubectl"
+NEEDS = (needs.KUBECTL,)
 PLACE = ("--namespace={namespace:word*}", "--context={context:word*}")
 _ASK_S = 20.0
 _LARGE = 32 << 20
@@ -24,6 +25,8 @@ LOGS = Template(
      "--selector={selector:source*}", "{ref:word*}"),
     Impact.READS,
     86400.0,
+    max_bytes=MOST_LOG,
+    streams=True,
     needs=NEEDS,
 )  # fmt: skip
 # The last lines of one run of one container: why it ended stands there, if anywhere.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from locard.cluster.asks import NEEDS, PLACE
 from locard.cluster.json_reading import items
 from locard.cluster.pod_states import pod_states
-from locard.guard.command import Impact, Template, Wait
+from locard.guard.command import Impact, Residue, Template, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -36,7 +36,7 @@ DEBUG = Template(
      *PLACE, "--", "sleep", str(_LIVES_S)),
     Impact.INJECTS,
     60.0,
-    residue=(RESIDUE,),
+    residue=(Residue(RESIDUE),),
     needs=NEEDS,
 )  # fmt: skip
 LOOK = Template(

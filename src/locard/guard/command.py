@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
@@ -36,6 +36,7 @@ class Impact(IntEnum):
             ) from None
 
 
+MOST_LOG = 1 << 50  # bytes: a log is read as it comes, and ended by who reads it
 # What a placeholder may hold. None can begin with '-', so no value becomes an option.
 _PATTERNS = {
     "pid": re.compile(r"[1-9][0-9]{0,9}"),
@@ -49,9 +50,40 @@ _PATTERNS = {
 _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+):(?P<type>[a-z]+)(?P<many>\*?)\}")
 
 Via = Literal["exec", "http"]
-# How an output is built, and so how it is redacted: JSON (a document, or one a line), counters of the
-# kernel, a metrics page, or free text.
-Written = Literal["json", "counters", "exposition", "text"]
+# How an output is built, and so how it is redacted: JSON (a document, or one a line), a process table
+# as JSON, counters of the kernel, a metrics page, or free text.
+Written = Literal["json", "processes", "counters", "exposition", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A program that a command starts: what it adds and how to get it. `locard doctor` reads these."""
+
+    program: str
+    adds: str
+    get: str
+
+
+@dataclass(frozen=True, slots=True)
+class Residue:
+    """What a command leaves at the place: how it is removed, and how it is seen to be gone.
+
+    `gone` exits 0 when nothing is left. Both are templates with the placeholders of their command.
+    Where `undo` is None it cannot be removed: said before, and again in the report.
+    """
+
+    what: str
+    undo: Template | None = None
+    gone: Template | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The undoing of one command: argv to remove what it left, argv to see that it is gone."""
+
+    what: str
+    undo: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +105,7 @@ class Command:
     by_hand: str
     pids: tuple[int, ...]
     template: Template
+    undo: tuple[Undo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +122,25 @@ class Template:
     Placeholders are `{name:type}`, one to an argument, possibly inside a longer one
     (`/proc/{pid:pid}/fd`); `{name:type*}` repeats its argument for each value. Types: pid, int,
     number, path, source, url, word. `by_hand` is what an engineer would type for the same.
+    `here`: it runs where locard was started, whatever the place. `streams`: it goes on until it is
+    ended, and is read as it grows. `most_cpu` is the share of a core after which the place itself
+    ends it.
     """
 
     argv: tuple[str, ...]
     impact: Impact
     bound_s: float
     by_hand: str = ""
-    residue: tuple[str, ...] = ()
+    residue: tuple[Residue, ...] = ()
     max_bytes: int = 4 << 20
     via: Via = "exec"
     program: str | None = None
     stdin: bool = False  # the child inherits locard's standard input
-    needs: str | None = field(default=None)  # executable that must be there; how to get it
+    needs: tuple[Need, ...] = ()
     output: Written = "text"
+    here: bool = False
+    streams: bool = False
+    most_cpu: float | None = None
 
     def fill(self, **values: str | float | tuple[str | int, ...]) -> Command:
         """The command with its placeholders filled; raises RefusedError on a value that misfits."""
@@ -119,7 +158,7 @@ class Template:
             argv=tuple(argv),
             impact=self.impact,
             bound_s=self.bound_s,
-            residue=self.residue,
+            residue=tuple(r.what for r in self.residue),
             max_bytes=self.max_bytes,
             via=self.via,
             program=self.program,
@@ -127,6 +166,7 @@ class Template:
             by_hand=by_hand,
             pids=tuple(dict.fromkeys(pids)),
             template=self,
+            undo=tuple(_undoing(r, values) for r in self.residue if r.undo is not None),
         )
 
     def made(self, command: Command) -> bool:
@@ -134,13 +174,31 @@ class Template:
         same = (
             command.impact == self.impact
             and command.bound_s <= self.bound_s
-            and command.residue == self.residue
+            and command.residue == tuple(r.what for r in self.residue)
             and command.max_bytes == self.max_bytes
             and command.via == self.via
             and command.program == self.program
             and command.stdin == self.stdin
+            and command.template == self
         )
-        return same and _matches(self.argv, command.argv)
+        removable = [r for r in self.residue if r.undo is not None]
+        undone = len(removable) == len(command.undo) and all(map(_undoes, removable, command.undo))
+        return same and undone and _matches(self.argv, command.argv)
+
+
+def _undoing(residue: Residue, values: dict[str, str | float | tuple[str | int, ...]]) -> Undo:
+    undo = residue.undo.fill(**values).argv if residue.undo else ()
+    return Undo(residue.what, undo, residue.gone.fill(**values).argv if residue.gone else ())
+
+
+def _undoes(residue: Residue, undo: Undo) -> bool:
+    """Whether an undoing is the one that was declared."""
+    return (
+        undo.what == residue.what
+        and residue.undo is not None
+        and _matches(residue.undo.argv, undo.undo)
+        and _matches(residue.gone.argv if residue.gone else (), undo.gone)
+    )
 
 
 def _fill_part(

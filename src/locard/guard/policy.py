@@ -4,10 +4,13 @@
 
     [[limit]]
     target = "unit/payment*"        # shell pattern over the target as written; optional
+    place = "host/db-*"             # shell pattern over where it runs; optional
+    namespace = "prod"              # of a cluster; optional
     user = "alice"                  # optional
     max_impact = "reads"
 
 The strictest limit that fits holds. The file must belong to root and be writable by root only.
+Only a policy makes a gate, so that nothing runs which it was not asked about.
 """
 
 from __future__ import annotations
@@ -17,10 +20,18 @@ import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from locard.guard.command import Impact
+from locard.guard.gate import Gate
 from locard.model.errors import NotPermittedError, UsageError
+from locard.model.place import HERE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from locard.guard.command import Template
+    from locard.model.place import Place
 
 POLICY_PATH = Path("/etc/locard/policy.toml")
 _GROUP_OR_WORLD_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
@@ -33,6 +44,8 @@ class Limit:
     max_impact: Impact
     target: str = "*"
     user: str = "*"
+    place: str = "*"
+    namespace: str = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +55,42 @@ class Policy:
     limits: tuple[Limit, ...] = ()
     path: Path | None = None
 
-    def cap(self, target: str, user: str) -> tuple[Impact, str]:
-        """The highest impact permitted for a target and a user, and the reason in words."""
+    def cap(self, target: str, user: str, place: Place = HERE) -> tuple[Impact, str]:
+        """The highest impact permitted for a target at a place and a user, and the reason in words."""
+        asked = (target, user, place.ref, place.option("namespace"))
         fitting = [
             limit.max_impact
             for limit in self.limits
-            if fnmatch.fnmatchcase(target, limit.target) and fnmatch.fnmatchcase(user, limit.user)
+            if all(
+                fnmatch.fnmatchcase(given, pattern)
+                for given, pattern in zip(
+                    asked, (limit.target, limit.user, limit.place, limit.namespace), strict=True
+                )
+            )
         ]
         if not fitting:
             return Impact.INJECTS, "no policy limits it"
         cap = min(fitting)
         return cap, f"{self.path} allows {cap.word} for {target} and {user}"
+
+    def gate(
+        self,
+        declared: Mapping[str, tuple[Template, ...]],
+        allow: Impact,
+        *,
+        target: str,
+        user: str,
+        place: Place = HERE,
+    ) -> Gate:
+        """The gate for a target at a place: what is declared, up to what is allowed and permitted."""
+        cap, why = self.cap(target, user, place)
+        return Gate(declared, allow, cap=cap, why=why)
+
+    def reading_gate(
+        self, declared: Mapping[str, tuple[Template, ...]], target: str, user: str, place: Place
+    ) -> Gate:
+        """A gate for commands that only read, such as those that print a log."""
+        return self.gate(declared, Impact.READS, target=target, user=user, place=place)
 
 
 def read_policy(path: Path = POLICY_PATH, *, owner: int = 0) -> Policy:
@@ -86,12 +124,13 @@ def _limits(data: dict[str, Any]) -> tuple[Limit, ...]:
     _only(data, {"max_impact", "limit"})
     limits = [Limit(Impact.parse(data["max_impact"]))] if "max_impact" in data else []
     for entry in data.get("limit", ()):
-        _only(entry, {"max_impact", "target", "user"})
+        _only(entry, {"max_impact", "target", "user", "place", "namespace"})
         if "max_impact" not in entry:
             raise UsageError("a limit has no max_impact", "it would limit nothing", "Add one.")
         limits.append(
             Limit(
-                Impact.parse(entry["max_impact"]), entry.get("target", "*"), entry.get("user", "*")
+                Impact.parse(entry["max_impact"]),
+                **{k: entry.get(k, "*") for k in ("target", "user", "place", "namespace")},
             )
         )
     return tuple(limits)

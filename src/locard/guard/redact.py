@@ -21,6 +21,7 @@ from locard.guard import redact_argv, secret_forms, secret_names
 from locard.guard.redact_json import JsonRedactor
 from locard.guard.redact_masked import masked_tokens
 from locard.guard.redact_names import named_values
+from locard.guard.redact_processes import process_table
 from locard.guard.redact_typed import typed_secrets
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Redactor:
         text = data.decode("utf-8", "surrogateescape")
         ways: dict[str, Callable[[str], str]] = {
             "json": self._json,
+            "processes": self._processes,
             "counters": self._counters,
             "exposition": self._exposition,
             "text": self._text,
@@ -116,6 +118,10 @@ class Redactor:
     def _json(self, text: str) -> str:
         found = JsonRedactor(self).document(text)
         return self._plain(self._cut(text)) if found is None else found
+
+    def _processes(self, text: str) -> str:
+        found = process_table(self, text)
+        return self._json(text) if found is None else found
 
     def _text(self, text: str) -> str:
         if text[:1] in "{[" and text.rstrip()[-1:] in "}]":

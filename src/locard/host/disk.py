@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.host import _files
 from locard.model import semconv, thread_records
@@ -40,7 +41,7 @@ COMMANDS = (
         by_hand="lsof -p {pid}; df -h; df -i; lsof +L1 -p {pid}",
         program="host/_disk.py",
         output="json",
-        needs="python3 where the target runs (apt install python3-minimal)",
+        needs=(needs.PYTHON,),
     ),
 )
 _FULL = (0.90, 0.98)

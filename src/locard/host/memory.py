@@ -2,25 +2,29 @@
 
 Shows: MemAvailable against MemTotal, Dirty and Writeback against the kernel's threshold, memory
   pressure (PSI), swap, and for each memory cgroup of the target (v1 or v2, ancestors included)
-  its working set against its limit; what each process of the target holds for itself.
+  its working set against its limit, and whether memory.high holds it back (v2); what each process of
+  the target holds for itself. Without a target, the cgroups of the host that wait for memory.
 How: reads /proc/meminfo, /proc/PID/status, /proc/pressure/memory, /proc/sys/vm/dirty_ratio and the cgroups' memory.*
-  files.
-Impact: reads. Three greps over small files.
+  files, those of a group near its memory.high twice within a second. Of a host under pressure it reads
+  memory.pressure of all cgroups.
+Impact: reads. Three to five greps over small files.
 Limits: one moment. Pressure needs a kernel with PSI (4.20 and later, not disabled); without it the
   reading is unknown. Verdicts: available under 10 % of the total is a warning and under 5 %
   critical, since reclaim then competes with work; a working set (usage without inactive file
   pages, as the kubelet counts it) over 90 % of its limit warns and over 97 % is critical, because
   one allocation from there is an OOM kill; all tasks stalled 5 % of the time warns, 20 % is
-  critical; written data waiting at 80 % of the dirty threshold warns, since writers block at it.
+  critical, but on a host with 20 % of its memory available they wait at limits of cgroups, which is
+  none of the host's; a group at its memory.high whose tasks stall is judged by that stall; written data waiting at 80 % of the dirty threshold warns, since writers block at it.
 Source: proc(5); Linux Documentation/accounting/psi.rst, admin-guide/cgroup-v2.rst.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from locard.guard.command import Impact, Template
+from locard.guard.command import Impact, Template, Wait
 from locard.host import _files
+from locard.host import _memory_high as memory_high
 from locard.model import semconv
 from locard.model.evidence import Output, Scope
 from locard.model.facts import MemoryUse, ProcessMemory, Reading, Readings
@@ -37,8 +41,19 @@ _MEMINFO = "/proc/meminfo"
 _PRESSURE = "/proc/pressure/memory"
 _DIRTY = "/proc/sys/vm/dirty_ratio"
 _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-_V2 = ("memory.max", "memory.current", "memory.pressure")
+_V2 = (
+    "memory.max",
+    "memory.current",
+    "memory.pressure",
+    "memory.high",
+    "memory.events",
+    "memory.swap.max",
+)
 _STAT = "memory.stat"
+_EVERY_GROUP = "/sys/fs/cgroup"
+_MOST_GROUPS = 4  # of a host's that are looked at
+_STALLED = (5.0, 20.0)  # per cent of the last 10 s
+_ROOM = 0.2  # of the host's memory: then nobody waits for the host
 _NO_LIMIT = 1 << 60  # cgroup v1 says "none" with a number near 2**63
 
 SYSTEM = Template(
@@ -49,7 +64,7 @@ LIMITS = Template(
         "grep",
         "-s",
         "-H",
-        "^[0-9]\\|^max\\|^some\\|^full\\|inactive_file",
+        "^[0-9]\\|^max\\|^some\\|^full\\|inactive_file\\|^high \\|^oom_kill ",
         "/dev/null",
         "{file:path*}",
     ),
@@ -63,7 +78,19 @@ PRIVATE = Template(
     3.0,
     output="counters",
 )
-COMMANDS = (SYSTEM, LIMITS, PRIVATE)
+AGAIN = Template(
+    ("grep", "-s", "-H", "^high ", "/dev/null", "{file:path*}"),
+    Impact.READS,
+    3.0,
+    output="counters",
+)
+EVERY = Template(
+    ("grep", "-r", "-s", "-H", "--include=memory.pressure", "^full", "{folder:path}"),
+    Impact.READS,
+    3.0,
+    output="counters",
+)
+COMMANDS = (SYSTEM, LIMITS, PRIVATE, AGAIN, EVERY)
 
 
 def applies(context: Context) -> Skip | None:  # noqa: ARG001 - every host has memory
@@ -78,24 +105,58 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context) -> Generator[Step, Output, None]:
     """The system's files, then those of the cgroups that the target is in."""
-    yield SYSTEM.fill()
-    files = tuple(
-        path
-        for directory in context.memory_cgroups
-        for path in _files.of_version(directory, (*_V1, _STAT), (*_V2, _STAT))
-    )
-    if files:
-        yield LIMITS.fill(file=files)
+    system = yield SYSTEM.fill()
+    if not context.target.pids and _pressed(system):
+        worst = _worst((yield EVERY.fill(folder=_EVERY_GROUP)))
+        yield from _groups(tuple(worst))
+    else:
+        yield from _groups(context.memory_cgroups)
     if context.target.pids:
         yield PRIVATE.fill(pid=context.target.pids)
+
+
+def _groups(directories: tuple[str, ...]) -> Generator[Step, Output, None]:
+    """The files of cgroups; how often those at their memory.high were held back is read twice."""
+    files = tuple(
+        path
+        for directory in directories
+        for path in _files.of_version(directory, (*_V1, _STAT), (*_V2, _STAT))
+    )
+    if not files:
+        return
+    first = _files.by_file([(yield LIMITS.fill(file=files))])
+    held = tuple(f"{d}/memory.events" for d in directories if memory_high.is_near(d, first))
+    if held:
+        yield Wait(memory_high.PAUSE_S)
+        yield AGAIN.fill(file=held)
+
+
+def _pressed(output: Output) -> bool:
+    """Whether some of the host waits for memory, so that it is worth looking who."""
+    seen = _files.pressure(_files.by_file([output]).get(_PRESSURE, ()))
+    return max(seen.values(), default=0.0) >= _STALLED[0]
+
+
+def _worst(output: Output) -> list[str]:
+    """The directories of the cgroups below which no other one waits as long, the worst first."""
+    found: dict[str, float] = {}
+    for line in output.text.splitlines():
+        path, mark, rest = line.partition("/memory.pressure:")
+        seen = _files.pressure([rest]) if mark else {}
+        if seen.get("full", 0.0) >= _STALLED[0]:
+            found[path] = seen["full"]
+    inner = {d for d in found if not any(o.startswith(d + "/") for o in found)}
+    return sorted(inner, key=lambda d: -found[d])[:_MOST_GROUPS]
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """The readings of the system and of each cgroup that has a limit."""
     if not outputs:
         return ()
-    files = _files.by_file(outputs)
-    readings = (*_system(files), *_cgroups(files))
+    again = {id(o) for o in outputs if "^high " in o.argv}
+    files = _files.by_file([o for o in outputs if id(o) not in again])
+    later = _files.by_file([o for o in outputs if id(o) in again])
+    readings = (*_system(files), *_cgroups(files), *memory_high.readings(files, later))
     facts: tuple[Fact, ...] = (Readings(readings),) if readings else ()
     use = _private(outputs[-1])
     return (*facts, use) if use.processes else facts
@@ -129,7 +190,8 @@ def _system(files: dict[str, list[str]]) -> Iterator[Reading]:
         yield _dirty(info, left, _files.whole("".join(files.get(_DIRTY, ()))))
     else:
         yield Reading(semconv.SYSTEM_MEMORY_AVAILABLE, "system", 0.0, "By", None, "unknown")
-    yield _pressure("system", files.get(_PRESSURE))
+    has_room = bool(total and left is not None and left / total >= _ROOM)
+    yield _pressure("system", files.get(_PRESSURE), has_room=has_room)
     swap, free = info.get("SwapTotal"), info.get("SwapFree")
     if swap and free is not None:
         share = 1 - free / swap
@@ -161,20 +223,26 @@ def _dirty(info: dict[str, int], left: int, ratio: int | None) -> Reading:
     )
 
 
-def _pressure(subject: str, lines: list[str] | None) -> Reading:
+def _pressure(
+    subject: str,
+    lines: list[str] | None,
+    of: Literal["host", "target"] = "host",
+    *,
+    has_room: bool = False,
+) -> Reading:
+    """`has_room`: the host has memory, so that its tasks can only wait at limits of cgroups."""
     seen = _files.pressure(lines or ())
     if "full" not in seen:
         return Reading(
             semconv.SYSTEM_MEMORY_PRESSURE, subject, 0.0, "%", None, "unknown", "no pressure file"
         )
+    verdict = _files.above(seen["full"], *_STALLED)
+    detail = f"of the last 10 s all tasks stalled for memory; some did {seen.get('some', 0.0):g} %"
+    if has_room and verdict != "ok":
+        verdict = "ok"
+        detail += "; the host has memory, so they wait at the limit of a cgroup"
     return Reading(
-        semconv.SYSTEM_MEMORY_PRESSURE,
-        subject,
-        seen["full"],
-        "%",
-        None,
-        _files.above(seen["full"], 5.0, 20.0),
-        f"of the last 10 s all tasks stalled for memory; some did {seen.get('some', 0.0):g} %",
+        semconv.SYSTEM_MEMORY_PRESSURE, subject, seen["full"], "%", None, verdict, detail, of
     )
 
 
@@ -205,7 +273,7 @@ def _cgroups(files: dict[str, list[str]]) -> Iterator[Reading]:
             "target",
         )
         if files.get(f"{base}/memory.pressure"):
-            yield _pressure(subject, files[f"{base}/memory.pressure"])
+            yield _pressure(subject, files[f"{base}/memory.pressure"], "target")
 
 
 _GREP = ("grep", "-s", "-H", "", _MEMINFO, _PRESSURE, _DIRTY)

@@ -7,8 +7,10 @@ Impact: reads.
 Limits: dmesg needs CAP_SYSLOG where kernel.dmesg_restrict is set; without it a count since boot
   has no time and the verdict is unknown. Its times drift from the clock over suspends. The ring
   buffer forgets. Whose a kill was is told by the cgroup in the kernel's line (5.0 and later).
-  Verdicts: a kill within the hour is critical if it hit a cgroup of the target, else a warning
-  that is the host's or strangers'; a count of the target's own cgroup above zero warns.
+  A group that is made anew, as systemd does when it restarts a unit, counts from 0 again: kills of
+  an earlier group of its path are told as such. Verdicts: a kill within the hour is critical if it hit
+  a cgroup of the target or an earlier one of its path, else a warning that is the host's or
+  strangers'; a count of the target's own cgroup above zero warns.
 Source: proc(5), dmesg(1); Linux mm/oom_kill.c for the wording, admin-guide/cgroup-v2.rst.
 """
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.host import _files
 from locard.model import semconv
@@ -40,7 +43,7 @@ SYSTEM = Template(
     3.0,
     output="counters",
 )
-KERNEL_LOG = Template(("dmesg",), Impact.READS, 3.0, max_bytes=8 << 20)
+KERNEL_LOG = Template(("dmesg",), Impact.READS, 3.0, max_bytes=8 << 20, needs=(needs.DMESG,))
 EVENTS = Template(
     ("grep", "-s", "-H", "^oom_kill ", "/dev/null", "{file:path*}"),
     Impact.READS,
@@ -49,6 +52,7 @@ EVENTS = Template(
 )
 COMMANDS = (SYSTEM, KERNEL_LOG, EVENTS)
 
+EARLIER = "the target's cgroups before they were made anew, last hour"
 _V1, _V2 = "memory.oom_control", "memory.events"
 _ROOTS = (
     "/sys/fs/cgroup",
@@ -154,11 +158,11 @@ def _host(
         for name_ in (_V1, _V2)
         if (n := _files.fields(files.get(f"{d}/{name_}", ())).get("oom_kill")) is not None
     ]
-    if counts:
-        # More than the group itself has counted hit an earlier group of the same path.
-        older = max(0, len(mine) - sum(counts))
-        others, mine = [*mine[:older], *others], mine[older:]
+    # More than the group itself has counted hit an earlier group of the same path.
+    older = max(0, len(mine) - sum(counts)) if counts else 0
+    earlier, mine = mine[:older], mine[older:]
     for kills, whose, of in (
+        (earlier, EARLIER, "target"),
         (mine, "the target's cgroups, last hour", "target"),
         (host, subject, "host"),
         (others, "other cgroups, last hour", "strangers"),

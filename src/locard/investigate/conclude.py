@@ -12,12 +12,14 @@ from locard.investigate import activities, factors
 from locard.model.evidence import Layer, Status
 from locard.model.finding import Case, Finding, Severity
 from locard.model.investigation import Investigation, LayerState, ProbeRun, Question, Timings
+from locard.model.place import typed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from locard.model.claim import Licensed
     from locard.model.evidence import Evidence, Identity
+    from locard.model.place import Ground
     from locard.model.target import Target
 
     Judge = Callable[[Case], Iterator[Finding]]
@@ -35,6 +37,9 @@ class Opened:
     target: Target
     identity: Identity
     started: float
+    place: str = "host/local"
+    ground: Ground | None = None
+    layers: tuple[Layer, ...] = tuple(Layer)  # that were asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +73,13 @@ def conclude(
 ) -> Investigation:
     """The investigation with its findings, factors and activities; pure but for importing rules."""
     case = Case(opened.target.ref, closed.ended, tuple(evidence))
-    findings = judge(case)
+    findings = tuple(
+        replace(f, next_commands=tuple(typed_at(c, opened.place) for c in f.next_commands))
+        for f in judge(case)
+    )
     ranked = factors.ranked(findings)
     doing = activities.observed(case)
-    layers = tuple(_layer(layer, runs) for layer in Layer)
+    layers = tuple(_layer(layer, runs) for layer in opened.layers)
     record = Record(
         case, opened.started, findings, ranked, doing, layers, opened.target, closed.partial
     )
@@ -83,6 +91,8 @@ def conclude(
         question=opened.question,
         target=opened.target,
         identity=opened.identity,
+        place=opened.place,
+        ground=opened.ground,
         started=opened.started,
         ended=closed.ended,
         partial=closed.partial,

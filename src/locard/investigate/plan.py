@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard import catalogue
+from locard.guard import sudo
+from locard.guard.command import Wait
 from locard.guard.redact import Redactor
 from locard.investigate import probing
 from locard.model.errors import RefusedError
 from locard.model.evidence import Layer, Output
-from locard.transport import local
+from locard.model.place import HERE, typed_at
+from locard.transport.session import prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from locard.catalogue import Entry
     from locard.guard.command import Command
     from locard.guard.gate import Gate
     from locard.model.target import Context
+    from locard.probe import Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,48 +40,62 @@ class Planned:
     program_digest: str | None = None
     why: str = ""
     unlock: str = ""
+    place: str = HERE.ref
 
 
-def planned(context: Context, gate: Gate) -> tuple[Planned, ...]:
+def planned(
+    context: Context, gate: Gate, layers: Sequence[Layer] = tuple(Layer)
+) -> tuple[Planned, ...]:
     """Every command in order. A step that depends on an answer is planned as for an empty one.
 
     Secrets in what it would ask for are not shown; what it runs is not changed by that.
     """
     found: list[Planned] = []
     redactor = Redactor.passing()
-    for layer in Layer:
+    for layer in layers:
         for entry in catalogue.entries("probe", layer):
             probe = probing.load(entry)
             skip = probe.applies(context)
             if skip is not None:
                 found.append(Planned(layer, entry.name, why=skip.why, unlock=skip.unlock))
                 continue
-            commands: list[Command] = []
-
-            def note(command: Command, into: list[Command] = commands) -> Output:
-                into.append(command)
-                return Output(command.argv, b"")
-
-            for _ in probing.steps(probe, context, note):
-                pass
             found.extend(
-                _planned(layer, entry.name, command, gate, redactor) for command in commands
+                _planned(entry, command, gate, redactor, context)
+                for command in commands(probe, context)
             )
     return tuple(found)
 
 
-def _planned(layer: Layer, probe: str, command: Command, gate: Gate, redactor: Redactor) -> Planned:
+def commands(probe: Probe, context: Context) -> Iterator[Command]:
+    """What a plan would run, each command answered with nothing."""
+    plan = probe.plan(context)
+    with contextlib.suppress(StopIteration):
+        step = next(plan)
+        while True:
+            if isinstance(step, Wait):
+                step = next(plan)
+                continue
+            yield step
+            step = plan.send(Output(step.argv, b""))
+
+
+def _planned(
+    entry: Entry, command: Command, gate: Gate, redactor: Redactor, context: Context
+) -> Planned:
     why = unlock = ""
     try:
-        gate.admit(probe, command)
+        gate.admit(probing.key(entry), command)
     except RefusedError as error:
         why, unlock = error.why, error.next_step
-    prepared = local.prepare(command)
+    place = HERE if command.template.here else context.place
+    ground = context.ground if place == context.place else None
+    prepared = prepare(command, ground, local=place.local)
     return Planned(
-        layer=layer,
-        probe=probe,
+        layer=Layer(entry.layer or ""),
+        probe=entry.name,
+        place=place.ref,
         argv=redactor.argv(prepared.argv),
-        by_hand=redactor.text(command.by_hand),
+        by_hand=typed_at(sudo.by_hand(redactor.text(command.by_hand), prepared.argv), place.ref),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,

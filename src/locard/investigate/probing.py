@@ -1,18 +1,20 @@
-"""Runs one probe: drives its plan through the gate and the transport, and makes Evidence of it."""
+"""One probe's outputs: cleaned, with their provenance, and the Evidence that is made of them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from locard.guard.command import Wait
+from locard.guard import sudo
 from locard.ledger.store import digest_of
+from locard.model import params
+from locard.model.errors import UsageError
 from locard.model.evidence import Evidence, Output, Ran, Status
-from locard.transport import local
+from locard.model.place import typed_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from locard.catalogue import Entry
     from locard.guard.command import Command, Written
@@ -32,25 +34,6 @@ _LEAST_BYTES = 100_000.0  # which is always looked at
 def load(entry: Entry) -> Probe:
     """The probe of a catalogue entry. The meta-tests check that it keeps the Protocol."""
     return cast("Probe", entry.load())
-
-
-def steps(
-    probe: Probe, context: Context, perform: Callable[[Command], Output]
-) -> Iterator[tuple[Step, Output | None]]:
-    """Each step of the plan with its output (None for a wait, which the caller carries out)."""
-    plan = probe.plan(context)
-    try:
-        step = next(plan)
-        while True:
-            if isinstance(step, Wait):
-                yield step, None
-                step = next(plan)
-            else:
-                output = perform(step)
-                yield step, output
-                step = plan.send(output)
-    except StopIteration:
-        return
 
 
 def redacted(
@@ -78,7 +61,9 @@ def _bearable(output: Output, written: Written, left_s: float) -> Output:
     """The output without what cannot be cleaned and read in its share of the time, and says so."""
     share = _SHARE_OF_PAGE if written == "exposition" else _SHARE
     size, most = len(output.stdout), max(_LEAST_BYTES, left_s * share * _BYTES_A_SECOND)
-    if written == "json" or (size <= most and not (written == "exposition" and output.truncated)):
+    if written in {"json", "processes"} or (
+        size <= most and not (written == "exposition" and output.truncated)
+    ):
         return output
     kept, why = b"", f"the page has more than {_megabytes(size)}: not read"
     if written != "exposition":
@@ -94,18 +79,50 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
+def params_of(probe: Probe, given: dict[str, str]) -> Any:
+    """The parameters of a probe from texts; None where it has none. Raises UsageError."""
+    kind = getattr(probe, "PARAMS", None)
+    if kind is not None:
+        return params.parse(kind, given)
+    if given:
+        raise UsageError(
+            f"the probe takes no parameter {next(iter(given))!r}", "it has none", "Leave it out."
+        )
+    return None
+
+
+def plan_of(probe: Probe, context: Context, asked: Any = None) -> Generator[Step, Output, None]:
+    """The probe's plan, with parameters where some were given."""
+    if asked is None:
+        return probe.plan(context)
+    return cast("Any", probe).plan(context, asked)  # type: ignore[no-any-return] # a probe with PARAMS
+
+
+def key(entry: Entry) -> str:
+    """What a probe is called in the gate and in the record: its layer and its name."""
+    return f"{entry.layer}/{entry.name}"
+
+
 def ran(
-    command: Command, output: Output, identity: Identity, redactor: Redactor, count: int
+    command: Command,
+    output: Output,
+    identity: Identity,
+    redactor: Redactor,
+    *,
+    place: str,
+    digest: str | None,
+    redactions: int,
 ) -> Ran:
-    """The provenance of one output. `output` is the redacted one."""
+    """The provenance of one output. `output` is the redacted one, `digest` that of a reader of ours."""
     return Ran(
         argv=output.argv,
-        by_hand=redactor.text(command.by_hand),
+        by_hand=typed_at(sudo.by_hand(redactor.text(command.by_hand), output.argv), place),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,
-        program_digest=local.prepare(command).program_digest,
+        program_digest=digest,
         identity=identity,
+        place=place,
         started=output.started,
         duration_s=round(output.duration_s, 4),
         exit_code=output.exit_code,
@@ -117,7 +134,7 @@ def ran(
         stdout_bytes=len(output.stdout),
         stderr=digest_of(output.stderr),
         stderr_bytes=len(output.stderr),
-        redacted=count,
+        redacted=redactions,
     )
 
 
@@ -143,9 +160,11 @@ def evidence(
     *,
     layer: Layer,
     scope: Scope,
+    place: str,
     outputs: Sequence[Output],
     items: Sequence[Ran],
     cut: str = "",
+    asked: tuple[tuple[str, str], ...] = (),
 ) -> Evidence:
     """Evidence from outputs: the facts that the probe reads, and how it went."""
     facts = load(entry).read(outputs)
@@ -159,6 +178,8 @@ def evidence(
         layer=layer,
         status=_status(outputs, facts, cut=bool(cut)),
         scope=scope,
+        place=place,
+        params=asked,
         ran=tuple(items),
         facts=facts,
         problem="; ".join(dict.fromkeys(filter(None, problems))),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
@@ -15,11 +15,12 @@ from locard.model.evidence import Evidence, Layer, Ran, Scope, Status
 from locard.model.finding import Finding
 from locard.model.headline import headline
 from locard.model.investigation import Investigation, ProbeRun, Timings
+from locard.model.place import HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from locard.ledger.store import Ledger
+    from locard.ledger.store import Entry, Ledger
     from locard.model.facts import Fact
 
 
@@ -39,47 +40,87 @@ class Replayed:
         return not self.recorded or self.recorded == self.investigation.findings
 
 
+@dataclass(slots=True)
+class _Read:
+    """One investigation of a ledger as far as it was recorded."""
+
+    opened: Opened
+    at: float
+    closed: Closed | None = None
+    runs: list[ProbeRun] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
 def replay(ledger: Ledger) -> Replayed:
+    """The last investigation of a record, judged anew; raises StateError where there is none."""
+    return replay_all(ledger)[-1]
+
+
+def replay_all(ledger: Ledger) -> tuple[Replayed, ...]:
     """Read the outputs, judge them anew; raises StateError on a record without a beginning.
 
-    An investigation that was killed has no last entry: what it had stored is all there, and is
-    labelled as cut short.
+    A record may hold several investigations, one after the other or of many places at once. One that
+    was killed has no last entry: what it had stored is all there, and is labelled as cut short.
     """
-    opened: Opened | None = None
-    closed: Closed | None = None
-    runs: list[ProbeRun] = []
-    evidence: list[Evidence] = []
-    findings: list[Finding] = []
-    at = 0.0
+    every: dict[int, _Read] = {}
     for entry in ledger.entries():
-        at = entry.at
         with _readable(ledger, entry.seq):
             if entry.kind == "opened":
-                # An incident may hold several investigations: the last one counts.
-                opened, closed = decode(Opened, entry.body), None
-                runs, evidence, findings = [], [], []
-            elif entry.kind == "skipped":
-                runs.append(decode(ProbeRun, entry.body))
-            elif entry.kind == "evidence":
-                again = _evidence(ledger, entry.body)
-                evidence.append(again)
-                runs.append(decode(ProbeRun, {**entry.body["run"], "headline": headline(again)}))
-            elif entry.kind == "finding":
-                findings.append(decode(Finding, entry.body))
-            elif entry.kind == "closed":
-                closed = decode(Closed, entry.body)
-    if opened is None:
+                every[entry.seq] = _Read(decode(Opened, entry.body), entry.at)
+                continue
+            named = entry.body.get("investigation") if isinstance(entry.body, dict) else None
+            mine = every.get(named) if named else next(reversed(every.values()), None)
+            if mine is not None:
+                _take(ledger, entry, mine)
+    if not every:
         raise StateError(
             f"{ledger.path.name} holds no investigation",
             "locard was ended before it had begun one",
             "Run the investigation again.",
         )
+    return tuple(_concluded(ledger, read) for read in every.values())
+
+
+def _take(ledger: Ledger, entry: Entry, into: _Read) -> None:
+    into.at = entry.at
+    if entry.kind == "skipped":
+        into.runs.append(decode(ProbeRun, entry.body))
+    elif entry.kind == "evidence":
+        again = _evidence(ledger, entry.body)
+        into.evidence.append(again)
+        into.runs.append(decode(ProbeRun, {**entry.body["run"], "headline": headline(again)}))
+    elif entry.kind == "finding":
+        into.findings.append(decode(Finding, entry.body))
+    elif entry.kind == "closed":
+        into.closed = decode(Closed, entry.body)
+
+
+def _concluded(ledger: Ledger, read: _Read) -> Replayed:
+    # The record has them in the order in which they ended.
+    evidence = sorted(read.evidence, key=number_of)
+    runs = in_order(read.runs)
+    closed = read.closed
     if closed is None:
         cut = ("locard was ended before it could conclude",)
         redacted = sum(r.redacted for e in evidence for r in e.ran)
-        closed = Closed(at, cut, Timings(None, round(at - opened.started, 3)), redacted)
-    whole = conclude(opened, closed, runs, evidence, ledger=str(ledger.path), head=ledger.head)
-    return Replayed(whole, tuple(findings))
+        took = Timings(None, round(read.at - read.opened.started, 3))
+        closed = Closed(read.at, cut, took, redacted)
+    whole = conclude(read.opened, closed, runs, evidence, ledger=str(ledger.path), head=ledger.head)
+    return Replayed(whole, tuple(read.findings))
+
+
+def in_order(runs: Sequence[ProbeRun]) -> list[ProbeRun]:
+    """The probes in the order of the method, as they were planned."""
+    planned = [(e.layer, e.name) for layer in Layer for e in catalogue.entries("probe", layer)]
+    places = {key: at for at, key in enumerate(planned)}
+    return sorted(runs, key=lambda r: places.get((r.layer.value, r.probe), len(places)))
+
+
+def number_of(item: Evidence) -> int:
+    """The order in which the probes were asked: the 12 of e12."""
+    digits = item.id[1:]
+    return int(digits) if digits.isdigit() else 0
 
 
 @contextlib.contextmanager
@@ -104,7 +145,7 @@ def _evidence(ledger: Ledger, body: dict[str, Any]) -> Evidence:
     facts: tuple[Fact, ...] = ()
     problem = body["problem"]
     try:
-        facts = probing.load(catalogue.entry("probe", body["probe"])).read(outputs)
+        facts = probing.load(catalogue.entry("probe", body["probe"], body["layer"])).read(outputs)
     except UsageError as error:  # recorded by a version that had more probes
         problem = f"cannot be read by this version: {error.what}"
     return Evidence(
@@ -116,4 +157,6 @@ def _evidence(ledger: Ledger, body: dict[str, Any]) -> Evidence:
         ran=ran,
         facts=facts,
         problem=problem,
+        place=body.get("place", HERE.ref),
+        params=decode(tuple[tuple[str, str], ...], body.get("params", ())),
     )

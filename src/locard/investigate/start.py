@@ -1,28 +1,40 @@
-"""Sets an investigation up: target, sources, gate, incident and key; then runs it."""
+"""Sets an investigation up: places, targets, gates, incident and key; then runs it."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+import contextlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
+from locard.cluster.asking import Whose
+from locard.guard import capability
 from locard.guard.command import Impact
-from locard.guard.gate import Gate
 from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
-from locard.investigate import discover, probing
-from locard.investigate.resolve import resolve
-from locard.investigate.run import Investigator, Listener, Means
-from locard.ledger.state import StateDirectory
-from locard.model.target import Context
-from locard.transport import local
+from locard.investigate import cluster_look, probing, survey
+from locard.investigate.drive import Done, Driver, Task
+from locard.investigate.places import Asked
+from locard.investigate.run import Investigator, Listener, Means, Record
+from locard.model.evidence import Layer
+from locard.model.place import HERE, Place
+from locard.transport import session as sessions
+from locard.transport.reach import open_session
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
     from locard.guard.budget import Budget
+    from locard.guard.command import Command, Template, Wait
+    from locard.guard.gate import Gate
     from locard.guard.policy import Policy
-    from locard.model.investigation import Investigation, Question
-    from locard.model.target import Target
+    from locard.ledger.state import Begun
+    from locard.model.errors import LocardError
+    from locard.model.evidence import Output, Ran
+    from locard.model.investigation import Question
+    from locard.model.place import Ground
+    from locard.model.target import Context, Target
+    from locard.transport.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,52 +46,256 @@ class Options:
     listener: Listener
     budget: Budget
     began: float
+    layers: tuple[Layer, ...] = tuple(Layer)
+    only: tuple[str, dict[str, str]] | None = None  # one probe by its key, with its parameters
+    alone: bool = True  # one target: what is found is said at once
 
 
-def prepare(question: Question, policy: Policy | None = None) -> tuple[Context, Gate]:
-    """Resolve the target, find its logs and metrics, set the gate; raises LocardError.
+@dataclass(slots=True, eq=False)
+class Instance:
+    """One target at one place: what was asked of it, and what was found before any probe."""
 
-    Reads /proc and the policy file; runs nothing.
-    """
-    target = resolve(question.ref)
-    logs = question.logs or discover.log_files(target)
-    found = discover.Endpoints() if question.metrics else discover.endpoints(target, logs)
-    context = Context(
-        target=target,
-        log_sources=logs,
-        metrics_urls=question.metrics,
-        metrics_found=found.urls,
-        ports_not_asked=found.not_asked,
-        window_s=question.window_s,
-        root=os.geteuid() == 0,
-        memory_cgroups=discover.cgroups(target, "memory"),
-        cpu_cgroups=discover.cgroups(target, "cpu"),
-        pids_cgroups=discover.cgroups(target, "pids"),
-    )
-    cap, why = (policy or read_policy()).cap(question.ref, local.identity().user)
-    declared = {e.name: probing.load(e).COMMANDS for e in catalogue.entries("probe")}
-    return context, Gate(declared, Impact.parse(question.allow), cap=cap, why=why)
+    question: Question
+    place: Place
+    ref: str  # the target as it is called at the place
+    session: Session | None = None
+    gate: Gate | None = None
+    context: Context | None = None
+    asked: list[tuple[Command, Output]] | None = None
+    error: LocardError | None = None
+    layers: tuple[Layer, ...] = tuple(Layer)
 
 
-def investigate(
-    question: Question, context: Context, gate: Gate, options: Options
-) -> Investigation:
-    """Run it, recorded in a new incident or in the one named; raises StateError at the start."""
-    state = StateDirectory.find(options.state)
-    with state.begin(_name(context.target), options.incident) as begun:
-        redactor = Redactor(begun.key)
-        means = Means(gate, options.budget, redactor, begun.ledger, options.listener, options.began)
-        for lack in _lacking(context):
-            options.listener.warned(lack)
-        asked = replace(
-            question,
-            logs=tuple(map(redactor.text, question.logs)),
-            metrics=tuple(map(redactor.text, question.metrics)),
+@dataclass(slots=True)
+class Sessions:
+    """The sessions of one command: one to each place, and one to this machine."""
+
+    home: Session
+    by_place: dict[Place, Session]
+    _left: list[Session] = field(default_factory=list)  # told to end, not waited for
+
+    def to(self, place: Place, *, opening_s: float = 15.0) -> Session:
+        """The session to a place, begun when it is first asked for; raises LocardError."""
+        if place.local:
+            return self.home
+        if place not in self.by_place:
+            self.by_place[place] = open_session(place, opening_s=opening_s)
+        return self.by_place[place]
+
+    def leave(self, place: Place) -> None:
+        """Close the session to a place, and with it all that runs there; this machine's stays."""
+        session = self.by_place.pop(place, None)
+        if session is not None:
+            session.shut()
+            self._left.append(session)
+        for other in [s for s in self._left if s.gone]:
+            other.close()
+            self._left.remove(other)
+
+    def close(self) -> None:
+        """Close all of them."""
+        sessions.close_all([self.home, *self.by_place.values(), *self._left])
+
+
+def try_place(place: Place) -> tuple[Ground, dict[str, Any]]:
+    """What is at a place, and what it lets us do: tried there. Raises LocardError."""
+    with opened() as every:
+        session = every.to(place).open()
+        ground = session.ground
+        assert ground is not None  # noqa: S101 - it is open
+        gate = read_policy().reading_gate(
+            {capability.NAME: capability.COMMANDS}, place.ref, ground.user, place
         )
-        return Investigator(begun.incident, asked, _redacted(context, redactor), means).run()
+        if ground.bare:
+            return ground, {}
+        command = capability.TRY.fill()
+        output = session.run(gate.admit(capability.NAME, command), command.bound_s)
+        return session.ground or ground, capability.read_tried(output.text)
 
 
-def _name(target: Target) -> str:
+@contextlib.contextmanager
+def opened(*, lend_stdin: bool = False) -> Iterator[Sessions]:
+    """Sessions for a command; all are closed at its end, and with them all that they run."""
+    every = Sessions(open_session(HERE, lend_stdin=lend_stdin).open(), {})
+    try:
+        yield every
+    finally:
+        every.close()
+
+
+_LIVE = (Layer.METRICS, Layer.RUNTIME, Layer.KERNEL, Layer.HOST)
+
+
+def spread(
+    asked: Sequence[Asked], namespace: str, context: str, container: str
+) -> tuple[Asked, ...]:
+    """Each target at the places where it runs; raises LocardError.
+
+    One in a cluster is its logs, asked from here for all of its pods together, and the containers of
+    these pods, each a place of its own.
+    """
+    every: list[Asked] = []
+    for one in asked:
+        if one.ref.startswith(cluster_look.KINDS):
+            every += _in_cluster(one, namespace, context, container)
+        else:
+            every.append(one)
+    return tuple(every)
+
+
+def _in_cluster(one: Asked, namespace: str, context: str, container: str) -> list[Asked]:
+    whose = Whose(one.ref, namespace, context)
+    look = cluster_look.look(whose, container)
+    where = tuple((k, v) for k, v in (("namespace", namespace), ("context", context)) if v)
+    found = [Asked(one.ref, Place(one.ref, "local", where), one.ref, (Layer.LOGS,))]
+    for place in look.places:
+        if place.beside and not container:
+            continue
+        options = (*place.options, ("pod", place.pod))
+        at = Place(place.ref, "kubectl", options)
+        found.append(Asked(one.ref, at, "pid/1", _LIVE, place.closed))
+    return found
+
+
+def prepare(
+    instances: Sequence[Instance], home: Session, budget: Budget, policy: Policy | None = None
+) -> None:
+    """Find each target at its place: `context` and `gate` are set, or `error` says why not."""
+    policy = policy or read_policy()
+    driver = Driver(home, budget)
+    for instance in instances:
+        driver.add(survey_task(instance, policy))
+    for event in driver.run():
+        if isinstance(event, Done):
+            take_survey(event.task.label, event.task)
+
+
+def take_survey(instance: Instance, task: Task) -> None:
+    """What a survey found, or why it found nothing."""
+    instance.context, instance.error = task.result, task.error
+    if instance.context is None and instance.error is None:
+        instance.error = _cut(instance, task.cut)
+    _keep_sudo(instance)
+
+
+def _keep_sudo(instance: Instance) -> None:
+    """What sudo lists at the place is the session's from now on."""
+    found = instance.context.ground if instance.context else None
+    session = instance.session
+    if session is not None and session.ground is not None and found is not None:
+        session.ground = replace(session.ground, sudo=found.sudo, sudo_notes=found.sudo_notes)
+
+
+def survey_task(instance: Instance, policy: Policy) -> Task:
+    """The first task at a place. Its gate is made once it is known who we are there."""
+    session = instance.session
+    assert session is not None  # noqa: S101 - it was begun before
+    asked: list[tuple[Command, Output]] = []
+    instance.asked = asked
+
+    def treat(_: Task, command: Command, output: Output) -> Output:
+        asked.append((command, output))
+        return output
+
+    def make() -> Generator[Command | Wait, Output, Context]:
+        ground = session.ground
+        assert ground is not None  # noqa: S101 - a task begins when its session is open
+        task.gate = instance.gate = policy.gate(
+            declared(),
+            Impact.parse(instance.question.allow),
+            target=instance.question.ref,
+            user=ground.user,
+            place=instance.place,
+        )
+        return survey.survey(instance.question, instance.ref, instance.place, ground)
+
+    nothing = policy.gate({}, Impact.READS, target=instance.question.ref, user="")
+    task = Task(session, survey.NAME, make, nothing, treat, label=instance)
+    return task
+
+
+def _cut(instance: Instance, why: str) -> LocardError:
+    from locard.model.errors import TargetNotFoundError  # noqa: PLC0415 - rarely
+
+    return TargetNotFoundError(
+        f"cannot look at {instance.question.ref}", why or "its place did not answer", "Try again."
+    )
+
+
+def declared() -> dict[str, tuple[Template, ...]]:
+    """What every probe declares, by what the gate calls it."""
+    probes = {probing.key(e): probing.load(e).COMMANDS for e in catalogue.entries("probe")}
+    return {**probes, survey.NAME: survey.COMMANDS}
+
+
+def begin(
+    instance: Instance,
+    begun: Begun,
+    record: Record,
+    options: Options,
+    run_by: tuple[Driver, Session],
+) -> Investigator:
+    """Queue the probes of an instance that has been surveyed."""
+    context, gate, session = instance.context, instance.gate, instance.session
+    driver, home = run_by
+    redactor, incident = Redactor(begun.key), begun.incident
+    assert context is not None  # noqa: S101 - it has been surveyed
+    assert gate is not None  # noqa: S101 - as above
+    assert session is not None  # noqa: S101 - as above
+    means = Means(
+        gate,
+        options.budget,
+        redactor,
+        record,
+        options.listener,
+        driver,
+        session,
+        home,
+        options.began,
+        judge_at_once=options.alone,
+    )
+    for lack in _lacking(context):
+        options.listener.warned(lack)
+    question = replace(
+        instance.question,
+        logs=tuple(map(redactor.text, instance.question.logs)),
+        metrics=tuple(map(redactor.text, instance.question.metrics)),
+    )
+    for note in context.ground.sudo_notes if context.ground else ():
+        options.listener.warned(f"{instance.place.ref}: {note}")
+    investigator = Investigator(incident, question, _redacted(context, redactor), means)
+    items, blobs = _surveyed(instance, redactor)
+    layers = tuple(layer for layer in options.layers if layer in instance.layers)
+    investigator.add_tasks(items, blobs, layers, options.only)
+    return investigator
+
+
+def _surveyed(instance: Instance, redactor: Redactor) -> tuple[tuple[Ran, ...], tuple[bytes, ...]]:
+    """The provenance of what was asked to find the target, and the outputs that it cites."""
+    items: list[Ran] = []
+    blobs: list[bytes] = []
+    session = instance.session
+    assert session is not None  # noqa: S101 - it has been surveyed
+    for command, output in instance.asked or ():
+        clean, count = probing.redacted(output, redactor, command.template.output)
+        prepared = session.prepare(command)
+        items.append(
+            probing.ran(
+                command,
+                clean,
+                session.identity_of(output.argv),
+                redactor,
+                place=instance.place.ref,
+                digest=prepared.program_digest,
+                redactions=count,
+            )
+        )
+        blobs += [clean.stdout, clean.stderr]
+    return tuple(items), tuple(blobs)
+
+
+def name_of(target: Target) -> str:
+    """What an incident about a target is called."""
     return target.name if target.kind != "pid" or not target.processes else target.processes[0].comm
 
 
@@ -99,7 +315,8 @@ def _redacted(context: Context, redactor: Redactor) -> Context:
 
 def _lacking(context: Context) -> list[str]:
     """Which capability is missing, and what still works without it."""
-    others = {p.uid for p in context.target.processes} - {os.geteuid()}
+    uid = context.ground.uid if context.ground else -1
+    others = {p.uid for p in context.target.processes} - {uid}
     if context.root or not others:
         return []
     lack = (

@@ -53,12 +53,15 @@ def field_types(kind: type) -> dict[str, Any]:
         facts,
         finding,
         investigation,
+        place,
         target,
         workload,
     )
 
     names: dict[str, Any] = {}
-    for module in (claim, cluster_place, workload, evidence, facts, finding, target, investigation):
+    for module in (
+        claim, cluster_place, workload, evidence, facts, finding, target, investigation, place,
+    ):  # fmt: skip
         names.update(vars(module))
     known = typing.get_type_hints(kind, localns=names)
     return {f.name: known[f.name] for f in dataclasses.fields(kind)}

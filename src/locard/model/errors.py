@@ -53,6 +53,12 @@ class TargetNotFoundError(LocardError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class UnreachableError(LocardError):
+    """A place could not be reached, or nothing of ours could be started there (exit 3)."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class NotPermittedError(LocardError):
     """The kernel or a file mode said no; names the capability that is missing (exit 3)."""
 

@@ -100,6 +100,7 @@ class Ran:
     stderr: str
     stderr_bytes: int
     redacted: int
+    place: str = "host/local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +119,5 @@ class Evidence:
     ran: tuple[Ran, ...]
     facts: tuple[Fact, ...] = field(default=())
     problem: str = ""
+    place: str = "host/local"
+    params: tuple[tuple[str, str], ...] = ()  # what the probe was asked with, beside its defaults

@@ -37,6 +37,7 @@ _STANDS = {
     "steady": "nothing changed",
     "unchanged": "no onset was found",
     "untold": "whether anything changed cannot be told",
+    "incomplete": "lines are missing: they came faster than is kept",
     "slight": "latency changed too little to matter",
     "mix-changed": "the mix of requests changed",
     "spikes": "short bursts, no lasting change",

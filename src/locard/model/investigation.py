@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from locard.model.claim import Licensed
     from locard.model.evidence import Evidence, Identity, Layer
     from locard.model.finding import ContributingFactor, Finding
+    from locard.model.place import Ground
     from locard.model.target import Target
 
 F = TypeVar("F")
@@ -109,6 +110,8 @@ class Investigation:
     claims: tuple[Licensed, ...]  # what the reports say of it, in the order of reading
     timings: Timings
     redacted: int
+    place: str = "host/local"
+    ground: Ground | None = None
 
     def logs(self) -> Iterator[tuple[Evidence, LogSummary]]:
         """The log summaries, each with its evidence."""

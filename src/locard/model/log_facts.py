@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from locard.model.log_beginning import LogBeginning  # noqa: TC001 - the codec reads the hints
+from locard.model.log_holes import LogHole  # noqa: TC001 - as above
 from locard.model.log_reading import (  # noqa: TC001 - the codec reads the hints
     FieldRole,
     Skipped,
@@ -386,6 +387,7 @@ class LogSummary:
     beginnings: tuple[LogBeginning, ...] = ()
     shifts: tuple[ValueShift, ...] = ()  # looked for where no set of values is hit
     growing: tuple[GrowingNumber, ...] = ()  # how much waits, where it grows to the end
+    holes: tuple[LogHole, ...] = ()  # where what keeps it threw lines away
 
     @property
     def claims_rates(self) -> bool:

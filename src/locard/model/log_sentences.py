@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from locard.model import log_pace, log_spikes
+from locard.model import log_holes, log_pace, log_spikes
 from locard.model.headline import bad_counts, milliseconds, part_words, share
 from locard.model.log_latency import risen
 from locard.model.log_state import counted_as
@@ -203,6 +203,11 @@ def _silent(log: LogSummary, state: LogState, clock: Clock) -> str:
     last = clock(seen.last_line or 0.0)
     only = ", if its times are of this machine's zone" if state.why else ""
     return f"The log is silent{only}: its last line came at {last}, {ago} before it was read; it wrote {pace} before{longest}."
+
+
+def _incomplete(log: LogSummary, _: LogState, clock: Clock) -> str:
+    hole = log_holes.last(log.holes)
+    return "" if hole is None else log_holes.sentence(hole, clock)
 
 
 def _requests_stopped(_: LogSummary, state: LogState, clock: Clock) -> str:
@@ -421,6 +426,7 @@ _WORDS: dict[str, Words] = {
     "comes-and-goes": _bursts,
     "recovered": _recovered,
     "silent": _silent,
+    "incomplete": _incomplete,
     "requests-stopped": _requests_stopped,
     "volume-fell": _volume_fell,
     "errors-from-start": _errors_from_start,

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from locard.model import growing_words, log_pace, log_spikes
+from locard.model import growing_words, log_holes, log_pace, log_spikes
 from locard.model.wording import count
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ StateKind = Literal[
     "comes-and-goes",  # bursts at regular distances
     "recovered",  # it changed and is over
     "silent",  # nothing is written any more
+    "incomplete",  # what keeps it threw lines away, or seems to: it ends in a hole, or has one
     "requests-stopped",  # other lines go on
     "volume-fell",  # to a quarter or less
     "errors-from-start",  # errors only, from the first line on
@@ -45,7 +46,7 @@ StateKind = Literal[
 ]
 
 _WEIGHTS: dict[StateKind, int] = {
-    "going-on": 9, "comes-and-goes": 8, "silent": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5, "errors-late": 5,
+    "going-on": 9, "comes-and-goes": 8, "silent": 7, "incomplete": 7, "requests-stopped": 7, "volume-fell": 6, "errors-from-start": 5, "errors-late": 5,
     "alarms": 5, "bad-throughout": 4, "recovered": 3, "slow-throughout": 1, "steady": 1, "empty": -1,
 }  # fmt: skip
 # "Good" is not said of so many failures, nor of so slow a p99.
@@ -90,7 +91,7 @@ def judge(log: LogSummary, now: float | None = None) -> LogState:
     """What may be said of the log; `now` is when it was read, if the log itself does not say it."""
     if not log.records:
         return LogState("empty")
-    found = [*_changes(log, now), *_stops(log, now)]
+    found = [*_changes(log, now), *_holes(log), *_stops(log, now)]
     if not log.changed:
         found += [*_levels(log), *_smaller(log)]
     if not found:
@@ -144,6 +145,8 @@ def _calm_again(log: LogSummary) -> float | None:
     """Since when the parts of the log are as they were before a short burst; None where they are not."""
     if log.onset is None or not log.onset.baseline_seen:
         return None
+    if log_holes.covers(log.holes, log.onset.latest):
+        return None
     before = [p for p in log.series if p.start + p.width_s <= log.onset.earliest and p.total]
     usual_ms = _typical([p.p99_ms for p in before])
     usual = sum(p.errors for p in before) / max(1, sum(p.total for p in before))
@@ -170,6 +173,8 @@ def _is_over(log: LogSummary) -> bool:
     """
     if log.onset is None or log.end is None or log.of_part or log.coverage.kind == "joined":
         return False  # the requests since then are others than before
+    if log_holes.covers(log.holes, log.end):
+        return False  # what came since then is missing
     start, end = log.onset.latest if log.onset.baseline_seen else 0.0, log.end
     during = [p for p in log.series if p.start >= start and p.start + p.width_s <= end]
     since = [p for p in log.series if p.start >= end]
@@ -196,8 +201,17 @@ def _typical(values: list[float | None]) -> float | None:
     return known[len(known) // 2] if known else None
 
 
+def _holes(log: LogSummary) -> Iterator[LogState]:
+    hole = log_holes.last(log.holes)
+    if hole is not None:
+        why = ("the unit may have said all that it had to say",) if hole.how == "likely" else ()
+        yield LogState("incomplete", incident=True, since=hole.since, until=hole.until, why=why)
+
+
 def _stops(log: LogSummary, now: float | None) -> Iterator[LogState]:
-    """Silence since the last line, no requests any more, or hardly any."""
+    """Silence since the last line, no requests any more, or hardly any: unless lines are missing there."""
+    if any(h.until is None for h in log.holes):
+        return
     since = log_pace.silent_s(log, now)
     if since is not None:
         why = ("its times name no zone",) if log_pace.of_this_zone(log, since) else ()

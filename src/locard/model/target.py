@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from locard.model.place import HERE, Ground, Place
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -49,7 +51,8 @@ class Context:
     it is now, since processes come and go. `window_s` is the window of
     interest in seconds before now. `pause_s` is how long a probe that measures a rate may wait
     between two readings. `memory_cgroups`, `cpu_cgroups` and `pids_cgroups` are the directories of the control groups
-    that the target is in, with their ancestors, whose limits bind as well.
+    that the target is in, with their ancestors, whose limits bind as well. `place` is where it runs,
+    `ground` what was found there; a template that runs `here` runs where locard was started.
     """
 
     target: Target
@@ -64,6 +67,8 @@ class Context:
     metrics_found: tuple[str, ...] = ()
     ports_not_asked: tuple[str, ...] = ()
     first: Target | None = None
+    place: Place = HERE
+    ground: Ground | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from locard.investigate.plan import Planned
     from locard.model.claim import Licensed
     from locard.model.finding import Finding
+    from locard.model.fleet import Fleet, Member
     from locard.model.investigation import Investigation
     from locard.model.log_facts import LogSummary
     from locard.model.workload import WorkloadStates
@@ -43,6 +44,38 @@ def investigation_document(found: Investigation, exit_code: int) -> dict[str, An
         "blast_radius": answers.get("blast_radius", []),
         "correlates": answers.get("correlates", []),
         **document,
+    }
+
+
+def fleet_document(fleet: Fleet, exit_code: int) -> dict[str, Any]:
+    """Many targets as plain data: who differs, then each with its findings or why it was not seen."""
+    return {
+        "schema": SCHEMA,
+        "kind": "fleet",
+        "exit_code": exit_code,
+        "incident": fleet.incident,
+        "ledger": fleet.ledger,
+        "compared": fleet.compared,
+        "not_compared": fleet.not_compared,
+        "differences": [encode(d) for d in fleet.differences],
+        "members": [_member(m) for m in fleet.members],
+        "partial": list(fleet.partial),
+    }
+
+
+def _member(member: Member) -> dict[str, Any]:
+    found = member.found
+    shown = {"ref": member.ref, "place": member.place, "reached": found is not None,
+             "why": member.why, "next_step": member.next_step}  # fmt: skip
+    if found is None:
+        return shown
+    return {
+        **shown,
+        "host": found.identity.host,
+        "ground": encode(found.ground),
+        "findings": _findings(found.findings),
+        "layers": encode(told.investigation(found, dt.UTC))["layers"],
+        "partial": list(found.partial),
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.facts import StackSamples
 from locard.model.finding import Role, Severity
+from locard.model.place import typed_at
 from locard.report import log_tables
 from locard.report.logs_said import bad_ones
 from locard.report.sentences import Said, say
@@ -159,8 +160,9 @@ def _further(found: Investigation) -> list[str]:
     """Where nothing was found: the log itself, or a log that could be named."""
     chosen = chosen_log(found)
     if chosen is not None and chosen[1].source != "-":
-        return [f"locard logs {shlex.quote(chosen[1].source)}"]
-    return [f"locard investigate {shlex.quote(found.target.ref)} --logs FILE"]
+        return [typed_at(f"locard logs {shlex.quote(chosen[1].source)}", found.place)]
+    asked = f"locard investigate {shlex.quote(found.target.ref)}"
+    return [f"{typed_at(asked, found.place)} --logs FILE"]
 
 
 def lead_commands(found: Investigation) -> list[str]:

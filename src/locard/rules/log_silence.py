@@ -17,7 +17,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from locard.model import log_sentences
+from locard.model import log_holes, log_sentences
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.log_facts import LogSummary
@@ -51,6 +51,8 @@ def judge(case: Case) -> Iterator[Finding]:
         for silence in log.silences:
             told = not silence.field or _FAREWELL.search(silence.last_words)
             moved = _taken_over(silence)
+            if log_holes.covers(log.holes, silence.since.earliest):
+                continue  # its lines were thrown away, or may have been
             if not told and moved is not True:
                 yield _finding(evidence, log, silence, sure=moved is False)
 

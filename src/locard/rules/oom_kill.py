@@ -29,11 +29,12 @@ def judge(case: Case) -> Iterator[Finding]:
     rest = [(e, r) for e, r in recent if r.of != "target"]
     counted = _facts.bad(case, semconv.CONTAINER_OOM_KILLS)
     if own or counted:
-        first = (own or counted)[0][1]
+        many = sum(r.value for _, r in own) if own else counted[0][1].value
         when = "in the last hour" if own else "since its cgroup was made"
+        processes = "process" if many == 1 else "processes"
         yield _readings.finding(
             "oom-kill",
-            f"The OOM killer ended {first.value:g} processes of the target {when}",
+            f"The OOM killer ended {many:g} {processes} of the target {when}",
             (*own, *counted),
             mechanism=bool(own),
             next_commands=("dmesg -T --level=err,warn,info",),

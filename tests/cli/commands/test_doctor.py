@@ -1,6 +1,7 @@
 import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -123,3 +124,21 @@ def test_a_cluster_that_does_not_answer(locard, tmp_path):
 def test_flags_and_targets_that_mean_nothing_are_said(locard):
     assert locard("doctor", "-n", "shop").returncode == 2
     assert locard("doctor", "pid/1").returncode == 2
+
+
+def test_the_rules_for_sudo_are_exact_lines_that_sudo_accepts(locard, tmp_path):
+    done = locard("doctor", "--sudoers", "op")
+    rules = [line for line in done.stdout.splitlines() if not line.startswith("#")]
+    assert done.returncode == 0
+    assert rules
+    assert all(line.startswith("op ALL=(root) NOPASSWD: /") for line in rules)
+    assert not any("*" in line.replace("\\*", "") for line in rules)
+    if visudo := shutil.which("visudo", path="/usr/sbin:/usr/bin:/sbin"):
+        path = tmp_path / "rules"
+        path.write_text(done.stdout)
+        check = subprocess.run([visudo, "-c", "-f", path], capture_output=True, check=False)
+        assert check.returncode == 0, check
+
+
+def test_rules_for_no_user_are_refused(locard):
+    assert locard("doctor", "--sudoers", "op ALL=(ALL) NOPASSWD: ALL").returncode == 2

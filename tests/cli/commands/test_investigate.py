@@ -126,7 +126,11 @@ def test_the_record_shows_each_command_before_it_ran(locard, shop, state):
     with StateDirectory(state).open("last") as ledger:
         entries = list(ledger.entries())
     announced = [e.body["argv"] for e in entries if e.kind == "command"]
-    assert announced == [r["argv"] for e in ran["evidence"] for r in e["ran"]]
+    assert sorted(announced) == sorted(r["argv"] for e in ran["evidence"] for r in e["ran"])
+    kept = [e.seq for e in entries if e.kind == "evidence"]
+    first = {tuple(e.body["argv"]): e.seq for e in reversed(entries) if e.kind == "command"}
+    for seq, evidence in zip(kept, (e for e in entries if e.kind == "evidence"), strict=True):
+        assert all(first[tuple(r["argv"])] < seq for r in evidence.body["ran"])
     assert entries[0].kind == "opened"
     assert entries[-1].kind == "closed"
 

@@ -1,156 +1,193 @@
 """Run the whole method on a target: logs, metrics, runtime, kernel, host; one record, a verdict.
 
 Logs and metrics are found from the target's open files and listening sockets unless they are
-named. Nothing is changed on the target; --dry-run shows exactly what would run.
+named. Nothing is changed on the target; --dry-run shows exactly what would run. Several targets, or
+one on many --hosts, are compared: who differs from its peers comes first.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from locard.cli import common
-from locard.guard.budget import Budget, parse_duration
-from locard.guard.command import Impact
-from locard.model.errors import ExitCode, StateError, UsageError, did_you_mean
-from locard.model.finding import Role
-from locard.model.investigation import Question
+from locard.cli import common, live
+from locard.guard.budget import Budget
+from locard.model.errors import ExitCode, StateError, UsageError
 
 if TYPE_CHECKING:
     import argparse
 
-    from locard.guard.gate import Gate
-    from locard.model.investigation import Investigation
-    from locard.model.target import Context
-
-
-_KINDS = ("pid", "proc", "unit", "host")
-_LATER = ("container", "pod", "deployment")
+    from locard.investigate.places import Asked
+    from locard.investigate.plan import Planned
+    from locard.investigate.start import Options, Sessions
+    from locard.model.evidence import Layer
+    from locard.model.fleet import Fleet
+    from locard.model.investigation import Investigation, Question
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("target", help="pid/4242, proc/gunicorn, unit/payment.service, host/local")
+    parser.add_argument("target", nargs="+", metavar="TARGET", help=live.TARGET_HELP)
     parser.add_argument(
         "--logs", action="append", default=[], metavar="SOURCE", help="a log file, or - for stdin"
     )
     parser.add_argument(
         "--metrics", action="append", default=[], metavar="URL", help="an exposition endpoint"
     )
-    parser.add_argument("--budget", default="3m", metavar="TIME", help="time box (default 3m)")
     parser.add_argument(
         "--since", default="10m", metavar="TIME", help="window of interest (default 10m)"
     )
-    parser.add_argument(
-        "--allow",
-        default="samples",
-        metavar="IMPACT",
-        help="highest impact: reads, samples (default), pauses, injects",
-    )
-    parser.add_argument("--dry-run", action="store_true", help="show what would run; run nothing")
+    live.place_arguments(parser)
+    live.ask_arguments(parser)
     parser.add_argument("--html", metavar="PATH", help="write the HTML report there")
-    parser.add_argument("--incident", metavar="ID", help="add to an incident of this id")
     common.output_arguments(parser, ("text", "json", "markdown", "html"))
-    common.state_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Investigate; the exit code says what came of it."""
-    from locard.investigate import start  # noqa: PLC0415 - keeps `--help` quick
-
-    question = Question(
-        ref=args.target,
-        logs=_sources(args.logs),
-        metrics=tuple(args.metrics),
-        budget_s=parse_duration(args.budget),
-        window_s=parse_duration(args.since),
-        allow=Impact.parse(args.allow).word,
-    )
-    for url in question.metrics:
+    for url in args.metrics:
         if not url.startswith(("http://", "https://")):
             raise UsageError(
                 f"{url!r} is no metrics endpoint",
                 "it has to be an http or https URL",
                 "Write for example --metrics http://127.0.0.1:9000/metrics.",
             )
-    if question.budget_s <= 0:
-        raise UsageError("the budget is zero", "nothing can run in no time", "Pass --budget 3m.")
-    began = common.process_began()
-    _require(question)
-    _check_output(args)
-    context, gate = start.prepare(question)
-    if args.dry_run:
-        return _dry_run(context, gate, args)
-    found = start.investigate(
-        question,
-        context,
-        gate,
-        start.Options(
-            state=args.state,
-            incident=args.incident,
-            listener=common.progress(args),
-            budget=Budget(question.budget_s),
-            began=began,
-        ),
+    return ask(args, args.target)
+
+
+def ask(
+    args: argparse.Namespace,
+    refs: list[str],
+    layers: tuple[Layer, ...] | None = None,
+    only: tuple[str, dict[str, str]] | None = None,
+) -> int:
+    """Ask the layers (all where none are named) about every target, and show what came of it.
+
+    `only`: one probe by its key, with its parameters.
+    """
+    from locard.investigate import start  # noqa: PLC0415 - keeps `--help` quick
+    from locard.model.evidence import Layer  # noqa: PLC0415 - as above
+
+    asked = live.targets(args, refs)
+    question = live.question(
+        args, logs=_sources(args, asked), metrics=tuple(getattr(args, "metrics", ()))
     )
-    code = exit_code(found)
+    _check_output(args, many=len(asked) > 1)
+    options = start.Options(
+        state=args.state,
+        incident=args.incident,
+        listener=common.progress(args),
+        budget=Budget(question.budget_s),
+        began=common.process_began(),
+        layers=layers or tuple(Layer),
+        only=only,
+        alone=len(asked) == 1,
+    )
+    with start.opened(lend_stdin="-" in question.logs) as sessions:
+        asked = start.spread(asked, args.namespace, args.context, args.container)
+        options = replace(options, alone=len(asked) == 1)
+        if args.dry_run:
+            return _dry_run(asked, question, sessions, options, args)
+        if len(asked) == 1:
+            return _one(asked[0], question, sessions, options, args)
+        return _many(asked, question, sessions, options, args)
+
+
+def _one(
+    asked: Asked, question: Question, sessions: Sessions, options: Options, args: argparse.Namespace
+) -> int:
+    from locard.investigate import fleet  # noqa: PLC0415 - as above
+
+    found = fleet.investigate_one(asked, question, sessions, options)
+    code = live.exit_code(found)
+    if options.only is not None and args.output == "text":
+        from locard.report import probe_screen  # noqa: PLC0415 - as above
+        from locard.report.plain import safe  # noqa: PLC0415 - as above
+
+        for line in probe_screen.screen(found, args.tz):
+            print(safe(line))
+        return code
     _show(found, code, args)
     return code
 
 
-def _sources(names: list[str]) -> tuple[str, ...]:
+def _many(
+    asked: tuple[Asked, ...],
+    question: Question,
+    sessions: Sessions,
+    options: Options,
+    args: argparse.Namespace,
+) -> int:
+    from locard.investigate import fleet  # noqa: PLC0415 - as above
+
+    quiet = replace(options, listener=common.quiet())
+    found = fleet.investigate(asked, question, sessions, quiet, live.tell(args))
+    code = live.fleet_exit_code(found)
+    _show_fleet(found, code, args)
+    return code
+
+
+def _sources(args: argparse.Namespace, asked: tuple[Asked, ...]) -> tuple[str, ...]:
     """The logs as the parts of an investigation name them: these run in another folder."""
+    names = getattr(args, "logs", None)
     if not names:
         return ()
     from locard.logs.input import log_source  # noqa: PLC0415 - keeps `--help` quick
 
+    if not all(a.place.local for a in asked):
+        return tuple(names)  # they lie at the target's place
     for name in names:
         log_source.require(name)  # its error names the log as it was given
     return tuple(map(log_source.absolute, names))
 
 
-def _check_output(args: argparse.Namespace) -> None:
+def _check_output(args: argparse.Namespace, *, many: bool) -> None:
     """What is to be written can be, before anything runs."""
-    if args.dry_run and (args.html or args.output not in {"text", "json"}):
-        given = "--html" if args.html else f"-o {args.output}"
+    page = getattr(args, "html", None)
+    if args.dry_run and (page or args.output not in {"text", "json"}):
+        given = "--html" if page else f"-o {args.output}"
         raise UsageError(
             f"--dry-run and {given} do not go together",
             "a plan is text or JSON, and there is no report",
             "Leave one of them out.",
         )
-    if args.html:
-        common.require_writable(args.html)
-
-
-def _require(question: Question) -> None:
-    """A target of a known kind: before anything is looked at."""
-    kind, slash, _ = question.ref.partition("/")
-    near = did_you_mean(kind, _KINDS) if slash and kind not in _KINDS + _LATER else ""
-    if near:
+    if many and (page or args.output not in {"text", "json"}):
         raise UsageError(
-            f"{question.ref!r} is no target", near, "Write for example pid/4242 or proc/NAME."
+            "many targets have no page",
+            "they are shown as text or JSON; each has its own investigation in the record",
+            "Leave it out, or name one target.",
         )
+    if page:
+        common.require_writable(page)
 
 
-def exit_code(found: Investigation) -> int:
-    """Partial beats findings, findings beat none; what is about strangers is no finding here."""
-    if found.partial:
-        return ExitCode.PARTIAL
-    host = found.target.kind == "host"
-    mine = [f for f in found.findings if host or f.role is not Role.CONTEXT]
-    return ExitCode.FINDINGS if mine else ExitCode.NOTHING_FOUND
-
-
-def _dry_run(context: Context, gate: Gate, args: argparse.Namespace) -> int:
-    from locard.investigate import start  # noqa: PLC0415
+def _dry_run(
+    asked: tuple[Asked, ...],
+    question: Question,
+    sessions: Sessions,
+    options: Options,
+    args: argparse.Namespace,
+) -> int:
+    from locard.investigate import start  # noqa: PLC0415 - as above
     from locard.investigate.plan import planned  # noqa: PLC0415
     from locard.report import document, plan  # noqa: PLC0415
 
-    every = planned(context, gate)
+    every: list[Planned] = []
+    for one in asked:
+        instance = start.Instance(replace(question, ref=one.ref), one.place, one.there)
+        instance.session = sessions.to(one.place)
+        start.prepare([instance], sessions.home, options.budget)
+        if instance.error is not None:
+            raise instance.error
+        assert instance.context is not None  # noqa: S101 - without an error there is one
+        assert instance.gate is not None  # noqa: S101 - as above
+        commands = planned(instance.context, instance.gate, options.layers)
+        every += commands
+        if args.output != "json":
+            print(plan.text(start.shown(instance.context), commands), end="")
     if args.output == "json":
         print(document.dumps(document.plan_document(every)))
-    else:
-        print(plan.text(start.shown(context), every), end="")
     return ExitCode.NOTHING_FOUND
 
 
@@ -158,18 +195,38 @@ def _show(found: Investigation, code: int, args: argparse.Namespace) -> None:
     from locard.report import render  # noqa: PLC0415
 
     unwritten = None
-    if args.html:
+    page = getattr(args, "html", None)
+    if page:
         try:
-            common.write_file(args.html, render.html(found, tz=args.tz))
+            common.write_file(page, render.html(found, tz=args.tz))
         except StateError as error:
             unwritten = error
     if args.output == "text":
         from locard.report import terminal  # noqa: PLC0415
 
-        page = None if unwritten else args.html
-        terminal.show(found, tz=args.tz, color=not args.no_color, report=page)
+        terminal.show(
+            found, tz=args.tz, color=not args.no_color, report=None if unwritten else page
+        )
     else:
         sys.stdout.write(render.render(found, args.output, code, tz=args.tz))
     if unwritten:  # the verdict is out
         sys.stdout.flush()
         raise unwritten
+
+
+def _show_fleet(found: Fleet, code: int, args: argparse.Namespace) -> None:
+    from locard.report import document, fleet_screen  # noqa: PLC0415
+    from locard.report.plain import safe  # noqa: PLC0415
+
+    if args.output == "json":
+        sys.stdout.write(document.dumps(document.fleet_document(found, code)) + "\n")
+        return
+    for member in found.members:
+        if member.found is not None and member.found.question.ref == member.place:
+            from locard.report import terminal  # noqa: PLC0415 - as above
+
+            # The logs of a whole workload are the story; its containers are looked at beside it.
+            terminal.show(member.found, tz=args.tz, color=not args.no_color)
+            print()
+    for line in fleet_screen.screen(found):
+        sys.stdout.write(safe(line) + "\n")

@@ -55,6 +55,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a file, glob or directory, journald, container/ID, pod/NAME, deployment/NAME, or -",
     )
     reading = parser.add_argument_group("sources")
+    reading.add_argument(
+        "--on", metavar="PLACE", help="where it lies: host/NAME (ssh), container/NAME"
+    )
     reading.add_argument("--follow", action="store_true", help="go on until --budget or Ctrl-C")
     reading.add_argument(
         "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next five"
@@ -170,7 +173,7 @@ def _is_written_here(source: str) -> bool:
 
 def shelf(args: argparse.Namespace) -> Shelf | None:
     """Where scans are kept; None where they are not: what was read in part or told otherwise."""
-    if args.no_keep or args.since or args.follow or args.field or args.log_tz:
+    if args.no_keep or args.since or args.follow or args.field or args.log_tz or args.on:
         return None
     from locard.ledger.state import StateDirectory  # noqa: PLC0415 - as above
     from locard.logs.ask.kept_scans import Shelf  # noqa: PLC0415

@@ -22,6 +22,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.model import ports, thread_records
 from locard.model.evidence import Output, Scope
@@ -43,7 +44,7 @@ COMMANDS = (
         by_hand="for p in {pid}; do ls -l /proc/$p/fd; done | grep socket; ss -tunap",
         max_bytes=8 << 20,
         program="kernel/_peers.py",
-        needs="python3 where the target runs (apt install python3-minimal)",
+        needs=(needs.PYTHON,),
         output="json",
     ),
 )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from locard.logs.input.compression import unpacking
 from locard.model.errors import NotPermittedError, SourceUnreadableError
+from locard.model.place import HERE, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from locard.guard.command import Template
     from locard.logs.input.compression import Unpacking
     from locard.model.log_beginning import Origin
+    from locard.model.log_holes import RateLimit
     from locard.model.workload import WorkloadStates
 
     class SourceModule(Protocol):
@@ -67,6 +69,7 @@ class Wants:
     container: str = ""
     all_containers: bool = False
     previous: bool = False
+    place: Place = HERE
 
 
 @dataclass(slots=True)
@@ -86,6 +89,7 @@ class Source:
     not_read: tuple[tuple[str, int], ...] = ()
     left_by_name: str = ""
     origins: Callable[[], tuple[Origin, ...]] | None = None  # asks where its logs begin, once read
+    limits: Callable[[], tuple[RateLimit, ...]] | None = None  # and how many lines it lets through
     workload: Callable[[], WorkloadStates | None] | None = (
         None  # asks how its pods stand, once read
     )
@@ -290,6 +294,8 @@ def open_source(name: str, wants: Wants | None = None) -> Source:
     """Open what a name means; raises SourceUnreadableError, NotPermittedError or UsageError."""
     from locard import catalogue  # noqa: PLC0415 - the sources import this module
 
+    if wants is not None and not wants.place.local:
+        return _elsewhere(name).open(name, wants)
     if _is_path_of_file(name):  # the others need not be loaded to say that it is none of theirs
         module = cast("SourceModule", catalogue.entry("source", "file").load())
         return module.open(name, wants or Wants())
@@ -298,6 +304,15 @@ def open_source(name: str, wants: Wants | None = None) -> Source:
         if module.fits(name):
             return module.open(name, wants or Wants())
     raise unreadable(name, ValueError("it is no kind of source that locard knows"))
+
+
+def _elsewhere(name: str) -> SourceModule:
+    """The kind of source that a name means at another place: by its form alone."""
+    from locard import catalogue  # noqa: PLC0415 - the sources import this module
+
+    kind = next((k for k in ("container", "kubernetes", "journald")
+                 if cast("SourceModule", catalogue.entry("source", k).load()).fits(name)), "file-elsewhere")  # fmt: skip
+    return cast("SourceModule", catalogue.entry("source", kind).load())
 
 
 def _is_path_of_file(name: str) -> bool:

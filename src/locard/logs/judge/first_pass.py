@@ -24,6 +24,7 @@ from locard.logs.judge import (
     exceptions,
     extent,
     growing_numbers,
+    holes,
     messages,
     outcomes,
     part_change,
@@ -103,7 +104,8 @@ def judge(
     if span and (across.unseen or across.nothing):
         change = _no_change(change, span) if across.nothing else _unseen(change)
         totals = before_after.mark(table, change)
-    covers = across.coverage or covers
+    gone = holes.found(table, table.limits()) if table.limits else ()
+    covers = across.coverage or holes.coverage(gone) or covers
     slight = _slight(change, _latency(table)) if span else None
     if slight is not None and span:
         change = _no_change(change, span)
@@ -138,7 +140,9 @@ def judge(
         after_p50_ms=latency[2],
         after_p99_ms=latency[3],
         groups=counts,
-        blast_radius=blast_radius.blast_radius(counts, totals) if change.onset else (),
+        blast_radius=holes.of_radii(blast_radius.blast_radius(counts, totals), gone, change.onset)
+        if change.onset
+        else (),
         correlates=shared,
         messages=messages.bad_ones(table, change),
         trace_ids=trace_ids,
@@ -162,12 +166,15 @@ def judge(
         slight=slight,
         began=_began(table, found, change),
         beginnings=across.beginnings,
-        shifts=beginnings.of_shifts(_shifts(table, found, roles, span, slight), begun, span)
+        shifts=holes.of_shifts(
+            beginnings.of_shifts(_shifts(table, found, roles, span, slight), begun, span), gone
+        )
         if span and not shared
         else (),
         growing=growing_numbers.found(table, fields) if span else (),
-        silences=silent_sources.counted(table, found, roles, quiet),
+        silences=silent_sources.counted(table, found, roles, holes.of_silences(quiet, gone)),
         changes=_changes(table, roles, found, change),
+        holes=gone,
         attempts=retries.count(table, roles.trace_id.column, change)
         if roles.trace_id and change.onset
         else None,

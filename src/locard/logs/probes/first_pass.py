@@ -3,10 +3,11 @@
 Shows: errors and latency over time, the shape of a change and its onset as an interval, who is
   affected, who is confirmed not to be and who had too few requests to say, the field values that
   the bad requests share, their messages, and what the log cannot answer.
-How: `locard logs SOURCE -o json` in a process of its own, which reads newline-delimited JSON into a
-  private in-memory table and asks aggregations of it.
+How: `locard logs SOURCE -o json` in a process of its own on the operator's machine, which reads the
+  records into a private in-memory table and asks aggregations of it. What lies at another place comes
+  over a session to it, and is scanned here.
 Impact: reads. The reader runs at idle priority on one core with a memory cap.
-Limits: JSON records only; prefixes before the first brace are taken off. A log larger than the
+Limits: a log larger than the
   memory cap or the time box is read in part, from its start, and labelled so.
 Source: the method's first step, "start with logs, not assumptions"; Wilson 1927 for the intervals.
 """
@@ -20,14 +21,16 @@ from locard.guard.command import Impact, Template
 from locard.model import codec
 from locard.model.evidence import Output, Scope
 from locard.model.log_facts import LogSummary
+from locard.model.place import HERE
 from locard.model.target import Skip
 from locard.model.workload import WorkloadStates
 from locard.probe import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from locard.model.facts import Fact
+    from locard.model.place import Place
     from locard.model.target import Context
     from locard.probe import Step
 
@@ -44,6 +47,24 @@ FILE = Template(
     by_hand="locard logs {source} -o json",
     max_bytes=8 << 20,
     output="json",
+    here=True,
+)
+ELSEWHERE = Template(
+    (
+        "locard",
+        "logs",
+        "{source:source}",
+        "--on={place:word*}",
+        "--namespace={namespace:word*}",
+        "--context={context:word*}",
+        "--container={container:word*}",
+        *_REST,
+    ),
+    Impact.READS,
+    _BOUND_S,
+    max_bytes=8 << 20,
+    output="json",
+    here=True,
 )
 PIPE = Template(
     ("locard", "logs", "-", *_REST),
@@ -53,8 +74,9 @@ PIPE = Template(
     max_bytes=8 << 20,
     stdin=True,
     output="json",
+    here=True,
 )
-COMMANDS = (FILE, PIPE)
+COMMANDS = (FILE, ELSEWHERE, PIPE)
 
 
 def applies(context: Context) -> Skip | None:
@@ -77,11 +99,25 @@ def plan(context: Context) -> Generator[Step, Output, None]:
     budget = max(1.0, BUDGET_S / max(len(context.log_sources), 1))
     for source in context.log_sources:
         values = {"since": _number(context.window_s), "budget": _number(budget)}
-        yield PIPE.fill(**values) if source == "-" else FILE.fill(source=source, **values)
+        if source == "-":
+            yield PIPE.fill(**values)
+        elif context.place == HERE:
+            yield FILE.fill(source=source, **values)
+        else:
+            yield ELSEWHERE.fill(source=source, **_way(context.place), **values)
+
+
+def _way(place: Place) -> dict[str, tuple[str, ...]]:
+    """The flags that lead to a place: a cluster is asked from here, with kubectl's own."""
+    from_here = place.transport in {"kubectl", "local"}
+    names = ("namespace", "context", "container")
+    ways = {name: place.option(name) if from_here else "" for name in names}
+    ways["place"] = "" if from_here else place.ref
+    return {name: (value,) if value else () for name, value in ways.items()}
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
-    """The summary in each output, and the states of the pods that wrote it, where there are some."""
+    """The summary in each output, and the states of the pods that wrote the log."""
     return tuple(fact for output in outputs for fact in _facts(output))
 
 
@@ -89,16 +125,16 @@ def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def _facts(output: Output) -> tuple[Fact, ...]:
+def _facts(output: Output) -> Iterator[Fact]:
     try:
         data = json.loads(output.stdout)
         if data["schema"] != _SCHEMA:
-            return ()
-        log = codec.decode(LogSummary, data["log_summary"])
-        pods = data.get("workload")
-        return (log,) if pods is None else (log, codec.decode(WorkloadStates, pods))
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return ()  # cut off, or no answer at all: the evidence says why
+            return
+        yield codec.decode(LogSummary, data["log_summary"])
+        if data.get("workload"):
+            yield codec.decode(WorkloadStates, data["workload"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return  # cut off, or no answer at all: the evidence says why
 
 
 _SAMPLE = {

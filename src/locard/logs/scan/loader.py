@@ -148,7 +148,7 @@ def load(
         table.partial = table.cap_reached
     _forget_blank(table, wrapping.joined)
     _say_what_is_missing(table, source)
-    table.origins = source.origins
+    table.origins, table.limits = source.origins, source.limits
     table.workload = source.workload
     return table
 

@@ -10,11 +10,10 @@ from locard.cluster import asking, asks
 from locard.cluster.last_words import telling_line
 from locard.cluster.no_log import LogFilter
 from locard.cluster.states import states, with_words
-from locard.guard.command import Impact
-from locard.guard.gate import Gate
+from locard.logs.input import piped
 from locard.logs.input.piped import PipedSource, open_command
 from locard.model.errors import SourceUnreadableError
-from locard.transport import local
+from locard.model.place import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,22 +63,20 @@ class PodLogs(PipedSource):
 
 
 def run(command: Command) -> Output:
-    """A declared question, through the gate."""
-    gate = Gate({"kubernetes": asks.COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
-    return local.run(gate.admit("kubernetes", command), command.bound_s)
+    """A declared question, through the gate: the user's own kubectl is asked here."""
+    return piped.ask(command, asks.COMMANDS, HERE, "kubernetes")
 
 
 def open_logs(name: str, command: Command, asked: Asked, wants: Wants) -> PodLogs:
     """Start kubectl; `states` of the source are read once the lines were."""
-    piped = open_command(
+    opened = open_command(
         name,
         command,
         asks.COMMANDS,
+        place=HERE,
         get="install kubectl, or pipe it in: kubectl logs … | locard logs -",
     )
-    source = PodLogs(
-        name, piped.fd, None, owned=False, running=piped.running, by_hand=piped.by_hand
-    )
+    source = PodLogs(name, -1, None, owned=False, running=opened.running, by_hand=opened.by_hand)
     if asked.answers is None:
         return source
     first = states(asked.answers, previous=wants.previous)

@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.guard.command import Impact, Template
-from locard.guard.gate import Gate
+from locard.guard import needs
+from locard.guard.command import MOST_LOG, Impact, Template
 from locard.logs.input.line_times import time_of
-from locard.logs.input.piped import open_command
+from locard.logs.input.piped import ask, open_command
 from locard.model.errors import SourceUnreadableError
 from locard.model.log_beginning import Origin
 from locard.model.wording import count
-from locard.transport import local
 
 if TYPE_CHECKING:
     from locard.guard.command import Command
     from locard.logs.input.log_source import Source, Wants
+    from locard.model.place import Place
 
 NAMES = ("container/payment-1",)
 RANK = 10
 _FIRST_BYTES = 16 << 10
+
+
+_NEEDS = {"docker": (needs.DOCKER,), "podman": (needs.PODMAN,)}
 
 
 def _logs(program: str) -> Template:
@@ -34,13 +36,18 @@ def _logs(program: str) -> Template:
         (program, "logs", "--follow={follow:word}", "--since={since:word*}", "{container:word}"),
         Impact.READS,
         86400.0,
-        needs=program,
+        max_bytes=MOST_LOG,
+        streams=True,
+        needs=_NEEDS[program],
     )
 
 
 def _inspect(program: str) -> Template:
     return Template(
-        (program, "container", "inspect", "{container:word}"), Impact.READS, 20.0, needs=program
+        (program, "container", "inspect", "{container:word}"),
+        Impact.READS,
+        20.0,
+        needs=_NEEDS[program],
     )
 
 
@@ -50,7 +57,7 @@ def _stamped(program: str) -> Template:
         (program, "logs", "--timestamps", "{container:word}"),
         Impact.READS,
         10.0,
-        needs=program,
+        needs=_NEEDS[program],
         max_bytes=_FIRST_BYTES,
     )
 
@@ -68,9 +75,9 @@ def fits(name: str) -> bool:
 
 def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """What docker logs or podman logs prints."""
-    program = "podman" if shutil.which("podman") and not shutil.which("docker") else "docker"
+    program = _engine(wants.place)
     container = name.removeprefix("container/")
-    inspected = _ask_for(name, INSPECT[program].fill(container=container))
+    inspected = _ask_for(name, INSPECT[program].fill(container=container), wants.place)
     command = LOGS[program].fill(
         container=container,
         follow=str(wants.follow).lower(),
@@ -80,17 +87,28 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         name,
         command,
         COMMANDS,
+        place=wants.place,
         merged=True,
         get="install docker or podman, or read the log where it lies",
     )
-    source.origins = lambda: (_origin(program, container, inspected, asked=bool(wants.since_s)),)
+    source.origins = lambda: (
+        _origin(program, container, inspected, wants.place, asked=bool(wants.since_s)),
+    )
     return source
 
 
-def _first_written(program: str, container: str) -> float | None:
+def _engine(place: Place) -> str:
+    """The engine that is there; docker where both are, or neither."""
+    from locard.transport.reach import kept_session  # noqa: PLC0415 - as in `ask`
+
+    ground = kept_session(place).ground
+    return "podman" if ground and ground.tool("podman") and not ground.tool("docker") else "docker"
+
+
+def _first_written(program: str, container: str, place: Place) -> float | None:
     """When the oldest line that is kept was written, by the clock of docker or podman."""
     command = STAMPED[program].fill(container=container)
-    output = local.run(_gate().admit("container", command), command.bound_s)
+    output = ask(command, COMMANDS, place, f"container/{command.argv[-1]}")
     times = [
         at
         for said in (output.stdout, output.stderr)  # both outputs of the container
@@ -99,11 +117,7 @@ def _first_written(program: str, container: str) -> float | None:
     return min(times, default=None)
 
 
-def _gate() -> Gate:
-    return Gate({"container": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
-
-
-def _origin(program: str, container: str, inspected: bytes, *, asked: bool) -> Origin:
+def _origin(program: str, container: str, inspected: bytes, place: Place, *, asked: bool) -> Origin:
     """What the container's own record says of its start and of how its log is kept."""
     asked_of = f"{program} container inspect {container}"
     try:
@@ -119,7 +133,7 @@ def _origin(program: str, container: str, inspected: bytes, *, asked: bool) -> O
         note = "the container's record does not say how its log is kept"
         return Origin(asked=asked, note=note, evidence=(f"{asked_of}: cannot be read",))
     starts = tuple(at for t in times if (at := time_of(str(t).encode())) is not None and at > 0)
-    first = None if asked else _first_written(program, container)
+    first = None if asked else _first_written(program, container, place)
     said = ", ".join(f"{key}={options[key]}" for key in ("max-size", "max-file") if key in options)
     told = (
         f"Created={times[0]}, StartedAt={times[1]}, RestartCount={restarts}, "
@@ -170,12 +184,12 @@ def _rotation(driver: str, options: dict[str, str]) -> str:
     return f"its log driver is {driver}: docker logs reads a copy of at most 5 files of 20m"
 
 
-def _ask_for(name: str, command: Command) -> bytes:
+def _ask_for(name: str, command: Command, place: Place) -> bytes:
     """What is known of the container; raises where there is none, or nobody to ask.
 
     Asked before: in the log both outputs are one, and a complaint would look like a line of it.
     """
-    output = local.run(_gate().admit("container", command), command.bound_s)
+    output = ask(command, COMMANDS, place, f"container/{command.argv[-1]}")
     if output.exit_code == 0 or output.exit_code is None:
         return output.stdout  # where it did not start or end, reading the log says so
     said = " ".join(output.stderr.decode("utf-8", "replace").split())[:300]

@@ -11,15 +11,18 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.guard.command import Impact, Template
-from locard.guard.gate import Gate
-from locard.logs.input.piped import open_command
+from locard.guard import needs
+from locard.guard.command import MOST_LOG, Impact, Template
+from locard.logs.input.piped import ask, open_command
+from locard.logs.sources import _journal_limits
 from locard.model.log_beginning import Origin
 from locard.model.wording import count
-from locard.transport import local
 
 if TYPE_CHECKING:
+    from locard.guard.command import Command
     from locard.logs.input.log_source import Source, Wants
+    from locard.model.log_holes import RateLimit
+    from locard.model.place import Place
 
 NAMES = ("journald", "unit/payment.service")
 RANK = 10
@@ -28,25 +31,52 @@ JOURNAL = Template(
      "--since=-{since:number*}s"),
     Impact.READS,
     3600.0,
-    needs="systemd (journalctl)",
+    max_bytes=MOST_LOG,
+    streams=True,
+    needs=(needs.JOURNALCTL,),
 )  # fmt: skip
 FOLLOWED = Template(
     ("journalctl", "--output=json", "--no-pager", "--quiet", "--unit={unit:word*}",
      "--since=-{since:number*}s", "--follow"),
     Impact.READS,
     86400.0,
-    needs="systemd (journalctl)",
+    max_bytes=MOST_LOG,
+    streams=True,
+    needs=(needs.JOURNALCTL,),
 )  # fmt: skip
 # With JSON journalctl never says why there is nothing.
 REASON = Template(
-    ("journalctl", "--no-pager", "--lines=0"), Impact.READS, 20.0, needs="systemd (journalctl)"
+    ("journalctl", "--no-pager", "--lines=0"), Impact.READS, 20.0, needs=(needs.JOURNALCTL,)
 )
 # How far back the files go that journalctl reads, archived ones and all.
 HEADER = Template(
-    ("journalctl", "--header", "--no-pager"), Impact.READS, 20.0, needs="systemd (journalctl)"
+    ("journalctl", "--header", "--no-pager"), Impact.READS, 20.0, needs=(needs.JOURNALCTL,)
 )
 _ELSEWHERE = "journals that were archived elsewhere (journalctl --directory), or the log backend if they are shipped to one"
-COMMANDS = (JOURNAL, FOLLOWED, REASON, HEADER)
+# How many lines of a unit are kept: its own limit, else that of journald; and what was thrown away.
+LIMIT = Template(
+    ("systemctl", "show", "--no-pager",
+     "--property=LogRateLimitIntervalUSec,LogRateLimitBurst,ActiveState", "--", "{unit:word}"),
+    Impact.READS,
+    10.0,
+    needs=(needs.SYSTEMCTL,),
+)  # fmt: skip
+CONFIG = Template(
+    ("systemd-analyze", "cat-config", "--no-pager", "systemd/journald.conf"),
+    Impact.READS,
+    10.0,
+    needs=(needs.SYSTEMCTL,),
+)
+SUPPRESSED = Template(
+    ("journalctl", "--output=json", "--output-fields=N_DROPPED,OBJECT_SYSTEMD_UNIT,MESSAGE", "--no-pager",
+     "--quiet", "--lines=1000", "--since=-{since:number*}s",
+     "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"),
+    Impact.READS,
+    20.0,
+    output="json",
+    needs=(needs.JOURNALCTL,),
+)  # fmt: skip
+COMMANDS = (JOURNAL, FOLLOWED, REASON, HEADER, LIMIT, CONFIG, SUPPRESSED)
 # `Head realtime timestamp: Sun 2025-11-23 07:00:00 UTC (64432abc1234)`: microseconds in base 16.
 _HEAD = re.compile(
     r"^\s*Head realtime timestamp:.*\(([0-9a-f]{6,16})\)\s*$", re.IGNORECASE | re.MULTILINE
@@ -69,17 +99,33 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         name,
         template.fill(unit=unit, since=since),
         COMMANDS,
+        place=wants.place,
         get="run where systemd runs, or name the service's log file",
     )
-    source.why_empty = _why_empty
-    source.origins = functools.partial(_origins, asked=bool(since))
+    source.why_empty = functools.partial(_why_empty, wants.place)
+    source.origins = functools.partial(_origins, wants.place, asked=bool(since))
+    source.limits = functools.partial(_limits, wants.place, unit, since)
     return source
 
 
-def _origins(*, asked: bool) -> tuple[Origin, ...]:
+def _limits(place: Place, unit: tuple[str, ...], since: tuple[str, ...]) -> tuple[RateLimit, ...]:
+    """How many lines journald lets through of the unit, and what it said of those that it did not."""
+
+    def said(command: Command) -> str:
+        return ask(command, COMMANDS, place, "journald").text
+
+    suppressed = said(SUPPRESSED.fill(since=since))
+    if not unit:
+        return _journal_limits.of_all(suppressed)
+    name = _journal_limits.unit_name(unit[0])
+    shown = said(LIMIT.fill(unit=name))
+    return (_journal_limits.of_unit(name, shown, said(CONFIG.fill()), suppressed),)
+
+
+def _origins(place: Place, *, asked: bool) -> tuple[Origin, ...]:
     """How far back the journal itself goes, by the headers of its files."""
     command = HEADER.fill()
-    output = local.run(_gate().admit("journald", command), command.bound_s)
+    output = ask(command, COMMANDS, place, "journald")
     text = output.text
     heads = [at for h in _HEAD.findall(text) if (at := int(h, 16) / 1e6)]
     paths = _PATH.findall(text)
@@ -109,12 +155,8 @@ def _origins(*, asked: bool) -> tuple[Origin, ...]:
     )
 
 
-def _gate() -> Gate:
-    return Gate({"journald": COMMANDS}, Impact.READS, cap=Impact.READS, why="logs are read")
-
-
-def _why_empty() -> str:
+def _why_empty(place: Place) -> str:
     """What journalctl says of its journal; empty where it has no complaint."""
     command = REASON.fill()
-    output = local.run(_gate().admit("journald", command), command.bound_s)
+    output = ask(command, COMMANDS, place, "journald")
     return " ".join(output.stderr.decode("utf-8", "replace").split())[:300]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from locard.cluster import asking, asks
 from locard.logs.sources import _pod_logs
 from locard.logs.sources._pod_origins import of_pods, unread
+from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
     from locard.cluster.asking import Asked
@@ -36,6 +37,12 @@ def fits(name: str) -> bool:
 
 def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """What kubectl logs prints, of every pod that is meant, without what it says in place of a log."""
+    if not wants.place.local:
+        raise SourceUnreadableError(
+            f"{name} is not asked for at {wants.place.ref}",
+            "a cluster is asked from here, by your own kubectl and context",
+            "Leave --on out, or run locard there.",
+        )
     whose = asking.Whose(name, wants.namespace, wants.context, wants.selector)
     asked = asking.ask(whose, _pod_logs.run)
     where = asks.place(wants.namespace, wants.context)

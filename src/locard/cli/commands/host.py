@@ -1,0 +1,35 @@
+"""The read-only checklist of a host: memory, CPU, files, sockets, disks, OOM kills, limits.
+
+Here, or by ssh at host/NAME; of a target's host with its own limits where one is named. On many
+--hosts each is asked at once, and who differs from its peers comes first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.cli import common, live
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "target", nargs="*", metavar="TARGET", help="host/local (default); " + live.TARGET_HELP
+    )
+    live.place_arguments(parser)
+    live.ask_arguments(parser, budget="60s")
+    common.output_arguments(parser, ("text", "json", "markdown"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask the host layer alone."""
+    from locard.cli.commands import investigate  # noqa: PLC0415 - keeps `--help` quick
+    from locard.model.evidence import Layer  # noqa: PLC0415 - as above
+
+    refs = args.target or ([] if args.hosts else [args.on or "host/local"])
+    if args.on and not args.target:
+        args.on = None  # the place itself is the target
+    return investigate.ask(args, refs, (Layer.HOST,))

@@ -1,0 +1,215 @@
+"""Prints the bytes of a log at this place, the oldest file first; standard library only.
+
+Arguments: PATH once|follow [SECONDS]. PATH may be a pattern or a folder. Each file is read up to the
+size that it had when it was opened; with `follow` the newest goes on, over renames and truncation.
+With SECONDS files that were last written before that are left out. One JSON line on standard error
+says first what is read. Nothing on a network or FUSE file system is opened.
+"""
+
+import bz2
+import fnmatch
+import gzip
+import json
+import lzma
+import os
+import stat
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+MOST = 512 << 20  # bytes of all files together: the newest of more
+CHUNK = 1 << 18
+POLL_S = 0.25
+MOST_FILES = 1000
+MOST_LINKS = 40
+FAR = (
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ceph",
+    "lustre",
+    "gpfs",
+    "glusterfs",
+    "autofs",
+    "ncpfs",
+)
+OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
+
+
+def far_type(path: str) -> str:
+    """The type of the file system of a path where asking it may hang, else empty. Asks nothing of it."""
+    best, kind = "", ""
+    with open("/proc/self/mountinfo", "rb") as file:
+        for line in file.read().decode("utf-8", "surrogateescape").split("\n"):
+            left, _, right = line.partition(" - ")
+            fields = left.split(" ")
+            if len(fields) < 5:
+                continue
+            mount = fields[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+            inside = path == mount or path.startswith(mount.rstrip("/") + "/")
+            if inside and len(mount) >= len(best):
+                best, kind = mount, right.split(" ")[0]
+    fuse = kind.startswith("fuse") and kind not in ("fusectl", "fuseblk")
+    return kind if fuse or kind in FAR else ""
+
+
+def resolved(path: str) -> str:
+    """The path without links, each step looked at before it is asked; raises OSError."""
+    done, todo, links = "/", [p for p in path.split("/") if p], 0
+    while todo:
+        part = todo.pop(0)
+        if part == "..":
+            done = os.path.dirname(done)
+            continue
+        if part == ".":
+            continue
+        step = done.rstrip("/") + "/" + part
+        kind = far_type(step)
+        if kind:
+            raise OSError(0, "it lies on %s, which may hang whoever asks it: not opened" % kind)
+        if not stat.S_ISLNK(os.lstat(step).st_mode):
+            done = step
+            continue
+        links += 1
+        target = os.readlink(step)
+        if step.startswith("/proc/") and "/fd/" in step and target.startswith("/"):
+            return step  # the open file itself, wherever its name leads
+        if links > MOST_LINKS or ":[" in target:
+            raise OSError(0, "it is no file")
+        if target.startswith("/"):
+            done = "/"
+        todo = [p for p in target.split("/") if p] + todo
+    return done
+
+
+def found(path: str) -> "list[str]":
+    """The files that a path, a pattern or a folder means; raises OSError."""
+    folder, _, name = path.rpartition("/")
+    try:
+        whole = resolved(path)
+    except FileNotFoundError:
+        if not any(c in name for c in "*?["):
+            raise
+        whole = resolved(folder or "/")
+        names = fnmatch.filter(os.listdir(whole), name)
+    else:
+        if not os.path.isdir(whole):
+            return [whole]
+        names = [n for n in os.listdir(whole) if not n.startswith(".")]
+    every = []
+    for entry in names[:MOST_FILES]:
+        try:
+            step = resolved(whole.rstrip("/") + "/" + entry)
+            if stat.S_ISREG(os.stat(step).st_mode):
+                every.append(step)
+        except OSError:
+            continue
+    if not every:
+        raise OSError(0, "no file fits it")
+    return every
+
+
+def opened(path: str) -> "tuple[Any, bool]":
+    """An open file and whether it is packed; raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(0, "it is no regular file")
+    plain = os.fdopen(fd, "rb")
+    head = plain.read(6)
+    plain.seek(0)
+    for magic, opener in OPENERS:
+        if head.startswith(magic):
+            return opener(plain, "rb"), True
+    return plain, False
+
+
+def give(data: bytes) -> None:
+    """Write all of it."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def copy(path: str, skip: int) -> int:
+    """Print a file up to its size of now; the last byte that was printed, -1 for none."""
+    file, packed = opened(path)
+    last = -1
+    with file:
+        left = os.stat(path).st_size - skip
+        if skip and not packed:
+            file.seek(skip)
+            file.readline()
+        while packed or left > 0:
+            data = file.read(CHUNK if packed else min(CHUNK, left))
+            if not data:
+                break
+            left -= len(data)
+            last = data[-1]
+            give(data)
+    return last
+
+
+def follow(path: str) -> None:
+    """Go on with a file from its end of now, also where another one takes its name."""
+    at = os.stat(path).st_size
+    while True:
+        try:
+            with open(path, "rb") as file:
+                mine = os.fstat(file.fileno())
+                file.seek(at)
+                while True:
+                    give(file.read())
+                    time.sleep(POLL_S)
+                    now = os.stat(path)
+                    if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
+                        give(file.read())
+                        break
+                    if now.st_size < file.tell():
+                        file.seek(0)
+        except FileNotFoundError:
+            time.sleep(POLL_S)  # between one name and the next
+        at = 0
+
+
+def main(words: "list[str]") -> int:
+    """Exit 0 when all was printed, 1 where it cannot be read."""
+    path, how = words[0], words[1]
+    oldest = time.time() - float(words[2]) if len(words) > 2 else 0.0
+    try:
+        files = [(os.stat(p).st_mtime, os.stat(p).st_size, p) for p in found(path)]
+    except OSError as error:
+        sys.stderr.write("%s: %s\n" % (path, error.strerror or error))
+        return 1
+    files.sort()
+    recent = [f for f in files if f[0] >= oldest] or files[-1:]
+    room, taken, skipped = MOST, [], sum(f[1] for f in files) - sum(f[1] for f in recent)
+    for _, size, name in reversed(recent):
+        skip = max(0, size - room)
+        if room > 0:
+            taken.append((name, skip))
+        skipped += skip if room > 0 else size
+        room -= size - skip
+    sys.stderr.write(json.dumps({"files": len(taken), "skipped": skipped}) + "\n")
+    sys.stderr.flush()
+    for name, skip in reversed(taken):
+        try:
+            if copy(name, skip) not in (-1, 10):
+                give(b"\n")
+        except (OSError, EOFError, lzma.LZMAError) as error:
+            sys.stderr.write("%s: %s\n" % (name, getattr(error, "strerror", None) or error))
+            return 1
+    if how == "follow" and taken:
+        follow(taken[0][0])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

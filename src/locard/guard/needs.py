@@ -1,0 +1,26 @@
+"""The programs that commands start, what each adds and how to get it: `locard doctor` reads these."""
+
+from __future__ import annotations
+
+from locard.guard.command import Need
+
+PYTHON = Need(
+    "python3",
+    "everything that is read beside the target: threads, sockets, disks, processes",
+    "apt-get install python3-minimal (3.6 or later), or enter by a debug image",
+)
+PY_SPY = Need("py-spy", "stacks of live Python processes", "pip install py-spy")
+DMESG = Need("dmesg", "OOM kills from the kernel's log", "apt-get install util-linux")
+JOURNALCTL = Need("journalctl", "logs of systemd units", "run where systemd runs")
+SYSTEMCTL = Need("systemctl", "the limits and restarts of systemd units", "run where systemd runs")
+DOCKER = Need("docker", "containers of docker, and their logs", "apt-get install docker-cli")
+PODMAN = Need("podman", "containers of podman, and their logs", "apt-get install podman")
+KUBECTL = Need(
+    "kubectl", "pods and deployments, and their logs", "apt-get install kubernetes-client"
+)
+SUDO = Need(
+    "sudo",
+    "declared reads as root, without a password",
+    "ask for the rules of: locard doctor --sudoers",
+)
+ALL = (PYTHON, PY_SPY, DMESG, JOURNALCTL, SYSTEMCTL, DOCKER, PODMAN, KUBECTL, SUDO)

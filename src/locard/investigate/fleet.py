@@ -1,0 +1,206 @@
+"""Runs one target or many: a bounded number of places at once, each surveyed, asked, concluded, left."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from locard.guard.policy import read_policy
+from locard.investigate import compare, start
+from locard.investigate.drive import Done, Driver, Quiet
+from locard.investigate.run import Record
+from locard.ledger.state import StateDirectory
+from locard.model.errors import LocardError, UnreachableError
+from locard.model.fleet import Fleet, Member
+from locard.model.record_entries import PlaceUnreached
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from locard.guard.policy import Policy
+    from locard.investigate.drive import Event
+    from locard.investigate.places import Asked
+    from locard.investigate.run import Investigator
+    from locard.investigate.start import Instance, Options, Sessions
+    from locard.ledger.state import Begun
+    from locard.model.investigation import Investigation, Question
+
+AT_ONCE = 48  # places with a session, so that memory and the operator's own machine stay bounded
+
+
+def investigate(
+    asked: Sequence[Asked],
+    question: Question,
+    every: Sessions,
+    options: Options,
+    told: Callable[[Member], None] = lambda _: None,
+) -> Fleet:
+    """Ask all targets, recorded in one incident; who cannot be reached is a member with its reason.
+
+    `told` hears of each member as soon as it is done. Raises StateError where nothing can be recorded.
+    """
+    with contextlib.ExitStack() as stack:
+        crew = _Crew(question, every, options, told, read_policy(), stack)
+        crew.queue.extend(asked)
+        crew.run()
+        members = tuple(sorted(crew.members, key=lambda m: crew.order(m, asked)))
+        found, over, why_not = compare.differences(members)
+        return Fleet(
+            incident=crew.begun.incident if crew.begun else "",
+            ledger=str(crew.begun.ledger.path) if crew.begun else None,
+            members=members,
+            differences=found,
+            compared=over,
+            not_compared=why_not,
+            partial=tuple(dict.fromkeys(crew.partial)),
+        )
+
+
+def investigate_one(
+    asked: Asked, question: Question, every: Sessions, options: Options
+) -> Investigation:
+    """One target; raises the LocardError that says why it could not be looked at."""
+    with contextlib.ExitStack() as stack:
+        crew = _Crew(question, every, options, lambda _: None, read_policy(), stack)
+        crew.queue.append(asked)
+        crew.run()
+        if crew.errors:
+            raise crew.errors[0]
+        (member,) = crew.members
+        assert member.found is not None  # noqa: S101 - without an error there is one
+        return member.found
+
+
+@dataclass(slots=True, eq=False)
+class _Crew:
+    """What is at work, what waits, and what has come of it."""
+
+    question: Question
+    every: Sessions
+    options: Options
+    told: Callable[[Member], None]
+    policy: Policy
+    stack: contextlib.ExitStack
+    queue: deque[Asked] = field(default_factory=deque)
+    active: dict[int, tuple[Asked, Instance]] = field(default_factory=dict)  # by id of the instance
+    investigators: dict[int, tuple[Investigator, Asked, Instance]] = field(default_factory=dict)
+    members: list[Member] = field(default_factory=list)
+    errors: list[LocardError] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+    begun: Begun | None = None
+    record: Record | None = None
+
+    def run(self) -> None:
+        """Until every target has been asked; an interrupt ends all, what came is kept."""
+        driver = Driver(self.every.home, self.options.budget)
+        try:
+            self._fill(driver)
+            self._handle(driver)
+        except KeyboardInterrupt:
+            self.partial.append("interrupted by the user")
+            self.queue.clear()
+            driver.interrupt()
+            self._handle(driver)
+        for investigator, asked, instance in list(self.investigators.values()):
+            self._conclude(investigator, asked, instance)
+
+    def _handle(self, driver: Driver) -> None:
+        for event in driver.run():
+            if isinstance(event, Quiet):
+                for investigator, _, _ in self.investigators.values():
+                    investigator.tick()
+                continue
+            self._take(driver, event)
+            self._fill(driver)
+
+    def _take(self, driver: Driver, event: Event) -> None:
+        assert not isinstance(event, Quiet)  # noqa: S101 - looked at before
+        label = event.task.label
+        if isinstance(label, start.Instance):
+            if isinstance(event, Done):
+                self._begin(driver, label, event)
+            return
+        investigator = label[0]
+        investigator.handle(event)
+        if isinstance(event, Done) and investigator.done:
+            self._conclude(*self.investigators[id(investigator)])
+
+    def _fill(self, driver: Driver) -> None:
+        """Open further sessions while there is room."""
+        while self.queue and len(self.active) + len(self.investigators) < AT_ONCE:
+            asked = self.queue.popleft()
+            question = replace(self.question, ref=asked.ref)
+            instance = start.Instance(question, asked.place, asked.there, layers=asked.layers)
+            if asked.closed:
+                self._fail(asked, instance, _closed(asked))
+                continue
+            try:
+                instance.session = self.every.to(asked.place)
+            except LocardError as error:
+                self._fail(asked, instance, error)
+                continue
+            self.active[id(instance)] = (asked, instance)
+            driver.add(start.survey_task(instance, self.policy))
+
+    def _begin(self, driver: Driver, instance: Instance, event: Done) -> None:
+        asked, _ = self.active.pop(id(instance))
+        start.take_survey(instance, event.task)
+        if instance.error is not None:
+            self._fail(asked, instance, instance.error)
+            return
+        self._begin_record(instance)
+        assert self.begun is not None  # noqa: S101 - it has just begun
+        assert self.record is not None  # noqa: S101 - as above
+        investigator = start.begin(
+            instance, self.begun, self.record, self.options, (driver, self.every.home)
+        )
+        self.investigators[id(investigator)] = (investigator, asked, instance)
+        if investigator.done:  # every probe was skipped
+            self._conclude(investigator, asked, instance)
+
+    def _begin_record(self, instance: Instance) -> None:
+        if self.begun is not None:
+            return
+        assert instance.context is not None  # noqa: S101 - it has been surveyed
+        state = StateDirectory.find(self.options.state)
+        name = start.name_of(instance.context.target) if self.options.alone else "fleet"
+        self.begun = self.stack.enter_context(state.begin(name, self.options.incident))
+        self.record = Record(self.begun.ledger, self.options.listener)
+
+    def _fail(self, asked: Asked, instance: Instance, error: LocardError) -> None:
+        self.errors.append(error)
+        if self.record is not None:
+            self.record.write("unreached", PlaceUnreached(asked.place, error.why, error.next_step))
+        next_step = f"{error.next_step} {error.command}".strip()
+        self._leave(
+            Member(asked.label, asked.place.ref, None, error.what, error.why, next_step), instance
+        )
+
+    def _conclude(self, investigator: Investigator, asked: Asked, instance: Instance) -> None:
+        self.investigators.pop(id(investigator), None)
+        found = investigator.conclude()
+        self.partial += [
+            f"{asked.label}: {p}" if not self.options.alone else p for p in found.partial
+        ]
+        self._leave(Member(asked.label, asked.place.ref, found), instance)
+
+    def _leave(self, member: Member, instance: Instance) -> None:
+        """Done with a place: its session goes, unless another target is there."""
+        self.members.append(member)
+        busy = [i for _, i in self.active.values()] + [i for _, _, i in self.investigators.values()]
+        still = any(i.session is instance.session for i in busy)
+        if not still and instance.session is not None:
+            self.every.leave(instance.place)
+        self.told(member)
+
+    def order(self, member: Member, asked: Sequence[Asked]) -> int:
+        """The order in which they were named."""
+        return next((n for n, a in enumerate(asked) if a.label == member.ref), len(asked))
+
+
+def _closed(asked: Asked) -> LocardError:
+    return UnreachableError(
+        f"{asked.label} was not entered", asked.closed, f"See: locard doctor {asked.ref}"
+    )

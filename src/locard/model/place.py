@@ -1,0 +1,106 @@
+"""Where something runs, how it is reached, and what was found there: Place and Ground."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One machine or container: the unit of policy, identity and evidence.
+
+    `ref` is as a user writes it: host/local, host/web-17, host/USER@NAME, container/ID, pod/NAME.
+    `transport` names the module that reaches it (local, ssh, docker, kubectl), `options` are its
+    own: a kubectl context, a namespace, a container.
+    """
+
+    ref: str
+    transport: str = "local"
+    options: tuple[tuple[str, str], ...] = ()
+
+    def option(self, name: str) -> str:
+        """One option; empty where it was not given."""
+        return dict(self.options).get(name, "")
+
+    @property
+    def name(self) -> str:
+        """What follows the kind: `web-17` of `host/web-17`."""
+        return self.ref.partition("/")[2]
+
+    @property
+    def local(self) -> bool:
+        """Whether it is the machine on which locard was started."""
+        return self.transport == "local"
+
+
+HERE = Place("host/local")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a session found as it opened: asked once, recorded as evidence.
+
+    `capabilities` is the effective set in hexadecimal. `clock_ahead_s` is that clock minus ours, give
+    or take `clock_within_s`; None before it was measured. `tools` are the programs found there, by
+    name. `own` are our pids there, the server's and its ancestors'. `noise_bytes` is what came before
+    the first byte of ours and was thrown away.
+    """
+
+    host: str
+    user: str
+    uid: int
+    sudo_user: str | None = None
+    machine: str = ""
+    kernel: str = ""
+    python: str = ""
+    executable: str = ""
+    ticks_per_s: int = 100
+    capabilities: str = ""
+    clock_ahead_s: float | None = None
+    clock_within_s: float | None = None
+    tools: tuple[tuple[str, str], ...] = ()
+    own: tuple[int, ...] = field(default=())
+    noise_bytes: int = 0
+    program_digest: str = ""
+    sudo: str = ""  # what `sudo -n -l` lists there, where sudo was asked for
+    sudo_notes: tuple[
+        str, ...
+    ] = ()  # why nothing goes through sudo there, or what a rule gives away
+    lacks: str = ""  # why there is no python3 of ours: none, old, unfit
+
+    @property
+    def bare(self) -> bool:
+        """Whether there is no python3: single commands only."""
+        return not self.python
+
+    def tool(self, name: str) -> str:
+        """The path of a program there; empty where it is not there."""
+        return dict(self.tools).get(name, "")
+
+    def may(self, capability: int) -> bool:
+        """Whether a capability (its number in linux/capability.h) is in the effective set."""
+        try:
+            return bool(int(self.capabilities, 16) >> capability & 1)
+        except ValueError:
+            return self.uid == 0
+
+
+def typed_at(command: str, place: str) -> str:
+    """A command line as it is typed here for another place: ours with `--on`, others through the way in.
+
+    `place` is a Place's ref. Targets that name their own place (host/, pod/) need nothing.
+    """
+    kind, _, name = place.partition("/")
+    if place == HERE.ref or " --on " in command or not name:
+        return command
+    if command.startswith("locard "):
+        words = command.split()
+        own = len(words) > 2 and words[2].startswith((f"{kind}/", "host/", "pod/", "deployment/"))  # noqa: PLR2004 - after the verb
+        return command if own else f"{command} --on {shlex.quote(place)}"
+    ways = {"host": ("ssh",), "container": ("docker", "exec"), "pod": ("kubectl", "exec")}
+    if kind not in ways:
+        return command
+    way = shlex.join((*ways[kind], name.partition("/")[0]))
+    dashes = " --" if kind == "pod" else ""
+    return f"{way}{dashes} {shlex.quote(command) if kind == 'host' else command}"

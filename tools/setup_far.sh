@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# What the tests of far places need beside setup.sh: an sshd, other shells, a container engine. Where
+# we may not install them those tests are skipped and say why.
+set -euo pipefail
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
+
+wanted=()
+# Nothing is installed that would start a service on somebody's machine.
+[ -d /run/systemd/system ] || has sshd || wanted+=(openssh-server)
+for pair in ssh:openssh-client ip:iproute2 fish:fish tcsh:tcsh busybox:busybox-static sudo:sudo podman:podman runc:runc; do
+  has "${pair%%:*}" || wanted+=("${pair#*:}")
+done
+[ ${#wanted[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" -eq 0 ] && has apt-get; then
+  say "installing Debian packages for the tests of far places: ${wanted[*]}"
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null ||
+    say "they could not be installed; those tests are skipped"
+else
+  say "some tests of far places are skipped without: ${wanted[*]}"
+fi
