@@ -177,7 +177,8 @@ def _host(
 
 def _words(kills: list[re.Match[str]], now: float) -> str:
     shown = "; ".join(
-        f"{k['name']} (pid {k['pid']}) {now - float(k['at']):.0f} s ago" for k in kills[-3:]
+        f"{k['name']} (pid {k['pid']}) {max(0.0, now - float(k['at'])):.0f} s ago"
+        for k in kills[-3:]
     )
     in_cgroup = kills[-1]["memcg"].startswith("Memory cgroup")
     return shown + (", by a cgroup's limit" if in_cgroup else ", the host ran out")

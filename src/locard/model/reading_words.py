@@ -39,7 +39,7 @@ _MEASURES = {
     semconv.PROCESS_CONNECTIONS: "connections",
     semconv.PROCESS_ACCEPT_QUEUE: "connections that wait to be accepted",
     semconv.CONTAINER_WORKING_SET: "memory in use",
-    semconv.CONTAINER_MEMORY_HIGH: "memory against memory.high, above which it is held back,",
+    semconv.CONTAINER_MEMORY_HIGH: "memory beside its memory.high",
     semconv.SYSTEM_UNIT_RESTARTS: "restarts by systemd in the last hour",
     semconv.CONTAINER_TASKS: "processes and threads",
     semconv.CONTAINER_OOM_KILLS: "processes ended by the OOM killer",
