@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from locard.model.target import Context, Skip
 
 Step = Command | Wait
-Plan = "Generator[Step, Output, None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,9 @@ class Probe(Protocol):
     run); it does no I/O. `read` makes facts from the outputs, in the order in which they ran; it
     is pure, so that a replay of the record gives the same facts. It never raises on bad output:
     what cannot be read is simply not in the facts.
+
+    A probe with parameters has `PARAMS`, a type as `model/params.py` describes it, and `plan` takes one
+    of it with defaults as its second argument.
     """
 
     COMMANDS: tuple[Template, ...]

@@ -124,7 +124,7 @@ PLACES = {
     "other-key": ({}, "HOST KEY CHANGED: the key on record of other-key is another one"),
     "wants-password": ({"setup": PASSWORD}, "it wants a password, and none is ever asked for"),
     "no-key": ({"setup": "rm /home/oncall/.ssh/authorized_keys\n"}, "no key of yours is accepted"),
-    "silent": (SILENT, "accepted the connection and said nothing"),
+    "silent": (SILENT, "accepted the connection, and said nothing"),
     "absent": (None, "no answer until the time-out"),
     "refuses": ({"sshd": False}, "reached: connection refused: nothing listens"),
     "hangs-up": (HANGS_UP, "closed the connection during the key exchange"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,17 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
         help="many: a,b,c, 'web*' (Hosts of ssh), or a file or inventory",
     )
     where.add_argument(
-        "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next"
+        "--sudo",
+        action="store_true",
+        help="there, run by `sudo -n` what only reads, where its sudoers allow it without a password",
+    )
+    cluster_arguments(where)
+
+
+def cluster_arguments(where: argparse._ActionsContainer) -> None:
+    """Kubectl's own flags."""
+    where.add_argument(
+        "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next two"
     )
     where.add_argument("--context", default="", metavar="NAME")
     where.add_argument("-c", "--container", default="", metavar="NAME")
@@ -93,6 +104,19 @@ def question(
 
 def targets(args: argparse.Namespace, refs: Sequence[str]) -> tuple[Asked, ...]:
     """The targets with their places, in the order in which they were named; raises UsageError."""
+    every = _targets(args, refs)
+    if not getattr(args, "sudo", False):
+        return every
+    option = ("sudo", "yes")
+    return tuple(
+        a
+        if a.place.local
+        else replace(a, place=replace(a.place, options=(*a.place.options, option)))
+        for a in every
+    )
+
+
+def _targets(args: argparse.Namespace, refs: Sequence[str]) -> tuple[Asked, ...]:
     from locard.investigate import places  # noqa: PLC0415 - keeps `--help` quick
 
     for ref in refs:

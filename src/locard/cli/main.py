@@ -120,6 +120,8 @@ def _dispatch(words: list[str]) -> int:
     command = cast("Command", module)
     parser = Parser(prog=f"locard {name}", description=(module.__doc__ or "").strip())
     command.arguments(parser)
+    if hasattr(module, "more_arguments"):  # that depend on what is asked for
+        module.more_arguments(parser, words)
     parser.add_common(name)
     words.remove(name)
     return command.run(parser.parse_args(words))

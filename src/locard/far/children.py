@@ -94,7 +94,8 @@ def find(name: str) -> "str | None":
     """The path of a program, or None."""
     if "/" in name:
         return name if os.path.exists(name) else None  # access(2) knows no ambient capability
-    for folder in environment()["PATH"].split(":"):
+    beside = os.path.dirname(sys.executable or "")
+    for folder in [beside] * bool(beside) + environment()["PATH"].split(":"):
         path = folder + "/" + name
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
@@ -191,7 +192,8 @@ def become_child(
         if libc is not None and call:
             libc.syscall(call, 1, 0, 3 << 13)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    if not asked.get("logs"):  # sudo keeps a log of its own, which must not stay empty
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     os.chdir("/")
 
 

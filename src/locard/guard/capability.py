@@ -1,23 +1,43 @@
-"""What this machine lets locard do, found by trying it and not by reading versions."""
+"""What locard can do at a place: what its commands declare to need, and what was tried there.
+
+The programs come from the templates' needs, what is permitted from `far/capabilities.py`, which tries it
+there instead of reading versions. What this installation itself needs is looked for here.
+"""
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import os
-import shutil
+import json
 import sqlite3
-import sys
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from locard.guard import needs
+from locard.guard.command import Impact, Template
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from locard.guard.command import Need
+    from locard.model.place import Ground
+
+NAME = "capabilities"
+TRY = Template(
+    ("python3", "-I", "-S", "-"),
+    Impact.READS,
+    5.0,
+    by_hand="cat /proc/sys/kernel/yama/ptrace_scope; dmesg | tail -1; cat /proc/self/stack",
+    program="far/capabilities.py",
+    output="json",
+    needs=(needs.PYTHON,),
+)
+COMMANDS = (TRY,)
 _CAP_SYS_PTRACE = 19  # linux/capability.h
-_READ_ALL = 3  # syslog(2): SYSLOG_ACTION_READ_ALL
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One capability: whether it works here, what it adds, and how to get it."""
+    """One capability: whether it works, what it adds, and how to get it."""
 
     name: str
     works: bool
@@ -26,15 +46,11 @@ class Check:
     get: str
 
 
-def checks() -> tuple[Check, ...]:
-    """All checks; reads only."""
+def installation() -> tuple[Check, ...]:
+    """What this installation needs, wherever it looks at; imports, and starts nothing."""
     return (
-        _root(),
         _native(),
         _module("duckdb", "reading and aggregating logs", "pip install locard"),
-        _stacks_of_python(),
-        _kernel_log(),
-        _kernel_stacks(),
         _sqlite(),
         _module(
             "gunicorn",
@@ -44,14 +60,70 @@ def checks() -> tuple[Check, ...]:
     )
 
 
-def _root() -> Check:
-    uid = os.geteuid()
+def read_tried(stdout: str) -> dict[str, Any]:
+    """What was tried at a place; empty where nothing could be."""
+    try:
+        found = json.loads(stdout)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def at_place(ground: Ground, tried: dict[str, Any], wanted: Iterable[Need]) -> tuple[Check, ...]:
+    """What works at a place: permissions, then each program that some command declares to need."""
+    programs = (_program(need, ground, tried) for need in wanted)
+    return (_root(ground), _kernel_stacks(tried), *programs)
+
+
+def _program(need: Need, ground: Ground, tried: dict[str, Any]) -> Check:
+    name = need.program
+    path = ground.python and ground.executable if name == "python3" else ground.tool(name)
+    if not path:
+        detail = f"not found{' on PATH' if ground.python else ': there is no python3 to look with'}"
+        if name == "python3" and ground.lacks:
+            detail = {"old": "older than 3.6", "unfit": "cannot be started"}.get(
+                ground.lacks, "not there"
+            )
+        return Check(name, False, detail, need.adds, need.get)
+    if name == needs.PY_SPY.program:
+        return _py_spy(need, path, ground, tried)
+    if name == needs.DMESG.program and tried.get("kernel_log"):
+        why = f"{path}, and the kernel's log cannot be read: {tried['kernel_log']}"
+        get = "run as root (CAP_SYSLOG), or: sysctl kernel.dmesg_restrict=0"
+        return Check(name, False, why, need.adds, get)
+    return Check(name, True, path, need.adds, need.get)
+
+
+def _py_spy(need: Need, path: str, ground: Ground, tried: dict[str, Any]) -> Check:
+    """It reads the memory of other processes: the kernel decides whether it may."""
+    if ground.may(_CAP_SYS_PTRACE):
+        return Check(need.program, True, path, need.adds, need.get)
+    scope = tried.get("ptrace_scope")
+    if scope:
+        why = f"{path}, and the kernel lets it read no other process (ptrace_scope is {scope})"
+        return Check(need.program, False, why, need.adds, "run as root (CAP_SYS_PTRACE)")
+    mine = f"{path}, for processes of this user"
+    return Check(need.program, True, mine, need.adds, "run as root")
+
+
+def _root(ground: Ground) -> Check:
     return Check(
         "root",
-        uid == 0,
-        "running as root" if uid == 0 else f"running as uid {uid}",
+        ground.uid == 0,
+        "running as root" if ground.uid == 0 else f"running as uid {ground.uid}",
         "stacks, open files and kernel states of other users' processes (CAP_SYS_PTRACE)",
         "run as root, or as the user of the target",
+    )
+
+
+def _kernel_stacks(tried: dict[str, Any]) -> Check:
+    why = tried.get("kernel_stack", "it was not tried")
+    return Check(
+        "kernel stacks",
+        not why,
+        f"/proc/PID/stack: {why}" if why else "/proc/PID/stack can be read",
+        "where in the kernel a thread waits",
+        "run as root (CAP_SYS_ADMIN; containers need it in the host's user namespace)",
     )
 
 
@@ -79,86 +151,6 @@ def _import_problem(name: str) -> str:
         missing = isinstance(error, ModuleNotFoundError) and error.name == name
         return "not installed" if missing else f"installed, and cannot be imported: {error}"
     return ""
-
-
-def _path_of(name: str) -> str | None:
-    beside = Path(sys.executable).with_name(name)
-    return str(beside) if beside.exists() else shutil.which(name)
-
-
-def _stacks_of_python() -> Check:
-    """py-spy reads the memory of other processes: the kernel decides whether it may."""
-    adds = "stacks of live Python processes"
-    path = _path_of("py-spy")
-    if path is None:
-        return Check("py-spy", False, "not found on PATH", adds, "pip install py-spy")
-    if _has_capability(_CAP_SYS_PTRACE):
-        return Check("py-spy", True, path, adds, "pip install py-spy")
-    scope = _ptrace_scope()
-    if scope:
-        why = f"{path}, and the kernel lets it read no other process (ptrace_scope is {scope})"
-        return Check("py-spy", False, why, adds, "run as root (CAP_SYS_PTRACE)")
-    return Check("py-spy", True, f"{path}, for processes of this user", adds, "run as root")
-
-
-def _has_capability(bit: int) -> bool:
-    try:
-        status = Path("/proc/self/status").read_text("ascii", "replace")
-        effective = status.partition("CapEff:")[2].split()[0]
-        return bool(int(effective, 16) >> bit & 1)
-    except (OSError, ValueError, IndexError):
-        return os.geteuid() == 0
-
-
-def _ptrace_scope() -> int:
-    """Yama's setting: 0 where processes of the same user may be read; 0 without Yama."""
-    try:
-        return int(Path("/proc/sys/kernel/yama/ptrace_scope").read_text("ascii"))
-    except (OSError, ValueError):
-        return 0
-
-
-def _kernel_log() -> Check:
-    """Dmesg reads the kernel's log by /dev/kmsg, else by syslog(2)."""
-    adds = "OOM kills from the kernel's log"
-    path = _path_of("dmesg")
-    if path is None:
-        return Check("dmesg", False, "not found on PATH", adds, "apt-get install util-linux")
-    problem = _kernel_log_problem()
-    return Check(
-        "dmesg",
-        not problem,
-        f"{path}, and the kernel's log cannot be read: {problem}" if problem else path,
-        adds,
-        "run as root (CAP_SYSLOG), or: sysctl kernel.dmesg_restrict=0",
-    )
-
-
-def _kernel_log_problem() -> str:
-    """Why the kernel's log cannot be read, in the kernel's words; empty where it can."""
-    try:
-        os.close(os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
-    except OSError:
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.klogctl(_READ_ALL, ctypes.create_string_buffer(1), 1) < 0:
-            return os.strerror(ctypes.get_errno())
-    return ""
-
-
-def _kernel_stacks() -> Check:
-    try:
-        Path("/proc/self/stack").read_bytes()
-    except OSError as error:
-        works, detail = False, f"/proc/PID/stack: {error.strerror}"
-    else:
-        works, detail = True, "/proc/PID/stack can be read"
-    return Check(
-        "kernel stacks",
-        works,
-        detail,
-        "where in the kernel a thread waits",
-        "run as root (CAP_SYS_ADMIN; containers need it in the host's user namespace)",
-    )
 
 
 def _sqlite() -> Check:

@@ -23,3 +23,4 @@ SUDO = Need(
     "declared reads as root, without a password",
     "ask for the rules of: locard doctor --sudoers",
 )
+ALL = (PYTHON, PY_SPY, DMESG, JOURNALCTL, SYSTEMCTL, DOCKER, PODMAN, KUBECTL, SUDO)

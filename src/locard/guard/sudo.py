@@ -9,20 +9,24 @@ no terminal is made to please `requiretty`.
 from __future__ import annotations
 
 import fnmatch
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.guard import needs
 from locard.guard.command import Impact, Template
+from locard.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from locard.guard.command import Command
+    from locard.model.evidence import Output
 
 LIST = Template(("sudo", "-n", "-l"), Impact.READS, 10.0, needs=(needs.SUDO,))
 
+_BY_SUDO = ("sudo", "-n", "--")
 # Why sudo would not even list, from its standard error.
 _REASONS = (
     (r"password is required|incorrect password", "sudo wants a password there: not asked"),
@@ -74,6 +78,7 @@ class Listing:
 
     rules: tuple[Rule, ...] = ()
     problem: str = ""
+    text: str = ""  # the listing itself; empty where there is a problem
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -85,6 +90,11 @@ class Listing:
             if rule.wild and not rule.denied and rule.as_root and " " in rule.command
         )
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user is to know of sudo there."""
+        return (self.problem,) if self.problem else self.warnings
+
     def wrapped(self, argv: tuple[str, ...]) -> tuple[str, ...] | None:
         """The argv through `sudo -n`, where a rule covers it without a password; else None.
 
@@ -93,7 +103,7 @@ class Listing:
         found = self.covering(argv)
         if found is None or found.denied or found.password:
             return None
-        return ("sudo", "-n", "--", *argv)
+        return (*_BY_SUDO, *argv)
 
     def covering(self, argv: tuple[str, ...]) -> Rule | None:
         """The rule that decides on it: the last that fits, as in sudoers."""
@@ -110,19 +120,61 @@ class Listing:
         return "sudo wants a password for this command: not asked" if found.password else ""
 
 
+def by_hand(words: str, argv: tuple[str, ...]) -> str:
+    """What an engineer would type for an argv: by sudo what runs by sudo."""
+    return f"sudo {words}" if is_wrapped(argv) else words
+
+
 def read_listing(stdout: str, stderr: str, exit_code: int | None) -> Listing:
     """The rules in the output of `sudo -n -l` in the C locale."""
     head, marker, body = stdout.partition("may run the following commands")
     if not marker:
         said = f"{stderr}\n{head}"
         known = (words for pattern, words in _REASONS if re.search(pattern, said))
-        if exit_code is None:
-            return Listing(problem="sudo did not answer there")
-        return Listing(problem=next(known, f"sudo ended with exit {exit_code} and listed no rules"))
+        silent = "sudo did not answer there" if exit_code is None else ""
+        return Listing(
+            problem=next(known, silent or f"sudo ended with exit {exit_code} and listed no rules")
+        )
     rules: list[Rule] = []
     for entry in _entries(body):
         rules += _rules(entry)
-    return Listing(tuple(rules), "" if rules else "no rule in sudoers there is for this user")
+    if not rules:
+        return Listing(problem="no rule in sudoers there is for this user")
+    return Listing(tuple(rules), text=stdout)
+
+
+def of_output(output: Output) -> Listing:
+    """The rules in what LIST gave."""
+    said = output.stderr.decode("utf-8", "replace") + "\n" + output.problem
+    return read_listing(output.stdout.decode("utf-8", "replace"), said, output.exit_code)
+
+
+@functools.lru_cache(maxsize=256)
+def listed(text: str) -> Listing:
+    """The rules in a listing that was kept."""
+    return read_listing(text, "", 0)
+
+
+def through(command: Command, argv: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """The argv of a command as it runs where `text` is the listing: through sudo where a rule covers it.
+
+    What only reads and ends by itself: root's processes are not ours to end over there.
+    """
+    quiet = command.impact <= Impact.READS and not command.template.streams
+    if (
+        not text
+        or not quiet
+        or command.template == LIST
+        or command.program is not None
+        or command.via != "exec"
+    ):
+        return argv
+    return listed(text).wrapped(argv) or argv
+
+
+def is_wrapped(argv: tuple[str, ...]) -> bool:
+    """Whether an argv runs as root by sudo."""
+    return argv[:3] == _BY_SUDO
 
 
 def _entries(body: str) -> list[str]:
@@ -199,8 +251,13 @@ def snippet(
     themselves, and the others are named in remarks. `paths` tells where programs lie there.
     """
     if not _USER.fullmatch(user):
-        raise ValueError(user)
+        raise UsageError(
+            f"{_harmless(user)!r} is no user",
+            "a rule in sudoers is for one user by name",
+            "Name the user that ssh logs in as.",
+        )
     exact: dict[str, None] = {}
+    open_ended: dict[str, None] = {}
     left: dict[str, None] = {}
     for argv, template in [
         *((c.argv, c.template) for c in commands),
@@ -210,7 +267,7 @@ def snippet(
             continue
         path = argv[0] if argv[0].startswith("/") else paths.get(argv[0], "")
         if any("{" in word for word in argv):
-            left[f"{_remark(argv)}: its arguments are known for one target only"] = None
+            open_ended[_remark(argv)] = None
         elif not path.startswith("/"):
             left[f"{_remark(argv)}: {argv[0]} was not found there"] = None
         elif argv[-1] == "" or any(set(word) & set('\n"') for word in argv):
@@ -222,7 +279,13 @@ def snippet(
         "# Each line is one exact command that reads. No wildcards: a star also covers `..` and `/`.\n"
     )
     body = "".join(f"{user} ALL=(root) NOPASSWD: {line}\n" for line in exact)
-    return head + body + "".join(f"# not granted: {words}\n" for words in left)
+    remarks = "".join(f"# not granted: {words}\n" for words in left)
+    if open_ended:
+        remarks += (
+            "# Not granted, since they name a process or a file of one target, which no exact line knows:\n"
+            + "".join(f"#   {words}\n" for words in open_ended)
+        )
+    return head + body + remarks
 
 
 def _line(path: str, arguments: tuple[str, ...]) -> str:
@@ -247,4 +310,4 @@ def _remark(argv: tuple[str, ...]) -> str:
 
 def _harmless(text: str) -> str:
     plain = "".join(c if c.isprintable() else "?" for c in text)
-    return plain if len(plain) <= 120 else plain[:119] + "…"  # noqa: PLR2004 - a line to read
+    return plain if len(plain) <= 90 else plain[:89] + "…"  # noqa: PLR2004 - a line to read

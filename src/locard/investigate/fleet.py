@@ -12,7 +12,7 @@ from locard.investigate import compare, start
 from locard.investigate.drive import Done, Driver, Quiet
 from locard.investigate.run import Record
 from locard.ledger.state import StateDirectory
-from locard.model.errors import LocardError
+from locard.model.errors import LocardError, UnreachableError
 from locard.model.fleet import Fleet, Member
 from locard.model.record_entries import PlaceUnreached
 
@@ -132,7 +132,10 @@ class _Crew:
         while self.queue and len(self.active) + len(self.investigators) < AT_ONCE:
             asked = self.queue.popleft()
             question = replace(self.question, ref=asked.ref)
-            instance = start.Instance(question, asked.place, asked.there)
+            instance = start.Instance(question, asked.place, asked.there, layers=asked.layers)
+            if asked.closed:
+                self._fail(asked, instance, _closed(asked))
+                continue
             try:
                 instance.session = self.every.to(asked.place)
             except LocardError as error:
@@ -195,3 +198,9 @@ class _Crew:
     def order(self, member: Member, asked: Sequence[Asked]) -> int:
         """The order in which they were named."""
         return next((n for n, a in enumerate(asked) if a.label == member.ref), len(asked))
+
+
+def _closed(asked: Asked) -> LocardError:
+    return UnreachableError(
+        f"{asked.label} was not entered", asked.closed, f"See: locard doctor {asked.ref}"
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Need, Template
 from locard.model.errors import UsageError
+from locard.model.evidence import Layer
 from locard.model.place import HERE, Place
 
 if TYPE_CHECKING:
@@ -41,10 +42,14 @@ class Asked:
     ref: str
     place: Place
     there: str
+    layers: tuple[Layer, ...] = tuple(Layer)  # that are asked of it
+    closed: str = ""  # why its place cannot be entered, known before it was tried
 
     @property
     def label(self) -> str:
         """What it is called among others: a target of one name may be at many places."""
+        if self.place.transport == "kubectl":
+            return self.place.ref
         own = self.place.local or self.ref.startswith("host/") or self.ref == self.place.ref
         return self.ref if own else f"{self.ref} on {self.place.ref}"
 

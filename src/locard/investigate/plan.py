@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard import catalogue
+from locard.guard import sudo
 from locard.guard.command import Wait
 from locard.guard.redact import Redactor
 from locard.investigate import probing
@@ -94,7 +95,7 @@ def _planned(
         probe=entry.name,
         place=place.ref,
         argv=redactor.argv(prepared.argv),
-        by_hand=typed_at(redactor.text(command.by_hand), place.ref),
+        by_hand=typed_at(sudo.by_hand(redactor.text(command.by_hand), prepared.argv), place.ref),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,

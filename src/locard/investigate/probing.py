@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from locard.guard import sudo
 from locard.ledger.store import digest_of
+from locard.model import params
+from locard.model.errors import UsageError
 from locard.model.evidence import Evidence, Output, Ran, Status
 from locard.model.place import typed_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from locard.catalogue import Entry
     from locard.guard.command import Command, Written
     from locard.guard.redact import Redactor
     from locard.model.evidence import Identity, Layer, Scope
     from locard.model.facts import Fact
-    from locard.probe import Probe
+    from locard.model.target import Context
+    from locard.probe import Probe, Step
 
 _MOST_COMPLAINT = 300  # characters
 # Cleaning and parsing an output takes about a second for each of its megabytes on a busy machine.
@@ -75,6 +79,25 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
+def params_of(probe: Probe, given: dict[str, str]) -> Any:
+    """The parameters of a probe from texts; None where it has none. Raises UsageError."""
+    kind = getattr(probe, "PARAMS", None)
+    if kind is not None:
+        return params.parse(kind, given)
+    if given:
+        raise UsageError(
+            f"the probe takes no parameter {next(iter(given))!r}", "it has none", "Leave it out."
+        )
+    return None
+
+
+def plan_of(probe: Probe, context: Context, asked: Any = None) -> Generator[Step, Output, None]:
+    """The probe's plan, with parameters where some were given."""
+    if asked is None:
+        return probe.plan(context)
+    return cast("Any", probe).plan(context, asked)  # type: ignore[no-any-return] # a probe with PARAMS
+
+
 def key(entry: Entry) -> str:
     """What a probe is called in the gate and in the record: its layer and its name."""
     return f"{entry.layer}/{entry.name}"
@@ -93,7 +116,7 @@ def ran(
     """The provenance of one output. `output` is the redacted one, `digest` that of a reader of ours."""
     return Ran(
         argv=output.argv,
-        by_hand=typed_at(redactor.text(command.by_hand), place),
+        by_hand=typed_at(sudo.by_hand(redactor.text(command.by_hand), output.argv), place),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,
@@ -141,6 +164,7 @@ def evidence(
     outputs: Sequence[Output],
     items: Sequence[Ran],
     cut: str = "",
+    asked: tuple[tuple[str, str], ...] = (),
 ) -> Evidence:
     """Evidence from outputs: the facts that the probe reads, and how it went."""
     facts = load(entry).read(outputs)
@@ -155,6 +179,7 @@ def evidence(
         status=_status(outputs, facts, cut=bool(cut)),
         scope=scope,
         place=place,
+        params=asked,
         ran=tuple(items),
         facts=facts,
         problem="; ".join(dict.fromkeys(filter(None, problems))),

@@ -158,4 +158,5 @@ def _evidence(ledger: Ledger, body: dict[str, Any]) -> Evidence:
         facts=facts,
         problem=problem,
         place=body.get("place", HERE.ref),
+        params=decode(tuple[tuple[str, str], ...], body.get("params", ())),
     )

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from locard.model.process_table import ProcessTable
 
-_KINDS = "pid/4242, proc/gunicorn, unit/payment.service, host/local"
-_LATER = {"container", "pod", "deployment"}
+_KINDS = "pid/4242, proc/gunicorn, unit/payment.service, host/NAME, container/ID, pod/NAME, deployment/NAME"
 _SHOWN = 8
 _INTERPRETER = re.compile(
     r"(python|pypy|node|nodejs|ruby|perl|php|java|sh|bash|dash|lua|beam|dotnet|uv)[0-9.]*[a-z]?"
@@ -46,12 +45,6 @@ def split(ref: str) -> tuple[str, str]:
     kind, slash, name = ref.partition("/")
     if not slash or not name:
         kind, name = ("pid", ref) if ref.isascii() and ref.isdigit() else ("proc", ref)
-    if kind in _LATER:
-        raise UsageError(
-            f"cannot resolve {ref}",
-            f"this version knows {_KINDS}",
-            "Find the process on its node (crictl inspect, docker top) and name it as pid/N.",
-        )
     if kind not in {"pid", "proc", "unit", "host"}:
         raise UsageError(f"{ref!r} is no target", f"a target is written {_KINDS}", "Write it so.")
     return kind, name

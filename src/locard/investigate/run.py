@@ -10,6 +10,7 @@ from locard import __version__, catalogue
 from locard.investigate import probing, resolve, survey
 from locard.investigate.conclude import Closed, Opened, conclude, judge
 from locard.investigate.drive import INTERRUPTED, NO_TIME, Began, Done, Grew, Quiet, Started, Task
+from locard.model import params
 from locard.model.codec import encode
 from locard.model.errors import StateError
 from locard.model.evidence import Layer, Status
@@ -18,7 +19,6 @@ from locard.model.headline import headline
 from locard.model.investigation import Investigation, ProbeRun, Timings
 from locard.model.record_entries import CommandStarted, PlaceOpened, ResidueLeft, Surveyed
 from locard.model.target import Skip
-from locard.transport.session import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +111,7 @@ class _Ask:
     layer: Layer
     probe: Probe
     id: str
+    params: Any = None  # of its PARAMS; None for the defaults
     task: Task | None = None
     outputs: list[Output] = field(default_factory=list)
     items: list[Ran] = field(default_factory=list)
@@ -155,8 +156,12 @@ class Investigator:
         surveyed: Sequence[Ran] = (),
         outputs: tuple[bytes, ...] = (),
         layers: tuple[Layer, ...] = tuple(Layer),
+        only: tuple[str, dict[str, str]] | None = None,
     ) -> None:
-        """Record the beginning and queue every probe of the layers, in the order of the method."""
+        """Record the beginning and queue every probe of the layers, in the order of the method.
+
+        `only`: one probe by its key, with its parameters as texts.
+        """
         self._opened = replace(self._opened, layers=layers)
         self._investigation = self._means.record.write("opened", self._opened)
         session = self._means.session
@@ -171,8 +176,12 @@ class Investigator:
             if layer is Layer.HOST and self._context.target.pids:
                 following = (self._follow(),)
             for entry in catalogue.entries("probe", layer):
+                if only is not None and probing.key(entry) != only[0]:
+                    continue
                 probe = probing.load(entry)
                 ask = _Ask(entry, layer, probe, "")
+                if only is not None:
+                    ask.params = probing.params_of(probe, only[1])
                 self._asks.append(ask)
                 skip = probe.applies(self._context)
                 if skip is not None:
@@ -188,7 +197,7 @@ class Investigator:
         return Task(
             self._means.session,
             probing.key(ask.entry),
-            lambda: ask.probe.plan(self._context),
+            lambda: probing.plan_of(ask.probe, self._context, ask.params),
             self._means.gate,
             lambda _, command, output: self._keep_output(ask, command, output),
             keys=self._keys,
@@ -198,11 +207,12 @@ class Investigator:
 
     def _follow(self) -> Task:
         """Look at the target's processes anew: what began meanwhile is looked at from here on."""
-        target = self._context.target
+        target, ground = self._context.target, self._context.ground
+        assert ground is not None  # noqa: S101 - the context came of a survey
         task = Task(
             self._means.session,
             survey.NAME,
-            lambda: survey.follow(target),
+            lambda: survey.follow(target, ground),
             self._means.gate,
             lambda _task, _command, output: output,
             label=(self, None),
@@ -247,7 +257,8 @@ class Investigator:
 
     def _record_start(self, ask: _Ask, running: Running) -> None:
         command = running.permit.command
-        identity, place = running.session.identity, running.session.place.ref
+        identity = running.session.identity_of(running.prepared.argv)
+        place = running.session.place.ref
         argv = self._means.redactor.argv(running.prepared.argv)
         if command.residue:
             self._write("residue", ResidueLeft(ask.entry.name, place, command.residue, None))
@@ -286,13 +297,13 @@ class Investigator:
         )
         session = self._means.home if command.template.here else self._means.session
         running = ask.task.last if ask.task else None
-        prepared = prepare(command, session.ground, local=session.place.local)
+        prepared = session.prepare(command)
         ask.outputs.append(clean)
         ask.items.append(
             probing.ran(
                 command,
                 clean,
-                session.identity,
+                session.identity_of(output.argv),
                 self._means.redactor,
                 place=session.place.ref,
                 digest=prepared.program_digest,
@@ -327,6 +338,7 @@ class Investigator:
             outputs=ask.outputs,
             items=ask.items,
             cut=self._means.redactor.text(task.cut),
+            asked=params.pairs(ask.params) if ask.params is not None else (),
         )
         evidence = ask.evidence
         words = headline(evidence)

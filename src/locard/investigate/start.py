@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
+from locard.cluster.asking import Whose
+from locard.guard import capability
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
-from locard.investigate import probing, survey
+from locard.investigate import cluster_look, probing, survey
 from locard.investigate.drive import Done, Driver, Task
+from locard.investigate.places import Asked
 from locard.investigate.run import Investigator, Listener, Means, Record
 from locard.model.evidence import Layer
-from locard.model.place import HERE
+from locard.model.place import HERE, Place
 from locard.transport import session as sessions
 from locard.transport.reach import open_session
 
@@ -25,12 +28,11 @@ if TYPE_CHECKING:
     from locard.guard.command import Command, Template, Wait
     from locard.guard.gate import Gate
     from locard.guard.policy import Policy
-    from locard.investigate.places import Asked
     from locard.ledger.state import Begun
     from locard.model.errors import LocardError
     from locard.model.evidence import Output, Ran
     from locard.model.investigation import Question
-    from locard.model.place import Place
+    from locard.model.place import Ground
     from locard.model.target import Context, Target
     from locard.transport.session import Session
 
@@ -45,6 +47,7 @@ class Options:
     budget: Budget
     began: float
     layers: tuple[Layer, ...] = tuple(Layer)
+    only: tuple[str, dict[str, str]] | None = None  # one probe by its key, with its parameters
     alone: bool = True  # one target: what is found is said at once
 
 
@@ -60,6 +63,7 @@ class Instance:
     context: Context | None = None
     asked: list[tuple[Command, Output]] | None = None
     error: LocardError | None = None
+    layers: tuple[Layer, ...] = tuple(Layer)
 
 
 @dataclass(slots=True)
@@ -93,6 +97,22 @@ class Sessions:
         sessions.close_all([self.home, *self.by_place.values(), *self._left])
 
 
+def try_place(place: Place) -> tuple[Ground, dict[str, Any]]:
+    """What is at a place, and what it lets us do: tried there. Raises LocardError."""
+    with opened() as every:
+        session = every.to(place).open()
+        ground = session.ground
+        assert ground is not None  # noqa: S101 - it is open
+        gate = read_policy().reading_gate(
+            {capability.NAME: capability.COMMANDS}, place.ref, ground.user, place
+        )
+        if ground.bare:
+            return ground, {}
+        command = capability.TRY.fill()
+        output = session.run(gate.admit(capability.NAME, command), command.bound_s)
+        return session.ground or ground, capability.read_tried(output.text)
+
+
 @contextlib.contextmanager
 def opened(*, lend_stdin: bool = False) -> Iterator[Sessions]:
     """Sessions for a command; all are closed at its end, and with them all that they run."""
@@ -103,12 +123,38 @@ def opened(*, lend_stdin: bool = False) -> Iterator[Sessions]:
         every.close()
 
 
+_LIVE = (Layer.METRICS, Layer.RUNTIME, Layer.KERNEL, Layer.HOST)
+
+
 def spread(
-    asked: Sequence[Asked], every: Sessions, namespace: str, context: str, container: str
+    asked: Sequence[Asked], namespace: str, context: str, container: str
 ) -> tuple[Asked, ...]:
-    """Each target at the place where it runs: a deployment becomes the containers of its pods."""
-    _ = every, namespace, context, container
-    return tuple(asked)
+    """Each target at the places where it runs; raises LocardError.
+
+    One in a cluster is its logs, asked from here for all of its pods together, and the containers of
+    these pods, each a place of its own.
+    """
+    every: list[Asked] = []
+    for one in asked:
+        if one.ref.startswith(cluster_look.KINDS):
+            every += _in_cluster(one, namespace, context, container)
+        else:
+            every.append(one)
+    return tuple(every)
+
+
+def _in_cluster(one: Asked, namespace: str, context: str, container: str) -> list[Asked]:
+    whose = Whose(one.ref, namespace, context)
+    look = cluster_look.look(whose, container)
+    where = tuple((k, v) for k, v in (("namespace", namespace), ("context", context)) if v)
+    found = [Asked(one.ref, Place(one.ref, "local", where), one.ref, (Layer.LOGS,))]
+    for place in look.places:
+        if place.beside and not container:
+            continue
+        options = (*place.options, ("pod", place.pod))
+        at = Place(place.ref, "kubectl", options)
+        found.append(Asked(one.ref, at, "pid/1", _LIVE, place.closed))
+    return found
 
 
 def prepare(
@@ -129,6 +175,15 @@ def take_survey(instance: Instance, task: Task) -> None:
     instance.context, instance.error = task.result, task.error
     if instance.context is None and instance.error is None:
         instance.error = _cut(instance, task.cut)
+    _keep_sudo(instance)
+
+
+def _keep_sudo(instance: Instance) -> None:
+    """What sudo lists at the place is the session's from now on."""
+    found = instance.context.ground if instance.context else None
+    session = instance.session
+    if session is not None and session.ground is not None and found is not None:
+        session.ground = replace(session.ground, sudo=found.sudo, sudo_notes=found.sudo_notes)
 
 
 def survey_task(instance: Instance, policy: Policy) -> Task:
@@ -206,9 +261,12 @@ def begin(
         logs=tuple(map(redactor.text, instance.question.logs)),
         metrics=tuple(map(redactor.text, instance.question.metrics)),
     )
+    for note in context.ground.sudo_notes if context.ground else ():
+        options.listener.warned(f"{instance.place.ref}: {note}")
     investigator = Investigator(incident, question, _redacted(context, redactor), means)
     items, blobs = _surveyed(instance, redactor)
-    investigator.add_tasks(items, blobs, options.layers)
+    layers = tuple(layer for layer in options.layers if layer in instance.layers)
+    investigator.add_tasks(items, blobs, layers, options.only)
     return investigator
 
 
@@ -225,7 +283,7 @@ def _surveyed(instance: Instance, redactor: Redactor) -> tuple[tuple[Ran, ...], 
             probing.ran(
                 command,
                 clean,
-                session.identity,
+                session.identity_of(output.argv),
                 redactor,
                 place=instance.place.ref,
                 digest=prepared.program_digest,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locard.guard import sudo
 from locard.guard.command import Command, Wait
-from locard.investigate import discover
+from locard.investigate import bare_table, containers, discover
+from locard.investigate.cluster_look import KINDS as IN_CLUSTER
 from locard.investigate.ground_probes import (
     LOOK_AROUND,
     PROCESS_TABLE,
@@ -14,9 +16,9 @@ from locard.investigate.ground_probes import (
     read_surroundings,
 )
 from locard.investigate.resolve import again, resolve
-from locard.model.errors import AmbiguousTargetError
+from locard.model.errors import AmbiguousTargetError, TargetNotFoundError
 from locard.model.process_table import Surroundings
-from locard.model.target import Context
+from locard.model.target import Context, Target
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,10 +27,15 @@ if TYPE_CHECKING:
     from locard.model.investigation import Question
     from locard.model.place import Ground, Place
     from locard.model.process_table import ProcessTable
-    from locard.model.target import Target
 
 NAME = "survey"
-COMMANDS = (PROCESS_TABLE, LOOK_AROUND)
+COMMANDS = (
+    *bare_table.COMMANDS,
+    PROCESS_TABLE,
+    LOOK_AROUND,
+    sudo.LIST,
+    *containers.INSPECT.values(),
+)
 _LOOKS = 5
 _BETWEEN_LOOKS_S = 0.05
 _MOST_LOGS = 16  # of those that were named, which are looked at for requests
@@ -41,13 +48,26 @@ def survey(
 
     `ref` is the target as it is called at the place.
     """
-    target = yield from _find(ref)
+    if place.option("sudo") and ground.uid != 0 and not (ground.sudo or ground.sudo_notes):
+        listed = sudo.of_output((yield sudo.LIST.fill()))
+        ground = replace(ground, sudo=listed.text, sudo_notes=listed.notes)
+    kind, _, name = ref.partition("/")
+    if place.local and ref.startswith(IN_CLUSTER):
+        target = Target(question.ref, kind, name, ground.host)
+        return Context(target=target, place=place, ground=ground, window_s=question.window_s,
+                       log_sources=question.logs or (ref,), metrics_urls=question.metrics)  # fmt: skip
+    if kind == "container":
+        ref = yield from _first_process(ref, ground)
+    target = yield from _find(ref, ground)
     target = replace(target, ref=question.ref, host=ground.host)
+    if kind == "container":
+        target = replace(target, kind=kind, name=name)
     around = Surroundings()
-    if target.pids:
+    if target.pids and not ground.bare:
         named = tuple(log for log in question.logs if log.startswith("/"))[:_MOST_LOGS]
         around = read_surroundings((yield LOOK_AROUND.fill(pid=target.pids, log=named)))
     logs = question.logs or discover.log_sources(target, around)
+    logs = logs or _kept_elsewhere(target, place)
     found = discover.Endpoints() if question.metrics else discover.endpoints(target, around)
     return Context(
         target=target,
@@ -65,18 +85,51 @@ def survey(
     )
 
 
-def _find(ref: str) -> Generator[Command | Wait, Output, Target]:
+def _first_process(ref: str, ground: Ground) -> Generator[Command | Wait, Output, str]:
+    """`pid/N` of a container's first process on its host; raises where that is another machine."""
+    program = containers.engine(ground)
+    command = containers.INSPECT[program].fill(container=ref.partition("/")[2])
+    record = containers.record_of(ref, program, (yield command))
+    table = yield from _table(ground)
+    groups = "\n".join(table.cgroups.get(record.pid, ()))
+    if record.pid not in table.processes or (groups and record.id[:12] not in groups):
+        raise TargetNotFoundError(
+            f"{ref} runs on another machine",
+            f"{program} names pid {record.pid}, which is no process of that container at {ground.host}",
+            f"Name its host (--on host/NAME), or look from inside it: --on {ref} pid/1",
+        )
+    return f"pid/{record.pid}"
+
+
+def _kept_elsewhere(target: Target, place: Place) -> tuple[str, ...]:
+    """The log of a target that writes no file: its engine's, its pod's."""
+    if target.kind == "container":
+        return (f"container/{target.name}",)
+    return (f"pod/{place.option('pod')}",) if place.transport == "kubectl" else ()
+
+
+def _find(ref: str, ground: Ground) -> Generator[Command | Wait, Output, Target]:
     for _ in range(_LOOKS - 1):
         try:
-            return resolve(ref, read_process_table((yield PROCESS_TABLE.fill(root=()))))
+            return resolve(ref, (yield from _table(ground)))
         except AmbiguousTargetError:
             # A family that forks or ends meanwhile looks like two targets: look again.
             yield Wait(_BETWEEN_LOOKS_S)
-    return resolve(ref, read_process_table((yield PROCESS_TABLE.fill(root=()))))
+    return resolve(ref, (yield from _table(ground)))
 
 
-def follow(target: Target) -> Generator[Command, Output, tuple[Target, ProcessTable]]:
+def _table(
+    ground: Ground, roots: tuple[str, ...] = ()
+) -> Generator[Command | Wait, Output, ProcessTable]:
+    if ground.bare:
+        return (yield from bare_table.ask(ground))
+    return read_process_table((yield PROCESS_TABLE.fill(root=roots)))
+
+
+def follow(
+    target: Target, ground: Ground
+) -> Generator[Command | Wait, Output, tuple[Target, ProcessTable]]:
     """The target as it is now, and the table that says so: its trees alone while its root lives."""
     roots = tuple(f"{p.pid}:{p.start_ticks}" for p in target.processes[:1])
-    table = read_process_table((yield PROCESS_TABLE.fill(root=roots)))
+    table = yield from _table(ground, roots)
     return again(target, table), table

@@ -48,16 +48,20 @@ def field_types(kind: type) -> dict[str, Any]:
     # Annotations are strings here, and some name classes imported for type checking only.
     from locard.model import (  # noqa: PLC0415 - a cycle otherwise
         claim,
+        cluster_place,
         evidence,
         facts,
         finding,
         investigation,
         place,
         target,
+        workload,
     )
 
     names: dict[str, Any] = {}
-    for module in (claim, evidence, facts, finding, target, investigation, place):
+    for module in (
+        claim, cluster_place, workload, evidence, facts, finding, target, investigation, place,
+    ):  # fmt: skip
         names.update(vars(module))
     known = typing.get_type_hints(kind, localns=names)
     return {f.name: known[f.name] for f in dataclasses.fields(kind)}

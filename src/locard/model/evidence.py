@@ -120,3 +120,4 @@ class Evidence:
     facts: tuple[Fact, ...] = field(default=())
     problem: str = ""
     place: str = "host/local"
+    params: tuple[tuple[str, str], ...] = ()  # what the probe was asked with, beside its defaults

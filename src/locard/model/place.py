@@ -63,6 +63,10 @@ class Ground:
     own: tuple[int, ...] = field(default=())
     noise_bytes: int = 0
     program_digest: str = ""
+    sudo: str = ""  # what `sudo -n -l` lists there, where sudo was asked for
+    sudo_notes: tuple[
+        str, ...
+    ] = ()  # why nothing goes through sudo there, or what a rule gives away
     lacks: str = ""  # why there is no python3 of ours: none, old, unfit
 
     @property
@@ -95,6 +99,8 @@ def typed_at(command: str, place: str) -> str:
         own = len(words) > 2 and words[2].startswith((f"{kind}/", "host/", "pod/", "deployment/"))  # noqa: PLR2004 - after the verb
         return command if own else f"{command} --on {shlex.quote(place)}"
     ways = {"host": ("ssh",), "container": ("docker", "exec"), "pod": ("kubectl", "exec")}
-    way = shlex.join((*ways.get(kind, ("ssh",)), name.partition("/")[0]))
+    if kind not in ways:
+        return command
+    way = shlex.join((*ways[kind], name.partition("/")[0]))
     dashes = " --" if kind == "pod" else ""
     return f"{way}{dashes} {shlex.quote(command) if kind == 'host' else command}"

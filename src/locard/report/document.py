@@ -15,6 +15,7 @@ from locard.report.words import chosen_log
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from locard.investigate.cluster_look import Look
     from locard.investigate.logs_alone import Concluded
     from locard.investigate.plan import Planned
     from locard.model.claim import Licensed
@@ -106,6 +107,19 @@ def _claims(granted: Iterable[Licensed]) -> list[dict[str, Any]]:
 
 def _findings(found: Iterable[Finding]) -> list[dict[str, Any]]:
     return [{**encode(told.finding(f, dt.UTC)), "confidence": f.confidence.value} for f in found]
+
+
+def cluster_document(found: Look) -> dict[str, Any]:
+    """What can be done with a target in a cluster: who may do what, how its pods stand, where one can enter."""
+    return {
+        "schema": SCHEMA,
+        "kind": "doctor-target",
+        "access": encode(found.access),
+        "may_exec": found.access.may_exec,
+        "workload": None if found.states is None else encode(found.states),
+        "places": [encode(p) for p in found.places],
+        "problem": found.problem,
+    }
 
 
 def plan_document(planned: Iterable[Planned]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 12  # differences
 _WIDE = 110
+_NAMED = 6  # targets with one reason
 _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
@@ -27,16 +28,27 @@ def screen(fleet: Fleet) -> Iterator[str]:
     yield ""
     yield from _differences(fleet)
     yield from _rows(fleet, seen)
-    if missed:
-        yield f"not looked at ({len(missed)} of {len(fleet.members)}): each with its own reason"
-        for member in missed:
-            yield f"  {member.ref:<20} {shorten(member.why, _WIDE)}"
-            if member.next_step:
-                yield f"  {'':<20} next: {shorten(member.next_step, _WIDE)}"
-        yield ""
+    yield from _missed(fleet, missed)
     if fleet.ledger:
         yield f"record: {fleet.incident} ({fleet.ledger})"
     yield f"next: {_next(fleet, seen)}"
+
+
+def _missed(fleet: Fleet, missed: list[Member]) -> Iterator[str]:
+    """Who could not be looked at, by reason: each reason once, with all that have it."""
+    if not missed:
+        return
+    yield f"not looked at ({len(missed)} of {len(fleet.members)})"
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for member in missed:
+        by_reason.setdefault((member.why, member.next_step), []).append(member.ref)
+    for (why, next_step), refs in by_reason.items():
+        more = f" and {len(refs) - _NAMED} more" if len(refs) > _NAMED else ""
+        yield f"  {', '.join(refs[:_NAMED])}{more}"
+        yield f"      {shorten(why, _WIDE)}"
+        if next_step:
+            yield f"      next: {shorten(next_step, _WIDE)}"
+    yield ""
 
 
 def _head(fleet: Fleet, seen: int) -> str:

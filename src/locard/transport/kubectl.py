@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.errors import LocardError, UnreachableError
 from locard.transport import bootstrap, reasons
 from locard.transport._child import environment
-from locard.transport.docker import is_bare
 from locard.transport.reasons import Failed, Reason
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["environment", "explain", "session_argv"]
 
+# The runtime's words where a container has no /bin/sh; kubectl's own exit code is 1 or 126 then.
+_NO_SHELL = re.compile(r"/bin/sh[^\n]{0,80}no such file|executable file not found", re.IGNORECASE)
 _REASONS = (
     Reason(
         r"(?i)cannot (?:create|get) resource \"pods/exec\"|is forbidden.*pods/exec",
@@ -68,7 +70,7 @@ def explain(
 ) -> LocardError:
     """Why a session in a container did not open."""
     what = f"{place} was not entered"
-    if is_bare(exit_code, stderr):
+    if exit_code and _NO_SHELL.search(reasons.text(stderr)[-2000:]):
         name = shlex.quote(place.partition("/")[2].partition("/")[0])
         return UnreachableError(
             what,

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from locard import __version__
+from locard.guard import needs, sudo
 from locard.model.evidence import Identity, Output
 from locard.model.place import Ground
 from locard.transport import bootstrap
@@ -70,10 +71,7 @@ _LAST_TIME = 253402300800.0  # seconds since 1970 that a date can be made of
 _TURNS = 16  # chunks read from one stream before others have their turn
 _AGENT = f"locard/{__version__}"  # by which a target's log tells our requests from its clients'
 # Programs that some template asks for: the ground says which of them are there.
-_TOOLS = (
-    "python3", "sh", "py-spy", "grep", "find", "dmesg", "journalctl", "systemctl", "docker",
-    "podman", "kubectl", "sudo", "ss", "strace", "perf", "bpftrace",
-)  # fmt: skip
+_TOOLS = (*(need.program for need in needs.ALL), "sh", "grep", "find", "ss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +225,12 @@ class Session:
             return Identity(self.place.name, "unknown", -1)
         return Identity(ground.host, ground.user, ground.uid, ground.sudo_user)
 
+    def identity_of(self, argv: Sequence[str]) -> Identity:
+        """As whom an argv runs here: through sudo as root."""
+        if not sudo.is_wrapped(tuple(argv)):
+            return self.identity
+        return replace(self.identity, user="root", uid=0, sudo_user=self.identity.user)
+
     def fds(self) -> list[tuple[int, int]]:
         """(descriptor, events of poll(2)) to wait for."""
         if self.state == "closed":
@@ -312,7 +316,7 @@ class Session:
             "undo": [
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
-            "cpu": command.template.most_cpu,
+            "cpu": command.template.most_cpu, "logs": sudo.is_wrapped(prepared.argv),
         }  # fmt: skip
         self._send(self._framed(head, prepared.program or b""))
         return run
@@ -633,9 +637,10 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
         path = str(beside) if beside.exists() else shutil.which(name)
         return Prepared((path or name, *rest), missing="" if path else name)
     found = ground.tool(name) if ground else ""
-    if ground is not None and name in _TOOLS and not found:
+    if ground is not None and not ground.bare and name in _TOOLS and not found:
         return Prepared(command.argv, missing=name)
-    return Prepared((found or name, *rest))
+    there = (found or name, *rest)
+    return Prepared(sudo.through(command, there, ground.sudo) if ground else there)
 
 
 def _seconds(given: Any, most: float) -> float:

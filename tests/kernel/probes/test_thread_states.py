@@ -35,7 +35,7 @@ def states_of(*pids):
 
 def test_a_convoy_shares_one_futex(start):
     states, facts = states_of(start("lock_convoy.py").pid)
-    assert states.rounds == thread_states.ROUNDS
+    assert states.rounds == thread_states.DEFAULTS.rounds
     assert not states.missed
     waiting = Counter((s.round, s.futex) for s in states.states if s.syscall == "futex")
     assert max(waiting.values()) >= 4

@@ -40,7 +40,7 @@ def samples_of(*pids):
 
 def test_a_convoy_is_seen_at_its_line(start):
     _, samples, coverage = samples_of(start("lock_convoy.py").pid)
-    assert samples.rounds >= stacks.ROUNDS - 1, samples.missed  # one torn dump is possible
+    assert samples.rounds >= stacks.DEFAULTS.rounds - 1, samples.missed  # one torn dump is possible
     innermost = [s.frames[0] for s in samples.stacks if s.frames]
     assert sum(f.function == "reserve" for f in innermost) >= 3 * samples.rounds
     assert any(f.function == "exchange" for f in innermost)
@@ -64,7 +64,7 @@ def test_rounds_go_over_all_processes_and_others_are_named(start, shell):
     one, two = start("idle_pool.py").pid, start("sleepers.py").pid
     outputs, samples, _ = samples_of(one, shell.pid, two)
     dumped = [int(o.argv[-1]) for o in outputs if "dump" in o.argv]
-    assert dumped == [one, two] * stacks.ROUNDS
+    assert dumped == [one, two] * stacks.DEFAULTS.rounds
     assert {s.pid for s in samples.stacks} == {one, two}
     assert f"pid {shell.pid}: native: no adapter yet" in samples.missed
 
@@ -91,7 +91,7 @@ def test_a_dry_run_plans_a_dump_for_each_process():
         while True:
             steps.append(plan.send(Output((), b"")))
     dumps = [s.pids for s in steps if isinstance(s, Command) and s.argv[0] == "py-spy"]
-    assert dumps == [(7,), (8,)] * stacks.ROUNDS
+    assert dumps == [(7,), (8,)] * stacks.DEFAULTS.rounds
 
 
 def test_nothing_that_is_python_is_not_an_error():

@@ -56,8 +56,16 @@ def run(args: argparse.Namespace) -> int:
     return ask(args, args.target)
 
 
-def ask(args: argparse.Namespace, refs: list[str], layers: tuple[Layer, ...] | None = None) -> int:
-    """Ask the layers (all where none are named) about every target, and show what came of it."""
+def ask(
+    args: argparse.Namespace,
+    refs: list[str],
+    layers: tuple[Layer, ...] | None = None,
+    only: tuple[str, dict[str, str]] | None = None,
+) -> int:
+    """Ask the layers (all where none are named) about every target, and show what came of it.
+
+    `only`: one probe by its key, with its parameters.
+    """
     from locard.investigate import start  # noqa: PLC0415 - keeps `--help` quick
     from locard.model.evidence import Layer  # noqa: PLC0415 - as above
 
@@ -73,10 +81,11 @@ def ask(args: argparse.Namespace, refs: list[str], layers: tuple[Layer, ...] | N
         budget=Budget(question.budget_s),
         began=common.process_began(),
         layers=layers or tuple(Layer),
+        only=only,
         alone=len(asked) == 1,
     )
     with start.opened(lend_stdin="-" in question.logs) as sessions:
-        asked = start.spread(asked, sessions, args.namespace, args.context, args.container)
+        asked = start.spread(asked, args.namespace, args.context, args.container)
         options = replace(options, alone=len(asked) == 1)
         if args.dry_run:
             return _dry_run(asked, question, sessions, options, args)
@@ -92,6 +101,13 @@ def _one(
 
     found = fleet.investigate_one(asked, question, sessions, options)
     code = live.exit_code(found)
+    if options.only is not None and args.output == "text":
+        from locard.report import probe_screen  # noqa: PLC0415 - as above
+        from locard.report.plain import safe  # noqa: PLC0415 - as above
+
+        for line in probe_screen.screen(found, args.tz):
+            print(safe(line))
+        return code
     _show(found, code, args)
     return code
 
@@ -205,5 +221,12 @@ def _show_fleet(found: Fleet, code: int, args: argparse.Namespace) -> None:
     if args.output == "json":
         sys.stdout.write(document.dumps(document.fleet_document(found, code)) + "\n")
         return
+    for member in found.members:
+        if member.found is not None and member.found.question.ref == member.place:
+            from locard.report import terminal  # noqa: PLC0415 - as above
+
+            # The logs of a whole workload are the story; its containers are looked at beside it.
+            terminal.show(member.found, tz=args.tz, color=not args.no_color)
+            print()
     for line in fleet_screen.screen(found):
         sys.stdout.write(safe(line) + "\n")

@@ -16,6 +16,7 @@ Source: proc(5), syscall(2), futex(2) in the Linux man-pages.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from locard.model.facts import (
     Readings,
     ThreadStates,
 )
+from locard.model.params import param
 from locard.model.target import Context, Skip
 from locard.probe import Sample
 
@@ -40,9 +42,19 @@ if TYPE_CHECKING:
     from locard.model.facts import Fact
     from locard.probe import Step
 
-ROUNDS = 6
-PAUSE_S = 0.25
 
+@dataclass(frozen=True, slots=True)
+class Params:
+    """How often each thread is looked at."""
+
+    rounds: int = param(6, "looks at every thread", least=1, most=200)
+    pause_s: float = param(0.25, "seconds between two looks", least=0.02, most=5)
+
+
+PARAMS = Params
+DEFAULTS = Params()
+
+_SLACK_S = 8.5  # beyond the pauses, for many threads
 # Many tiny calls are a pattern of their own (chatty or unbuffered I/O): a process that makes
 # this many a second and moves less than this with each spends its time in the kernel's entry.
 TINY_BYTES = 128
@@ -52,7 +64,7 @@ COMMANDS = (
     Template(
         argv=("python3", "-I", "-S", "-", "{rounds:int}", "{pause:number}", "{pid:pid*}"),
         impact=Impact.SAMPLES,
-        bound_s=10.0,
+        bound_s=1010.0,
         by_hand="for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan} /proc/$p/io; done",
         max_bytes=16 << 20,
         program="kernel/_threads.py",
@@ -74,9 +86,11 @@ def scope(context: Context) -> Scope:
     return Scope(pids=context.target.pids)
 
 
-def plan(context: Context) -> Generator[Step, Output, None]:
+def plan(context: Context, params: Params = DEFAULTS) -> Generator[Step, Output, None]:
     """One run of the reader for all processes."""
-    yield COMMANDS[0].fill(rounds=str(ROUNDS), pause=str(PAUSE_S), pid=context.target.pids)
+    rounds, pause = str(params.rounds), f"{params.pause_s:g}"
+    command = COMMANDS[0].fill(rounds=rounds, pause=pause, pid=context.target.pids)
+    yield replace(command, bound_s=min(command.bound_s, _SLACK_S + params.rounds * params.pause_s))
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:

@@ -21,13 +21,16 @@ from locard.guard.command import Impact, Template
 from locard.model import codec
 from locard.model.evidence import Output, Scope
 from locard.model.log_facts import LogSummary
+from locard.model.place import HERE
 from locard.model.target import Skip
+from locard.model.workload import WorkloadStates
 from locard.probe import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from locard.model.facts import Fact
+    from locard.model.place import Place
     from locard.model.target import Context
     from locard.probe import Step
 
@@ -47,10 +50,18 @@ FILE = Template(
     here=True,
 )
 ELSEWHERE = Template(
-    ("locard", "logs", "{source:source}", "--on={place:word}", *_REST),
+    (
+        "locard",
+        "logs",
+        "{source:source}",
+        "--on={place:word*}",
+        "--namespace={namespace:word*}",
+        "--context={context:word*}",
+        "--container={container:word*}",
+        *_REST,
+    ),
     Impact.READS,
     _BOUND_S,
-    by_hand="locard logs {source} --on {place} -o json",
     max_bytes=8 << 20,
     output="json",
     here=True,
@@ -90,29 +101,40 @@ def plan(context: Context) -> Generator[Step, Output, None]:
         values = {"since": _number(context.window_s), "budget": _number(budget)}
         if source == "-":
             yield PIPE.fill(**values)
-        elif context.place.local:
+        elif context.place == HERE:
             yield FILE.fill(source=source, **values)
         else:
-            yield ELSEWHERE.fill(source=source, place=context.place.ref, **values)
+            yield ELSEWHERE.fill(source=source, **_way(context.place), **values)
+
+
+def _way(place: Place) -> dict[str, tuple[str, ...]]:
+    """The flags that lead to a place: a cluster is asked from here, with kubectl's own."""
+    from_here = place.transport in {"kubectl", "local"}
+    names = ("namespace", "context", "container")
+    ways = {name: place.option(name) if from_here else "" for name in names}
+    ways["place"] = "" if from_here else place.ref
+    return {name: (value,) if value else () for name, value in ways.items()}
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
-    """The summary in each output."""
-    return tuple(s for s in map(_summary, outputs) if s is not None)
+    """The summary in each output, and the states of the pods that wrote the log."""
+    return tuple(fact for output in outputs for fact in _facts(output))
 
 
 def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def _summary(output: Output) -> LogSummary | None:
+def _facts(output: Output) -> Iterator[Fact]:
     try:
         data = json.loads(output.stdout)
         if data["schema"] != _SCHEMA:
-            return None
-        return codec.decode(LogSummary, data["log_summary"])
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None  # cut off, or no answer at all: the evidence says why
+            return
+        yield codec.decode(LogSummary, data["log_summary"])
+        if data.get("workload"):
+            yield codec.decode(WorkloadStates, data["workload"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return  # cut off, or no answer at all: the evidence says why
 
 
 _SAMPLE = {

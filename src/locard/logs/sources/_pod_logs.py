@@ -6,21 +6,22 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locard.cluster import asks
+from locard.cluster import asking, asks
 from locard.cluster.last_words import telling_line
 from locard.cluster.no_log import LogFilter
 from locard.cluster.states import states, with_words
+from locard.logs.input import piped
 from locard.logs.input.piped import PipedSource, open_command
-from locard.logs.sources import _pod_answers
 from locard.model.errors import SourceUnreadableError
 from locard.model.place import HERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locard.cluster.asking import Asked
     from locard.guard.command import Command
     from locard.logs.input.log_source import Wants
-    from locard.logs.sources._pod_answers import Asked
+    from locard.model.evidence import Output
     from locard.model.workload import ContainerState, WorkloadStates
 
 _MOST_ASKED = 8  # runs whose last lines are read
@@ -61,16 +62,21 @@ class PodLogs(PipedSource):
             return b""
 
 
+def run(command: Command) -> Output:
+    """A declared question, through the gate: the user's own kubectl is asked here."""
+    return piped.ask(command, asks.COMMANDS, HERE, "kubernetes")
+
+
 def open_logs(name: str, command: Command, asked: Asked, wants: Wants) -> PodLogs:
     """Start kubectl; `states` of the source are read once the lines were."""
-    piped = open_command(
+    opened = open_command(
         name,
         command,
         asks.COMMANDS,
         place=HERE,
         get="install kubectl, or pipe it in: kubectl logs … | locard logs -",
     )
-    source = PodLogs(name, -1, None, owned=False, running=piped.running, by_hand=piped.by_hand)
+    source = PodLogs(name, -1, None, owned=False, running=opened.running, by_hand=opened.by_hand)
     if asked.answers is None:
         return source
     first = states(asked.answers, previous=wants.previous)
@@ -88,11 +94,11 @@ def open_logs(name: str, command: Command, asked: Asked, wants: Wants) -> PodLog
 def _states(source: PodLogs, asked: Asked, wants: Wants) -> WorkloadStates | None:
     """How the pods stand, what was before them, and what containers said before they ended."""
     if wants.follow:
-        asked = _pod_answers.ask_pods_again(asked)
+        asked = asking.ask_pods_again(asked, run)
     answers = asked.answers
     if answers is None:
         return None
-    _pod_answers.add_events(answers, asks.place(wants.namespace, wants.context))
+    asking.add_events(answers, asks.place(wants.namespace, wants.context), run)
     answers.said = tuple(source.filtered.said)
     found = states(answers, previous=wants.previous)
     words = dict(_words_in_stream(source, found, wants))
@@ -125,7 +131,7 @@ def _words_asked(found: WorkloadStates, wants: Wants, known: Words) -> Words:
         for before in runs:
             if not before and one.condition == "running":
                 continue
-            output = _pod_answers.run(asks.words(where, one.pod, one.name, previous=before))
+            output = run(asks.words(where, one.pod, one.name, previous=before))
             lines = LogFilter()(_prefixed(output.stdout, one))
             said = telling_line(_HEAD.sub(b"", lines).decode("utf-8", "replace"))
             if output.exit_code == 0 and said:

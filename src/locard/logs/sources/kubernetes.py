@@ -11,14 +11,14 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.cluster import asks
-from locard.logs.sources import _pod_answers, _pod_logs
+from locard.cluster import asking, asks
+from locard.logs.sources import _pod_logs
 from locard.logs.sources._pod_origins import of_pods, unread
 from locard.model.errors import SourceUnreadableError
 
 if TYPE_CHECKING:
+    from locard.cluster.asking import Asked
     from locard.logs.input.log_source import Source, Wants
-    from locard.logs.sources._pod_answers import Asked
     from locard.model.log_beginning import Origin
 
 NAMES = ("deployment/payment", "pod/payment-7d9", "label/app=payment")
@@ -43,7 +43,8 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
             "a cluster is asked from here, by your own kubectl and context",
             "Leave --on out, or run locard there.",
         )
-    asked = _pod_answers.ask(name, wants)
+    whose = asking.Whose(name, wants.namespace, wants.context, wants.selector)
+    asked = asking.ask(whose, _pod_logs.run)
     where = asks.place(wants.namespace, wants.context)
     command = asks.LOGS.fill(
         all=str(wants.all_containers or not wants.container).lower(),
@@ -63,7 +64,7 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
 def _origins(asked: Asked, wants: Wants) -> tuple[Origin, ...]:
     """Where the log of each container begins, as far as its pod's status says."""
     if wants.follow:  # it went on since
-        asked = _pod_answers.ask_pods_again(asked)
+        asked = asking.ask_pods_again(asked, _pod_logs.run)
     by_hand = asked.pods_by_hand
     if asked.answers is None:
         return (unread(by_hand, asked.problem or "no answer", wants),)

@@ -110,7 +110,9 @@ class Table:
     partial: str = ""  # why it does not hold the whole source, in words
     cut_before: str = ""  # why it lacks the older part of what was read, in words
     origins: Callable[[], tuple[Origin, ...]] | None = None  # asks the source where its logs begin
-    limits: Callable[[], tuple[RateLimit, ...]] | None = None  # asks it how many lines it lets through
+    limits: Callable[[], tuple[RateLimit, ...]] | None = (
+        None  # asks it how many lines it lets through
+    )
     workload: Callable[[], WorkloadStates | None] | None = None  # asks it how its pods stand
     fields_left_out: int = 0
     notes: list[str] = field(default_factory=list)  # what of it cannot be known, in words

@@ -22,7 +22,7 @@ Source: py-spy 0.4 (https://github.com/benfred/py-spy), `py-spy dump --help`; pr
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.guard import needs
@@ -30,6 +30,7 @@ from locard.guard.command import Impact, Template, Wait
 from locard.model import thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import Frame, ProcessRuntime, RuntimeCoverage, StackSamples, ThreadStack
+from locard.model.params import param
 from locard.model.stacks import is_library
 from locard.model.target import Context, Skip
 from locard.model.wording import count
@@ -43,8 +44,18 @@ if TYPE_CHECKING:
     from locard.model.facts import Fact
     from locard.probe import Step
 
-ROUNDS = 6  # queues come and go within a second: fewer looks miss them
-PAUSE_S = 0.3
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """How often each process is dumped."""
+
+    # Queues come and go within a second: fewer looks miss them.
+    rounds: int = param(6, "dumps of every process", least=1, most=200)
+    pause_s: float = param(0.3, "seconds between two rounds", least=0, most=10)
+
+
+PARAMS = Params
+DEFAULTS = Params()
 MAX_PROCESSES = 32  # one dump each and round; more of the same tree say the same again
 TOGETHER = 4  # dumps between two looks at the kernel: more, and fewer threads sleep through
 MANY_THREADS = 1000  # from here a dump takes seconds
@@ -91,8 +102,8 @@ def scope(context: Context) -> Scope:
     return Scope(pids=context.target.pids)
 
 
-def plan(context: Context) -> Generator[Step, Output, None]:
-    """Tell the runtimes, then dump each CPython in turn, six times over."""
+def plan(context: Context, params: Params = DEFAULTS) -> Generator[Step, Output, None]:
+    """Tell the runtimes, then dump each CPython in turn, round after round."""
     mapped = yield detect.MAPPED.fill(pid=context.target.pids)
     unknown = detect.unknown(mapped)
     if unknown:
@@ -103,10 +114,10 @@ def plan(context: Context) -> Generator[Step, Output, None]:
         chosen = [p for p in context.target.processes if p.pid not in unknown]
     many = {p.pid for p in chosen if p.threads >= MANY_THREADS}
     pids = [p.pid for p in chosen][:MAX_PROCESSES]
-    for at_round in range(ROUNDS if pids else 0):
+    for at_round in range(params.rounds if pids else 0):
         asked = [p for p in pids if p not in many or at_round < ROUNDS_OF_MANY]
         if at_round and asked:
-            yield Wait(PAUSE_S)
+            yield Wait(params.pause_s)
         for first in range(0, len(asked), TOGETHER):
             group = tuple(asked[first : first + TOGETHER])
             yield KERNEL.fill(pid=group)

@@ -1,4 +1,7 @@
-"""Asking a cluster which pods are meant, how they stand and what was before; one kubectl a question."""
+"""Asking a cluster which pods are meant, how they stand and what was before; one kubectl a question.
+
+Who calls gives the function that runs a question: through its gate, by its transport, into its record.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from locard.cluster import asks, owners
 from locard.cluster.json_reading import items, text
 from locard.cluster.states import Answers
-from locard.logs.input import piped
 from locard.model.errors import SourceUnreadableError
-from locard.model.place import HERE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from locard.guard.command import Command
-    from locard.logs.input.log_source import Wants
     from locard.model.evidence import Output
+
+    Run = Callable[[Command], Output]
 
 _LONGEST = 300
 _FORBIDDEN = "(Forbidden)"
@@ -34,60 +38,70 @@ class Asked:
     pods: Command | None = field(default=None, repr=False)
 
 
-def run(command: Command) -> Output:
-    """A declared question, through the gate: the user's own kubectl is asked here."""
-    return piped.ask(command, asks.COMMANDS, HERE, "kubernetes")
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """The target as it was named, with kubectl's flags."""
+
+    name: str
+    namespace: str = ""
+    context: str = ""
+    selector: str = ""
+
+    @property
+    def where(self) -> dict[str, tuple[str, ...]]:
+        """Namespace and context as the questions take them."""
+        return asks.place(self.namespace, self.context)
 
 
-def ask(name: str, wants: Wants) -> Asked:
+def ask(whose: Whose, run: Run) -> Asked:
     """The pods that a name means; raises SourceUnreadableError where a workload's cannot be told."""
-    kind, _, rest = name.partition("/")
-    where = asks.place(wants.namespace, wants.context)
+    kind, _, rest = whose.name.partition("/")
     if kind == "pod":
-        return _of_pods(asks.pods(where, name=rest), "", name, wants)
-    if kind == "label" or wants.selector:
-        labels = rest if kind == "label" else wants.selector
-        return _of_pods(asks.pods(where, selector=labels), labels, name, wants)
-    return _of_workload(name, wants, where)
+        return _of_pods(asks.pods(whose.where, name=rest), "", whose, run)
+    if kind == "label" or whose.selector:
+        labels = rest if kind == "label" else whose.selector
+        return _of_pods(asks.pods(whose.where, selector=labels), labels, whose, run)
+    return _of_workload(whose, run)
 
 
-def _of_pods(command: Command, selector: str, name: str, wants: Wants) -> Asked:
+def _of_pods(command: Command, selector: str, whose: Whose, run: Run) -> Asked:
     output = run(command)
     pods = _objects(output, "Pod")
     asked = Asked(selector, command.by_hand, pods=command)
     if pods is None or (output.exit_code != 0 and not pods):
         return replace(asked, problem=said(output))
-    return replace(asked, answers=_answers(name, wants, pods, command))
+    return replace(asked, answers=_answers(whose, pods, command))
 
 
-def _of_workload(name: str, wants: Wants, where: dict[str, tuple[str, ...]]) -> Asked:
-    command = asks.WORKLOAD.fill(ref=name, **where)
+def _of_workload(whose: Whose, run: Run) -> Asked:
+    where = whose.where
+    command = asks.WORKLOAD.fill(ref=whose.name, **where)
     output = run(command)
     found = _objects(output)
     labels = owners.selector(found[0]) if found else ""
     if not labels:
-        return _by_name(name, wants, command, output)
-    asked = _of_pods(asks.pods(where, selector=labels), labels, name, wants)
+        return _by_name(whose, command, output, run)
+    asked = _of_pods(asks.pods(where, selector=labels), labels, whose, run)
     answers = asked.answers
     if answers is None:
         return asked
     answers.workload = found[0] if found else {}
     answers.evidence.insert(0, command.by_hand)
     if text(answers.workload, "kind") == "Deployment":
-        _add_sets(answers, labels, where)
+        _add_sets(answers, labels, where, run)
     mine = owners.owned(answers.pods, answers.workload, answers.sets)
     others = [_name(p) for p in answers.pods if p not in mine]
     answers.pods = mine
     return replace(asked, others=tuple(others))
 
 
-def _by_name(name: str, wants: Wants, command: Command, output: Output) -> Asked:
+def _by_name(whose: Whose, command: Command, output: Output, run: Run) -> Asked:
     """Where a deployment may not be read and pods may: which are its, their replica sets' names tell."""
+    name = whose.name
     kind, _, short = name.partition("/")
     why = said(output) or "it names no labels by which its pods could be found"
-    where = asks.place(wants.namespace, wants.context)
     if _FORBIDDEN in why and kind in {"deployment", "deploy"}:
-        asked = _of_pods(asks.pods(where), "", name, wants)
+        asked = _of_pods(asks.pods(whose.where), "", whose, run)
         every = asked.answers.pods if asked.answers else []
         mine = [p for p in every if owners.named_for(p, short)]
         labels = owners.common_selector(mine, every)
@@ -104,11 +118,11 @@ def _by_name(name: str, wants: Wants, command: Command, output: Output) -> Asked
     )
 
 
-def _answers(name: str, wants: Wants, pods: list[dict[str, Any]], command: Command) -> Answers:
+def _answers(whose: Whose, pods: list[dict[str, Any]], command: Command) -> Answers:
     return Answers(
-        ref=name,
-        namespace=wants.namespace,
-        context=wants.context,
+        ref=whose.name,
+        namespace=whose.namespace,
+        context=whose.context,
         asked=time.time(),
         workload={},
         pods=pods,
@@ -119,7 +133,7 @@ def _answers(name: str, wants: Wants, pods: list[dict[str, Any]], command: Comma
     )
 
 
-def _add_sets(answers: Answers, selector: str, where: dict[str, tuple[str, ...]]) -> None:
+def _add_sets(answers: Answers, selector: str, where: dict[str, tuple[str, ...]], run: Run) -> None:
     command = asks.SETS.fill(selector=(selector,), **where)
     output = run(command)
     sets = _objects(output, "ReplicaSet")
@@ -130,7 +144,7 @@ def _add_sets(answers: Answers, selector: str, where: dict[str, tuple[str, ...]]
     answers.evidence.append(command.by_hand)
 
 
-def add_events(answers: Answers, where: dict[str, tuple[str, ...]]) -> None:
+def add_events(answers: Answers, where: dict[str, tuple[str, ...]], run: Run) -> None:
     """What happened to the pods lately, as far as the namespace's events go back."""
     command = asks.EVENTS.fill(**where)
     output = run(command)
@@ -142,7 +156,7 @@ def add_events(answers: Answers, where: dict[str, tuple[str, ...]]) -> None:
     answers.evidence.append(command.by_hand)
 
 
-def ask_pods_again(asked: Asked) -> Asked:
+def ask_pods_again(asked: Asked, run: Run) -> Asked:
     """The same pods and those that came since."""
     if asked.pods is None:
         return asked

@@ -1,0 +1,103 @@
+"""The process table of a place that has no python3: three plain reads, as far as words can say them. Pure.
+
+`find` lists the pids, `grep` prints their stat, status and command lines. What this cannot have: open files,
+sockets, control groups. Processes that end between two reads are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from locard.guard.command import Command, Impact, Template, Wait
+from locard.model.errors import NotPermittedError
+from locard.model.process_table import ProcessTable
+from locard.model.target import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from locard.model.evidence import Output
+    from locard.model.place import Ground
+
+PIDS = Template(
+    ("find", "/proc", "-maxdepth", "1", "-name", "[0-9]*"), Impact.READS, 10.0, output="counters"
+)
+STATS = Template(
+    ("grep", "-s", "-H", "", "/proc/stat", "{file:path*}"),
+    Impact.READS,
+    10.0,
+    max_bytes=8 << 20,
+    output="counters",
+)
+WORDS = Template(
+    ("grep", "-s", "-a", "-H", "", "{file:path*}"), Impact.READS, 10.0, max_bytes=8 << 20
+)
+COMMANDS = (PIDS, STATS, WORDS)
+_MOST = 500  # processes
+_STAT = re.compile(r"^/proc/(\d+)/stat:\d+ \((.*)\) ([A-Za-z] .*)$", re.MULTILINE)
+_UID = re.compile(r"^/proc/(\d+)/status:Uid:\s+(\d+)", re.MULTILINE)
+_BOOT = re.compile(r"^/proc/stat:btime (\d+)$", re.MULTILINE)
+_LINE = re.compile(rb"^/proc/(\d+)/cmdline:(.*)$", re.MULTILINE | re.DOTALL)
+
+
+def ask(ground: Ground) -> Generator[Command | Wait, Output, ProcessTable]:
+    """The table; raises NotPermittedError where nothing of it can be read."""
+    listed = yield PIDS.fill()
+    pids = [w for line in listed.text.split() if (w := line.removeprefix("/proc/")).isdigit()][
+        :_MOST
+    ]
+    if not pids:
+        raise NotPermittedError(
+            f"the processes at {ground.host} cannot be read",
+            f"there is no python3, and find says: {listed.problem or 'nothing'}",
+            "Enter it by an image with python3 (kubectl debug, docker run --pid), or name its host.",
+        )
+    stats = yield STATS.fill(
+        file=tuple(f"/proc/{p}/{name}" for p in pids for name in ("stat", "status"))
+    )
+    words = yield WORDS.fill(file=tuple(f"/proc/{p}/cmdline" for p in pids))
+    return table_of(ground, stats, words, cut=len(pids) == _MOST)
+
+
+def table_of(ground: Ground, stats: Output, words: Output, *, cut: bool = False) -> ProcessTable:
+    """The table in what was printed."""
+    found = _BOOT.search(stats.text)
+    boot = float(found[1]) if found else 0.0
+    uids = {int(p): int(u) for p, u in _UID.findall(stats.text)}
+    lines = _command_lines(words.stdout)
+    processes = {}
+    for pid, comm, rest in _STAT.findall(stats.text):
+        fields = rest.split()
+        if len(fields) < 20 or fields[0] in {"Z", "X"}:  # noqa: PLR2004 - the start's column
+            continue
+        start = int(fields[19]) if fields[19].isdigit() else 0
+        processes[int(pid)] = Process(
+            pid=int(pid),
+            ppid=int(fields[1]) if fields[1].isdigit() else 0,
+            start_ticks=start,
+            started=boot + start / ground.ticks_per_s,
+            uid=uids.get(int(pid), 0),
+            comm=comm,
+            cmdline=lines.get(int(pid), ()),
+            threads=int(fields[17]) if fields[17].isdigit() else 1,
+            state=fields[0],
+        )
+    return ProcessTable(
+        node=ground.host,
+        processes=processes,
+        boot=boot,
+        ticks_per_s=ground.ticks_per_s,
+        cut=f"the first {_MOST} processes" if cut else "",
+    )
+
+
+def _command_lines(data: bytes) -> dict[int, tuple[str, ...]]:
+    """Words by pid; a command line may hold line ends, so each goes on to the next file's name."""
+    found = {}
+    for part in re.split(rb"^(?=/proc/\d+/cmdline:)", data, flags=re.MULTILINE):
+        match = _LINE.match(part)
+        if match:
+            words = match[2].rstrip(b"\n").rstrip(b"\0").split(b"\0")
+            found[int(match[1])] = tuple(w.decode("utf-8", "replace") for w in words if w)
+    return found

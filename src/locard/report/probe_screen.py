@@ -1,0 +1,79 @@
+"""The answer of one probe on one screen: what it says, what it read, and how it asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from locard.model.codec import encode
+from locard.model.facts import Readings
+from locard.model.headline import headline
+from locard.model.wording import count, shorten
+from locard.report import told
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator
+
+    from locard.model.evidence import Evidence
+    from locard.model.investigation import Investigation
+
+_MOST_LINES = 40  # of one fact
+_WIDE = 110
+
+
+def screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
+    """The lines of the screen, each without an end."""
+    yield f"{found.target.ref} on {found.target.host}"
+    for item in found.evidence:
+        yield from _evidence(item)
+    for layer in found.layers:
+        for run in layer.probes:
+            if run.status == "skipped":
+                yield f"{run.layer}/{run.probe}: not asked: {run.why}. To unlock: {run.unlock}"
+    for finding in told.investigation(found, tz).findings:
+        yield f"finding: {finding.rule}: {finding.title}"
+    for why in found.partial:
+        yield f"partial: {why}"
+    yield f"record: {found.incident}"
+
+
+def _evidence(item: Evidence) -> Iterator[str]:
+    asked = "".join(f" {name}={value}" for name, value in item.params)
+    yield f"{item.layer}/{item.probe}{asked}: {headline(item)}"
+    yield ""
+    for fact in item.facts:
+        if isinstance(fact, Readings):
+            for r in fact.readings:
+                limit = f" of {r.limit:g}" if r.limit is not None else ""
+                yield f"  {r.verdict:<8} {r.name} ({r.subject}): {r.value:g}{limit} {r.unit}  {r.detail}".rstrip()
+            continue
+        lines = list(_lines(encode(fact), ""))
+        yield from (f"  {shorten(line, _WIDE)}" for line in lines[:_MOST_LINES])
+        if len(lines) > _MOST_LINES:
+            yield f"  and {count(len(lines) - _MOST_LINES, 'line')} more, in -o json"
+    yield ""
+    for ran in item.ran[:3]:
+        yield f"  asked by hand: {shorten(ran.by_hand, _WIDE)}"
+    if len(item.ran) > 3:  # noqa: PLR2004 - as many as are shown
+        yield f"  and {count(len(item.ran) - 3, 'command')} more, in -o json"
+
+
+def _lines(value: Any, name: str) -> Iterator[str]:
+    """Plain data as `a.b: value` lines; what is empty or unknown is left out."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from _lines(part, f"{name}.{key}" if name else key)
+    elif isinstance(value, list):
+        if value and all(not isinstance(part, dict | list) for part in value):
+            yield f"{name}: {', '.join(map(str, value))}"
+            return
+        for number, part in enumerate(value):
+            if isinstance(part, dict) and all(
+                not isinstance(v, dict | list) for v in part.values()
+            ):
+                words = (f"{k}={v}" for k, v in part.items() if v not in (None, "", 0, False))
+                yield f"{name}: {' '.join(words)}"
+            else:
+                yield from _lines(part, f"{name}[{number}]")
+    elif value not in (None, "", False):
+        yield f"{name}: {value}"
