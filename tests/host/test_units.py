@@ -113,6 +113,18 @@ def test_one_that_does_not_come_up_is_critical(state, sub, result):
     assert reading(own(), shown(block(up_s=0))).verdict == "ok"
 
 
+def test_units_that_ended_for_want_of_memory():
+    (fact,) = units.read(
+        [own(), shown(block(restarts=2)), said(failed(9), failed(5), failed(4, "signal"))]
+    )
+    (kills,) = [r for r in fact.readings if r.name == "system.unit.oom_kills"]
+    assert (kills.subject, kills.value, kills.verdict, kills.of) == (
+        "unit batch.service", 2, "critical", "target",
+    )  # fmt: skip
+    (fact,) = units.read([own(), shown(block(restarts=2)), said(failed(4, "signal"))])
+    assert len(fact.readings) == 1
+
+
 def test_messages_of_others_and_rubbish_do_not_count():
     rubbish = Output(("journalctl",), b'{"UNIT": 7}\n[]\nnull\n{"UNIT": "batch.service"}\n\xff\n')
     assert reading(own(), shown(block()), said(restarted(5, "other.service")), rubbish).value == 0

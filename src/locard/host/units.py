@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.guard import needs
@@ -72,6 +72,7 @@ COMMANDS = (SYSTEM, GROUPS, SHOW, SHOW_ALL, MESSAGES)
 
 _MOST_UNITS = 8
 _MOST_TOLD = 5  # of a host's
+_OOM = "oom-kill"  # the result of a unit that the kernel or systemd-oomd killed for its memory
 _LOOP = 3  # restarts within the hour
 _NAME = re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.:@+-]*\.service")
 _MANAGER = re.compile(r"user@[0-9]+\.service")  # below it a user's own manager has its units
@@ -159,10 +160,22 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     restarts, failures = _messages(told)
     whole = any("*.service" in o.argv for o in shown)
     readings = [_reading(u, restarts.get(u.name), failures.get(u.name)) for u in units]
+    killed = [(u.name, n) for u in units if (n := failures.get(u.name, Counter())[_OOM])]
+    kills = [_killed(name, n) for name, n in killed[:_MOST_TOLD]]
     if whole:
         bad = sorted((r for r in readings if r.value or r.verdict != "ok"), key=lambda r: -r.value)
         readings = [*bad[:_MOST_TOLD], *_rest(len(units), len(bad))]
-    return (Readings(tuple(readings)),) if readings else ()
+        readings = [replace(r, of="host") for r in readings]
+        kills = [replace(r, of="host") for r in kills]
+    return (Readings((*readings, *kills)),) if readings else ()
+
+
+def _killed(name: str, times: int) -> Reading:
+    """What systemd says of kills, where the kernel's own log may not be read."""
+    return Reading(
+        semconv.SYSTEM_UNIT_OOM_KILLS, f"unit {name}", times, "{kill}", None, "critical",
+        "its result was oom-kill", "target",
+    )  # fmt: skip
 
 
 def _units(text: str, now: float | None) -> Iterator[_Unit]:

@@ -41,6 +41,7 @@ _MEASURES = {
     semconv.CONTAINER_WORKING_SET: "memory in use",
     semconv.CONTAINER_MEMORY_HIGH: "memory beside its memory.high",
     semconv.SYSTEM_UNIT_RESTARTS: "restarts by systemd in the last hour",
+    semconv.SYSTEM_UNIT_OOM_KILLS: "times that it ended for want of memory in the last hour, as systemd says",
     semconv.CONTAINER_TASKS: "processes and threads",
     semconv.CONTAINER_OOM_KILLS: "processes ended by the OOM killer",
     semconv.CONTAINER_CPU_THROTTLED: "periods in which the CPU quota stopped it",
