@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from locard.ledger.state import Begun
     from locard.model.investigation import Investigation, Question
 
-AT_ONCE = 48  # places with a session, so that memory and the operator's own machine stay bounded
+AT_ONCE = 24  # places with a session, so that memory and this machine stay bounded
 
 
 def investigate(
