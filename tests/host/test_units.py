@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -18,13 +19,17 @@ RESTARTED, FAILED = units._RESTARTED, units._FAILED
 
 def context(*pids):
     processes = tuple(Process(p, 1, 0, 0.0, 0, "a", ("a",)) for p in pids)
-    return Context(Target("unit/batch", "unit", "batch", "vm", processes))
+    return Context(Target("proc/batch", "proc", "batch", "vm", processes))
 
 
-def own(init="systemd", group=GROUP, pid=7):
-    text = f"/proc/1/comm:{init}\n/proc/uptime:1000.00 1.0\n/proc/{pid}/cgroup:{group}\n"
-    argv = ("grep", "", "/proc/1/comm", "/proc/uptime", f"/proc/{pid}/cgroup")
-    return Output(argv, text.encode())
+def own(init="systemd"):
+    text = f"/proc/1/comm:{init}\n/proc/uptime:1000.00 1.0\n"
+    return Output(("grep", "", "/proc/1/comm", "/proc/uptime"), text.encode())
+
+
+def groups(group=GROUP):
+    argv = ("grep", "-s", "-H", "", "/dev/null", "/proc/7/cgroup")
+    return Output(argv, f"/proc/7/cgroup:{group}\n".encode())
 
 
 def shown(*blocks, every=False):
@@ -108,6 +113,18 @@ def test_one_that_does_not_come_up_is_critical(state, sub, result):
     assert reading(own(), shown(block(up_s=0))).verdict == "ok"
 
 
+def test_units_that_ended_for_want_of_memory():
+    (fact,) = units.read(
+        [own(), shown(block(restarts=2)), said(failed(9), failed(5), failed(4, "signal"))]
+    )
+    (kills,) = [r for r in fact.readings if r.name == "system.unit.oom_kills"]
+    assert (kills.subject, kills.value, kills.verdict, kills.of) == (
+        "unit batch.service", 2, "critical", "target",
+    )  # fmt: skip
+    (fact,) = units.read([own(), shown(block(restarts=2)), said(failed(4, "signal"))])
+    assert len(fact.readings) == 1
+
+
 def test_messages_of_others_and_rubbish_do_not_count():
     rubbish = Output(("journalctl",), b'{"UNIT": 7}\n[]\nnull\n{"UNIT": "batch.service"}\n\xff\n')
     assert reading(own(), shown(block()), said(restarted(5, "other.service")), rubbish).value == 0
@@ -124,23 +141,31 @@ def test_of_a_host_those_that_were_restarted_are_told_and_the_rest_is_counted():
     )  # fmt: skip
 
 
-def planned(asked, first):
+def planned(asked, *answers):
     plan = units.plan(asked)
-    steps = [next(plan)]
-    answer = first
+    steps, left = [next(plan)], list(answers)
     try:
         while True:
-            steps.append(plan.send(answer))
-            answer = Output(steps[-1].argv, b"")
+            steps.append(plan.send(left.pop(0) if left else Output(steps[-1].argv, b"")))
     except StopIteration:
         return steps
 
 
 def test_only_the_targets_units_are_asked():
-    steps = planned(context(7), own())
-    assert steps[1].argv[-1] == "batch.service"
-    assert steps[2].argv[-1] == "UNIT=batch.service"
+    steps = planned(context(7), own(), groups())
+    assert steps[2].argv[-1] == "batch.service"
+    assert steps[3].argv[-1] == "UNIT=batch.service"
     assert "*.service" in planned(context(), own())[1].argv
+
+
+def test_a_unit_is_known_though_its_process_has_ended():
+    """Between two of its lives there is nobody to ask: no command may hang on the pid."""
+    target = Target("unit/batch", "unit", "batch", "vm", context(7).target.processes)
+    by_group = replace(context(7), memory_cgroups=("/sys/fs/cgroup/system.slice/batch.service",))
+    for asked in (Context(target), by_group):
+        steps = planned(asked, own())
+        assert [s.argv[-1] for s in steps[1:]] == ["batch.service", "UNIT=batch.service"]
+        assert not any(s.pids for s in steps)
 
 
 @pytest.mark.parametrize(
@@ -154,12 +179,13 @@ def test_only_the_targets_units_are_asked():
     ],
 )
 def test_groups_that_name_no_unit_of_the_system(group):
-    assert len(planned(context(7), own(group=group))) == 1
-    assert len(planned(context(7), own())) == 3
+    assert len(planned(context(7), own(), groups(group))) == 2
+    assert len(planned(context(7), own(), groups())) == 4
 
 
 def test_without_systemd_nothing_is_asked():
     assert len(planned(context(7), own(init="bash"))) == 1
+    assert len(planned(context(7), own(), groups())) == 4
 
 
 def test_this_machine_as_it_is():

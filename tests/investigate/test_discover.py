@@ -30,6 +30,12 @@ def test_logs_by_name_come_first_then_standard_output_each_once():
     assert len(log_files(Surroundings(many))) == 4
 
 
+def test_a_deleted_log_comes_last_and_not_beside_its_successor():
+    gone, other = file(3, "/a.log (deleted)"), file(4, "/b.log")
+    assert log_files(Surroundings((gone, other))) == ("/b.log", "/a.log (deleted)")
+    assert log_files(Surroundings((gone, other, file(5, "/a.log")))) == ("/b.log", "/a.log")
+
+
 def test_a_unit_without_a_log_file_writes_into_its_journal():
     unit = Target("unit/pay", "unit", "pay", "here", (UNKNOWN,))
     assert log_sources(unit, Surroundings()) == ("unit/pay",)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from locard.model import semconv
 from locard.model.finding import Role
 from locard.rules.deleted_file_held import judge
@@ -16,6 +18,13 @@ def test_fires_on_a_full_disk():
     assert found.role is Role.MECHANISM
     assert "22 MiB of /data (tmpfs), 92% of it" in found.title
     assert found.next_commands == ("lsof +L1",)
+
+
+def test_of_a_host_it_is_told_with_the_full_disk():
+    full = (semconv.SYSTEM_FILESYSTEM_UTILIZATION, "/data (tmpfs)", 1.0, "critical", 1.0)
+    (found,) = judge(replace(case(readings(HELD, full)), target="host/web-17"))
+    assert found.role is Role.CONTEXT
+    assert "22 MiB" in found.title
 
 
 def test_where_there_is_room_it_is_background():

@@ -28,6 +28,15 @@ def test_nearly_full_is_background():
     assert found.next_commands[0] == "df -h /data"
 
 
+def test_fires_once_for_each_that_is_full():
+    other = (semconv.SYSTEM_FILESYSTEM_UTILIZATION, "/srv (ext4)", 1.0, "critical", 1.0)
+    first, second = judge(case(readings(FULL, other, HELD)))
+    assert "/data (tmpfs)" in first.title
+    assert "lsof +L1" in first.next_commands
+    assert "lsof +L1" not in second.next_commands
+    assert len(second.supports) == 1
+
+
 def test_quiet_with_room():
     healthy = (semconv.SYSTEM_FILESYSTEM_UTILIZATION, "/ (ext4)", 0.5, "ok", 1.0)
     assert list(judge(case(readings(healthy)))) == []

@@ -30,6 +30,24 @@ def test_fires_as_background_when_it_hit_others_or_long_ago():
     assert found(readings(MINE, of="target"))[0].role is Role.CONTEXT
 
 
+UNIT = ("system.unit.oom_kills", "unit batch.service", 3, "critical")
+
+
+def test_fires_on_systemds_word_where_the_kernels_log_says_nothing():
+    (finding,) = found(readings((*RECENT[:3], "unknown")), readings(UNIT, of="target"))
+    assert finding.role is Role.MECHANISM
+    assert "ended 3 processes of the target in the last hour" in finding.title
+    (others,) = found(readings(UNIT, of="host"))
+    assert others.role is Role.CONTEXT
+
+
+def test_fires_once_where_both_say_it():
+    recent = readings((*RECENT[:3], "critical"), of="target")
+    (finding,) = found(recent, readings(UNIT, of="target"))
+    assert "ended 2 processes" in finding.title
+    assert len(finding.supports) == 2
+
+
 def test_quiet_on_none_and_unknown():
     assert found(readings((*RECENT[:2], 0, "ok"), (*MINE[:2], 0, "ok"))) == []
     assert found(readings((*RECENT[:3], "unknown"))) == []

@@ -28,6 +28,13 @@ def test_fires_behind_kills_for_memory():
     assert any("OOM" in s.says for s in finding.supports)
 
 
+def test_fires_behind_what_systemd_says_of_memory():
+    (finding,) = found(LOOP, ("system.unit.oom_kills", "unit batch.service", 9, "critical"))
+    assert finding.role is Role.CONTEXT
+    (other,) = found(LOOP, ("system.unit.oom_kills", "unit other.service", 9, "critical"))
+    assert other.role is Role.MECHANISM
+
+
 def test_fires_on_a_single_restart_and_doubts_it():
     (finding,) = found((*LOOP[:2], 1, "warning"))
     assert finding.role is Role.CONTEXT

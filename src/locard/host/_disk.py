@@ -1,11 +1,14 @@
 """Reads the file systems that some processes write to, and the deleted files that they hold.
 
 This file travels: its source goes to the target's python3 (3.6 or later) on standard input, it uses
-the standard library only and leaves nothing. Arguments: pids. One JSON object per line:
+the standard library only and leaves nothing. Arguments: pids; none for all file systems and processes
+of the machine. One JSON object per line:
 
-    {"fs": "8:1", "mount", "type", "blocks", "avail", "block", "files", "free_files", "paths", "pids"}
+    {"fs": "8:1", "mount", "type", "blocks", "avail", "free" (for root), "used", "block", "files", "free_files", "paths",
+     "pids", "image": file of a loop device, "root_only": whether all of these processes are root's,
+     "crowded": [folder, entries, one name], where inodes are scarce}
     {"not_asked": "8:2", "mount", "type", "paths"}   a network or FUSE mount: it may hang
-    {"deleted": pid, "fd", "path", "bytes", "fs"}    a deleted file that is still open
+    {"deleted": pid, "fd", "path", "bytes", "fs", "unit"}   a deleted file that is still open
     {"missed": "..."}  {"end": 1}
 """
 
@@ -14,10 +17,16 @@ import os
 import re
 import stat
 import sys
+import time
 
 MAX_FDS = 20000  # of all processes together
 MAX_SHOWN = 3
 MAX_DELETED = 200
+MAX_MOUNTS = 200
+MAX_LOOKED = 500  # folders that are looked at where inodes are scarce
+LOOK_S = 0.4
+SUBVOLUMES = frozenset(("btrfs", "overlay", "bcachefs"))  # whose files have a device of their own
+SCARCE = 0.02  # of the inodes
 
 # Their server may not answer, and then the question never returns.
 REMOTE = re.compile(
@@ -67,9 +76,9 @@ class Mount:
         """The optional fields end with a lone dash."""
         before, _, after = line.partition(" - ")
         part = before.split()
-        self.number, self.device = part[0], part[2]
+        self.number, self.parent, self.device = part[0], part[1], part[2]
         self.point = unescape(part[4])
-        self.kind = after.split()[0]
+        self.kind, self.source = [*after.split(), ""][:2]
         self.read_only = "ro" in part[5].split(",") or "ro" in after.split()[-1].split(",")
 
 
@@ -82,6 +91,71 @@ def mounts(pid: int) -> "list[Mount]":
         except IndexError:
             continue
     return found
+
+
+def unit_of(pid: int) -> str:
+    """The systemd unit that a process runs in; empty where there is none."""
+    for line in slurp(f"/proc/{pid}/cgroup").splitlines():
+        parts = [p for p in line.split(":", 2)[-1].split("/") if p.endswith((".service", ".scope"))]
+        if parts:
+            return parts[-1]
+    return ""
+
+
+def is_roots(pid: int) -> bool:
+    """Whether a process runs as root, for whom some space is kept."""
+    found = re.search(r"^Uid:\s+\d+\s+(\d+)", slurp(f"/proc/{pid}/status"), re.MULTILINE)
+    return bool(found) and int(found.group(1)) == 0  # type: ignore[union-attr]
+
+
+def image_of(mount: Mount) -> str:
+    """The file that a loop device is an image of; empty for any other one."""
+    name = mount.source.rpartition("/")[2]
+    if not re.match(r"loop\d+$", name):
+        return ""
+    return slurp(f"/sys/block/{name}/loop/backing_file").strip()
+
+
+def kept_by_ext4(mount: Mount, says: "os.statvfs_result") -> int:
+    """Blocks that ext4 keeps for itself, and root may not write either: it counts them as free."""
+    if mount.kind != "ext4":
+        return 0
+    told = slurp(f"/sys/fs/ext4/{mount.source.rpartition('/')[2]}/reserved_clusters").strip()
+    return int(told) if told.isdigit() else min(4096, says.f_blocks // 50)
+
+
+def is_scarce(says: "os.statvfs_result") -> bool:
+    """Whether hardly an inode is left."""
+    return bool(says.f_files) and says.f_favail < SCARCE * says.f_files
+
+
+def crowded(top: str) -> "list[object] | None":
+    """The folder with the most entries that a short look finds: it, how many, and one of their names."""
+    until, best, todo, looked = time.monotonic() + LOOK_S, None, [top], 0
+    try:
+        device = os.stat(top).st_dev  # noqa: PTH116 - as above
+        if not stat.S_ISDIR(os.stat(top).st_mode):  # noqa: PTH116
+            return None
+    except OSError:
+        return None
+    while todo and looked < MAX_LOOKED and time.monotonic() < until:
+        folder, entries, last = todo.pop(0), 0, ""
+        looked += 1
+        try:
+            if os.lstat(folder).st_dev != device and folder != top:  # another file system
+                continue
+            with os.scandir(folder) as listed:
+                for entry in listed:
+                    entries, last = entries + 1, entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(f"{folder}/{entry.name}")
+                    if not entries % 1000 and time.monotonic() > until:
+                        break
+        except OSError:
+            continue
+        if best is None or entries > best[1]:  # type: ignore[operator]
+            best = [folder, entries, last]
+    return best
 
 
 class Found:
@@ -103,8 +177,9 @@ class Found:
         paths, pids = entry["paths"], entry["pids"]
         if path not in paths and len(paths) < MAX_SHOWN:  # type: ignore[operator,arg-type]
             paths.append(path)  # type: ignore[attr-defined]
-        if pid not in pids:  # type: ignore[operator]
+        if pid and pid not in pids:  # type: ignore[operator]
             pids.append(pid)  # type: ignore[attr-defined]
+            entry["root_only"] = entry.get("root_only", True) and is_roots(pid)
 
     def ask(self, mount: Mount, handle: str) -> "dict[str, object]":
         """Its space and inodes; a network mount is only named."""
@@ -120,10 +195,14 @@ class Found:
             entry,
             fs=mount.device,
             blocks=says.f_blocks,
+            used=says.f_blocks - says.f_bfree,
             avail=says.f_bavail,
+            free=max(says.f_bavail, says.f_bfree - kept_by_ext4(mount, says)),
             block=says.f_frsize,
             files=says.f_files,
             free_files=says.f_favail,
+            image=image_of(mount),
+            crowded=crowded(handle) if is_scarce(says) else None,
         )
 
     def hold(self, pid: int, fd: str, path: str, mount: Mount) -> None:
@@ -145,21 +224,28 @@ class Found:
                 "bytes": says.st_blocks * 512,
                 "inode": says.st_ino,
                 "fs": mount.device,
+                "unit": unit_of(pid),
             }
         )
 
 
-def descriptors(pid: int, found: Found, seen: "list[Mount]") -> int:
-    """Files that a process has open for writing, and deleted ones; returns how many it has open."""
+def descriptors(pid: int, found: Found, seen: "list[Mount]", *, whole: bool = False) -> int:
+    """Files that a process has open for writing, and deleted ones; returns how many it has open.
+
+    Of the `whole` machine only deleted ones: what it is written to is known.
+    """
     by_number = {m.number: m for m in seen}
     try:
         names = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208 - as above
     except OSError as error:
-        emit({"missed": f"pid {pid}: {os.strerror(error.errno or 0)}"})
+        if not whole:
+            emit({"missed": f"pid {pid}: {os.strerror(error.errno or 0)}"})
         return 0
     for fd in names[:MAX_FDS]:
         to = link(f"/proc/{pid}/fd/{fd}")
         if not to.startswith("/") or to.startswith(("/dev/", "/memfd:", "/SYSV", "/proc/")):
+            continue
+        if whole and not to.endswith(" (deleted)"):
             continue
         info = slurp(f"/proc/{pid}/fdinfo/{fd}")
         flags = re.search(r"^flags:\s*([0-7]+)", info, re.MULTILINE)
@@ -168,7 +254,7 @@ def descriptors(pid: int, found: Found, seen: "list[Mount]") -> int:
         if mount is None or flags is None:
             continue
         writes = int(flags.group(1), 8) & (os.O_WRONLY | os.O_RDWR)
-        if writes:
+        if writes and not whole:
             found.add(pid, mount, f"/proc/{pid}/fd/{fd}", to)
         if to.endswith(" (deleted)"):
             found.hold(pid, fd, to, mount)
@@ -184,13 +270,54 @@ def places(pid: int, found: Found, seen: "list[Mount]") -> None:
             found.add(pid, best, f"/proc/{pid}/{handle}", path)
 
 
+def machine(found: Found) -> "list[int]":
+    """All file systems that this program sees; returns all processes."""
+    seen = mounts(os.getpid())
+    by_number = {m.number: m for m in seen}
+    on_top = {m.point: m for m in seen}  # of several at one point the last one hides the others
+    for mount in list(on_top.values())[:MAX_MOUNTS]:
+        # What lies above an overlay is the file system below it, and is counted there.
+        if mount.kind == "overlay" and mount.point != "/":
+            continue
+        above = by_number.get(mount.parent)
+        while above is not None and not is_behind(above, mount):
+            above = by_number.get(above.parent) if above.parent != above.number else None
+        if above is None or REMOTE.search(mount.kind):
+            if REMOTE.search(mount.kind) or is_seen(mount):
+                found.add(0, mount, mount.point, mount.point)
+        else:  # its path leads through the one that may hang
+            found.systems[mount.device] = {
+                "not_asked": mount.device, "mount": mount.point, "type": above.kind, "paths": [], "pids": [],
+            }  # fmt: skip
+    return sorted(int(n) for n in os.listdir("/proc") if n.isdigit())  # noqa: PTH208 - as above
+
+
+def is_seen(mount: Mount) -> bool:
+    """Whether its path leads to it, and not to what was mounted over a folder above."""
+    if mount.kind in SUBVOLUMES:
+        return True
+    try:
+        device = os.stat(mount.point).st_dev  # noqa: PTH116 - as above
+    except OSError:
+        return False
+    return f"{os.major(device)}:{os.minor(device)}" == mount.device
+
+
+def is_behind(above: Mount, mount: Mount) -> bool:
+    """Whether the path to a mount leads through one that may hang; an automount below it is over."""
+    covered = above.kind == "autofs" and above.point == mount.point
+    return bool(REMOTE.search(above.kind)) and not covered
+
+
 def main(argv: "list[str]") -> int:
     """Read all processes; print each file system once."""
     found, left = Found(), MAX_FDS
-    for pid in (int(a) for a in argv):
+    whole = not argv
+    for pid in machine(found) if whole else [int(a) for a in argv]:
         seen = mounts(pid)
-        places(pid, found, list(reversed(seen)))
-        left -= descriptors(pid, found, seen)
+        if not whole:
+            places(pid, found, list(reversed(seen)))
+        left -= descriptors(pid, found, seen, whole=whole)
         if left <= 0:
             emit({"missed": f"processes after pid {pid} were not looked at: too many open files"})
             break

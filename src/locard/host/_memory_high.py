@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from locard.host import _files
 from locard.model import semconv
 from locard.model.facts import Reading
+from locard.model.wording import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,7 +82,7 @@ def _words(events: Mapping[str, int], more: int | None, full: float | None, no_s
     if full is not None:
         parts.append(f"all its tasks waited {full:g} % of the last 10 s")
     if "oom_kill" in events:
-        parts.append(f"killed by its OOM killer: {events['oom_kill']}")
+        parts.append(count(events["oom_kill"], "OOM kill") + " in it")
     if no_swap:
         parts.append("it may not swap")
     return "; ".join(parts)

@@ -1,20 +1,24 @@
 """Disks that the target writes to: free space and inodes, and deleted files that it still holds.
 
 Shows: for each file system on which the target has a file open for writing, its current folder or
-  its /tmp: how full it is in space and in inodes; deleted files that it still has open, whose space
-  comes back only when they are closed.
+  its /tmp: how full it is in space and in inodes, and what is kept for root; deleted files that are
+  still open, whose space comes back only when they are closed. Without a target, of all file systems.
 How: a reader of locard's own goes to python3 on standard input and reads /proc/PID/{fd,fdinfo,cwd,
-  mountinfo}, and asks statvfs through /proc/PID/fd, so that it is the target's own file system.
+  mountinfo}, and asks statvfs through /proc/PID/fd, so that it is the target's own file system. Where
+  hardly an inode is left it looks for the folder with the most entries, for at most 0.4 s.
 Impact: reads. Two small reads for each open file, at most 20,000.
-Limits: network and FUSE mounts are never asked, since their server may not answer: they are named.
-  Space in reserve for root counts as used. Quotas of users and projects are not seen. Verdicts: 90 %
-  used warns, 98 % is critical: many programs fail on the first write that does not fit. A deleted
-  file that takes 10 % of its file system warns, since no `du` shows it.
+Limits: network and FUSE mounts are never asked, since their server may not answer, nor what lies behind
+  one: they are named. Fullness is as df says it, for ordinary users; what root may write beyond is told.
+  Quotas of users and projects are not seen. Verdicts: 90 % used warns, 98 % is critical: many programs
+  fail on the first write that does not fit; a target that is root's alone is only warned where root
+  may still write. A deleted file that takes 10 % of its file system warns, since no `du` shows it.
 Source: proc(5), statvfs(3); Linux Documentation/filesystems/proc.rst for mountinfo.
 """
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.guard import needs
@@ -23,7 +27,6 @@ from locard.host import _files
 from locard.model import semconv, thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import Reading, Readings
-from locard.model.target import Context, Skip
 from locard.model.wording import count
 from locard.probe import Sample
 
@@ -31,13 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from locard.model.facts import Fact
+    from locard.model.target import Context, Skip
     from locard.probe import Step
 
 COMMANDS = (
     Template(
         argv=("python3", "-I", "-S", "-", "{pid:pid*}"),
         impact=Impact.READS,
-        bound_s=3.0,
+        bound_s=6.0,
         by_hand="lsof -p {pid}; df -h; df -i; lsof +L1 -p {pid}",
         program="host/_disk.py",
         output="json",
@@ -47,36 +51,45 @@ COMMANDS = (
 _FULL = (0.90, 0.98)
 _LARGE = 0.10  # of its file system
 _LEAST_BYTES = 1 << 20
+_RESERVE = 0.005  # of the blocks: less is rounding
+_MOST_FINE = 8  # of a host's healthy readings
 
 
-def applies(context: Context) -> Skip | None:
-    """It takes processes whose files are looked at."""
-    if not context.target.pids:
-        return Skip("the target has no processes", "name one: pid/PID or proc/NAME")
+def applies(context: Context) -> Skip | None:  # noqa: ARG001 - every host has disks
+    """Always."""
     return None
 
 
 def scope(context: Context) -> Scope:
-    """The file systems that the target writes to."""
-    return Scope(pids=context.target.pids, note="file systems that the target writes to")
+    """The file systems that the target writes to, or all of the host."""
+    every = (
+        "all file systems" if not context.target.pids else "file systems that the target writes to"
+    )
+    return Scope(pids=context.target.pids, note=every)
 
 
 def plan(context: Context) -> Generator[Step, Output, None]:
-    """One run of the reader for all processes."""
+    """One run of the reader for all processes, or for the whole host."""
     yield COMMANDS[0].fill(pid=context.target.pids)
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
-    """Space, inodes and deleted files of each file system."""
+    """Space, inodes and deleted files of each file system; of a host's healthy ones the largest."""
     records = [r for o in outputs for r in thread_records.records(o.text)]
+    of_host = bool(outputs) and outputs[0].argv[-1:] == ("-",)
     readings = []
     for record in records:
         try:
-            readings += list(_system(record))
-        except (KeyError, TypeError, ValueError):
+            readings += list(_system(record, of_host=of_host))
+        except (KeyError, TypeError, ValueError, OverflowError):
             continue
     sizes = {r["fs"]: r for r in records if isinstance(r.get("fs"), str) and "blocks" in r}
-    readings += list(_deleted([r for r in records if "deleted" in r], sizes))
+    with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+        readings += list(_deleted([r for r in records if "deleted" in r], sizes))
+    if of_host:
+        fine = [r for r in readings if r.verdict == "ok"]
+        shown = sorted(fine, key=lambda r: (not r.subject.startswith("/ ("), -r.value))[:_MOST_FINE]
+        readings = [replace(r, of="host") for r in readings if r.verdict != "ok" or r in shown]
     return (Readings(tuple(readings)),) if readings else ()
 
 
@@ -84,7 +97,7 @@ def _subject(record: dict[str, Any]) -> str:
     return f"{record['mount']} ({record['type']})"
 
 
-def _system(record: dict[str, Any]) -> Iterator[Reading]:
+def _system(record: dict[str, Any], *, of_host: bool) -> Iterator[Reading]:
     name = semconv.SYSTEM_FILESYSTEM_UTILIZATION
     if "not_asked" in record:
         detail = "not asked: a network or FUSE mount may not answer"
@@ -96,27 +109,54 @@ def _system(record: dict[str, Any]) -> Iterator[Reading]:
         return
     if "blocks" not in record:
         return
-    writes = f"the target writes {', '.join(map(str, record['paths'][:2]))}"
+    notes = [] if of_host else [f"the target writes {', '.join(map(str, record['paths'][:2]))}"]
+    if record.get("image"):
+        notes.append(f"an image in {record['image']}")
     blocks, avail, block = (int(record[k]) for k in ("blocks", "avail", "block"))
+    free = int(record.get("free", avail))
     if blocks > 0:
-        used = 1 - avail / blocks
-        detail = f"{_size(avail * block)} of {_size(blocks * block)} free; {writes}"
+        taken = int(record.get("used", blocks - free))
+        used = taken / (taken + avail) if taken + avail else 1.0
         verdict = _files.above(used, *_FULL)
-        yield Reading(name, _subject(record), round(used, 4), "1", 1.0, verdict, detail, "target")
+        detail = f"{_size(avail * block)} of {_size(blocks * block)} free"
+        if verdict != "ok" and free - avail >= _RESERVE * blocks:
+            detail = (
+                f"{_size(avail * block)} of {_size(blocks * block)} are left for ordinary users; "
+                f"root may still write {_size(free * block)}, which is kept in reserve"
+            )
+            if record.get("root_only") is True and record.get("pids"):
+                verdict = "warning"
+                notes.append("all processes that write there are root's")
+        words = "; ".join((detail, *notes))
+        yield Reading(name, _subject(record), round(used, 4), "1", 1.0, verdict, words, "target")
+    yield from _inodes(record, notes, _size(avail * block))
+
+
+def _inodes(record: dict[str, Any], notes: list[str], space: str) -> Iterator[Reading]:
     files, free = int(record["files"]), int(record["free_files"])
-    if files > 0:
-        used = 1 - free / files
-        verdict = _files.above(used, *_FULL)
-        yield Reading(
-            semconv.SYSTEM_FILESYSTEM_INODES,
-            _subject(record),
-            round(used, 4),
-            "1",
-            1.0,
-            verdict,
-            f"{free} of {files} inodes free; {writes}",
-            "target",
+    if files <= 0:
+        return
+    used = 1 - free / files
+    verdict = _files.above(used, *_FULL)
+    words = [f"{free} of {files} inodes free"]
+    if verdict != "ok":
+        words.append(f"{space} of space are free")
+    crowded = record.get("crowded")
+    if isinstance(crowded, list) and len(crowded) == 3 and isinstance(crowded[1], int):  # noqa: PLR2004
+        words.append(
+            f"of the folders that a short look saw, {crowded[0]} has the most entries "
+            f"({crowded[1]:,}, one is {str(crowded[2])[:60]})"
         )
+    yield Reading(
+        semconv.SYSTEM_FILESYSTEM_INODES,
+        _subject(record),
+        round(used, 4),
+        "1",
+        1.0,
+        verdict,
+        "; ".join((*words, *notes)),
+        "target",
+    )
 
 
 def _deleted(held: list[dict[str, Any]], sizes: dict[str, dict[str, Any]]) -> Iterator[Reading]:
@@ -135,7 +175,8 @@ def _deleted(held: list[dict[str, Any]], sizes: dict[str, dict[str, Any]]) -> It
         large = whole is not None and total >= _LARGE * whole
         detail = (
             f"{count(len(files), 'deleted file')} still held open, the largest {largest.get('path')} "
-            f"({_size(largest['bytes'])}, pid {largest['deleted']} descriptor {largest.get('fd')})"
+            f"({_size(largest['bytes'])}, pid {largest['deleted']} descriptor {largest.get('fd')}"
+            f"{_of_unit(largest)}); their space comes back when they are closed, or truncated through it"
         )
         yield Reading(
             semconv.PROCESS_DELETED_FILES,
@@ -147,6 +188,11 @@ def _deleted(held: list[dict[str, Any]], sizes: dict[str, dict[str, Any]]) -> It
             detail,
             "target",
         )
+
+
+def _of_unit(record: dict[str, Any]) -> str:
+    unit = record.get("unit")
+    return f" of {unit}" if isinstance(unit, str) and unit else ""
 
 
 def _size(count: int) -> str:
@@ -166,6 +212,11 @@ _TEXT = (
     '{"end": 1}\n'
 )
 
+_HOST = (
+    '{"mount": "/srv/spare", "type": "ext4", "paths": ["/srv/spare"], "pids": [], "fs": "7:2",'
+    ' "blocks": 33519, "avail": 2, "free": 12290, "used": 20410, "block": 1024, "files": 10240, "free_files": 10227,'
+    ' "image": "/var/tmp/spare.img", "crowded": null}\n'
+)
 SAMPLES = (
     Sample(
         (Output(("python3", "-", "7"), _TEXT.encode()),),
@@ -179,4 +230,11 @@ SAMPLES = (
         ),
     ),
     Sample((Output(("python3", "-", "7"), b'{"fs": "0:9", "mount": "/d'),), ("()",)),
+    Sample(
+        (Output(("python3", "-I", "-S", "-"), _HOST.encode()),),
+        (
+            "verdict='critical', detail='2.0 KiB of 33 MiB are left for ordinary users; root may",
+            "still write 12 MiB, which is kept in reserve; an image in /var/tmp/spare.img', of='host'",
+        ),
+    ),
 )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _VMSTAT, _UPTIME = "/proc/vmstat", "/proc/uptime"
 _HOUR_S = 3600.0
+_LONGEST = 64  # characters of a group's name
 
 SYSTEM = Template(
     ("grep", "-s", "-H", "^oom_kill\\|^[0-9]", _VMSTAT, _UPTIME),
@@ -170,17 +171,24 @@ def _host(
         if kills:
             verdict: _files.Verdict = "critical" if of == "target" else "warning"
             yield Reading(
-                name, whose, len(kills), unit, None, verdict, _words(kills, now),
+                name, whose, len(kills), unit, None, verdict, _words(kills, now, groups),
                 of,  # type: ignore[arg-type] # one of the three
             )  # fmt: skip
 
 
-def _words(kills: list[re.Match[str]], now: float) -> str:
+def _words(kills: list[re.Match[str]], now: float, groups: dict[str, str]) -> str:
     shown = "; ".join(
-        f"{k['name']} (pid {k['pid']}) {now - float(k['at']):.0f} s ago" for k in kills[-3:]
+        f"{k['name']} (pid {k['pid']}) {max(0.0, now - float(k['at'])):.0f} s ago{_in(groups, k)}"
+        for k in kills[-3:]
     )
     in_cgroup = kills[-1]["memcg"].startswith("Memory cgroup")
     return shown + (", by a cgroup's limit" if in_cgroup else ", the host ran out")
+
+
+def _in(groups: dict[str, str], kill: re.Match[str]) -> str:
+    """In which control group, by its last name."""
+    group = groups.get(kill["pid"], "").rpartition("/")[2]
+    return f" in {group[:_LONGEST]}" if group else ""
 
 
 def _cgroups(files: dict[str, list[str]], own: frozenset[str]) -> Iterator[Reading]:
@@ -217,7 +225,7 @@ SAMPLES = (
         ),
         (
             'subject="the target\'s cgroups, last hour", value=1',
-            "verdict='critical', detail=\"gunicorn (pid 4242) 100 s ago, by a cgroup",
+            "verdict='critical', detail=\"gunicorn (pid 4242) 100 s ago in a, by a cgroup",
             "of='target'",
             "subject='cgroup /memory/a'",
         ),

@@ -2,7 +2,7 @@
 
 Shows: for the units that the target runs in, or for all services of a host: how often systemd started
   each anew in the last hour and since it was started by hand, by what it ended, how long it runs now.
-How: reads /proc/1/comm and /proc/PID/cgroup, then asks systemctl show, and journalctl for systemd's own
+How: reads /proc/1/comm and, where its units are not known, /proc/PID/cgroup, then asks systemctl show, and journalctl for systemd's own
   messages of restarts and failures.
 Impact: reads. systemctl and journalctl ask over a local socket and read journal files.
 Limits: without systemd there is nothing to ask. A journal that may not be read leaves systemd's count,
@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.guard import needs
@@ -46,8 +46,9 @@ _MESSAGES = (
     "--quiet", "--since=-3600s", "--lines=2000", f"MESSAGE_ID={_RESTARTED}", f"MESSAGE_ID={_FAILED}",
 )  # fmt: skip
 
-OWN = Template(
-    ("grep", "-s", "-H", "", _INIT, _UPTIME, "/proc/{pid:pid*}/cgroup"),
+SYSTEM = Template(("grep", "-s", "-H", "", _INIT, _UPTIME), Impact.READS, 3.0, output="counters")
+GROUPS = Template(
+    ("grep", "-s", "-H", "", "/dev/null", "/proc/{pid:pid*}/cgroup"),
     Impact.READS,
     3.0,
     output="counters",
@@ -61,16 +62,17 @@ SHOW = Template(
 SHOW_ALL = Template(
     ("systemctl", "show", "--no-pager", _PROPERTIES, "--", "*.service"),
     Impact.READS,
-    5.0,
+    10.0,
     needs=(needs.SYSTEMCTL,),
 )
 MESSAGES = Template(
     (*_MESSAGES, "UNIT={unit:word*}"), Impact.READS, 5.0, needs=(needs.JOURNALCTL,), output="json"
 )
-COMMANDS = (OWN, SHOW, SHOW_ALL, MESSAGES)
+COMMANDS = (SYSTEM, GROUPS, SHOW, SHOW_ALL, MESSAGES)
 
 _MOST_UNITS = 8
 _MOST_TOLD = 5  # of a host's
+_OOM = "oom-kill"  # the result of a unit that the kernel or systemd-oomd killed for its memory
 _LOOP = 3  # restarts within the hour
 _NAME = re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.:@+-]*\.service")
 _MANAGER = re.compile(r"user@[0-9]+\.service")  # below it a user's own manager has its units
@@ -100,35 +102,50 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context) -> Generator[Step, Output, None]:
     """Which units there are, what systemd says of them, and its messages of the last hour."""
-    own = yield OWN.fill(pid=context.target.pids)
-    if not _has_systemd(own):
+    system = yield SYSTEM.fill()
+    if _files.by_file([system]).get(_INIT, [""])[:1] != ["systemd"]:
         return
     if not context.target.pids:
         yield SHOW_ALL.fill()
         yield MESSAGES.fill(unit=())
         return
-    units = _units_of(own)
+    units = _known(context)
+    if not units:
+        units = _units_of((yield GROUPS.fill(pid=context.target.pids)))
     if units:
         yield SHOW.fill(unit=units)
         yield MESSAGES.fill(unit=units)
 
 
-def _has_systemd(output: Output) -> bool:
-    return _files.by_file([output]).get(_INIT, [""])[:1] == ["systemd"]
+def _known(context: Context) -> tuple[str, ...]:
+    """The services that are known of the target: its processes may have ended, as in a loop they do."""
+    found: dict[str, None] = {}
+    if context.target.kind == "unit":
+        name = context.target.name
+        found[name if "." in name else f"{name}.service"] = None
+    for group in (*context.memory_cgroups, *context.cpu_cgroups, *context.pids_cgroups):
+        found.update(dict.fromkeys(_services(group)))
+    return tuple(n for n in found if _NAME.fullmatch(n))[:_MOST_UNITS]
 
 
 def _units_of(output: Output) -> tuple[str, ...]:
     """The services whose control groups the processes are in."""
     found: dict[str, None] = {}
-    for path, lines in _files.by_file([output]).items():
-        for line in lines if path.endswith("/cgroup") else ():
+    for lines in _files.by_file([output]).values():
+        for line in lines:
             number, _, rest = line.partition(":")
             controllers, _, group = rest.partition(":")
             if number == "0" or controllers == "name=systemd":
-                parts = [p for p in group.split("/") if p.endswith(".service")]
-                if parts and not any(map(_MANAGER.fullmatch, parts)) and _NAME.fullmatch(parts[-1]):
-                    found[parts[-1]] = None
+                found.update(dict.fromkeys(_services(group)))
     return tuple(found)[:_MOST_UNITS]
+
+
+def _services(group: str) -> tuple[str, ...]:
+    """The service of a control group; none where a user's own manager has it."""
+    parts = [p for p in group.split("/") if p.endswith(".service")]
+    if not parts or any(map(_MANAGER.fullmatch, parts)) or not _NAME.fullmatch(parts[-1]):
+        return ()
+    return (parts[-1],)
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
@@ -143,10 +160,22 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     restarts, failures = _messages(told)
     whole = any("*.service" in o.argv for o in shown)
     readings = [_reading(u, restarts.get(u.name), failures.get(u.name)) for u in units]
+    killed = [(u.name, n) for u in units if (n := failures.get(u.name, Counter())[_OOM])]
+    kills = [_killed(name, n) for name, n in killed[:_MOST_TOLD]]
     if whole:
         bad = sorted((r for r in readings if r.value or r.verdict != "ok"), key=lambda r: -r.value)
         readings = [*bad[:_MOST_TOLD], *_rest(len(units), len(bad))]
-    return (Readings(tuple(readings)),) if readings else ()
+        readings = [replace(r, of="host") for r in readings]
+        kills = [replace(r, of="host") for r in kills]
+    return (Readings((*readings, *kills)),) if readings else ()
+
+
+def _killed(name: str, times: int) -> Reading:
+    """What systemd says of kills, where the kernel's own log may not be read."""
+    return Reading(
+        semconv.SYSTEM_UNIT_OOM_KILLS, f"unit {name}", times, "{kill}", None, "critical",
+        "its result was oom-kill", "target",
+    )  # fmt: skip
 
 
 def _units(text: str, now: float | None) -> Iterator[_Unit]:
@@ -254,13 +283,12 @@ _SHOWN = (
     "NRestarts=9\nResult=success\nId=batch.service\nActiveState=active\nSubState=running\n"
     "ActiveEnterTimestampMonotonic=120371688\n"
 )
-_OWN_ARGV = ("grep", "-s", "-H", "", _INIT, _UPTIME, "/proc/618/cgroup")
+_SYSTEM_ARGV = ("grep", "-s", "-H", "", _INIT, _UPTIME)
 
 SAMPLES = (
     Sample(
         (
-            Output(_OWN_ARGV, b"/proc/1/comm:systemd\n/proc/uptime:127.48 31.20\n"
-                   b"/proc/618/cgroup:0::/system.slice/batch.service\n"),
+            Output(_SYSTEM_ARGV, b"/proc/1/comm:systemd\n/proc/uptime:127.48 31.20\n"),
             Output(("systemctl", "show", "--", "batch.service"), _SHOWN.encode()),
             Output(_MESSAGES, (3 * (_FAILED_LINE + _RESTART_LINE)).encode(), started=_AT),
         ),
@@ -270,5 +298,5 @@ SAMPLES = (
             "the last one 6 s ago; it ended by oom-kill (3)', of='target'",
         ),
     ),
-    Sample((Output(_OWN_ARGV, b"/proc/1/comm:bash\n"),), ("()",)),
+    Sample((Output(_SYSTEM_ARGV, b"/proc/1/comm:bash\n"),), ("()",)),
 )  # fmt: skip

@@ -13,11 +13,21 @@ if TYPE_CHECKING:
 
 _MAX_SOURCES = 4
 _MAX_PORTS = 4
+_DELETED = " (deleted)"
 
 
 def log_files(around: Surroundings) -> tuple[str, ...]:
-    """Files that the target writes as logs: those with such a name first, then its standard output."""
-    files = sorted(around.files, key=lambda f: f.fd in {1, 2})  # stable
+    """Files that the target writes as logs: those with such a name first, then its standard output.
+
+    A deleted one comes last, and not at all where another stands at its path.
+    """
+    there = {f.path for f in around.files}
+    kept = [
+        f
+        for f in around.files
+        if f.path.removesuffix(_DELETED) == f.path or f.path.removesuffix(_DELETED) not in there
+    ]
+    files = sorted(kept, key=lambda f: (f.path.endswith(_DELETED), f.fd in {1, 2}))  # stable
     return tuple(dict.fromkeys(f.opens_as for f in files if f.size > 0))[:_MAX_SOURCES]
 
 

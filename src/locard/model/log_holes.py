@@ -51,7 +51,7 @@ class RateLimit:
 class LogHole:
     """From the last line before it on; `until` is the first line after it, None where none came.
 
-    `lines` is how many were thrown away, None until that is said. `kept` lines came in `in_s` seconds before.
+    `lines` is how many were thrown away, None until that is said; of an open hole at least so many. `kept` lines came in `in_s` seconds before.
     """
 
     since: float
@@ -91,7 +91,10 @@ def sentence(hole: LogHole, clock: Callable[[float], str]) -> str:
 def why(hole: LogHole) -> str:
     """How that is known, with its numbers."""
     if hole.lines is not None:
-        return f"{hole.keeper} says that it suppressed {count(hole.lines, 'line')}"
+        least = (
+            "" if hole.until is not None else "at least "
+        )  # of those since then it is not said yet
+        return f"{hole.keeper} says that it suppressed {least}{count(hole.lines, 'line')}"
     runs = ", while the unit runs on" if hole.running else ""
     return (
         f"{hole.keeper} let {count(hole.kept, 'line')} through in {hole.in_s:.3g} s ({hole.limit}), "

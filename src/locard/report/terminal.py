@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from locard.report.words import Story
 
 _SHOWN_FACTORS = 3
+_NAMED_FACTORS = 10
 _SHOWN_SUPPORTS = 4
 _SHOWN_COMMANDS = 2
 _SHOWN_LINES = 3
@@ -132,6 +133,8 @@ def _factors(found: Investigation) -> list[RenderableType]:
         shown = _SHOWN_SUPPORTS if full else 1
         parts += [_support("+", s) for s in factor.evidence_for[:shown]]
         parts += [_support("-", s) for s in factor.evidence_against[:shown]]
+    # None of them is left out of sight: what is further down is named.
+    parts += [_factor(f) for f in found.contributing_factors[_SHOWN_FACTORS:_NAMED_FACTORS]]
     return parts
 
 

@@ -22,22 +22,22 @@ if TYPE_CHECKING:
     from locard.model.finding import Case, Finding
 
 _OVER = 0.995
+_MOST = 4
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for the file system with the fewest inodes left."""
+    """One finding for each file system that has hardly an inode left, the fullest first."""
     bad = _facts.bad(case, semconv.SYSTEM_FILESYSTEM_INODES)
-    if not bad:
-        return
     bad.sort(key=lambda item: -item[1].value)
-    worst = bad[0][1]
     said = tuple(_disk.messages(case))
-    where = shlex.quote(_disk.mount(worst))
-    yield _readings.finding(
-        "inode-exhaustion",
-        f"{worst.value:.0%} of the inodes of {worst.subject} are used, which the target writes to",
-        bad,
-        mechanism=worst.value >= _OVER or (bool(said) and worst.verdict == "critical"),
-        extra=said,
-        next_commands=(f"df -i {where}", f"du -x --inodes --max-depth=2 {where}"),
-    )
+    writes = "" if case.target.startswith("host/") else ", which the target writes to"
+    for evidence, reading in bad[:_MOST]:
+        where = shlex.quote(_disk.mount(reading))
+        yield _readings.finding(
+            "inode-exhaustion",
+            f"{reading.value:.0%} of the inodes of {reading.subject} are used{writes}",
+            [(evidence, reading)],
+            mechanism=reading.value >= _OVER or (bool(said) and reading.verdict == "critical"),
+            extra=said,
+            next_commands=(f"df -i {where}", f"du -x --inodes --max-depth=2 {where}"),
+        )

@@ -28,6 +28,10 @@ def judge(case: Case) -> Iterator[Finding]:
     own = [(e, r) for e, r in recent if r.of == "target"]
     rest = [(e, r) for e, r in recent if r.of != "target"]
     counted = _facts.bad(case, semconv.CONTAINER_OOM_KILLS)
+    units = _facts.bad(case, semconv.SYSTEM_UNIT_OOM_KILLS)
+    mine = [(e, r) for e, r in units if r.of == "target"]
+    if not recent:  # the kernel's own log was not read, or has forgotten it
+        own, rest = mine, [pair for pair in units if pair not in mine]
     if own or counted:
         many = sum(r.value for _, r in own) if own else counted[0][1].value
         when = "in the last hour" if own else "since its cgroup was made"
@@ -35,7 +39,7 @@ def judge(case: Case) -> Iterator[Finding]:
         yield _readings.finding(
             "oom-kill",
             f"The OOM killer ended {many:g} {processes} of the target {when}",
-            (*own, *counted),
+            (*own, *counted, *(pair for pair in mine if pair not in own)),
             mechanism=bool(own),
             next_commands=("dmesg -T --level=err,warn,info",),
         )

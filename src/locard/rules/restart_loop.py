@@ -31,12 +31,15 @@ def judge(case: Case) -> Iterator[Finding]:
     for stood, states, one in _workload.found(case, "restarts"):
         yield _workload.finding("restart-loop", stood, states, one)
     killed = [(e, r) for e, r in _facts.bad(case, semconv.SYSTEM_OOM_KILLS) if r.of == "target"]
+    ended = {
+        r.subject.removeprefix("unit ") for _, r in _facts.bad(case, semconv.SYSTEM_UNIT_OOM_KILLS)
+    }
     for evidence, reading in _facts.bad(case, semconv.SYSTEM_UNIT_RESTARTS):
         unit = reading.subject.removeprefix("unit ")
         once = reading.value <= 1
         single = "a single restart: whether it goes on so cannot be told yet"
         # Killed for memory: then that is the mechanism, and this is what it looks like.
-        behind = bool(killed) or "oom-kill" in reading.detail
+        behind = bool(killed) or unit in ended
         yield _readings.finding(
             "restart-loop",
             f"systemd restarted {unit} {count(int(reading.value), 'time')} in the last hour",

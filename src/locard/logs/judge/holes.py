@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from locard.logs.table.table import Table
     from locard.model.log_facts import BlastRadius, Onset, Silence, ValueShift
-    from locard.model.log_holes import Drop, RateLimit
+    from locard.model.log_holes import Drop, How, RateLimit
 
 _TIME, _PRIORITY = "__REALTIME_TIMESTAMP", "PRIORITY"
 _UNIT_FIELDS = ("_SYSTEMD_UNIT", "service.name")
@@ -40,8 +40,24 @@ _MOST_LINES = 20_000_000
 
 def found(table: Table, limits: Sequence[RateLimit]) -> tuple[LogHole, ...]:
     """The holes of a log, in order."""
-    holes = [hole for limit in limits for hole in _of(table, limit)]
+    holes = [hole for limit in limits for hole in _joined(_of(table, limit), limit.interval_s)]
     return tuple(sorted(holes, key=lambda h: h.since)[-_MOST_HOLES:])
+
+
+def _joined(holes: Iterator[LogHole], interval_s: float) -> Iterator[LogHole]:
+    """Those with less than an interval between them as one: what is let through there is a part as well."""
+    one: LogHole | None = None
+    for hole in sorted(holes, key=lambda h: h.since):
+        if one is None or one.until is None or hole.since - one.until > interval_s:
+            if one is not None:
+                yield one
+            one = hole
+            continue
+        lines = (one.lines or 0) + (hole.lines or 0)
+        how: How = "said" if "said" in {one.how, hole.how} else hole.how
+        one = replace(one, until=hole.until, how=how, lines=lines or None)
+    if one is not None:
+        yield one
 
 
 def coverage(holes: Sequence[LogHole]) -> Coverage | None:
@@ -99,8 +115,10 @@ def _of(table: Table, limit: RateLimit) -> Iterator[LogHole]:
             told.add(id(stop))
         since = stop.last if stop else _last_before(table, drop)
         if since is not None:
+            # What came once the interval was over was let through again.
+            until = min(drop.at, stop.begin + limit.interval_s) if stop else drop.at
             yield LogHole(
-                since, drop.at, "said", drop.unit, limit.keeper, _words(limit), drop.lines,
+                since, until, "said", drop.unit, limit.keeper, _words(limit), drop.lines,
                 stop.count if stop else 0, stop.last - stop.begin if stop else 0.0, limit.running,
                 limit.evidence,
             )  # fmt: skip
