@@ -244,6 +244,11 @@ class Session:
             found.append((self._in, select.POLLOUT))
         return found
 
+    @property
+    def opening_s(self) -> float:
+        """For how long it has been opening; 0 when it is not."""
+        return time.monotonic() - self._began if self.state == "opening" else 0.0
+
     def due(self) -> float:
         """When `pump` wants to be called though nothing came, by the monotonic clock."""
         if self.state == "opening":
