@@ -421,13 +421,14 @@ class Session:
 
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
-        why, _, uid, user, host = self._handshake.bare_words
+        why, _, uid, user, host, pid = self._handshake.bare_words
         self._bare = BareChannel(self._nonce, self._send)
         self._bare.feed("stdout", self._handshake.rest)
         self.ground = Ground(
             host=host,
             user=user,
             uid=int(uid) if uid.isdigit() else -1,
+            own=(int(pid),),
             noise_bytes=self._handshake.noise_bytes,
             lacks=why,
         )
