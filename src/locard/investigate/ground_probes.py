@@ -33,6 +33,7 @@ PROCESS_TABLE = Template(
     program="far/process_table.py",
     output="processes",
     needs=(needs.PYTHON,),
+    prompt=True,
 )
 LOOK_AROUND = Template(
     argv=("python3", "-I", "-S", "-", "{pid:pid*}", "{log:path*}"),
@@ -43,6 +44,7 @@ LOOK_AROUND = Template(
     program="far/look_around.py",
     output="json",
     needs=(needs.PYTHON,),
+    prompt=True,
 )
 # What the gate knows them by.
 DECLARED = {"process-table": (PROCESS_TABLE,), "look-around": (LOOK_AROUND,)}

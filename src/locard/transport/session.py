@@ -317,7 +317,7 @@ class Session:
             "do": "start", "run": run.number, "argv": prepared.argv, "bound": bound_s,
             "most": command.max_bytes, "merged": merged, "keys": list(keys),
             "program": (command.program or _GET_PROGRAM) if prepared.program is not None else "",
-            "before": prepared.secret, "lend": self._lent if command.stdin else None,
+            "before": prepared.secret, "idle": not command.template.prompt, "lend": self._lent if command.stdin else None,
             "undo": [
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
