@@ -227,7 +227,7 @@ def _first_pass(args: argparse.Namespace) -> int:
         summary = judged(args, table, since_s, budget)
         workload = table.workload() if table.workload else None
         summary = with_states(summary, workload)
-        concluded = logs_alone.conclude(summary, workload, flag_checks.kubectl_flags(args))
+        concluded = logs_alone.conclude(summary, workload, flag_checks.source_flags(args))
         _show(args, summary, concluded, workload)
         sys.stdout.flush()
         if place and identity:
@@ -317,6 +317,6 @@ def _show(
         concluded.findings,
         args.tz,
         workload=workload,
-        flags=flag_checks.kubectl_flags(args),
+        flags=flag_checks.source_flags(args),
     ):
         sys.stdout.write(safe(line) + "\n")
