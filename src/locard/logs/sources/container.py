@@ -99,6 +99,10 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
 
 def _engine(place: Place) -> str:
     """The engine that is there; docker where both are, or neither."""
+    if place.local:
+        from locard.transport.docker import client_here  # noqa: PLC0415 - as in `ask`
+
+        return client_here()
     from locard.transport.reach import kept_session  # noqa: PLC0415 - as in `ask`
 
     ground = kept_session(place).ground
