@@ -80,7 +80,10 @@ def test_the_readme_has_five_examples():
 def test_commands_parse(words):
     name, rest = (words[0], words[1:]) if "/" not in words[0] else ("investigate", words)
     parser = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    catalogue.entry("command", name).load().arguments(parser)
+    module = catalogue.entry("command", name).load()
+    module.arguments(parser)
+    if hasattr(module, "more_arguments"):
+        module.more_arguments(parser, list(words))
     parser.parse_args(rest)
 
 
@@ -158,18 +161,3 @@ def test_the_examples_pass_the_meta_tests_and_their_own(copy):
 def test_the_examples_pass_the_linter(copy):
     in_copy(copy, "ruff", "check", "--no-cache", *EXAMPLES)
     in_copy(copy, "ruff", "format", "--check", "--no-cache", *EXAMPLES)
-
-
-def test_the_table_of_places_has_every_verb_and_nothing_that_failed():
-    """It is made from a run (tools/places.py); a verb without a row means that it was not made anew."""
-    text = (ROOT / "docs" / "places.md").read_text("utf-8")
-    rows = {line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")} - {
-        ""
-    }
-    tests = (ROOT / "tests" / "transport" / "test_verbs.py").read_text("utf-8")
-    verbs = {
-        name.replace("_", " ") for name in re.findall(r"^def test_(\w+)\(", tests, re.MULTILINE)
-    }
-    assert rows == verbs
-    assert "failed" not in text
-    assert "skipped" not in text
