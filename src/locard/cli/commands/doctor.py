@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from locard import __version__, catalogue
 from locard.cli import common, live, parser
-from locard.model.errors import ExitCode
+from locard.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     import argparse

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _BINS = 48
 _FEWEST_BINS, _FEWEST = 6, 20  # since it grows: parts of the log, and values
-_TIMES, _MORE = 2.0, 5.0  # it is more than this, and by more than that, at the end
+_TIMES, _MORE = 1.15, 5.0  # it is more than this, and by more than that, at the end
+_TIMES_UNEVEN = 2.0  # the same where it does not climb with nearly each step
 _RISING = 0.9  # of the steps from part to part
 _SHRINKS = 0.98  # a step down that is none
 _KEPT = 0.9  # of the most is still there at the end
@@ -102,12 +103,13 @@ def _growing(name: str, parts: list[_Part], last: float) -> GrowingNumber | None
     steps = [after.high >= before.high * _SHRINKS for before, after in itertools.pairwise(since)]
     climbs = [after.high > before.high for before, after in itertools.pairwise(since)]
     least, most = since[0].high, since[-1].high
+    even = sum(climbs) >= _RISING * len(climbs)
     if (
         len(since) < _FEWEST_BINS
         or sum(p.count for p in since) < _FEWEST
         or sum(steps) < _RISING * len(steps)
         or sum(climbs) < len(climbs) / 2
-        or most < _TIMES * least + _MORE
+        or most < (_TIMES if even else _TIMES_UNEVEN) * least + _MORE
         or most < _KEPT * max(p.high for p in parts)
     ):
         return None
