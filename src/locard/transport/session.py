@@ -244,6 +244,11 @@ class Session:
             found.append((self._in, select.POLLOUT))
         return found
 
+    @property
+    def opening_s(self) -> float:
+        """For how long it has been opening; 0 when it is not."""
+        return time.monotonic() - self._began if self.state == "opening" else 0.0
+
     def due(self) -> float:
         """When `pump` wants to be called though nothing came, by the monotonic clock."""
         if self.state == "opening":
@@ -312,7 +317,7 @@ class Session:
             "do": "start", "run": run.number, "argv": prepared.argv, "bound": bound_s,
             "most": command.max_bytes, "merged": merged, "keys": list(keys),
             "program": (command.program or _GET_PROGRAM) if prepared.program is not None else "",
-            "before": prepared.secret, "lend": self._lent if command.stdin else None,
+            "before": prepared.secret, "idle": not command.template.prompt, "lend": self._lent if command.stdin else None,
             "undo": [
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
@@ -416,13 +421,14 @@ class Session:
 
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
-        why, _, uid, user, host = self._handshake.bare_words
+        why, _, uid, user, host, pid = self._handshake.bare_words
         self._bare = BareChannel(self._nonce, self._send)
         self._bare.feed("stdout", self._handshake.rest)
         self.ground = Ground(
             host=host,
             user=user,
             uid=int(uid) if uid.isdigit() else -1,
+            own=(int(pid),),
             noise_bytes=self._handshake.noise_bytes,
             lacks=why,
         )
