@@ -91,7 +91,10 @@ def with_states(log: LogSummary, found: WorkloadStates | None) -> LogSummary:
     if found is None or log.first is None:
         return log
     first = log.first
-    unread = [c.ref for c in found.containers if _unread(c.last.ended if c.last else None, first)]
+    unread = [
+        c.ref for c in found.containers
+        if c.kind != "init" and _unread(c.last.ended if c.last else None, first)
+    ]  # fmt: skip
     if unread and not found.previous:
         runs = (
             "the run of a container"
