@@ -60,6 +60,14 @@ def split(log: LogSummary, found: WorkloadStates) -> Split | None:
     return Split(version, rolled, hit, spared, tuple(sorted(others)), newest)
 
 
+def hit_versions(log: LogSummary, found: WorkloadStates) -> tuple[str, ...]:
+    """The versions of the pods that are hit."""
+    radius = _pods(log)
+    named = {p.name: p.version for p in found.pods}
+    values = radius.affected if radius is not None else ()
+    return tuple(sorted({named[v.value] for v in values if named.get(v.value)}))
+
+
 def rollout(log: LogSummary, found: WorkloadStates) -> Rollout | None:
     """The last rollout that falls into the log's time or just before it; None where there was none."""
     with_pods = [v for v in found.versions if v.replicas]
