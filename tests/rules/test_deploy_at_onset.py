@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cluster_answers import stood
+from locard.cluster.history import versions_of
 from locard.model.finding import Confidence, Role
 from locard.model.log_beginning import LogBeginning
 from locard.model.workload_split import rollout, split, with_states
@@ -98,3 +99,27 @@ def test_a_run_that_is_in_no_line_is_a_gap():
     later = replace(calm, first=died.last.ended + 5)
     assert not with_states(later, ended).gaps
     assert not with_states(calm, replace(ended, previous=True)).gaps
+
+
+def owned_by(found, owner, **changed):
+    """The same pods of another owner: a stateful set, or two services that share a label."""
+    pods = tuple(replace(p, owner=owner(p)) for p in found.pods)
+    return replace(found, pods=pods, versions=versions_of(pods), **changed)
+
+
+def test_fires_for_a_stateful_set_by_its_pods_alone():
+    shards = owned_by(HALF_WAY, lambda _: "StatefulSet/checkout")
+    assert [v.replicas for v in shards.versions] == [3, 2]
+    (finding,) = judge(case(summary(NEW, OLD, found=shards), shards))
+    assert "new version" in finding.title
+    assert not finding.against
+
+
+def test_quiet_for_two_services_that_share_a_label():
+    both = owned_by(
+        HALF_WAY,
+        lambda p: f"ReplicaSet/{'api' if p.name in NEW else 'cart'}-{p.version}",
+        ref="label/team=x",
+    )
+    assert both.versions == ()
+    assert not list(judge(case(summary(NEW, OLD), both)))

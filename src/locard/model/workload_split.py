@@ -47,6 +47,11 @@ def split(log: LogSummary, found: WorkloadStates) -> Split | None:
     radius = _pods(log)
     if radius is None:
         return None
+    named = [
+        p for p in found.pods if p.name in {v.value for v in (*radius.affected, *radius.unaffected)}
+    ]
+    if len({p.workload for p in named}) > 1:
+        return None  # pods of different services differ in more than their version
     versions = {p.name: p.version for p in found.pods}
     hit = tuple(v.value for v in radius.affected)
     spared = tuple(v.value for v in radius.unaffected)
