@@ -22,6 +22,7 @@ import functools
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.cli import common, flag_checks
@@ -226,8 +227,8 @@ def _first_pass(args: argparse.Namespace) -> int:
     ) as table:
         summary = judged(args, table, since_s, budget)
         workload = table.workload() if table.workload else None
-        summary = with_states(summary, workload)
-        concluded = logs_alone.conclude(summary, workload, flag_checks.source_flags(args))
+        summary = replace(with_states(summary, workload), flags=flag_checks.source_flags(args))
+        concluded = logs_alone.conclude(summary, workload)
         _show(args, summary, concluded, workload)
         sys.stdout.flush()
         if place and identity:
@@ -317,6 +318,5 @@ def _show(
         concluded.findings,
         args.tz,
         workload=workload,
-        flags=flag_checks.source_flags(args),
     ):
         sys.stdout.write(safe(line) + "\n")
