@@ -373,6 +373,7 @@ class LogSummary:
     beginnings: tuple[LogBeginning, ...] = ()
     shifts: tuple[ValueShift, ...] = ()  # looked for where no set of values is hit
     holes: tuple[LogHole, ...] = ()  # where what keeps it threw lines away
+    unit_failures: int = 0  # how often systemd says in it that the unit failed
 
     @property
     def claims_rates(self) -> bool:
