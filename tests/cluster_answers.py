@@ -16,8 +16,8 @@ def recorded(name):
     return json.loads((RECORDED / f"{name}.json").read_text())
 
 
-def stood(name, ref, *, previous=False, said=(), asked=4e9, **changed):
-    """The states of one target of a recorded namespace, long after the pods were made."""
+def stood(name, ref, *, previous=False, said=(), asked=1795812600.0, **changed):
+    """The states of one target of a recorded namespace, some minutes after the pods were made."""
     every = {**recorded(name), **changed}
     kind, _, short = ref.partition("/")
     workload = next(

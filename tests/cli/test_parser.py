@@ -79,12 +79,18 @@ def test_a_word_that_is_no_command_is_shown_how_to_write(locard, tmp_path, words
     assert step in done.stderr.partition("next:")[2]
 
 
-def test_kinds_that_are_refused_are_not_offered(locard):
+def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are(locard):
     done = locard("service/foo")
     assert done.returncode == 2
-    assert "pid, proc, unit or host" in done.stderr
-    assert not {"container", "pod", "deployment"} & set(done.stderr.replace(",", " ").split())
-    assert "docker top" in locard("container/foo").stderr
+    assert {"pid", "host", "container", "pod", "deployment"} <= set(
+        done.stderr.replace(",", " ").split()
+    )
+    gone = locard("container/no-such-container")
+    assert gone.returncode == 3
+    assert (
+        "cannot find container/no-such-container" in gone.stderr
+        or "no container engine" in gone.stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from locard.guard.command import Impact, Template
+from locard.guard.command import Impact, Residue, Template
 from locard.guard.gate import Gate, Permit
 from locard.model.errors import RefusedError, UsageError
 
@@ -92,3 +92,31 @@ def test_impact_words():
 def test_what_people_paste_is_quoted():
     template = Template(("x", "{p:path}"), Impact.READS, 1.0, by_hand="locard logs {p}")
     assert template.fill(p="/tmp/a; touch b").by_hand == "locard logs '/tmp/a; touch b'"
+
+
+LEFT = Residue(
+    "a marker file",
+    undo=Template(("rm", "{file:path}"), Impact.INJECTS, 5.0),
+    gone=Template(("test", "!", "-e", "{file:path}"), Impact.READS, 5.0),
+)
+MARK = Template(("touch", "{file:path}"), Impact.INJECTS, 5.0, residue=(LEFT,))
+
+
+def test_what_is_left_is_undone_with_the_same_values():
+    (undo,) = MARK.fill(file="/tmp/x").undo
+    assert undo.undo == ("rm", "/tmp/x")
+    assert undo.gone == ("test", "!", "-e", "/tmp/x")
+
+
+def test_an_undoing_that_was_not_declared_is_refused():
+    from dataclasses import replace
+
+    from locard.guard.command import Undo
+
+    gate = Gate({"p": (MARK,)}, Impact.INJECTS, cap=Impact.INJECTS, why="")
+    command = MARK.fill(file="/tmp/x")
+    assert gate.admit("p", command).command is command
+    with pytest.raises(RefusedError):
+        gate.admit("p", replace(command, undo=(Undo("a marker file", ("rm", "-rf", "/")),)))
+    with pytest.raises(RefusedError):
+        gate.admit("p", replace(command, undo=()))

@@ -54,3 +54,19 @@ def test_a_policy_that_others_may_write_is_no_policy(write):
 def test_a_broken_policy_stops_locard(write, text):
     with pytest.raises(UsageError, match="is not valid"):
         read(write(text))
+
+
+def test_a_limit_for_a_place_and_a_namespace(tmp_path):
+    from locard.model.place import Place
+
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[[limit]]\nplace = "host/db-*"\nmax_impact = "reads"\n'
+        '[[limit]]\nnamespace = "prod"\nmax_impact = "samples"\n'
+    )
+    policy = read_policy(path, owner=os.getuid())
+    db, web = Place("host/db-1", "ssh"), Place("host/web-1", "ssh")
+    pod = Place("pod/x/app", "kubectl", (("namespace", "prod"),))
+    assert policy.cap("pid/1", "u", db)[0] is Impact.READS
+    assert policy.cap("pid/1", "u", web)[0] is Impact.INJECTS
+    assert policy.cap("pid/1", "u", pod)[0] is Impact.SAMPLES

@@ -27,9 +27,10 @@ def machine(network):
 @pytest.fixture
 def look(machine, locard, monkeypatch):
     def go(user, *words):
-        monkeypatch.setenv("LOCARD_SSH", str(machine.ssh))
         return locard("host", f"host/{user}@sudohost", "--sudo", *words)
 
+    go.run = locard
+    monkeypatch.setenv("LOCARD_SSH", str(machine.ssh))
     return go
 
 
@@ -57,10 +58,40 @@ def test_exactly_what_the_rules_cover_runs_as_root(look):
     assert 0 not in others
 
 
-def test_a_rule_for_everything_covers_what_is_declared(look):
-    argvs = {argv[0] for argv in through_sudo(look("free", "-o", "json"))}
-    assert {"/usr/bin/dmesg", "/usr/bin/grep"} <= argvs
-    assert not {a for a in argvs if "python" in a}
+def test_a_rule_for_everything_covers_what_only_root_reads(look):
+    argvs = list(through_sudo(look("free", "-o", "json")))
+    assert ("/usr/bin/dmesg",) in argvs
+    assert not any("/proc/meminfo" in argv for argv in argvs)  # everybody may read that
+
+
+def test_who_may_do_everything_sees_what_root_sees(look, machine):
+    code = 'import socket, time; s = socket.create_server(("", 7000)); time.sleep(600)'
+    machine.inside(
+        "sudohost", "sh", "-c", f"setsid /usr/bin/python3 -c '{code}' >/dev/null 2>&1 </dev/null &"
+    )
+    try:
+        pid = machine.inside("sudohost", "pgrep", "-of", "create_server", text=True).stdout.strip()
+        seen, blind = (
+            json.loads(investigate(machine, look, user, f"pid/{pid}").stdout)
+            for user in ("free", "none")
+        )
+    finally:
+        machine.inside("sudohost", "pkill", "-f", "create_server")
+    assert statuses(seen)["thread-states"] == "ok"
+    assert statuses(blind)["thread-states"] != "ok"
+    python = ["sudo", "-n", "--", "/usr/bin/python3"]
+    every = [ran for evidence in seen["evidence"] for ran in evidence["ran"]]
+    readers = [(ran["argv"], ran["identity"]) for ran in every if ran["argv"][:4] == python]
+    assert readers
+    assert all(identity["uid"] == 0 and identity["sudo_user"] == "free" for _, identity in readers)
+
+
+def investigate(machine, look, user, target):
+    return look.run("investigate", target, "--on", f"host/{user}@sudohost", "--sudo", "-o", "json")
+
+
+def statuses(found):
+    return {evidence["probe"]: evidence["status"] for evidence in found["evidence"]}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ CAUSES = [
     ("unstarted", "deployment/report", "unscheduled", r"not scheduled, no node takes it: .*Insufficient memory.*900Gi"),
     ("ended", "deployment/payment", "ended", r"1 of 3 pods of deployment/payment \(\S+\) ended with exit code 3 at T, 1 restart; it runs again"),
     ("ended", "deployment/worker", "restarts", r"ends again and again: exit code 2, \d+ restarts"),
-    ("kinds", "deployment/hungry", "oom", r"at its memory limit of 24Mi: OOMKilled, exit code 137 at T, \d+ restarts"),
+    ("kinds", "deployment/hungry", "oom", r"at its memory limit of 24Mi: OOMKilled, exit code 137 \(SIGKILL\) at T, \d+ restarts"),
     ("kinds", "deployment/deaf", "killed-by-probe", r"kubelet ended the container app of both pods .* because its probe failed"),
     ("kinds", "statefulset/shard", "not-ready", r"1 of 3 pods of statefulset/shard \(shard-2\) runs and is not ready"),
     ("kinds", "deployment/typo", "not-started", r"/app/serve.*no such file"),
@@ -87,3 +87,74 @@ def test_what_the_kubelet_has_removed_is_no_data():
     assert told["no log"] == [
         "w-1/app: the kubelet has removed it (no data, not an error of the service)"
     ]
+
+
+POD = {
+    "kind": "Pod",
+    "metadata": {"name": "pay-1", "creationTimestamp": "2026-11-27T20:00:00Z"},
+    "spec": {"restartPolicy": "Always", "containers": [{"name": "app"}]},
+}
+SINCE = {"running": {"startedAt": "2026-11-27T20:00:01Z"}}
+
+
+def one_pod(status, events=(), asked=1795812600.0, **spec):
+    pod = {**POD, "spec": {**POD["spec"], **spec}, "status": status}
+    return stood("kinds", "pod/pay-1", pods=[pod], events=list(events), asked=asked)
+
+
+def app(state, ready=False, restarts=0, last=None):
+    found = {"name": "app", "state": state, "ready": ready, "restartCount": restarts}
+    return {**found, "lastState": {"terminated": last}} if last else found
+
+
+def test_an_init_container_that_goes_on_is_named_and_what_waits_for_it():
+    status = {
+        "initContainerStatuses": [{"name": "wait-db", "state": SINCE, "ready": False}],
+        "containerStatuses": [app({"waiting": {"reason": "PodInitializing"}})],
+    }
+    init = {"initContainers": [{"name": "wait-db"}]}
+    ((found, title),) = titles(one_pod(status, **init))
+    assert found.kind == "init-runs"
+    said = MARK.sub("T", title)
+    assert (
+        said
+        == "The init container wait-db of pod pay-1 has not ended, it runs since T; app has not run"
+    )
+    assert not troubles(one_pod(status, asked=1795809610.0, **init))  # nine seconds after its start
+
+
+def test_a_pod_that_is_not_ready_though_its_containers_are():
+    status = {
+        "conditions": [{"type": "Ready", "status": "False", "reason": "ReadinessGatesNotReady",
+                        "message": 'corresponding condition of pod readiness gate "lb" does not exist.'}],
+        "containerStatuses": [app(SINCE, ready=True)],
+    }  # fmt: skip
+    ((found, title),) = titles(one_pod(status))
+    assert found.kind == "not-ready"
+    assert "though every container of it is: ReadinessGatesNotReady" in title
+
+
+def test_a_probe_that_kills_whatever_the_exit_code():
+    killing = {"type": "Normal", "reason": "Killing", "involvedObject": {"name": "pay-1"},
+               "message": "Container app failed liveness probe, will be restarted"}  # fmt: skip
+    last = {"exitCode": 0, "reason": "Completed", "finishedAt": "2026-11-27T20:40:00Z"}
+    status = {
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "containerStatuses": [app(SINCE, True, 1, last)],
+    }
+    ((found, _),) = titles(one_pod(status, [killing]))
+    assert found.kind == "killed-by-probe"
+    other = {**killing, "message": "Container apple failed liveness probe, will be restarted"}
+    assert not troubles(one_pod(status, [other]))  # it ended well, and nobody says otherwise
+
+
+def test_an_end_of_days_ago_is_no_trouble_of_today():
+    last = {"exitCode": 1, "reason": "Error", "finishedAt": "2026-11-20T20:40:00Z"}
+    status = {
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "containerStatuses": [app(SINCE, True, 1, last)],
+    }
+    assert not troubles(one_pod(status))
+    fresh = {**last, "finishedAt": "2026-11-27T20:00:00Z"}
+    status["containerStatuses"] = [app(SINCE, True, 1, fresh)]
+    assert [t.kind for t in troubles(one_pod(status))] == ["ended"]

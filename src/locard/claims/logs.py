@@ -26,6 +26,7 @@ SHOWN_VALUES = 4
 SHOWN_SETS = 4
 SHOWN_BEGINNINGS = 3
 _DAY_S = 86400.0
+_WIDER = 1.8  # times a 95 % interval: one of many values
 
 
 def proposed(log: LogSummary, evidence: str, now: float) -> Iterator[Claim]:
@@ -235,7 +236,7 @@ def _radii(log: LogSummary, cites: tuple[str, ...]) -> Iterator[Claim]:
         for radius in sorted(log.blast_radius, key=lambda r: _telling(r, log)):
             values: tuple[AffectedValue, ...] = getattr(radius, side)
             same = frozenset((v.value, v.requests) for v in values)
-            if not values or same in seen or (side == "affected" and _all_hit(radius)):
+            if not values or same in seen or (side == "affected" and _all_hit(radius, log)):
                 continue
             seen.add(same)
             yield _values(side, log, radius.field, values, cites)
@@ -263,8 +264,21 @@ def _values(
     return Claim(side, kind[side], field, (*shown, *counts), cites)
 
 
-def _all_hit(radius: BlastRadius) -> bool:
-    return len(radius.affected) > 1 and not radius.unaffected and not radius.unknown
+def _all_hit(radius: BlastRadius, log: LogSummary) -> bool:
+    """Whether a field parts nobody: no value of it is spared, and those that are hit are hit as all are."""
+    if len(radius.affected) < 2 or radius.unaffected:  # noqa: PLR2004 - one is no everybody
+        return False
+    if not radius.unknown:
+        return True
+    every = log.after_bad / log.after_total if log.after_total else 0.0
+    return all(_as_all(v, every) for v in radius.affected)
+
+
+def _as_all(value: AffectedValue, every: float) -> bool:
+    """Whether its rate may be that of all, as one of many that are looked at."""
+    low = value.after_rate - _WIDER * (value.after_rate - value.low)
+    high = value.after_rate + _WIDER * (value.high - value.after_rate)
+    return low <= every <= high
 
 
 def _telling(radius: BlastRadius, log: LogSummary) -> tuple[bool, bool, str]:

@@ -55,7 +55,7 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--sudo",
         action="store_true",
-        help="there, run by `sudo -n` what only reads, where its sudoers allow it without a password",
+        help="there, run by `sudo -n` what reads or samples, where its sudoers allow it without a password",
     )
     cluster_arguments(where)
 

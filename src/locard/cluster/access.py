@@ -58,8 +58,10 @@ QUESTIONS = (
 def plan(where: dict[str, tuple[str, ...]]) -> Generator[Command, Output, None]:
     """Every question, one command each."""
     context = where["context"]
-    yield WHO_AM_I.fill(context=context)
-    yield SERVER.fill(context=context)
+    who = yield WHO_AM_I.fill(context=context)
+    server = yield SERVER.fill(context=context)
+    if not _user(who) and not _version(server):
+        return  # nobody answers: the rest would only wait
     for verb, resource, subresource in QUESTIONS:
         yield CAN_I.fill(
             verb=verb,

@@ -47,8 +47,13 @@ def _pod(pod: dict[str, Any]) -> PodState:
         message=text(status, "message"),
         restarts_always=text(spec, "restartPolicy") in {"", "Always"},
         unscheduled=(text(scheduled, "message") or text(scheduled, "reason")) if waits else "",
+        unready="" if ready.get("status") == "True" else _because(ready),
         containers=tuple(_containers(text(meta, "name"), spec, status)),
     )
+
+
+def _because(condition: dict[str, Any]) -> str:
+    return ": ".join(filter(None, (text(condition, "reason"), text(condition, "message"))))
 
 
 def _containers(pod: str, spec: dict[str, Any], status: dict[str, Any]) -> Iterator[ContainerState]:

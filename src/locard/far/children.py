@@ -5,6 +5,8 @@ library only, Python 3.6 or later, from memory.
 """
 
 import ctypes
+import errno
+import fcntl
 import io
 import os
 import pwd
@@ -37,6 +39,7 @@ PREFIXES = (
 PATHS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 PR_SET_PDEATHSIG = 1
+F_SETPIPE_SZ = 1031
 
 
 def libc() -> "ctypes.CDLL | None":
@@ -136,7 +139,9 @@ def fork(run: Run, argv: "list[str]", source: bytes, libc: "ctypes.CDLL | None")
     if run.pid == 0:
         try:
             become_child(parent, run.asked, out_w, err_w, libc)
-            if run.asked.get("program"):
+            if run.asked.get("program") and run.asked.get("sudo"):
+                feed(run.asked, source)
+            elif run.asked.get("program"):
                 os.closerange(3, MOST_FDS)  # the pipes of its siblings are none of its business
                 run_program(run.asked, argv, source)
             os.execve(argv[0], argv, environment())
@@ -147,7 +152,7 @@ def fork(run: Run, argv: "list[str]", source: bytes, libc: "ctypes.CDLL | None")
     for fd in (out_w, err_w, told_w):
         os.close(fd)
     said = b""
-    if not run.asked.get("program"):
+    if not run.asked.get("program") or run.asked.get("sudo"):
         said = os.read(told_r, 512)  # ends when the child has become its program
     os.close(told_r)
     if said:
@@ -192,9 +197,21 @@ def become_child(
         if libc is not None and call:
             libc.syscall(call, 1, 0, 3 << 13)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if not asked.get("logs"):  # sudo keeps a log of its own, which must not stay empty
+    if not asked.get("sudo"):  # sudo keeps a log of its own, which must not stay empty
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     os.chdir("/")
+
+
+def feed(asked: "Head", source: bytes) -> None:
+    """Give a reader of ours to the python3 that sudo starts: it stands in a pipe as a whole."""
+    data = str(asked.get("before") or "").encode() + source
+    source_r, source_w = os.pipe()
+    fcntl.fcntl(source_w, F_SETPIPE_SZ, max(1 << 16, len(data)))
+    os.set_blocking(source_w, False)
+    if os.write(source_w, data) != len(data):
+        raise OSError(errno.E2BIG, "the reader is too long for a pipe")
+    os.close(source_w)
+    os.dup2(source_r, 0)
 
 
 def run_program(asked: "Head", argv: "list[str]", source: bytes) -> None:

@@ -138,45 +138,38 @@ def give(data: bytes) -> None:
         view = view[os.write(1, view) :]
 
 
-def copy(path: str, skip: int) -> int:
-    """Print a file up to its size of now; the last byte that was printed, -1 for none."""
-    file, packed = opened(path)
-    last = -1
-    with file:
-        left = os.stat(path).st_size - skip
-        if skip and not packed:
-            file.seek(skip)
-            file.readline()
-        while packed or left > 0:
-            data = file.read(CHUNK if packed else min(CHUNK, left))
-            if not data:
-                break
-            left -= len(data)
-            last = data[-1]
-            give(data)
+def copy(file: "Any", packed: bool, size: int, skip: int) -> int:
+    """Print a file up to its size of when it was opened; the last byte that was printed, -1 for none."""
+    last, left = -1, size - skip
+    if skip and not packed:
+        file.seek(skip)
+        left -= len(file.readline())
+    while packed or left > 0:
+        data = file.read(CHUNK if packed else min(CHUNK, left))
+        if not data:
+            break
+        left -= len(data)
+        last = data[-1]
+        give(data)
     return last
 
 
-def follow(path: str) -> None:
-    """Go on with a file from its end of now, also where another one takes its name."""
-    at = os.stat(path).st_size
+def follow(file: "Any", path: str) -> None:
+    """Go on with an open file, and with the one that takes its name."""
     while True:
+        mine = os.fstat(file.fileno())
+        give(file.read())
+        time.sleep(POLL_S)
         try:
-            with open(path, "rb") as file:
-                mine = os.fstat(file.fileno())
-                file.seek(at)
-                while True:
-                    give(file.read())
-                    time.sleep(POLL_S)
-                    now = os.stat(path)
-                    if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
-                        give(file.read())
-                        break
-                    if now.st_size < file.tell():
-                        file.seek(0)
+            now = os.stat(path)
+            if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
+                give(file.read())
+                file.close()
+                file = open(path, "rb")
+            elif now.st_size < file.tell():
+                file.seek(0)
         except FileNotFoundError:
-            time.sleep(POLL_S)  # between one name and the next
-        at = 0
+            continue  # between one name and the next
 
 
 def main(words: "list[str]") -> int:
@@ -200,14 +193,18 @@ def main(words: "list[str]") -> int:
     sys.stderr.write(json.dumps({"files": len(taken), "skipped": skipped}) + "\n")
     sys.stderr.flush()
     for name, skip in reversed(taken):
+        newest = name == taken[0][0]
         try:
-            if copy(name, skip) not in (-1, 10):
-                give(b"\n")
+            file, packed = opened(name)
+            last = copy(file, packed, os.stat(name).st_size, skip)
+            if newest and how == "follow" and not packed:
+                follow(file, name)
+            file.close()
         except (OSError, EOFError, lzma.LZMAError) as error:
             sys.stderr.write("%s: %s\n" % (name, getattr(error, "strerror", None) or error))
             return 1
-    if how == "follow" and taken:
-        follow(taken[0][0])
+        if last not in (-1, 10):
+            give(b"\n")
     return 0
 
 

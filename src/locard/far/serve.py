@@ -147,7 +147,7 @@ class Server:
             self.refuse(run, "process %s has ended" % words)
             return
         argv = [str(word) for word in asked["argv"]]
-        if not asked.get("program"):
+        if not asked.get("program") or asked.get("sudo"):
             path = find(argv[0])
             if path is None:
                 self.refuse(run, "%s is not installed" % argv[0], missing=True)

@@ -13,6 +13,9 @@ PY_SPY = Need("py-spy", "stacks of live Python processes", "pip install py-spy")
 DMESG = Need("dmesg", "OOM kills from the kernel's log", "apt-get install util-linux")
 JOURNALCTL = Need("journalctl", "logs of systemd units", "run where systemd runs")
 SYSTEMCTL = Need("systemctl", "the limits and restarts of systemd units", "run where systemd runs")
+SYSTEMD_ANALYZE = Need(
+    "systemd-analyze", "how much journald lets a unit write", "run where systemd runs"
+)
 DOCKER = Need("docker", "containers of docker, and their logs", "apt-get install docker-cli")
 PODMAN = Need("podman", "containers of podman, and their logs", "apt-get install podman")
 KUBECTL = Need(
@@ -23,4 +26,4 @@ SUDO = Need(
     "declared reads as root, without a password",
     "ask for the rules of: locard doctor --sudoers",
 )
-ALL = (PYTHON, PY_SPY, DMESG, JOURNALCTL, SYSTEMCTL, DOCKER, PODMAN, KUBECTL, SUDO)
+ALL = (PYTHON, PY_SPY, DMESG, JOURNALCTL, SYSTEMCTL, SYSTEMD_ANALYZE, DOCKER, PODMAN, KUBECTL, SUDO)

@@ -54,6 +54,12 @@ _TAG = re.compile(
 _OPTION = re.compile(r"(?:CWD|CHROOT|ROLE|TYPE|TIMEOUT|NOTBEFORE|NOTAFTER)=\S+ ")
 _DIGEST = re.compile(r"sha(?:224|256|384|512):[A-Za-z0-9+/=]+(?:, )? ?")
 _WILD = re.compile(r"(?<!\\)[*?\[]")
+# Programs that tell anybody all they know, and files that everybody may read.
+_FOR_ALL = frozenset({"sudo", "systemctl", "locard"})
+_OPEN = re.compile(
+    r"/dev/null|/proc|/proc/(?:cpuinfo|diskstats|loadavg|meminfo|mounts|partitions|stat|uptime|version|vmstat)"
+    r"|/proc/(?:net|pressure|sys)/\S*|/sys/fs/cgroup/\S*"
+)
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}\$?")
 
 
@@ -94,6 +100,12 @@ class Listing:
     def notes(self) -> tuple[str, ...]:
         """What the user is to know of sudo there."""
         return (self.problem,) if self.problem else self.warnings
+
+    @property
+    def everything(self) -> bool:
+        """Whether any program may run as root without a password."""
+        found = self.covering(("/any",))
+        return found is not None and not (found.denied or found.password)
 
     def wrapped(self, argv: tuple[str, ...]) -> tuple[str, ...] | None:
         """The argv through `sudo -n`, where a rule covers it without a password; else None.
@@ -158,18 +170,24 @@ def listed(text: str) -> Listing:
 def through(command: Command, argv: tuple[str, ...], text: str) -> tuple[str, ...]:
     """The argv of a command as it runs where `text` is the listing: through sudo where a rule covers it.
 
-    What only reads and ends by itself: root's processes are not ours to end over there.
+    What reads or samples and ends by itself: root's processes are not ours to end over there.
     """
-    quiet = command.impact <= Impact.READS and not command.template.streams
-    if (
-        not text
-        or not quiet
-        or command.template == LIST
-        or command.program is not None
-        or command.via != "exec"
-    ):
+    quiet = command.impact <= Impact.SAMPLES and not command.template.streams
+    if not text or not quiet or command.via != "exec":
         return argv
-    return listed(text).wrapped(argv) or argv
+    wanted = command.program is not None or root_reads_more(argv)
+    return (listed(text).wrapped(argv) if wanted else None) or argv
+
+
+def root_reads_more(argv: tuple[str, ...]) -> bool:
+    """Whether root could see more than anybody: not of the kernel's figures for all, nor of units.
+
+    Each call by sudo is a line in that machine's journal, and costs a PAM session.
+    """
+    if argv[0].rpartition("/")[2] in _FOR_ALL:
+        return False
+    paths = [word for word in argv[1:] if word.startswith("/")]
+    return not paths or not all(_OPEN.fullmatch(path) for path in paths)
 
 
 def is_wrapped(argv: tuple[str, ...]) -> bool:
@@ -263,7 +281,8 @@ def snippet(
         *((c.argv, c.template) for c in commands),
         *((t.argv, t) for t in templates),
     ]:
-        if template.impact > Impact.READS or template.program or template.via != "exec":
+        reads = template.impact <= Impact.READS and template.program is None
+        if not reads or template.via != "exec" or not root_reads_more(argv):
             continue
         path = argv[0] if argv[0].startswith("/") else paths.get(argv[0], "")
         if any("{" in word for word in argv):

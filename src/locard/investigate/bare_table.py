@@ -38,7 +38,7 @@ _MOST = 500  # processes
 _STAT = re.compile(r"^/proc/(\d+)/stat:\d+ \((.*)\) ([A-Za-z] .*)$", re.MULTILINE)
 _UID = re.compile(r"^/proc/(\d+)/status:Uid:\s+(\d+)", re.MULTILINE)
 _BOOT = re.compile(r"^/proc/stat:btime (\d+)$", re.MULTILINE)
-_LINE = re.compile(rb"^/proc/(\d+)/cmdline:(.*)$", re.MULTILINE | re.DOTALL)
+_LINE = re.compile(rb"^/proc/(\d+)/cmdline:(.*)$", re.DOTALL)
 
 
 def ask(ground: Ground) -> Generator[Command | Wait, Output, ProcessTable]:
@@ -93,11 +93,14 @@ def table_of(ground: Ground, stats: Output, words: Output, *, cut: bool = False)
 
 
 def _command_lines(data: bytes) -> dict[int, tuple[str, ...]]:
-    """Words by pid; a command line may hold line ends, so each goes on to the next file's name."""
-    found = {}
-    for part in re.split(rb"^(?=/proc/\d+/cmdline:)", data, flags=re.MULTILINE):
-        match = _LINE.match(part)
+    """Words by pid: grep prints each line of a file, and a command line may hold line ends."""
+    whole: dict[int, bytes] = {}
+    for line in data.split(b"\n"):
+        match = _LINE.match(line)
         if match:
-            words = match[2].rstrip(b"\n").rstrip(b"\0").split(b"\0")
-            found[int(match[1])] = tuple(w.decode("utf-8", "replace") for w in words if w)
-    return found
+            pid = int(match[1])
+            whole[pid] = whole[pid] + b"\n" + match[2] if pid in whole else match[2]
+    return {
+        pid: tuple(w.decode("utf-8", "replace") for w in text.rstrip(b"\0").split(b"\0") if w)
+        for pid, text in whole.items()
+    }

@@ -33,7 +33,7 @@ _LEAST_RATIO = 2.0  # that an outlier differs from the median
 def differences(members: Sequence[Member]) -> tuple[tuple[Difference, ...], int, str]:
     """What sets members apart, the strangest first; over how many; why not, where it was not done."""
     # A workload whose logs were read as a whole is no peer of its containers.
-    members = [m for m in members if m.found is None or m.found.question.ref != m.place]
+    members = [m for m in members if not m.workload]
     seen = [m for m in members if m.found is not None]
     if len(members) < LEAST:
         return (), 0, ""

@@ -136,7 +136,7 @@ class Investigator:
             means.session.identity,
             time.time(),
             context.place.ref,
-            context.ground,
+            means.session.ground or context.ground,
         )
         self._context = replace(context, first=context.target)
         self._asks: list[_Ask] = []

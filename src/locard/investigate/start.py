@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
 from locard.cluster.asking import Whose
-from locard.guard import capability
+from locard.guard import capability, sudo
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
@@ -175,15 +175,6 @@ def take_survey(instance: Instance, task: Task) -> None:
     instance.context, instance.error = task.result, task.error
     if instance.context is None and instance.error is None:
         instance.error = _cut(instance, task.cut)
-    _keep_sudo(instance)
-
-
-def _keep_sudo(instance: Instance) -> None:
-    """What sudo lists at the place is the session's from now on."""
-    found = instance.context.ground if instance.context else None
-    session = instance.session
-    if session is not None and session.ground is not None and found is not None:
-        session.ground = replace(session.ground, sudo=found.sudo, sudo_notes=found.sudo_notes)
 
 
 def survey_task(instance: Instance, policy: Policy) -> Task:
@@ -195,6 +186,9 @@ def survey_task(instance: Instance, policy: Policy) -> Task:
 
     def treat(_: Task, command: Command, output: Output) -> Output:
         asked.append((command, output))
+        if command.template == sudo.LIST and session.ground is not None:
+            listed = sudo.of_output(output)
+            session.ground = replace(session.ground, sudo=listed.text, sudo_notes=listed.notes)
         return output
 
     def make() -> Generator[Command | Wait, Output, Context]:

@@ -78,7 +78,7 @@ def survey(
         metrics_found=found.urls,
         ports_not_asked=found.not_asked,
         window_s=question.window_s,
-        root=ground.uid == 0,
+        root=ground.uid == 0 or (bool(ground.sudo) and sudo.listed(ground.sudo).everything),
         memory_cgroups=discover.cgroups(around, "memory"),
         cpu_cgroups=discover.cgroups(around, "cpu"),
         pids_cgroups=discover.cgroups(around, "pids"),

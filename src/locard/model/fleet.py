@@ -20,6 +20,12 @@ class Member:
     why: str = ""
     next_step: str = ""
 
+    @property
+    def workload(self) -> bool:
+        """Whether it is a workload of a cluster as a whole, its logs, and none of its containers."""
+        kind, _, rest = self.place.partition("/")
+        return kind not in {"host", "container"} and "/" not in rest
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:

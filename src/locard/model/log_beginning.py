@@ -36,6 +36,7 @@ class Origin:
     lines: tuple[tuple[int, int], ...] = ()
     first: float | None = None
     asked: bool = False
+    asked_from: float | None = None  # from when on, where that is known
     writer: str = ""
     starts: tuple[float, ...] = ()
     restarts: int = 0

@@ -314,6 +314,20 @@ class ValueShift:
 
 
 @dataclass(frozen=True, slots=True)
+class GrowingNumber:
+    """A number that says by its name how much waits, and grows to the end of the log.
+
+    `field` is empty where it stands in the message. `first` and `last` are its values since it grows.
+    """
+
+    field: str
+    since: Onset
+    first: float
+    last: float
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class LogSummary:
     """The first pass over one log: shape, onset, blast radius, correlates; no hypothesis."""
 
@@ -372,6 +386,7 @@ class LogSummary:
     # Where it begins and why: of the whole first, then of the parts that begin later.
     beginnings: tuple[LogBeginning, ...] = ()
     shifts: tuple[ValueShift, ...] = ()  # looked for where no set of values is hit
+    growing: tuple[GrowingNumber, ...] = ()  # how much waits, where it grows to the end
     holes: tuple[LogHole, ...] = ()  # where what keeps it threw lines away
     unit_failures: int = 0  # how often systemd says in it that the unit failed
 

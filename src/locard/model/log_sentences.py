@@ -141,7 +141,22 @@ def _empty(log: LogSummary, _: LogState, __: Clock) -> str:
     return f"The log has no record that can be read ({count(log.lines, 'line')})."
 
 
+def _fell(log: LogSummary, clock: Clock) -> str:
+    """A log that begins in the middle of what is wrong, and in which it became less and is not over."""
+    if log.onset is None or log.onset.baseline_seen or log.end is None or not log.claims_rates:
+        return ""
+    since, until = error_rates(log)
+    if "errors" not in log.changed or since is None or until is None or since >= until:
+        return ""
+    return (
+        f"Bad from its first line on: {share(until, 1)} of {counted_as(log)} {_failing(log).split(' ', 1)[1]} "
+        f"until {clock(log.end)}, and {share(since, 1)} since then. It began before this log does, or is always so."
+    )
+
+
 def _going_on(log: LogSummary, state: LogState, clock: Clock) -> str:
+    if fell := _fell(log, clock):
+        return fell
     kind = f" ({log.shape})" if log.shape != "unknown" else ""
     rest = f" {_capital('; '.join(state.why))}." if state.why else ""
     if state.before_window and log.extent.asked_from is not None:

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from locard.model import log_holes, log_pace, log_spikes
+from locard.model import growing_words, log_holes, log_pace, log_spikes
 from locard.model.wording import count
 
 if TYPE_CHECKING:
@@ -356,6 +356,7 @@ def _lacking(log: LogSummary) -> Iterator[str]:
         word = counted_as(log)
         yield f"it holds {seen.requests} {word if seen.requests != 1 else word[:-1]}, too few to tell"
     yield from (gap for gap in log.gaps if gap.startswith("not in it: "))
+    yield from (growing_words.sentence(one) for one in log.growing[:1])
     yield from _doubtful(log)
     if seen.requests and log.first is not None and math.isclose(log.first, log.last or 0.0):
         yield "all of it is of one moment"

@@ -98,7 +98,11 @@ def is_reference(source: str) -> bool:
 def with_flags(command: str, source: str, flags: str) -> str:
     """A command that reads a source, with the flags that the source needs to be found again."""
     head = f"locard logs {shlex.quote(source)}"
-    if not flags or not (command == head or command.startswith(f"{head} ")):
+    if (
+        not flags
+        or command.startswith(f"{head} {flags}")
+        or not (command == head or command.startswith(f"{head} "))
+    ):
         return command
     return f"{head} {flags}{command[len(head) :]}"
 

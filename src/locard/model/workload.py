@@ -89,6 +89,7 @@ class PodState:
     message: str = ""
     restarts_always: bool = True  # what ends is started again, whatever its exit code
     unscheduled: str = ""
+    unready: str = ""  # why it is not ready, in the words of its condition
     containers: tuple[ContainerState, ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()  # reason, message
 

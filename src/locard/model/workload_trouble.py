@@ -18,6 +18,7 @@ TroubleKind = Literal[
     "no-pods",  # there is none, though some are wanted
     "unscheduled",  # no node takes it
     "evicted",  # the pod as a whole failed
+    "init-runs",  # an init container goes on and on: nothing behind it has run
     "init-fails",  # an init container ends with an error: nothing behind it has run
     "not-started",  # a container cannot be made: image, configuration, volume
     "oom",  # the kernel ended it at its memory limit
@@ -27,7 +28,10 @@ TroubleKind = Literal[
     "not-ready",  # it runs and gets no traffic
 ]
 
-_STARTING_S = 60.0  # so long a container may take to be made
+_DAY_S = 86400.0
+_SIGNALS = {130: "SIGINT", 132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL",
+            139: "SIGSEGV", 143: "SIGTERM"}  # fmt: skip
+_STARTING_S = 15.0  # so long a container may take to be made
 _LOOP = 3  # restarts
 _SHORT_RUN_S = 600.0
 _PLAIN = frozenset({"", "ContainerCreating", "PodInitializing"})
@@ -96,15 +100,22 @@ def _of_pod(pod: PodState, asked: float) -> Iterator[Trouble]:
     if pod.phase == "Failed" and pod.reason:
         yield Trouble("evicted", (pod.name,), (), "", f"{pod.reason}: {pod.message}".rstrip(": "))
         return
-    blocked = next(
-        filter(None, (_init(pod, c, asked) for c in pod.containers if c.kind == "init")), None
-    )
+    inits = (_init(pod, c, asked) for c in pod.containers if c.kind == "init")
+    blocked = next(filter(None, inits), None)
     if blocked is not None:
         yield blocked
         return
-    for one in pod.containers:
-        if one.kind != "init" and (trouble := _container(pod, one, asked)) is not None:
-            yield trouble
+    rest = [c for c in pod.containers if c.kind != "init"]
+    found = [t for one in rest if (t := _container(pod, one, asked)) is not None]
+    yield from found
+    if not found and not pod.ready and _all_ready(rest) and pod.unready:
+        yield Trouble("not-ready", (pod.name,), (), "", pod.unready)
+
+
+def _all_ready(containers: list[ContainerState]) -> bool:
+    """Whether it is not for a container of it that a pod is not ready."""
+    needed = [c for c in containers if c.kind != "ephemeral"]
+    return bool(needed) and all(c.condition == "running" and c.ready for c in needed)
 
 
 def _init(pod: PodState, one: ContainerState, asked: float) -> Trouble | None:
@@ -116,6 +127,9 @@ def _init(pod: PodState, one: ContainerState, asked: float) -> Trouble | None:
         return _trouble(
             "oom" if end.reason == "OOMKilled" else "init-fails", pod, one, _end_words(end)
         )
+    if one.condition == "running":
+        late = one.started is not None and asked - one.started > _STARTING_S
+        return _trouble("init-runs", pod, one, "") if late else None
     return _not_started(pod, one, asked)
 
 
@@ -123,7 +137,9 @@ def _container(pod: PodState, one: ContainerState, asked: float) -> Trouble | No
     end = one.last_end
     if one.condition == "waiting" and one.reason != _LOOPING:
         return _not_started(pod, one, asked)
-    if end is not None and (end.failed or (looping(one) and pod.restarts_always)):
+    killed = end is not None and _killed_by_probe(pod, one)
+    loops = looping(one) and pod.restarts_always
+    if end is not None and (end.failed or loops or killed) and not _long_ago(one, asked):
         return _trouble(_end_kind(pod, one, end), pod, one, _end_words(end))
     if one.condition == "running" and not one.ready and one.kind != "ephemeral":
         probes = [says for reason, says in pod.warnings if reason == "Unhealthy"]
@@ -134,19 +150,26 @@ def _container(pod: PodState, one: ContainerState, asked: float) -> Trouble | No
 def _end_kind(pod: PodState, one: ContainerState, end: ContainerEnd) -> TroubleKind:
     if end.reason == "OOMKilled":
         return "oom"
-    if (
-        any(
-            _LIVENESS.search(says) and reason in {"Killing", "Unhealthy"}
-            for reason, says in pod.warnings
-        )
-        and (end.exit_code in {137, 143} or end.reason in {"Completed", "Error"})
-        and any(
-            reason == "Killing" and _LIVENESS.search(says) and one.name in says
-            for reason, says in pod.warnings
-        )
-    ):
+    if _killed_by_probe(pod, one):
         return "killed-by-probe"
     return "restarts" if looping(one) else "ended"
+
+
+def _killed_by_probe(pod: PodState, one: ContainerState) -> bool:
+    """Whether the kubelet says that it ends the container for its probe: it may end in any way then."""
+    own = re.compile(rf"\b{re.escape(one.name)}\b")
+    return any(
+        reason == "Killing" and _LIVENESS.search(says) and own.search(says)
+        for reason, says in pod.warnings
+    )
+
+
+def _long_ago(one: ContainerState, asked: float) -> bool:
+    """Whether it runs and is ready, and has been since long after its last end."""
+    end = one.last_end
+    if one.condition != "running" or not one.ready or end is None or end.ended is None:
+        return False
+    return asked - end.ended > _DAY_S
 
 
 def _not_started(pod: PodState, one: ContainerState, asked: float) -> Trouble | None:
@@ -163,11 +186,15 @@ def _not_started(pod: PodState, one: ContainerState, asked: float) -> Trouble | 
     return _trouble("not-started", pod, one, says)
 
 
+def exit_code(end: ContainerEnd) -> str:
+    """The exit code, with the signal that it stands for (128 and its number)."""
+    signal = _SIGNALS.get(end.exit_code or 0)
+    return f"{end.exit_code} ({signal})" if signal else f"{end.exit_code}"
+
+
 def _end_words(end: ContainerEnd) -> str:
     """How a run ended: its exit code, and the kubelet's reason where that says more."""
-    code = (
-        "an exit code that is not known" if end.exit_code is None else f"exit code {end.exit_code}"
-    )
+    code = f"exit code {exit_code(end)}" if end.exit_code is not None else "no exit code known"
     reason = "" if end.reason in {"", "Error", "Completed"} else f"{end.reason}, "
     message = f": {end.message}" if end.message else ""
     return f"{reason}{code}{message}"

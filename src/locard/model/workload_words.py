@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from locard.model.moments import moment
 from locard.model.wording import count, verb
 from locard.model.workload_split import rollout
-from locard.model.workload_trouble import names, troubles
+from locard.model.workload_trouble import exit_code, names, troubles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +84,7 @@ def state_words(one: ContainerState) -> str:
 def end_words(end: ContainerEnd) -> str:
     """How a run ended, and when."""
     reason = "" if end.reason in {"", "Error", "Completed"} else f"{end.reason}, "
-    code = "its exit code is not known" if end.exit_code is None else f"exit code {end.exit_code}"
+    code = "its exit code is not known" if end.exit_code is None else f"exit code {exit_code(end)}"
     at = f" at {moment(end.ended)}" if end.ended is not None else ""
     return f"ended ({reason}{code}){at}"
 
@@ -93,6 +93,9 @@ def lines(found: WorkloadStates, log: LogSummary | None = None) -> Iterator[tupl
     """What the first screen has of it: a label and its lines, what tells most first."""
     yield "pods", [headline(found)]
     hit = [c for t in troubles(found) if (c := t.one) is not None]
+    if not hit:  # what is on its way, or is done
+        waits = [p for p in found.pods if not p.ready and p.phase != "Succeeded"]
+        hit = [c for p in waits for c in p.containers if not c.ready and not _done(c)]
     yield "states", [f"{c.ref}: {state_words(c)}" for c in hit[:_SHOWN]]
     yield "no log", list(_no_logs(found))
     if len(found.versions) > 1 or found.paused:
@@ -107,7 +110,12 @@ def lines(found: WorkloadStates, log: LogSummary | None = None) -> Iterator[tupl
             "its pods",
             ["told by the names of their replica sets: the deployment may not be read"],
         )
+    yield "complains", list(found.trouble[:_SHOWN])
     yield "not asked", [f"{m}" for m in found.missed[:_SHOWN]]
+
+
+def _done(one: ContainerState) -> bool:
+    return one.end is not None and not one.end.failed
 
 
 def _gone(found: WorkloadStates) -> str:
@@ -210,11 +218,20 @@ def _evicted(one: Trouble, found: WorkloadStates) -> str:
     return f"{_of(one, found)} failed as a whole: {one.says}"
 
 
-def _init_fails(one: Trouble, found: WorkloadStates) -> str:
+def _init_runs(one: Trouble, found: WorkloadStates) -> str:
+    since = f" since {moment(one.one.started)}" if one.one and one.one.started is not None else ""
+    return f"The init container {one.name} of {_of(one, found)} has not ended, it runs{since}{_behind(one, found)}"
+
+
+def _behind(one: Trouble, found: WorkloadStates) -> str:
+    """What has not run because of an init container."""
     first = next((p for p in found.pods if p.name in one.pods), None)
     rest = [c.name for c in first.containers if c.kind == "app"] if first else []
-    behind = f"; {names(rest)} {verb(len(rest), 'has', 'have')} not run" if rest else ""
-    return f"The init container {one.name} of {_of(one, found)} fails: {one.says}{_restarts(one)}{behind}"
+    return f"; {names(rest)} {verb(len(rest), 'has', 'have')} not run" if rest else ""
+
+
+def _init_fails(one: Trouble, found: WorkloadStates) -> str:
+    return f"The init container {one.name} of {_of(one, found)} fails: {one.says}{_restarts(one)}{_behind(one, found)}"
 
 
 def _not_started(one: Trouble, found: WorkloadStates) -> str:
@@ -260,9 +277,11 @@ def _killed(one: Trouble, found: WorkloadStates) -> str:
 
 
 def _not_ready(one: Trouble, found: WorkloadStates) -> str:
-    verb_ = "runs and is not ready, so it gets no traffic"
     why = f": {one.says}" if one.says else ""
-    return f"The container {one.name} of {_of(one, found)} {verb_}{why}"
+    if not one.name:
+        runs = verb(len(one.pods), "runs and is", "run and are")
+        return f"{_of(one, found)} {runs} not ready, though every container of it is{why}"
+    return f"The container {one.name} of {_of(one, found)} runs and is not ready, so it gets no traffic{why}"
 
 
 def _when(one: Trouble) -> str:
@@ -274,6 +293,7 @@ _TITLES: dict[TroubleKind, Callable[[Trouble, WorkloadStates], str]] = {
     "no-pods": _no_pods,
     "unscheduled": _unscheduled,
     "evicted": _evicted,
+    "init-runs": _init_runs,
     "init-fails": _init_fails,
     "not-started": _not_started,
     "oom": _oom,

@@ -27,9 +27,11 @@ def said(log: LogSummary, tz: tzinfo | None) -> Iterator[tuple[str, list[str]]]:
         return
     yield "near onset", list(_changes(log, tz))
     yield "exceptions", list(_exceptions(log))
-    yield "numbers", list(_numbers(log))
+    if log.onset.baseline_seen:
+        yield "numbers", list(_numbers(log))
     yield "bad ones say", list(bad_ones(log))
-    yield "messages", list(_templates(log))
+    if log.onset.baseline_seen:
+        yield "messages", list(_templates(log))
 
 
 def requests(log: LogSummary) -> Iterator[tuple[str, str]]:
@@ -45,7 +47,10 @@ def bad_ones(log: LogSummary) -> Iterator[str]:
     """What the bad requests say, on this screen and on the one of an investigation, a line each."""
     grown = [m for m in log.messages if m.after > m.before]
     for item in grown[:_SHOWN]:
-        counts = f"{item.before:,} → {item.after:,}" if log.onset is not None else f"{item.after:,}"
+        sides = (item.before, item.after)
+        if log.onset is not None and not log.onset.baseline_seen:
+            sides = (item.after, item.before)  # in the order of time
+        counts = " → ".join(f"{n:,}" for n in sides) if log.onset is not None else f"{item.after:,}"
         yield f"{counts}  {_cut(item.template)}"
 
 

@@ -187,7 +187,9 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
         return
     sure = f"{100 * log.onset.confidence:.0f} %"
     began = ", by when the bad requests began" if log.began else ""
-    yield _labelled("onset", f"{_interval(log, tz)} ({sure}), {log.shape}{began}")
+    shape = "" if log.shape == "unknown" else f", {log.shape}"
+    certain = f" ({sure})" if log.onset.baseline_seen else ""
+    yield _labelled("onset", f"{_interval(log, tz)}{certain}{shape}{began}")
     state = judge(log)
     over = state.over
     if state.kind == "alarms":
@@ -200,7 +202,11 @@ def _onset(log: LogSummary, tz: tzinfo | None) -> Iterator[str]:
     if log.claims_rates:
         early, late = share(log.before_bad, log.before_total), share(log.after_bad, log.after_total)
         of = " of all" if log.of_part else ""
-        yield _labelled("rate", f"{early} bad {_other(log)}, {late} {during}{of}")
+        if log.onset.baseline_seen:
+            yield _labelled("rate", f"{early} bad {_other(log)}, {late} {during}{of}")
+        else:  # in the order of time
+            then = f"until {times.clock(log.end, tz)}" if log.end is not None else "from then on"
+            yield _labelled("rate", f"{late} bad {then}, {early} since{of}")
     elif log.before_total:
         yield _labelled(
             "bad", f"{count(log.before_bad, 'line')} before, {log.after_bad:,} {during}"

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def text(context: Context, planned: Iterable[Planned]) -> str:
     """What would run, in order, with the exact argv; then what would not, and why."""
     target = context.target
-    lines = [f"Would investigate {safe(target.ref)} on {safe(target.host)}:"]
+    at = context.place.ref
+    lines = [f"Would investigate {safe(target.ref)} on {safe(target.host)}, at {safe(at)}:"]
     lines += [
         f"  pid {p.pid}  {safe(' '.join(p.cmdline)[:90] or p.comm)}" for p in target.processes
     ]
@@ -32,6 +33,7 @@ def text(context: Context, planned: Iterable[Planned]) -> str:
         residue = ", ".join(item.residue) or "none"
         lines.append(
             f"  {item.probe}: impact {item.impact}, residue {residue}, at most {item.bound_s:g} s"
+            + (f", from {item.place}" if item.place != at else "")
         )
         lines.append(f"    {safe(shlex.join(item.argv))}")
         if item.program_digest:
@@ -42,5 +44,5 @@ def text(context: Context, planned: Iterable[Planned]) -> str:
             lines.append(f"      by hand: {safe(item.by_hand)}")
         if item.why:
             lines.append(f"      would not run: {safe(item.why)}. {safe(item.unlock)}")
-    lines += ["", "Nothing was run."]
+    lines += ["", "None of these was run; to plan them the process table was read."]
     return "\n".join(lines) + "\n"

@@ -53,7 +53,9 @@ def _says(states: WorkloadStates, one: Trouble) -> Iterator[str]:
     if one.one is not None:
         yield f"{one.one.ref}: {workload_words.state_words(one.one)}"
         if one.one.last_words:
-            yield f"its last words ({one.one.words_of}): {shorten(one.one.last_words, _LONGEST)}"
+            goes_on = one.one.condition == "running" and one.one.words_of == "this run"
+            which = "its last line" if goes_on else f"its last words ({one.one.words_of})"
+            yield f"{which}: {shorten(one.one.last_words, _LONGEST)}"
     else:
         why = one.says or "the API server answered, and has none"
         yield f"{', '.join(one.pods[:1]) or states.ref}: {why}"
@@ -69,8 +71,8 @@ def _next(states: WorkloadStates, one: Trouble) -> Iterator[str]:
     where += [f"--context={states.context}"] if states.context else []
     if one.kind in {"unscheduled", "not-started", "evicted", "not-ready"} and one.pods:
         yield shlex.join(["kubectl", "describe", "pod", one.pods[0], *where])
-    elif one.one is not None and one.one.last_end is not None:
-        before = [] if one.one.condition == "ended" else ["--previous"]
+    elif one.one is not None and (one.one.last_end or one.kind == "init-runs"):
+        before = ["--previous"] if one.one.last and one.one.condition != "ended" else []
         yield shlex.join(["kubectl", "logs", one.one.pod, "-c", one.one.name, *before, *where])
     else:
         yield shlex.join(["kubectl", "describe", states.ref, *where])

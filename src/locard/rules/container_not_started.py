@@ -4,7 +4,7 @@ Pattern: no node takes the pod, an image is not there, a ConfigMap, Secret or vo
   lets no pod be made, or an init container ends with an error and nothing behind it runs.
 Evidence: the states and conditions of the pods, as the API server has them; events that complain of them;
   the last line of the init container that fails.
-Against: a container that is only just being made waits too: the first minute is not counted.
+Against: a container that is only just being made waits too: the first seconds are not counted.
 Next: describe the pod; mend what is named and the kubelet tries again by itself.
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from locard.model.finding import Case, Finding
 
-_KINDS = ("no-pods", "unscheduled", "not-started", "init-fails")
+_KINDS = ("no-pods", "unscheduled", "not-started", "init-fails", "init-runs")
 
 
 def judge(case: Case) -> Iterator[Finding]:

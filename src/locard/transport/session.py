@@ -316,7 +316,7 @@ class Session:
             "undo": [
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
-            "cpu": command.template.most_cpu, "logs": sudo.is_wrapped(prepared.argv),
+            "cpu": command.template.most_cpu, "sudo": sudo.is_wrapped(prepared.argv),
         }  # fmt: skip
         self._send(self._framed(head, prepared.program or b""))
         return run
@@ -629,7 +629,9 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
         return Prepared(argv, source, secret=f"URL = {url!r}\nAGENT = {_AGENT!r}\n")
     name, rest = command.argv[0], command.argv[1:]
     if command.program is not None:
-        return Prepared((python, *rest), (_PACKAGE / command.program).read_bytes())
+        reader = (python, *rest)
+        reader = sudo.through(command, reader, ground.sudo) if ground else reader
+        return Prepared(reader, (_PACKAGE / command.program).read_bytes())
     if name == "locard":
         return Prepared((sys.executable, *_isolated(), "-m", "locard", *rest))
     if local:

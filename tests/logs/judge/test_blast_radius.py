@@ -77,3 +77,14 @@ def test_values_that_have_only_errors_do_not_hide_who_is_spared():
     found = radius(("log", 20, 20, 300, 300), ("eu", 1000, 5, 1000, 300), ("ap", 2000, 5, 2000, 6))
     assert names(found.affected) == ["log", "eu"]
     assert names(found.unaffected) == ["ap"]
+
+
+def test_what_fails_as_the_affected_do_is_not_spared_for_a_few_failures_before():
+    """Accounts drawn at random: each fails like all, whatever a handful of requests did before."""
+    hit = [(f"a{n}", 20, 8, 40, 36) for n in range(8)]
+    found = radius(*hit, ("odd", 6, 5, 27, 26))
+    assert len(found.affected) == 8
+    assert names(found.unaffected) == []
+    assert names(found.unknown) == ["odd"]
+    spared = radius(*hit, ("odd", 600, 240, 900, 360))
+    assert names(spared.unaffected) == ["odd"]

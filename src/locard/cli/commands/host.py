@@ -27,8 +27,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask the host layer alone."""
     from locard.cli.commands import investigate  # noqa: PLC0415 - keeps `--help` quick
+    from locard.investigate import places  # noqa: PLC0415 - as above
     from locard.model.evidence import Layer  # noqa: PLC0415 - as above
 
+    if args.on:
+        places.place_of(args.on)
     refs = args.target or ([] if args.hosts else [args.on or "host/local"])
     if args.on and not args.target:
         args.on = None  # the place itself is the target

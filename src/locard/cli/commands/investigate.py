@@ -222,7 +222,7 @@ def _show_fleet(found: Fleet, code: int, args: argparse.Namespace) -> None:
         sys.stdout.write(document.dumps(document.fleet_document(found, code)) + "\n")
         return
     for member in found.members:
-        if member.found is not None and member.found.question.ref == member.place:
+        if member.found is not None and member.workload:
             from locard.report import terminal  # noqa: PLC0415 - as above
 
             # The logs of a whole workload are the story; its containers are looked at beside it.

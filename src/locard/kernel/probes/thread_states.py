@@ -48,7 +48,7 @@ class Params:
     """How often each thread is looked at."""
 
     rounds: int = param(6, "looks at every thread", least=1, most=200)
-    pause_s: float = param(0.25, "seconds between two looks", least=0.02, most=5)
+    pause_s: float = param(0.25, "seconds between two looks", least=0.02, most=0.8)
 
 
 PARAMS = Params
@@ -64,7 +64,7 @@ COMMANDS = (
     Template(
         argv=("python3", "-I", "-S", "-", "{rounds:int}", "{pause:number}", "{pid:pid*}"),
         impact=Impact.SAMPLES,
-        bound_s=1010.0,
+        bound_s=180.0,
         by_hand="for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan} /proc/$p/io; done",
         max_bytes=16 << 20,
         program="kernel/_threads.py",

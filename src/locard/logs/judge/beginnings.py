@@ -78,7 +78,7 @@ def _why(origin: Origin, at: float) -> tuple[BeginningKind, float | None, str]:
     start = next((s for s in origin.starts if abs(at - s) <= soon), None)
     if start is not None:
         return "started", start, ""
-    if origin.asked:
+    if origin.asked and (origin.asked_from is None or at - origin.asked_from <= _SOON_S):
         return "asked", None, origin.note
     if origin.unread:
         return "rotated", None, origin.unread

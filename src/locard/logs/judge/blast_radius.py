@@ -68,8 +68,10 @@ def _radius(field: str, values: list[GroupCount], totals: Counts) -> BlastRadius
             unknown.append(item)  # its share of errors says nothing, and its count is no proof
             continue
         high = wilson(item.after_bad, item.after_total)[1]
-        # Enough requests to exclude half of the rise that the affected ones see, or all where none stands out.
+        # Enough requests to exclude half of the rise that the affected ones see, or all where none stands out;
+        # and their rate: a few requests that failed before are no licence to fail as they do.
         spared = rise > 0 and high < _before_rate(item, totals) + rise / 2
+        spared = spared and (not hit_n or high < hit_k / hit_n)
         (unaffected if spared else unknown).append(item)
     return BlastRadius(
         field, _values(affected, worst_first=True), _values(unaffected), _values(unknown)

@@ -23,6 +23,7 @@ from locard.logs.judge import (
     example_traces,
     exceptions,
     extent,
+    growing_numbers,
     holes,
     messages,
     outcomes,
@@ -171,6 +172,7 @@ def judge(
         )
         if span and not shared
         else (),
+        growing=growing_numbers.found(table, fields) if span else (),
         silences=silent_sources.counted(table, found, roles, holes.of_silences(quiet, gone)),
         changes=_changes(table, roles, found, change),
         holes=gone,

@@ -85,7 +85,7 @@ def open_logs(name: str, command: Command, asked: Asked, wants: Wants) -> PodLog
     source.watched = tuple(
         f"[pod/{c.pod}/{c.name}] ".encode()
         for c in first.containers
-        if c.condition != "running" or (wants.previous and c.last)
+        if c.condition != "running" or c.kind == "init" or (wants.previous and c.last)
     )
     source.workload = lambda: _states(source, asked, wants)
     return source
@@ -116,7 +116,7 @@ def _words_in_stream(
         said = telling_line(_HEAD.sub(b"", b"\n".join(lines)).decode("utf-8", "replace"))
         if said:
             # While a container waits, kubectl gives the log of the run that ended last.
-            before = wants.previous or one.condition != "ended"
+            before = wants.previous or one.condition not in {"ended", "running"}
             yield (one.pod, one.name), (said, before)
 
 

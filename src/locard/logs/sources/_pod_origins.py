@@ -9,6 +9,7 @@ Source: kubernetes.io/docs/concepts/cluster-administration/logging.
 from __future__ import annotations
 
 import shlex
+import time
 from typing import TYPE_CHECKING, Any
 
 from locard.logs.input.line_times import time_of
@@ -58,6 +59,7 @@ def _of_container(
         name=f"{pod}/{name}",
         values=(("k8s.pod.name", pod), ("k8s.container.name", name)),
         asked=bool(wants.since_s),
+        asked_from=None if wants.since_s is None else time.time() - 2 * wants.since_s,
         writer=f"the container {name}",
         starts=() if start is None else (start,),
         restarts=max(0, before),

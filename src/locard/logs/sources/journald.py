@@ -65,7 +65,7 @@ CONFIG = Template(
     ("systemd-analyze", "cat-config", "--no-pager", "systemd/journald.conf"),
     Impact.READS,
     10.0,
-    needs=(needs.SYSTEMCTL,),
+    needs=(needs.SYSTEMD_ANALYZE,),
 )
 SUPPRESSED = Template(
     ("journalctl", "--output=json", "--output-fields=N_DROPPED,OBJECT_SYSTEMD_UNIT,MESSAGE", "--no-pager",

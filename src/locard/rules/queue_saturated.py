@@ -1,0 +1,47 @@
+"""What waits grows all along: a queue is filled faster than it is emptied.
+
+Pattern: requests are answered well and leave work behind (a queue, a backlog, a lag) that nobody does fast
+  enough, or at all; it ends with the memory, the disk or the deadline.
+Evidence: a number of the log that by its name says how much waits, and grows to the end.
+Against: a number that counts all that was ever queued grows too, in a healthy service.
+Next: the lines that say it; then what those do that empty it: its threads, and what they wait for.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from locard.model.evidence import Layer
+from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.growing_words import sentence
+from locard.model.log_facts import LogSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from locard.model.finding import Case
+
+
+def judge(case: Case) -> Iterator[Finding]:
+    """One finding for each log, of the number that grew most."""
+    for evidence, log in case.facts(LogSummary):
+        for one in log.growing[:1]:
+            says = sentence(one)
+            next_: tuple[str, ...] = ()
+            if one.field and log.source != "-":
+                source, field = shlex.quote(log.source), shlex.quote(f"time,{one.field}")
+                next_ = (
+                    f"locard logs {source} --where {shlex.quote(f'{one.field} is not null')} --select {field} --sample 20",
+                )
+            yield Finding(
+                rule="queue-saturated",
+                layer=Layer.LOGS,
+                role=Role.MECHANISM,
+                severity=Severity.WARNING,
+                title=says,
+                detail=says,
+                supports=(Support(evidence.id, Layer.LOGS, says),),
+                against=(),
+                next_commands=next_,
+            )
