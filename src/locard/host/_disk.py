@@ -37,7 +37,7 @@ PSEUDO = frozenset(
     (
         "proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "pipefs", "sockfs", "mqueue",
         "bpf", "tracefs", "debugfs", "securityfs", "configfs", "pstore", "efivarfs", "nsfs",
-        "anon_inodefs", "hugetlbfs", "binfmt_misc", "rpc_pipefs",
+        "anon_inodefs", "hugetlbfs", "binfmt_misc", "rpc_pipefs", "fusectl",
     )
 )  # fmt: skip
 
