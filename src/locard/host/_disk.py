@@ -9,9 +9,10 @@ of the machine. One JSON object per line:
      "crowded": [folder, entries, one name], where inodes are scarce}
     {"not_asked": "8:2", "mount", "type", "paths"}   a network or FUSE mount: it may hang
     {"deleted": pid, "fd", "path", "bytes", "fs", "unit"}   a deleted file that is still open
-    {"missed": "..."}  {"end": 1}
+    {"unseen": processes whose open files were not looked at}  {"missed": "..."}  {"end": 1}
 """
 
+import errno
 import json
 import os
 import re
@@ -165,6 +166,7 @@ class Found:
         """Nothing is seen yet."""
         self.systems: dict[str, dict[str, object]] = {}
         self.deleted = 0
+        self.unseen = 0  # processes whose open files may not be looked at
 
     def add(self, pid: int, mount: Mount, handle: str, path: str) -> None:
         """A process writes to a path of a mount, reachable from here by a handle."""
@@ -240,12 +242,14 @@ def descriptors(pid: int, found: Found, *, whole: bool = False) -> int:
 
     Of the `whole` machine only deleted ones: what it is written to is known.
     """
-    by_number: "dict[str, Mount]" = {}  # read once it is needed: most processes hold nothing
+    by_number: dict[str, Mount] = {}  # read once it is needed: most processes hold nothing
     try:
         names = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208 - as above
     except OSError as error:
         if not whole:
             emit({"missed": f"pid {pid}: {os.strerror(error.errno or 0)}"})
+        elif error.errno in (errno.EACCES, errno.EPERM):
+            found.unseen += 1
         return 0
     for fd in names[:MAX_FDS]:
         to = link(f"/proc/{pid}/fd/{fd}")
@@ -329,9 +333,12 @@ def main(argv: "list[str]") -> int:
         left -= descriptors(pid, found, whole=whole)
         if left <= 0:
             emit({"missed": f"processes after pid {pid} were not looked at: too many open files"})
+            found.unseen += len(pids) - pids.index(pid) - 1
             break
     if not whole:
         found.tell()
+    if found.unseen:
+        emit({"unseen": found.unseen})
     emit({"end": 1})
     return 0
 
