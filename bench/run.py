@@ -28,6 +28,7 @@ BENCHES = {
     "text_formats": ("text_formats.py",),
     "slice": ("slice.py",),
     "accuracy": ("accuracy.py",),
+    "fleet": ("fleet.py",),
 }
 
 

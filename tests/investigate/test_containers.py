@@ -47,7 +47,7 @@ def test_no_record_is_said_in_the_engines_words(said):
 
 def test_which_engine():
     both = Ground("h", "u", 0, tools=(("docker", "/d"), ("podman", "/p")))
-    assert containers.engine(both) == "docker"
-    assert containers.engine(Ground("h", "u", 0, tools=(("podman", "/p"),))) == "podman"
+    assert containers.engines(both) == ("docker", "podman")
+    assert containers.engines(Ground("h", "u", 0, tools=(("podman", "/p"),))) == ("podman",)
     with pytest.raises(NotPermittedError, match="no container engine"):
-        containers.engine(Ground("h", "u", 0))
+        containers.engines(Ground("h", "u", 0))

@@ -48,6 +48,9 @@ class Told:
     def found(self, finding):
         self.lines.append(("found", finding.rule))
 
+    def waits(self, text):
+        pass
+
     def warned(self, text):
         self.lines.append(("warned", text))
 

@@ -47,6 +47,8 @@ def test_without_python_its_sh_takes_commands(running, name, uid):
     answer = bare.Answer(NONCE)
     assert answer.feed("stdout", done.out).startswith(b"Name:\tcat\n")
     assert answer.exit_code == 0
+    pid = done.handshake.bare_words[5]
+    assert f"PPid:\t{pid}\n".encode() in done.out  # of the command: the sh that started it
 
 
 def test_a_container_without_a_shell_is_told_from_one_that_is_not_there(running):

@@ -238,3 +238,13 @@ def test_a_session_ends_by_signal_too(reach):
     while not running.ended:
         session.wait([there], 5.0)
     assert running.output().exit_code is None
+
+
+def test_a_login_that_takes_longer_is_said_before_the_first_answer(web, locard, monkeypatch):
+    web.inside("web", "sh", "-c", "echo 'sleep 4' >/home/german/.bashrc")
+    monkeypatch.setenv("LOCARD_SSH", str(web.ssh))
+    said = locard("host", "host/german@web").stderr.splitlines()
+    web.inside("web", "rm", "/home/german/.bashrc")
+    assert "waits" in said[0]
+    assert "host/german@web" in said[0]
+    assert "waits" not in locard("host", "host/german@web").stderr

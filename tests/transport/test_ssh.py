@@ -1,12 +1,16 @@
 """The way in by ssh, against real sshd's: who gets in, and each reason why not."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from far_handshake import HELLO, NONCE, shake
-from locard.model.errors import ExitCode, UsageError
+from far_places import call
+from locard.model.errors import ExitCode, LocardError, UsageError
+from locard.model.place import Place
 from locard.transport import bootstrap, ssh
+from locard.transport.reach import open_session
 
 SHELLS = {
     "oncall": "/bin/bash", "fishy": "/usr/bin/fish", "seashell": "/bin/tcsh", "dashing": "/bin/dash",
@@ -122,13 +126,13 @@ PASSWORD = (
 JUMP = "printf 'AllowTcpForwarding yes\\nPermitOpen 10.78.0.250:22\\n' >>/etc/ssh/sshd_config\n"
 PLACES = {
     "other-key": ({}, "HOST KEY CHANGED: the key on record of other-key is another one"),
-    "wants-password": ({"setup": PASSWORD}, "it wants a password, and none is ever asked for"),
+    "wants-password": ({"setup": PASSWORD}, "it wants a password (or a code), and none"),
     "no-key": ({"setup": "rm /home/oncall/.ssh/authorized_keys\n"}, "no key of yours is accepted"),
     "silent": (SILENT, "accepted the connection, and said nothing"),
     "absent": (None, "no answer until the time-out"),
     "refuses": ({"sshd": False}, "reached: connection refused: nothing listens"),
     "hangs-up": (HANGS_UP, "closed the connection during the key exchange"),
-    "unknown-key": ({"known": False}, "host key of unknown-key is not in known_hosts"),
+    "unknown-key": ({"known": False}, "reached: the host key of unknown-key is not"),
     "no-session": (
         {"setup": "echo MaxSessions 0 >>/etc/ssh/sshd_config\n"},
         "logged in, but no session may be opened there (MaxSessions)",
@@ -137,6 +141,10 @@ PLACES = {
     "behind-dead": (
         {"jump": "refuses"},
         "on the way to it (jump host or proxy command): connection refused",
+    ),
+    "behind-unknown": (
+        {"jump": "unknown-key"},
+        "proxy command): the host key of unknown-key is not in known_hosts",
     ),
     "no-such-name.invalid": (None, "its name does not resolve"),
 }
@@ -210,6 +218,66 @@ def test_what_the_users_configuration_sets_for_people_does_not_hinder(
     monkeypatch.setenv("LOCARD_SSH", str(client))
     done = shake((*ssh.reach("mixed"), bootstrap.words(NONCE)), env=ssh.environment())
     assert (done.state, done.out) == ("open", HELLO)
+
+
+def test_a_way_in_that_does_not_work_is_told_from_the_host(network, host, monkeypatch, tmp_path):
+    config = tmp_path / "config"
+    config.write_text(f"Host mixed\n  ProxyCommand no-such-program %h\nInclude {network.config}\n")
+    monkeypatch.setenv("LOCARD_SSH", str(network.client(tmp_path / "ssh", config)))
+    done = shake((*ssh.reach("mixed"), bootstrap.words(NONCE)), env=ssh.environment())
+    assert "on the way to it" in why(done, "mixed")
+    assert "not found" in why(done, "mixed")
+
+
+def test_what_a_fixed_command_says_is_not_the_clients_reason(network, monkeypatch):
+    setup = (
+        "printf '#!/bin/sh\\necho ssh: connect to host x port 22: Connection refused >&2; exit 255\\n'"
+        " >/srv/other; chmod 755 /srv/other; echo ForceCommand /srv/other >>/etc/ssh/sshd_config\n"
+    )
+    network.host("forces", setup=setup)
+    words = why(enter(network, monkeypatch, "forces"), "forces")
+    assert "runs a fixed command there (exit 255)" in words
+    assert "nothing listens" not in words
+
+
+@pytest.fixture
+def short_path():
+    """The path of a socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="lc") as path:
+        yield path
+
+
+def test_a_shared_connection_that_cannot_be_made_is_said(network, host, monkeypatch, tmp_path):
+    config = tmp_path / "config"
+    long = "x" * 90
+    config.write_text(
+        f"Host *\n  ControlMaster auto\n  ControlPath {tmp_path}/{long}\nInclude {network.config}\n"
+    )
+    monkeypatch.setenv("LOCARD_SSH", str(network.client(tmp_path / "ssh", config)))
+    done = shake((*ssh.reach("mixed"), bootstrap.words(NONCE)), env=ssh.environment())
+    assert "ControlPath" in why(done, "mixed")
+
+
+@pytest.mark.usefixtures("host")
+@pytest.mark.parametrize("persist", ["yes", "no"])
+def test_a_shared_connection(network, monkeypatch, tmp_path, short_path, persist):
+    config = tmp_path / "config"
+    config.write_text(
+        f"Host *\n  ControlMaster auto\n  ControlPath {short_path}/%C\n  ControlPersist {persist}\n"
+        f"Include {network.config}\n"
+    )
+    client = network.client(tmp_path / "ssh", config)
+    monkeypatch.setenv("LOCARD_SSH", str(client))
+    try:
+        for _ in range(2):
+            there = open_session(Place("host/loud@mixed", "ssh")).open()
+            assert there.ground.user == "loud"
+            there.close()
+        with pytest.raises(LocardError, match="runs no commands"):
+            open_session(Place("host/gone@mixed", "ssh")).open()
+    finally:
+        for user in ("loud", "gone"):
+            call(client, "-O", "exit", f"{user}@mixed", check=False)
 
 
 def test_half_way_death_of_the_far_side_ends_the_session(network, monkeypatch):

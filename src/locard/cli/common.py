@@ -127,6 +127,9 @@ class _Quiet:
     def found(self, finding: Finding) -> None:
         """Nothing."""
 
+    def waits(self, text: str) -> None:
+        """Nothing."""
+
     def warned(self, text: str) -> None:
         """One line."""
         sys.stderr.write(f"locard: {safe(text)}\n")
@@ -143,6 +146,9 @@ class _Progress(_Quiet):
         line = f"{spent:6.1f} s  {mark:<8} {layer:<8} {safe(text)}"
         sys.stderr.write(columns.cut(line, columns.of(sys.stderr)) + "\n")
         sys.stderr.flush()
+
+    def waits(self, text: str) -> None:
+        self._line("waits", "", text)
 
     def began(self, layer: Layer, probe: str) -> None:
         self._line("runs", layer, f"{probe} …")

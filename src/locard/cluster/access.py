@@ -27,19 +27,21 @@ CAN_I = Template(
     ("kubectl", "auth", "can-i", "{verb:word}", "{resource:word}", "--subresource={subresource:word*}", *PLACE),
     Impact.READS,
     _ASK_S,
-    needs=NEEDS,
+    needs=NEEDS, here=True,
 )  # fmt: skip
 WHO_AM_I = Template(
     ("kubectl", "auth", "whoami", "--output=json", "--context={context:word*}"),
     Impact.READS,
     _ASK_S,
     needs=NEEDS,
+    here=True,
 )
 SERVER = Template(
     ("kubectl", "version", "--output=json", "--context={context:word*}"),
     Impact.READS,
     _ASK_S,
     needs=NEEDS,
+    here=True,
 )
 COMMANDS = (WHO_AM_I, SERVER, CAN_I)
 QUESTIONS = (

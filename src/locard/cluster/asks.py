@@ -27,7 +27,7 @@ LOGS = Template(
     86400.0,
     max_bytes=MOST_LOG,
     streams=True,
-    needs=NEEDS,
+    needs=NEEDS, here=True,
 )  # fmt: skip
 # The last lines of one run of one container: why it ended stands there, if anywhere.
 WORDS = Template(
@@ -35,25 +35,29 @@ WORDS = Template(
      "--tail=20", *PLACE),
     Impact.READS,
     _ASK_S,
-    needs=NEEDS,
+    needs=NEEDS, here=True,
     max_bytes=1 << 20,
 )  # fmt: skip
 WORKLOAD = Template(
-    ("kubectl", "get", "{ref:word}", "--output=json", *PLACE), Impact.READS, _ASK_S, needs=NEEDS
+    ("kubectl", "get", "{ref:word}", "--output=json", *PLACE),
+    Impact.READS,
+    _ASK_S,
+    needs=NEEDS,
+    here=True,
 )
 # Which pods these are, when their containers started and how often: a log says nothing of it.
 PODS = Template(
     ("kubectl", "get", "pods", "{name:word*}", "--selector={selector:source*}", "--output=json", *PLACE),
     Impact.READS,
     _ASK_S,
-    needs=NEEDS,
+    needs=NEEDS, here=True,
     max_bytes=_LARGE,
 )  # fmt: skip
 SETS = Template(
     ("kubectl", "get", "replicasets.apps", "--selector={selector:source*}", "--output=json", *PLACE),
     Impact.READS,
     _ASK_S,
-    needs=NEEDS,
+    needs=NEEDS, here=True,
     max_bytes=_LARGE,
 )  # fmt: skip
 EVENTS = Template(
@@ -61,6 +65,7 @@ EVENTS = Template(
     Impact.READS,
     _ASK_S,
     needs=NEEDS,
+    here=True,
     max_bytes=_LARGE,
 )
 COMMANDS = (LOGS, WORDS, WORKLOAD, PODS, SETS, EVENTS)

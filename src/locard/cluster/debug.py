@@ -37,13 +37,14 @@ DEBUG = Template(
     Impact.INJECTS,
     60.0,
     residue=(Residue(RESIDUE),),
-    needs=NEEDS,
+    needs=NEEDS, here=True,
 )  # fmt: skip
 LOOK = Template(
     ("kubectl", "get", "pods", "{pod:word}", "--output=json", *PLACE),
     Impact.READS,
     20.0,
     needs=NEEDS,
+    here=True,
     max_bytes=4 << 20,
 )
 COMMANDS = (DEBUG, LOOK)

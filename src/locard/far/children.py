@@ -188,7 +188,9 @@ def become_child(
     os.dup2(source, 0)
     os.dup2(out, 1)
     os.dup2(out if asked.get("merged") else err, 2)
-    if asked.get("idle", True):
+    if not asked.get("idle", True):
+        os.nice(10)
+    else:
         try:
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         except (OSError, AttributeError):

@@ -30,6 +30,7 @@ TRY = Template(
     program="far/capabilities.py",
     output="json",
     needs=(needs.PYTHON,),
+    prompt=True,
 )
 COMMANDS = (TRY,)
 _CAP_SYS_PTRACE = 19  # linux/capability.h

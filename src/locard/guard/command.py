@@ -124,7 +124,8 @@ class Template:
     number, path, source, url, word. `by_hand` is what an engineer would type for the same.
     `here`: it runs where locard was started, whatever the place. `streams`: it goes on until it is
     ended, and is read as it grows. `most_cpu` is the share of a core after which the place itself
-    ends it.
+    ends it. `prompt`: everything else waits for it and it costs little, so it runs at nice 10 instead of
+    idle: on a host whose CPUs are full an idle process gets next to nothing.
     """
 
     argv: tuple[str, ...]
@@ -141,6 +142,7 @@ class Template:
     here: bool = False
     streams: bool = False
     most_cpu: float | None = None
+    prompt: bool = False
 
     def fill(self, **values: str | float | tuple[str | int, ...]) -> Command:
         """The command with its placeholders filled; raises RefusedError on a value that misfits."""

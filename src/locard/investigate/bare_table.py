@@ -33,6 +33,7 @@ STATS = Template(
 WORDS = Template(
     ("grep", "-s", "-a", "-H", "", "{file:path*}"), Impact.READS, 10.0, max_bytes=8 << 20
 )
+_READS = frozenset({("find", "/proc"), ("grep", "-s")})
 COMMANDS = (PIDS, STATS, WORDS)
 _MOST = 500  # processes
 _STAT = re.compile(r"^/proc/(\d+)/stat:\d+ \((.*)\) ([A-Za-z] .*)$", re.MULTILINE)
@@ -83,13 +84,36 @@ def table_of(ground: Ground, stats: Output, words: Output, *, cut: bool = False)
             threads=int(fields[17]) if fields[17].isdigit() else 1,
             state=fields[0],
         )
+    ours = {
+        pid
+        for pid, process in processes.items()
+        if _is_watcher(process) or any(p in ground.own for p in _line_of(processes, pid))
+    }
+    line = _line_of(processes, ground.own[0]) if ground.own else []
     return ProcessTable(
         node=ground.host,
-        processes=processes,
+        processes={pid: process for pid, process in processes.items() if pid not in ours},
+        own=frozenset(line),
         boot=boot,
         ticks_per_s=ground.ticks_per_s,
         cut=f"the first {_MOST} processes" if cut else "",
     )
+
+
+def _is_watcher(process: Process) -> bool:
+    """Whether it is the clock of one of our commands: BusyBox's timeout leaves it to init."""
+    words = process.cmdline
+    read = words[:3] == ("timeout", "-s", "KILL") and words[4:6] in _READS
+    return read or words == ("timeout", "5", "true")  # by which the bootstrap tries it
+
+
+def _line_of(processes: dict[int, Process], pid: int) -> list[int]:
+    """A process and its ancestors."""
+    line: list[int] = []
+    while pid in processes and pid not in line:
+        line.append(pid)
+        pid = processes[pid].ppid
+    return line
 
 
 def _command_lines(data: bytes) -> dict[int, tuple[str, ...]]:

@@ -40,11 +40,10 @@ class ContainerRecord:
     pid: int
 
 
-def engine(ground: Ground) -> str:
-    """The engine that is at a place; docker where both are. Raises NotPermittedError where none is."""
-    for program in ("docker", "podman"):
-        if ground.tool(program):
-            return program
+def engines(ground: Ground) -> tuple[str, ...]:
+    """The engines that are at a place, docker first. Raises NotPermittedError where there is none."""
+    if found := tuple(p for p in ("docker", "podman") if ground.tool(p)):
+        return found
     raise NotPermittedError(
         f"no container engine at {ground.host}",
         "neither docker nor podman is there",

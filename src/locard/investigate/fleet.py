@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from locard.investigate.start import Instance, Options, Sessions
     from locard.ledger.state import Begun
     from locard.model.investigation import Investigation, Question
+    from locard.model.place import Place
 
-AT_ONCE = 48  # places with a session, so that memory and the operator's own machine stay bounded
+_MOMENT_S = 1.5
+AT_ONCE = 24  # places with a session, so that memory and this machine stay bounded
 
 
 def investigate(
@@ -89,6 +91,7 @@ class _Crew:
     members: list[Member] = field(default_factory=list)
     errors: list[LocardError] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
+    slow: set[Place] = field(default_factory=set)  # said to keep us waiting
     begun: Begun | None = None
     record: Record | None = None
 
@@ -111,9 +114,22 @@ class _Crew:
             if isinstance(event, Quiet):
                 for investigator, _, _ in self.investigators.values():
                     investigator.tick()
+                self._tell_waits()
                 continue
             self._take(driver, event)
             self._fill(driver)
+
+    def _tell_waits(self) -> None:
+        """Say once of each place that it takes longer than a moment to open."""
+        for asked, instance in self.active.values():
+            session = instance.session
+            if (
+                session is not None
+                and session.opening_s > _MOMENT_S
+                and asked.place not in self.slow
+            ):
+                self.slow.add(asked.place)
+                self.options.listener.waits(f"for a login at {asked.place.ref}, and an answer")
 
     def _take(self, driver: Driver, event: Event) -> None:
         assert not isinstance(event, Quiet)  # noqa: S101 - looked at before

@@ -58,6 +58,9 @@ class Listener(Protocol):
     def found(self, finding: Finding) -> None:
         """A rule found something that it had not found before."""
 
+    def waits(self, text: str) -> None:
+        """What is waited for, where that takes longer than a moment."""
+
     def warned(self, text: str) -> None:
         """Something that the user should know at once."""
 

@@ -52,6 +52,16 @@ def survey(
         listed = sudo.of_output((yield sudo.LIST.fill()))
         ground = replace(ground, sudo=listed.text, sudo_notes=listed.notes)
     kind, _, name = ref.partition("/")
+    if kind == "host":  # its processes are nobody's target
+        return Context(
+            target=Target(question.ref, kind, question.ref.partition("/")[2], ground.host),
+            place=place,
+            ground=ground,
+            log_sources=question.logs,
+            metrics_urls=question.metrics,
+            window_s=question.window_s,
+            root=ground.uid == 0,
+        )
     if place.local and ref.startswith(IN_CLUSTER):
         target = Target(question.ref, kind, name, ground.host)
         return Context(target=target, place=place, ground=ground, window_s=question.window_s,
@@ -87,9 +97,7 @@ def survey(
 
 def _first_process(ref: str, ground: Ground) -> Generator[Command | Wait, Output, str]:
     """`pid/N` of a container's first process on its host; raises where that is another machine."""
-    program = containers.engine(ground)
-    command = containers.INSPECT[program].fill(container=ref.partition("/")[2])
-    record = containers.record_of(ref, program, (yield command))
+    program, record = yield from _record(ref, ground)
     table = yield from _table(ground)
     groups = "\n".join(table.cgroups.get(record.pid, ()))
     if record.pid not in table.processes or (groups and record.id[:12] not in groups):
@@ -99,6 +107,21 @@ def _first_process(ref: str, ground: Ground) -> Generator[Command | Wait, Output
             f"Name its host (--on host/NAME), or look from inside it: --on {ref} pid/1",
         )
     return f"pid/{record.pid}"
+
+
+def _record(
+    ref: str, ground: Ground
+) -> Generator[Command | Wait, Output, tuple[str, containers.ContainerRecord]]:
+    """The container's record and who keeps it: a client may be there whose engine is not."""
+    errors = []
+    for program in containers.engines(ground):
+        command = containers.INSPECT[program].fill(container=ref.partition("/")[2])
+        try:
+            return program, containers.record_of(ref, program, (yield command))
+        except TargetNotFoundError as error:
+            errors.append(error)
+    answered = [error for error in errors if "annot connect" not in error.why]
+    raise (answered or errors)[0]
 
 
 def _kept_elsewhere(target: Target, place: Place) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ _BARE = (
     'PATH="$PATH:/usr/sbin:/sbin:/usr/bin:/bin"; p="env LC_ALL=C"; t=none;'
     ' if command -v nice >/dev/null; then p="$p nice -n 19"; fi;'
     " if timeout 5 true 2>/dev/null; then t=timeout; fi;"
-    ' m={mark}; echo; echo "$m" "$o" "$t" "$(id -u)" "$(id -un)" "$(uname -n)"; while IFS= read -r n; do'
+    ' m={mark}; echo; echo "$m" "$o" "$t" "$(id -u)" "$(id -un)" "$(uname -n)" "$$"; while IFS= read -r n; do'
     ' case "$n" in [1-9]*) ;; *) continue;; esac;'
     " IFS= read -r b; set --;"
     ' while [ "$n" -gt 0 ]; do IFS= read -r a; set -- "$@" "$a"; n=$((n-1)); done;'
@@ -156,7 +156,7 @@ class Handshake:
         self._start = re.compile(rb"%s (\d{1,12})\r?\n" % start.encode())
         self._ready = re.compile(rb"%s ([01])\r?\n" % after.encode())
         self._bare = re.compile(
-            rb"%s (none|old|unfit) (none|timeout) (\d{0,10}) (\S*) (\S*)\r?\n"
+            rb"%s (none|old|unfit) (none|timeout) (\d{0,10}) (\S*) (\S*) (\d{1,10})\r?\n"
             % bare_mark(nonce).encode()
         )
         self._buffer = b""
@@ -167,7 +167,7 @@ class Handshake:
         self.noise_bytes = 0
         self.rest = b""
         self.python: tuple[int, int] | None = None  # (3, 11), once it has proved itself
-        self.bare_words: tuple[str, ...] = ()  # why bare; timeout or none; uid, user, host
+        self.bare_words: tuple[str, ...] = ()  # why bare; timeout or none; uid, user, host, pid
 
     def first_bytes(self) -> bytes:
         """Empty lines for a login that reads some; the boot program skips them."""

@@ -5,8 +5,11 @@ Containers without /bin/sh (distroless) take the argv of each command as it is: 
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from locard.model.errors import LocardError, UnreachableError, UsageError
@@ -42,9 +45,19 @@ def reach(name: str, *, client: str = "docker", user: str = "") -> tuple[str, ..
 
 def session_argv(place: Place, nonce: str) -> tuple[str, ...]:
     """What starts a session in the container."""
-    client = place.option("client") or "docker"
+    client = place.option("client") or _client()
     user = place.option("user")
     return (*reach(place.name, client=client, user=user), *bootstrap.argv(nonce))
+
+
+def _client() -> str:
+    """The client here: docker's, unless only podman is there, or docker's engine is not."""
+    if not shutil.which("podman"):
+        return "docker"
+    chosen = any(name in os.environ for name in ("DOCKER_HOST", "DOCKER_CONTEXT"))
+    sockets = ("/var/run/docker.sock", f"{os.environ.get('XDG_RUNTIME_DIR', '')}/docker.sock")
+    there = chosen or any(Path(path).exists() for path in sockets)
+    return "docker" if there and shutil.which("docker") else "podman"
 
 
 _REASONS = (

@@ -103,6 +103,7 @@ class Running:
     err: bytearray = field(default_factory=bytearray)
     end: dict[str, Any] | None = None
     clock: float = field(default_factory=time.monotonic)
+    cost_s: float | None = None  # CPU seconds so far, where the place measures them
 
     @property
     def ended(self) -> bool:
@@ -194,6 +195,8 @@ class Session:
         self.noise = 0  # bytes amid the frames that were no frames
         self._lent = os.dup(0) if lend_stdin else -1
         parent = os.getpid()
+        # What serves here ends in order and undoes what was left; a client is no loss.
+        number = signal.SIGTERM if place.local else signal.SIGKILL
         self._child = subprocess.Popen(
             self.argv,
             stdin=subprocess.PIPE,
@@ -204,7 +207,7 @@ class Session:
             start_new_session=True,
             pass_fds=(self._lent,) if lend_stdin else (),
             # Children are started from the main thread only, between which and fork no lock is held.
-            preexec_fn=lambda: become_mortal(parent),  # noqa: PLW1509
+            preexec_fn=lambda: become_mortal(parent, number),  # noqa: PLW1509
         )
         for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
             os.set_blocking(pipe.fileno(), False)  # type: ignore[union-attr] # opened as pipes
@@ -243,6 +246,11 @@ class Session:
         if self._queue:
             found.append((self._in, select.POLLOUT))
         return found
+
+    @property
+    def opening_s(self) -> float:
+        """For how long it has been opening; 0 when it is not."""
+        return time.monotonic() - self._began if self.state == "opening" else 0.0
 
     def due(self) -> float:
         """When `pump` wants to be called though nothing came, by the monotonic clock."""
@@ -312,7 +320,7 @@ class Session:
             "do": "start", "run": run.number, "argv": prepared.argv, "bound": bound_s,
             "most": command.max_bytes, "merged": merged, "keys": list(keys),
             "program": (command.program or _GET_PROGRAM) if prepared.program is not None else "",
-            "before": prepared.secret, "lend": self._lent if command.stdin else None,
+            "before": prepared.secret, "idle": not command.template.prompt, "lend": self._lent if command.stdin else None,
             "undo": [
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
@@ -416,13 +424,14 @@ class Session:
 
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
-        why, _, uid, user, host = self._handshake.bare_words
+        why, _, uid, user, host, pid = self._handshake.bare_words
         self._bare = BareChannel(self._nonce, self._send)
         self._bare.feed("stdout", self._handshake.rest)
         self.ground = Ground(
             host=host,
             user=user,
             uid=int(uid) if uid.isdigit() else -1,
+            own=(int(pid),),
             noise_bytes=self._handshake.noise_bytes,
             lacks=why,
         )
@@ -486,6 +495,8 @@ class Session:
             # A stream is taken as it comes; of anything else the place sends no more than it was told.
             room = len(body) if run.permit.command.template.streams else most - len(into)
             into += body[: max(0, room)]
+        elif what == "cost":
+            run.cost_s = _seconds(head.get("cpu"), 1e6)
         elif what == "ended":
             code = head.get("code")
             run.end = {

@@ -114,9 +114,29 @@ def after_login(stderr: bytes) -> bytes:
 
 _PASSWORD = Reason(
     r"Permission denied \([^)]*(?:password|keyboard-interactive)",
-    "it wants a password, and none is ever asked for (BatchMode)",
+    "it wants a password (or a code), and none is ever asked for (BatchMode)",
     "Add your key there, or load it into the agent: ssh-add",
 )
+_NO_SESSION = Reason(
+    r"[Ss]ession open refused|channel \d+: open failed",
+    "logged in, but no session may be opened there (MaxSessions)",
+    "End other sessions to it, or ask its owner.",
+)
+_SHARING = Reason(
+    r"unix_listener|ControlPath|ControlSocket|[Cc]ontrol socket|mux_client",
+    "the shared connection of your ssh configuration (ControlPath) cannot be used",
+    "Mend ControlPath, or end the old connection: ssh -O exit",
+)
+_LOGGED_IN_REASONS = (
+    _NO_SESSION,
+    _SHARING,
+    Reason(
+        r"Connection (?:to \S+ )?(?:closed|reset)|Broken pipe|Timeout, server",
+        "it closed the connection after the login",
+        "Look into the log of its sshd.",
+    ),
+)
+_BROKE = re.compile(r"UNKNOWN port|kex_exchange_identification|banner exchange: .*UNKNOWN")
 # What the client says of its own failure; it stands in its last lines, and its exit is 255.
 _CLIENT = (
     Reason(
@@ -140,11 +160,8 @@ _CLIENT = (
         "the server gave up after too many keys",
         "Set IdentitiesOnly and IdentityFile for this host in your ssh configuration.",
     ),
-    Reason(
-        r"[Ss]ession open refused|channel \d+: open failed",
-        "logged in, but no session may be opened there (MaxSessions)",
-        "End other sessions to it, or ask its owner.",
-    ),
+    _NO_SESSION,
+    _SHARING,
     Reason(
         r"Unable to negotiate",
         "client and server share no algorithm",
@@ -206,32 +223,32 @@ def explain(
     if exit_code != _SSH_FAILED or noise or problem:
         opened = logged_in or exit_code is not None or bool(noise or problem)
         return reasons.explain(failed) if opened else _still_knocking(failed)
-    lines = [line for line in reasons.text(stderr).split("\n") if line.strip()]
+    return _client_failed(failed, logged_in=logged_in)
+
+
+def _client_failed(failed: Failed, *, logged_in: bool) -> LocardError:
+    """The client's exit is 255: its own, unless what ran there ended so."""
+    lines = [line for line in reasons.text(failed.stderr).split("\n") if line.strip()]
     tail = lines[-4:]
-    what = f"{place} was not reached"
-    if lines and lines[-1].startswith("Host key verification failed"):
-        return _host_key(place, what, lines)
     proxied = "UNKNOWN port" in "\n".join(tail[-2:])
-    if proxied and len(tail) > 1:  # the last lines only say that the way in broke
-        tail = [
-            x for x in tail if not re.search(r"UNKNOWN port|kex_exchange_identification", x)
-        ] or tail
+    if proxied:  # the last lines only say that the way in broke
+        tail = [line for line in tail if not _BROKE.search(line)] or tail
+    what = f"{failed.place} was not reached"
+    way = "on the way to it (jump host or proxy command): " if proxied else ""
+    if tail and tail[-1].startswith("Host key verification failed"):
+        return _host_key(failed.place, what, "\n".join(lines), way)
+    possible = _CLIENT if proxied or not logged_in else _LOGGED_IN_REASONS
     windows = ("\n".join(tail[-size:]) for size in (1, 2, len(tail)))  # the last line knows best
-    known = next((r for window in windows if (r := reasons.match(_CLIENT, window))), None)
+    known = next((r for window in windows if (r := reasons.match(possible, window))), None)
+    if known is None and logged_in and not proxied:
+        return reasons.explain(failed)
     said = reasons.it_said(reasons.quoted("\n".join(tail[-2:]).encode()), "ssh")
     if known is None:
-        why = "its reason is not known to us" if said else "it gave no reason"
-        return UnreachableError(
-            what, f"ssh ended with 255; {why}{said}", "Try by hand:", command=_by_hand(place)
-        )
-    where = (
-        "on the way to it (jump host or proxy command): "
-        if proxied and "jump host" not in known.why
-        else ""
-    )
-    return UnreachableError(
-        what, where + known.why.format(waited_s=waited_s) + said, known.next_step
-    )
+        why = f"{way}its reason is not known to us" if said else "ssh gave no reason (exit 255)"
+        return UnreachableError(what, why + said, "Try by hand:", command=_by_hand(failed.place))
+    where = "" if "jump host" in known.why else way
+    why = where + known.why.format(waited_s=failed.waited_s)
+    return UnreachableError(what, why + said, known.next_step)
 
 
 def _cut(failed: Failed) -> LocardError:
@@ -256,24 +273,23 @@ def _still_knocking(failed: Failed) -> LocardError:
     )
 
 
-def _host_key(place: str, what: str, lines: list[str]) -> LocardError:
-    whole = "\n".join(lines)
+def _host_key(place: str, what: str, whole: str, way: str) -> LocardError:
     named = re.search(r"[Hh]ost key (?:for|is known for) (\S+) ", whole)
     of = f" of {reasons.harmless(named[1])}" if named else ""
     if "IDENTIFICATION HAS CHANGED" in whole or "has changed and you have requested" in whole:
         return UnreachableError(
             what,
-            f"HOST KEY CHANGED: the key on record{of} is another one than it shows now;"
+            f"{way}HOST KEY CHANGED: the key on record{of} is another one than it shows now;"
             " somebody may stand in between. Nothing was sent",
             "Ask its owner whether the key was changed before you trust it.",
         )
     if re.search(r"revoked|REVOKED", whole):
         return UnreachableError(
-            what, f"the host key{of} is marked as revoked", "Do not connect; ask its owner."
+            what, f"{way}the host key{of} is marked as revoked", "Do not connect; ask its owner."
         )
     return UnreachableError(
         what,
-        f"the host key{of} is not in known_hosts, and none is accepted unseen",
+        f"{way}the host key{of} is not in known_hosts, and none is accepted unseen",
         "Compare the fingerprint with its owner's and say yes to it once:",
         command=_by_hand(place),
     )

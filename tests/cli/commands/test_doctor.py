@@ -1,80 +1,125 @@
-import errno
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from locard.guard import capability
+from locard.far import capabilities as tries
+from locard.guard import capability, needs
+from locard.model.place import Ground
+from shell_hosts import make_ssh
 from support import needs_root
 
 
 def test_text_lists_what_there_is_and_how_to_get_the_rest(locard):
     done = locard("doctor")
-    checks = capability.checks()
-    assert done.returncode == (0 if all(c.works for c in checks) else 4)
+    checks = locard.json("doctor")["capabilities"]
+    assert done.returncode == (0 if all(c["works"] for c in checks) else 4)
     for check in checks:
-        line = re.search(rf"^  (yes|NO ) +{re.escape(check.name)}", done.stdout, re.MULTILINE)
+        line = re.search(rf"^  (yes|NO ) +{re.escape(check['name'])}", done.stdout, re.MULTILINE)
         assert line
-        if not check.works:
-            assert check.get in done.stdout
+        if not check["works"]:
+            assert check["get"][:30] in " ".join(done.stdout.split())
     assert "lock-contention" in done.stdout
+    assert "postgres" in done.stdout, "formats are listed, too"
 
 
-def test_checks_try_and_do_not_guess(monkeypatch):
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    root = next(c for c in capability.checks() if c.name == "root")
-    assert not root.works
-    assert "CAP_SYS_PTRACE" in root.adds
+def test_what_is_looked_for_is_what_commands_declare_to_need(locard):
+    from locard.cli.commands.doctor import wanted
+
+    names = {c["name"] for c in locard.json("doctor")["capabilities"]}
+    declared = {need.program for need in wanted(here=True)}
+    assert {"py-spy", "journalctl", "kubectl", "docker"} <= declared
+    assert declared <= names
 
 
-@needs_root
+def test_another_place_is_looked_at_there(locard, tmp_path):
+    env = {**os.environ, "LOCARD_SSH": str(make_ssh(tmp_path))}
+    found = locard.json("doctor", "host/web-1", env=env)
+    assert found["place"] == "host/web-1"
+    names = {c["name"] for c in found["capabilities"]}
+    assert "python3" in names
+    assert "native module" not in names, "that is of this installation"
+    assert "kubectl" not in names, "a cluster is asked from here"
+    assert "at host/web-1" in locard("doctor", "host/web-1", env=env).stdout
+    assert locard("doctor", "host/down-1", env=env).returncode == 3
+
+
+HAS = Ground("h", "root", 0, python="3.11.0", executable="/usr/bin/python3", capabilities="1ffffffffff",
+             tools=(("py-spy", "/bin/py-spy"), ("dmesg", "/bin/dmesg")))  # fmt: skip
+TRIED = {"ptrace_scope": 0, "kernel_log": "", "kernel_stack": ""}
+
+
+def at_place(ground, tried=TRIED):
+    checks = capability.at_place(ground, tried, needs.ALL)
+    return {check.name: check for check in checks}
+
+
+def test_programs_and_permissions_of_a_place():
+    found = at_place(HAS)
+    assert found["root"].works
+    assert found["py-spy"].works
+    assert found["dmesg"].works
+    assert not found["docker"].works
+    assert "apt-get" in found["docker"].get
+    bare = at_place(Ground("h", "u", 1000, lacks="old"))
+    assert "older than 3.6" in bare["python3"].detail
+    assert "CAP_SYS_PTRACE" in bare["root"].adds
+
+
 def test_what_is_present_and_not_permitted_does_not_work():
-    code = (
-        "import os, sys; from locard.guard import capability as c;"
-        "c.checks();"  # what is imported stays: another user may not read this installation
-        "sys.argv[1] == 'root' or os.setuid(65534);"
-        "found = {x.name: x for x in c.checks()};"
-        "print(found['dmesg'].works, found['dmesg'].detail)"
-    )
-    told = {
-        user: subprocess.run(
-            [sys.executable, "-c", code, user], capture_output=True, text=True, check=True
-        ).stdout
-        for user in ("root", "nobody")
-    }
-    assert told["root"].startswith("True")
-    with open("/proc/sys/kernel/dmesg_restrict") as restricted:  # noqa: PTH123
-        is_open = restricted.read().strip() == "0"
-    assert told["nobody"].startswith("True" if is_open else "False")
-    assert is_open or os.strerror(errno.EPERM) in told["nobody"]
+    closed = {"kernel_log": "Operation not permitted", "kernel_stack": "Permission denied"}
+    found = at_place(HAS, {**TRIED, **closed})
+    assert not found["dmesg"].works
+    assert "Operation not permitted" in found["dmesg"].detail
+    assert not found["kernel stacks"].works
+    assert not at_place(HAS, {})["kernel stacks"].works, "not tried is not there"
 
 
 @pytest.mark.parametrize(
     ("scope", "capable", "works"), [(1, False, False), (0, False, True), (1, True, True)]
 )
-def test_py_spy_works_where_the_kernel_lets_it(monkeypatch, scope, capable, works):
-    monkeypatch.setattr(capability, "_path_of", lambda _: "/bin/x")
-    monkeypatch.setattr(capability, "_has_capability", lambda _: capable)
-    monkeypatch.setattr(capability, "_ptrace_scope", lambda: scope)
-    check = next(c for c in capability.checks() if c.name == "py-spy")
-    assert check.works is works
+def test_py_spy_works_where_the_kernel_lets_it(scope, capable, works):
+    ground = replace(HAS, uid=1000, capabilities="80000" if capable else "0")
+    assert at_place(ground, {**TRIED, "ptrace_scope": scope})["py-spy"].works is works
+
+
+@needs_root
+def test_what_is_tried_there_is_tried_and_not_guessed():
+    source = Path(tries.__file__).read_text("utf-8")
+    argv = [sys.executable, "-I", "-S", "-c", source]
+    told = {
+        uid: json.loads(
+            subprocess.run(
+                ["setpriv", "--reuid", uid, "--clear-groups", "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", *argv]
+                if uid != "0" else argv, capture_output=True, text=True, check=True,
+            ).stdout
+        )
+        for uid in ("0", "65534")
+    }  # fmt: skip
+    assert told["0"]["kernel_log"] == ""
+    with open("/proc/sys/kernel/dmesg_restrict") as restricted:  # noqa: PTH123
+        is_open = restricted.read().strip() == "0"
+    assert (told["65534"]["kernel_log"] == "") is is_open
+    assert told["0"]["kernel_stack"] == ""
+    assert told["65534"]["kernel_stack"]
 
 
 def test_what_is_missing_stands_first(locard, capsys, monkeypatch):
     from locard.cli.main import main
+    from locard.investigate import start
 
-    monkeypatch.setattr(capability, "_path_of", lambda _: None)
+    monkeypatch.setattr(start, "try_place", lambda _: (replace(HAS, tools=()), TRIED))
     assert main(["doctor"]) == 4
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "missing"
-    assert lines[3].split()[:2] == ["NO", "py-spy"]
+    assert lines[3].split()[0] == "NO"
     assert lines.index("missing") < lines.index("works") < lines.index("probes")
-    assert (
-        "locard demo" in capability._module("gunicorn", "the service of `locard demo`", "x").detail
-    )
 
 
 def test_a_zone_means_nothing_here(locard):

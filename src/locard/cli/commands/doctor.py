@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from locard import __version__, catalogue
 from locard.cli import common, live, parser
-from locard.model.errors import ExitCode
+from locard.model.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -56,6 +56,13 @@ def run(args: argparse.Namespace) -> int:
         from locard.cli import cluster_access  # noqa: PLC0415 - keeps `--help` quick
 
         return cluster_access.show(args, _row)
+    given = next((f for f in ("namespace", "context", "container") if getattr(args, f)), "")
+    if given or args.all_containers:
+        raise UsageError(
+            f"--{given or 'all-containers'} is for a target in a cluster",
+            "none was given",
+            "Write for example: locard doctor deployment/payment -n shop",
+        )
     from locard.guard import capability  # noqa: PLC0415 - keeps `--help` quick
     from locard.investigate import places, start  # noqa: PLC0415 - as above
     from locard.model.place import HERE  # noqa: PLC0415 - as above
