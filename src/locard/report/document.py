@@ -60,6 +60,7 @@ def fleet_document(fleet: Fleet, exit_code: int) -> dict[str, Any]:
         "differences": [encode(d) for d in fleet.differences],
         "members": [_member(m) for m in fleet.members],
         "partial": list(fleet.partial),
+        "left": list(fleet.left),
     }
 
 
