@@ -322,6 +322,7 @@ class Session:
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
             "cpu": command.template.most_cpu, "sudo": sudo.is_wrapped(prepared.argv),
+            "keeps": command.argv[0] == "locard",
         }  # fmt: skip
         self._send(self._framed(head, prepared.program or b""))
         return run
