@@ -13,7 +13,7 @@ from locard.transport.session import Prepared, Running
 class Scripted:
     """Answers each command by the first word of its argv: text, or a list of pieces as a stream.
 
-    A piece that is None never ends the run: it goes on until it is stopped.
+    A piece that is None never ends the run: it goes on until it is stopped. A number is its cost so far.
     """
 
     def __init__(self, answers, ref="host/scripted", state="open"):
@@ -68,7 +68,10 @@ class Scripted:
             time.sleep(0.001)
             self._live.append((run, pieces))
             return []
-        if pieces and (piece := pieces.popleft()):
+        if pieces and isinstance(pieces[0], float):  # what it has cost so far
+            run.cost_s = pieces.popleft()
+            self._live.append((run, pieces))
+        elif pieces and (piece := pieces.popleft()):
             run.out += piece
             self._live.append((run, pieces))
         else:

@@ -226,3 +226,23 @@ def test_keys_go_with_what_is_about_processes(home):
     events = run(Driver(home, Budget(30)), t)
     assert session.asked[0][2] == ((7, 100),)
     assert any(isinstance(e, Started) for e in events)
+
+
+COSTLY = Template(("ask", "{what:word}"), Impact.READS, 60.0, streams=True, most_cpu=0.5)
+
+
+@pytest.mark.parametrize(("cost", "stopped"), [(9.0, True), (0.001, False)])
+def test_what_costs_too_much_is_ended_and_kept(home, monkeypatch, cost, stopped):
+    monkeypatch.setattr("locard.guard.governor.SETTLES_S", 0.05)
+    last = [None] if stopped else [b""]
+    session = Scripted({"ask": [b"came", cost, *last]})
+    gate = Gate({"p": (COSTLY,)}, Impact.READS, cap=Impact.READS, why="")
+
+    def plan():
+        output = yield COSTLY.fill(what="x")
+        return output.text, output.problem
+
+    t = Task(session, "p", plan, gate, lambda _t, _c, output: output)
+    run(Driver(home, Budget(30)), t)
+    assert t.result[0] == "came"
+    assert ("allowed are 50%" in t.result[1]) is stopped

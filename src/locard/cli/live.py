@@ -80,6 +80,12 @@ def ask_arguments(parser: argparse.ArgumentParser, budget: str = "3m") -> None:
         metavar="IMPACT",
         help="highest impact: reads, samples (default), pauses, injects",
     )
+    parser.add_argument(
+        "--debug-image",
+        default="python:3-slim",
+        metavar="IMAGE",
+        help="with --allow injects, beside a container without a shell (default python:3-slim)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show what would run; run nothing")
     parser.add_argument("--incident", metavar="ID", help="add to an incident of this id")
     common.state_argument(parser)
@@ -117,14 +123,18 @@ def targets(args: argparse.Namespace, refs: Sequence[str]) -> tuple[Asked, ...]:
 
 
 def _targets(args: argparse.Namespace, refs: Sequence[str]) -> tuple[Asked, ...]:
-    from locard.investigate import places  # noqa: PLC0415 - keeps `--help` quick
+    from locard.investigate import inventory, places  # noqa: PLC0415 - keeps `--help` quick
 
     for ref in refs:
         _require(ref)
     if args.hosts:
         if args.on:
             raise UsageError("--on and --hosts do not go together", "each says where", "Use one.")
-        names = places.hosts(args.hosts, _ssh_config())
+        names = (
+            inventory.hosts(args.hosts)
+            if inventory.is_one(args.hosts)
+            else places.hosts(args.hosts, _ssh_config())
+        )
         return tuple(a for ref in refs or (None,) for a in places.of_hosts(names, ref))
     on = places.place_of(args.on) if args.on else HERE
     return tuple(places.asked(ref, on) for ref in refs)

@@ -64,7 +64,7 @@ def given_of(args: argparse.Namespace) -> dict[str, str]:
 
 def state_path(args: argparse.Namespace) -> Path | None:
     """Where files may be written; None for a part of an investigation, which writes none."""
-    if os.sched_getscheduler(0) == os.SCHED_IDLE:
+    if args.beside:
         return None
     from locard.ledger.state import StateDirectory  # noqa: PLC0415 - only who scans needs it
 

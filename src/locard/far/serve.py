@@ -9,7 +9,7 @@ nothing was heard for `SILENCE_S`, all runs are ended, what they left is undone,
 Frames, both ways: 4 bytes of mark (from the nonce), two lengths (4 bytes each), a JSON head, a body.
   asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu} + source
             stop {run, why} · beat {at}
-  answered: ground {...} once · chunk {run, of} + bytes · ended {run, code, why, ...} · beat {at, now}
+  answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · ended {run, code, why, ...} · beat {at, now}
             left {run, what} for residue whose undoing failed
 """
 
@@ -204,6 +204,7 @@ class Server:
         if limit and not run.why and now - run.costed_at >= COST_EVERY_S:
             run.costed_at = now
             run.cpu_s = group_cpu_s(run.pid)
+            self.send({"is": "cost", "run": run.number, "cpu": run.cpu_s})
             age = now - run.began
             if age >= COST_SETTLES_S and run.cpu_s / age > limit:
                 words = "stopped: it took %.0f %% of a core, allowed are %.0f %%"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.guard.command import Command, Wait
+from locard.guard.governor import Governor
 from locard.model.errors import LocardError, RefusedError
 from locard.model.evidence import Output
 from locard.transport import session as sessions
@@ -105,11 +106,18 @@ class Driver:
     """One thread, one poll, many plans."""
 
     def __init__(
-        self, home: Session, budget: Budget, *, lanes: int = LANES, places: int = PLACES
+        self,
+        home: Session,
+        budget: Budget,
+        *,
+        governor: Governor | None = None,
+        lanes: int = LANES,
+        places: int = PLACES,
     ) -> None:
         """`home` is this machine: what a template says to run `here` runs there."""
         self._home = home
         self._budget = budget
+        self._governor = governor or Governor()
         self._lanes = lanes
         self._places = places
         self._waiting: list[Task] = []
@@ -271,6 +279,8 @@ class Driver:
                 yield self._end(task)
             elif task.running is not None:
                 run = task.running
+                if why := self._governor.over(run, now):
+                    run.stop(why)
                 late = time.monotonic() - run.clock > run.bound_s + _GRACE_S
                 if late and run.session.state == "open":  # it does not keep its word
                     run.end = {"code": None, "kind": "bound", "took": now - run.clock,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.guard import needs
@@ -89,6 +90,24 @@ def read_process_table(output: Output) -> ProcessTable:
         whole=found.get("whole") is not False,
         cut=_text(found.get("cut")),
     )
+
+
+def only(output: Output, pids: frozenset[int]) -> Output:
+    """A process table as it is recorded: the rows of these processes, and that others were left out.
+
+    Command lines of strangers are nobody's business, and cleaning thousands of them takes seconds.
+    """
+    try:
+        found = json.loads(output.stdout)
+        rows = [r for r in found["processes"] if r.get("pid") in pids]
+        used = {r.get("cgroup") for r in rows}
+        groups = [g if n in used else "" for n, g in enumerate(found.get("cgroups") or ())]
+        left = len(found["processes"]) - len(rows)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return output
+    cut = f"{left} other processes are not recorded"
+    kept = {**found, "processes": rows, "cgroups": groups, "whole": False, "cut": cut, "ended": []}
+    return replace(output, stdout=json.dumps(kept, separators=(",", ":")).encode() + b"\n")
 
 
 def _process(row: dict[str, Any], boot: float, ticks: int) -> Process | None:

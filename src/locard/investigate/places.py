@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.guard.command import Impact, Need, Template
 from locard.model.errors import UsageError
 from locard.model.evidence import Layer
 from locard.model.place import HERE, Place
@@ -23,16 +22,6 @@ _MOST_INCLUDES = 50
 _WORD = re.compile(r"^\s*(?P<word>[A-Za-z]+)(?:\s*=\s*|\s+)(?P<rest>.*?)\s*$")
 # `web[01:20].example.org` of an Ansible inventory.
 _RANGE = re.compile(r"\[(?P<first>\d+):(?P<last>\d+)\]")
-
-INVENTORY = Template(
-    ("ansible-inventory", "--list", "--inventory={path:source*}"),
-    Impact.READS,
-    30.0,
-    max_bytes=16 << 20,
-    needs=(Need("ansible-inventory", "hosts of an Ansible inventory", "pip install ansible-core"),),
-    here=True,
-    output="json",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from locard.guard import capability, sudo
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
-from locard.investigate import cluster_look, probing, survey
+from locard.investigate import cluster_look, ground_probes, probing, survey
 from locard.investigate.drive import Done, Driver, Task
 from locard.investigate.places import Asked
 from locard.investigate.run import Investigator, Listener, Means, Record
@@ -48,6 +48,9 @@ class Options:
     began: float
     layers: tuple[Layer, ...] = tuple(Layer)
     only: tuple[str, dict[str, str]] | None = None  # one probe by its key, with its parameters
+    debug_image: str = (
+        ""  # for a container beside one without a shell; empty where none may be made
+    )
     alone: bool = True  # one target: what is found is said at once
 
 
@@ -270,7 +273,11 @@ def _surveyed(instance: Instance, redactor: Redactor) -> tuple[tuple[Ran, ...], 
     blobs: list[bytes] = []
     session = instance.session
     assert session is not None  # noqa: S101 - it has been surveyed
-    for command, output in instance.asked or ():
+    target = instance.context.target if instance.context else None
+    pids = frozenset(target.pids if target else ())
+    for command, printed in instance.asked or ():
+        is_table = command.template is ground_probes.PROCESS_TABLE
+        output = ground_probes.only(printed, pids) if is_table else printed
         clean, count = probing.redacted(output, redactor, command.template.output)
         prepared = session.prepare(command)
         items.append(

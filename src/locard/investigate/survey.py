@@ -52,6 +52,16 @@ def survey(
         listed = sudo.of_output((yield sudo.LIST.fill()))
         ground = replace(ground, sudo=listed.text, sudo_notes=listed.notes)
     kind, _, name = ref.partition("/")
+    if kind == "host":  # its processes are nobody's target
+        return Context(
+            target=Target(question.ref, kind, question.ref.partition("/")[2], ground.host),
+            place=place,
+            ground=ground,
+            log_sources=question.logs,
+            metrics_urls=question.metrics,
+            window_s=question.window_s,
+            root=ground.uid == 0,
+        )
     if place.local and ref.startswith(IN_CLUSTER):
         target = Target(question.ref, kind, name, ground.host)
         return Context(target=target, place=place, ground=ground, window_s=question.window_s,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from locard.model.facts import StackSamples
 from locard.model.finding import Role, Severity
 from locard.model.place import typed_at
+from locard.model.wording import with_flags
 from locard.report import log_tables
 from locard.report.logs_said import bad_ones
 from locard.report.sentences import Said, say
@@ -160,9 +161,15 @@ def _further(found: Investigation) -> list[str]:
     """Where nothing was found: the log itself, or a log that could be named."""
     chosen = chosen_log(found)
     if chosen is not None and chosen[1].source != "-":
-        return [typed_at(f"locard logs {shlex.quote(chosen[1].source)}", found.place)]
+        return [typed_at(_reads(chosen[1]), found.place)]
     asked = f"locard investigate {shlex.quote(found.target.ref)}"
     return [f"{typed_at(asked, found.place)} --logs FILE"]
+
+
+def _reads(log: LogSummary) -> str:
+    """The command that reads a log again."""
+    command = f"locard logs {shlex.quote(log.source)}"
+    return with_flags(command, log.source, log.flags)
 
 
 def lead_commands(found: Investigation) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
 
 from locard.far import children
 
@@ -17,8 +16,11 @@ def environment() -> dict[str, str]:
     return children.environment()
 
 
-def become_mortal(parent: int) -> None:
-    """Die with the parent. Runs after fork in the child: no imports, no locks, nothing that fails loudly."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def become_mortal(parent: int, number: int) -> None:
+    """Be sent a signal when the parent dies.
+
+    Runs after fork in the child: no imports, no locks, nothing that fails loudly.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:  # it died between fork and prctl
         os._exit(1)

@@ -73,6 +73,9 @@ _AGENT = f"locard/{__version__}"  # by which a target's log tells our requests f
 # Programs that some template asks for: the ground says which of them are there.
 _TOOLS = (*(need.program for need in needs.ALL), "sh", "grep", "find", "ss")
 
+# Clients that keep a state of their own (podman ends where it cannot write it), and locard, which starts them.
+_KEEP_STATE = frozenset({"locard", "docker", "podman", "kubectl"})
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -103,6 +106,7 @@ class Running:
     err: bytearray = field(default_factory=bytearray)
     end: dict[str, Any] | None = None
     clock: float = field(default_factory=time.monotonic)
+    cost_s: float | None = None  # CPU seconds so far, where the place measures them
 
     @property
     def ended(self) -> bool:
@@ -194,6 +198,8 @@ class Session:
         self.noise = 0  # bytes amid the frames that were no frames
         self._lent = os.dup(0) if lend_stdin else -1
         parent = os.getpid()
+        # What serves here ends in order and undoes what was left; a client is no loss.
+        number = signal.SIGTERM if place.local else signal.SIGKILL
         self._child = subprocess.Popen(
             self.argv,
             stdin=subprocess.PIPE,
@@ -204,7 +210,7 @@ class Session:
             start_new_session=True,
             pass_fds=(self._lent,) if lend_stdin else (),
             # Children are started from the main thread only, between which and fork no lock is held.
-            preexec_fn=lambda: become_mortal(parent),  # noqa: PLW1509
+            preexec_fn=lambda: become_mortal(parent, number),  # noqa: PLW1509
         )
         for pipe in (self._child.stdin, self._child.stdout, self._child.stderr):
             os.set_blocking(pipe.fileno(), False)  # type: ignore[union-attr] # opened as pipes
@@ -322,7 +328,7 @@ class Session:
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
             "cpu": command.template.most_cpu, "sudo": sudo.is_wrapped(prepared.argv),
-            "keeps": command.argv[0] == "locard",
+            "state": command.argv[0] in _KEEP_STATE,
         }  # fmt: skip
         self._send(self._framed(head, prepared.program or b""))
         return run
@@ -493,6 +499,8 @@ class Session:
             # A stream is taken as it comes; of anything else the place sends no more than it was told.
             room = len(body) if run.permit.command.template.streams else most - len(into)
             into += body[: max(0, room)]
+        elif what == "cost":
+            run.cost_s = _seconds(head.get("cpu"), 1e6)
         elif what == "ended":
             code = head.get("code")
             run.end = {

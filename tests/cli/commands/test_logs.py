@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import contextlib
 import csv
 import io
@@ -307,17 +308,22 @@ def test_the_end_of_a_log_alone(locard, tmp_path):
     assert end["last"] == whole["last"]
 
 
+def asked(source, *, beside=False):
+    return argparse.Namespace(source=[source], beside=beside)
+
+
 def test_cores_and_priority_where_a_target_writes(tmp_path, monkeypatch):
     """All cores, but beside a log that is being written one, with the lowest priority."""
     stepped = []
     monkeypatch.setattr(footprint, "step_back", lambda: stepped.append(1))
     path = tmp_path / "log"
     path.write_text('{"a":1}\n')
-    assert logs.cores([str(path)]) == 1
+    assert logs._cores(asked(str(path))) == 1
     assert stepped
     os.utime(path, (1, 1))
-    assert logs.cores([str(path)]) == len(os.sched_getaffinity(0))
-    assert logs.cores(["-"]) == len(os.sched_getaffinity(0))
+    assert logs._cores(asked(str(path))) == len(os.sched_getaffinity(0))
+    assert logs._cores(asked("-")) == len(os.sched_getaffinity(0))
+    assert logs._cores(asked("-", beside=True)) == 1
 
 
 def test_stepping_back_is_the_lowest_priority():

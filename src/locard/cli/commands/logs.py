@@ -22,6 +22,7 @@ import functools
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.cli import common, flag_checks
@@ -103,6 +104,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="cores (default: all; one, with the lowest priority, beside a log that is being written)",
     )
+    parser.add_argument(
+        "--beside",
+        action="store_true",
+        help="a target runs here: one core, least priority and memory, no file is written",
+    )
     parser.add_argument("--no-keep", action="store_true", help="do not keep or use a kept scan")
     common.state_argument(parser)
     common.output_arguments(parser, ("text", "json", "jsonl", "csv", "parquet"))
@@ -121,7 +127,7 @@ def run(args: argparse.Namespace) -> int:
     """
     flag_checks.check_logs(args)
     if args.threads is None:
-        args.threads = cores(args.source)
+        args.threads = _cores(args)
     if not 1 <= args.threads <= _MOST_THREADS:
         raise UsageError("no such number of threads", f"{args.threads} is not 1 to 256", "Use 1.")
     if args.dialect:
@@ -149,11 +155,9 @@ def run(args: argparse.Namespace) -> int:
     return _first_pass(args)
 
 
-def cores(sources: list[str]) -> int:
+def _cores(args: argparse.Namespace) -> int:
     """All cores on an operator's machine; where a target runs, locard steps back."""
-    if os.sched_getscheduler(0) == os.SCHED_IDLE:  # a part of an investigation
-        return 1
-    if any(map(_is_written_here, sources)):
+    if args.beside or any(map(_is_written_here, args.source)):
         from locard.transport.footprint import step_back  # noqa: PLC0415 - as above
 
         step_back()
@@ -223,8 +227,8 @@ def _first_pass(args: argparse.Namespace) -> int:
     ) as table:
         summary = judged(args, table, since_s, budget)
         workload = table.workload() if table.workload else None
-        summary = with_states(summary, workload)
-        concluded = logs_alone.conclude(summary, workload, flag_checks.kubectl_flags(args))
+        summary = replace(with_states(summary, workload), flags=flag_checks.source_flags(args))
+        concluded = logs_alone.conclude(summary, workload)
         _show(args, summary, concluded, workload)
         sys.stdout.flush()
         if place and identity:
@@ -314,6 +318,5 @@ def _show(
         concluded.findings,
         args.tz,
         workload=workload,
-        flags=flag_checks.kubectl_flags(args),
     ):
         sys.stdout.write(safe(line) + "\n")

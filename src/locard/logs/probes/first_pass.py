@@ -38,7 +38,16 @@ BUDGET_S = 45.0
 _BOUND_S = 60.0
 _SCHEMA = "locard/1"
 # A context gives absolute seconds; the command takes them as a number.
-_REST = ("--since", "{since:number}", "--budget", "{budget:number}", "--no-keep", "-o", "json")
+_REST = (
+    "--since",
+    "{since:number}",
+    "--budget",
+    "{budget:number}",
+    "--no-keep",
+    "--beside",
+    "-o",
+    "json",
+)
 
 FILE = Template(
     ("locard", "logs", "{source:source}", *_REST),

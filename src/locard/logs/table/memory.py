@@ -25,10 +25,7 @@ _GROUPS = (
 
 def cap_mb() -> int:
     """A quarter of what is free, up to 4 GB; 512 MB where a target runs and locard has stepped back."""
-    if (
-        os.getpriority(os.PRIO_PROCESS, 0) >= _IDLE_NICE
-        or os.sched_getscheduler(0) == os.SCHED_IDLE
-    ):
+    if os.getpriority(os.PRIO_PROCESS, 0) >= _IDLE_NICE:
         return LEAST_MB
     return int(min(max(_free_bytes() * _SHARE / 1e6, LEAST_MB), _MOST_MB))
 
