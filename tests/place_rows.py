@@ -44,41 +44,40 @@ class Row:
     doctor: str
 
 
-def look(locard, row, env, state):
-    """(verb or probe) -> what came of it."""
+def look(locard, row, env, state, *, whole):
+    """(verb or probe) -> what came of it; every verb, or `investigate` and `logs` alone."""
     flags = ("--state", state, "--budget", "90s")
+    logs = ("--logs", row.logs) if row.logs else ()
     metrics = ("--metrics", row.page) if row.page else ()
-    done = locard(
-        "investigate",
-        row.target,
-        *row.on,
-        "--logs",
-        row.logs,
-        *metrics,
-        *flags,
-        "-o",
-        "json",
-        env=env,
-    )
-    found = json.loads(done.stdout) if done.stdout else {"evidence": [], "layers": []}
+    words = ("investigate", row.target, *row.on, *logs, *metrics, *flags, "-o", "json")
+    done = locard(*words, env=env)
+    found = json.loads(done.stdout) if done.stdout else {"evidence": []}
     cells = {"investigate": answered(done)}
-    cells["host"] = answered(locard("host", row.target, *row.on, *flags, "-o", "json", env=env))
-    cells["logs"] = answered(locard("logs", row.logs, *row.on, "-o", "json", env=env))
-    cells["probe"] = answered(
-        locard("probe", "host/fds", row.target, *row.on, *flags, "-o", "json", env=env)
-    )
-    planned = locard("investigate", row.target, *row.on, "--dry-run", env=env)
-    cells["dry run"] = "yes" if "was run" in planned.stdout else "no"
-    cells["doctor"] = answered(
-        locard("doctor", *([row.doctor] if row.doctor else []), env=env), (0, 4)
-    )
-    again = locard("incident", "replay", found.get("incident", "none"), "--state", state, env=env)
-    cells["replay"] = answered(again)
     for evidence in found["evidence"]:
-        cells[f"{evidence['layer']}/{evidence['probe']}"] = WORDS.get(
-            evidence["status"], evidence["status"]
-        )
+        word = WORDS.get(evidence["status"], evidence["status"])
+        cells[f"{evidence['layer']}/{evidence['probe']}"] = word
+    if row.logs:
+        on = [word for word in row.on if word != "--sudo"]
+        cells["logs"] = answered(locard("logs", row.logs, *on, "-o", "json", env=env))
+    if whole:
+        cells |= other_verbs(locard, row, env, flags, found.get("incident", "none"))
     return cells
+
+
+def other_verbs(locard, row, env, flags, incident):
+    planned = locard("investigate", row.target, *row.on, "--dry-run", env=env)
+    doctor = locard("doctor", *([row.doctor] if row.doctor else []), env=env)
+    replayed = locard("incident", "replay", incident, *flags[:2], env=env)
+    json_ = ("-o", "json")
+    return {
+        "host": answered(locard("host", row.target, *row.on, *flags, *json_, env=env)),
+        "probe": answered(
+            locard("probe", "host/fds", row.target, *row.on, *flags, *json_, env=env)
+        ),
+        "dry run": "yes" if "was run" in planned.stdout else "no",
+        "doctor": answered(doctor, (0, 4)),
+        "replay": answered(replayed),
+    }
 
 
 def answered(done, good=(0, 1)):
