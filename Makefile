@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FAR := $(VENV)/.far
 
-.PHONY: demo test test-k8s check format docs lab bench bench-accuracy fuzz clean
+.PHONY: demo test test-k8s test-vm check format docs lab bench bench-accuracy fuzz clean
 
 demo: $(STAMP)  ## start a real broken service and diagnose it
 	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \
@@ -17,6 +17,9 @@ test: $(STAMP) $(FAR)  ## every test
 
 test-k8s: $(STAMP)  ## those that need a real Kubernetes: LOCARD_K8S names it (tests/k8s_lab.py)
 	$(BIN)/python -m pytest -m k8s tests/cluster tests/logs/sources
+
+test-vm: $(STAMP)  ## those that need a real far machine: LOCARD_VM names it (tests/machine_lab.py)
+	$(BIN)/python -m pytest -m vm tests/machine
 
 check: $(STAMP)  ## lint, types, import contracts, docs current
 	$(BIN)/ruff check

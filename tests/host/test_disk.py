@@ -155,6 +155,16 @@ def test_a_mount_behind_a_network_mount_is_not_asked(monkeypatch):
     assert told == {"/mnt/nas": "nfs4", "/mnt/nas/fast": "nfs4"}
 
 
+def test_processes_that_may_not_be_looked_at_are_told():
+    """As an ordinary user: a deleted file of another's is not seen, and not denied."""
+    text = '{"unseen": 41}\n{"end": 1}\n'
+    (fact,) = disk.read([Output(("python3", "-I", "-S", "-"), text.encode())])
+    (found,) = fact.readings
+    assert (found.name, found.verdict) == (semconv.PROCESS_DELETED_FILES, "unknown")
+    assert "of 41 processes the open files could not be looked at" in found.detail
+    assert disk.read([Output(("python3", "-I", "-S", "-"), b'{"end": 1}\n')]) == ()
+
+
 SPARE = (
     '{"mount": "/srv/spare", "type": "ext4", "paths": ["/srv/spare/x"], "pids": [7], "fs": "7:2",'
     ' "blocks": 33519, "avail": 2, "free": 12290, "used": 20410, "block": 1024, "files": 10240, "free_files": 10227,'

@@ -80,6 +80,12 @@ def ask_arguments(parser: argparse.ArgumentParser, budget: str = "3m") -> None:
         metavar="IMPACT",
         help="highest impact: reads, samples (default), pauses, injects",
     )
+    parser.add_argument(
+        "--debug-image",
+        default="python:3-slim",
+        metavar="IMAGE",
+        help="with --allow injects, beside a container without a shell (default python:3-slim)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="show what would run; run nothing")
     parser.add_argument("--incident", metavar="ID", help="add to an incident of this id")
     common.state_argument(parser)

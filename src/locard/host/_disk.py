@@ -9,9 +9,10 @@ of the machine. One JSON object per line:
      "crowded": [folder, entries, one name], where inodes are scarce}
     {"not_asked": "8:2", "mount", "type", "paths"}   a network or FUSE mount: it may hang
     {"deleted": pid, "fd", "path", "bytes", "fs", "unit"}   a deleted file that is still open
-    {"missed": "..."}  {"end": 1}
+    {"unseen": processes whose open files were not looked at}  {"missed": "..."}  {"end": 1}
 """
 
+import errno
 import json
 import os
 import re
@@ -37,7 +38,7 @@ PSEUDO = frozenset(
     (
         "proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "pipefs", "sockfs", "mqueue",
         "bpf", "tracefs", "debugfs", "securityfs", "configfs", "pstore", "efivarfs", "nsfs",
-        "anon_inodefs", "hugetlbfs", "binfmt_misc", "rpc_pipefs",
+        "anon_inodefs", "hugetlbfs", "binfmt_misc", "rpc_pipefs", "fusectl",
     )
 )  # fmt: skip
 
@@ -165,6 +166,7 @@ class Found:
         """Nothing is seen yet."""
         self.systems: dict[str, dict[str, object]] = {}
         self.deleted = 0
+        self.unseen = 0  # processes whose open files may not be looked at
 
     def add(self, pid: int, mount: Mount, handle: str, path: str) -> None:
         """A process writes to a path of a mount, reachable from here by a handle."""
@@ -205,6 +207,12 @@ class Found:
             crowded=crowded(handle) if is_scarce(says) else None,
         )
 
+    def tell(self) -> None:
+        """Print the file systems; what is said is safe if this program is stopped later."""
+        for entry in self.systems.values():
+            emit(entry)
+        sys.stdout.flush()
+
     def hold(self, pid: int, fd: str, path: str, mount: Mount) -> None:
         """A deleted file that is open: how much of its file system it takes."""
         if mount.kind in PSEUDO or REMOTE.search(mount.kind) or self.deleted >= MAX_DELETED:
@@ -229,17 +237,19 @@ class Found:
         )
 
 
-def descriptors(pid: int, found: Found, seen: "list[Mount]", *, whole: bool = False) -> int:
+def descriptors(pid: int, found: Found, *, whole: bool = False) -> int:
     """Files that a process has open for writing, and deleted ones; returns how many it has open.
 
     Of the `whole` machine only deleted ones: what it is written to is known.
     """
-    by_number = {m.number: m for m in seen}
+    by_number: dict[str, Mount] = {}  # read once it is needed: most processes hold nothing
     try:
         names = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208 - as above
     except OSError as error:
         if not whole:
             emit({"missed": f"pid {pid}: {os.strerror(error.errno or 0)}"})
+        elif error.errno in (errno.EACCES, errno.EPERM):
+            found.unseen += 1
         return 0
     for fd in names[:MAX_FDS]:
         to = link(f"/proc/{pid}/fd/{fd}")
@@ -250,6 +260,7 @@ def descriptors(pid: int, found: Found, seen: "list[Mount]", *, whole: bool = Fa
         info = slurp(f"/proc/{pid}/fdinfo/{fd}")
         flags = re.search(r"^flags:\s*([0-7]+)", info, re.MULTILINE)
         number = re.search(r"^mnt_id:\s*(\d+)", info, re.MULTILINE)
+        by_number = by_number or {m.number: m for m in mounts(pid)}
         mount = by_number.get(number.group(1)) if number else None
         if mount is None or flags is None:
             continue
@@ -310,19 +321,24 @@ def is_behind(above: Mount, mount: Mount) -> bool:
 
 
 def main(argv: "list[str]") -> int:
-    """Read all processes; print each file system once."""
+    """Read all processes; print each file system once, those of a machine before its processes are read."""
     found, left = Found(), MAX_FDS
     whole = not argv
-    for pid in machine(found) if whole else [int(a) for a in argv]:
-        seen = mounts(pid)
+    pids = machine(found) if whole else [int(a) for a in argv]
+    if whole:
+        found.tell()
+    for pid in pids:
         if not whole:
-            places(pid, found, list(reversed(seen)))
-        left -= descriptors(pid, found, seen, whole=whole)
+            places(pid, found, list(reversed(mounts(pid))))
+        left -= descriptors(pid, found, whole=whole)
         if left <= 0:
             emit({"missed": f"processes after pid {pid} were not looked at: too many open files"})
+            found.unseen += len(pids) - pids.index(pid) - 1
             break
-    for entry in found.systems.values():
-        emit(entry)
+    if not whole:
+        found.tell()
+    if found.unseen:
+        emit({"unseen": found.unseen})
     emit({"end": 1})
     return 0
 

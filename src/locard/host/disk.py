@@ -86,11 +86,22 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     sizes = {r["fs"]: r for r in records if isinstance(r.get("fs"), str) and "blocks" in r}
     with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
         readings += list(_deleted([r for r in records if "deleted" in r], sizes))
+    unseen = sum(n for r in records if isinstance(n := r.get("unseen"), int))
+    if of_host and unseen:
+        readings.append(_unseen(unseen))
     if of_host:
         fine = [r for r in readings if r.verdict == "ok"]
         shown = sorted(fine, key=lambda r: (not r.subject.startswith("/ ("), -r.value))[:_MOST_FINE]
         readings = [replace(r, of="host") for r in readings if r.verdict != "ok" or r in shown]
     return (Readings(tuple(readings)),) if readings else ()
+
+
+def _unseen(processes: int) -> Reading:
+    """Deleted files may be held by processes that may not be looked at: none seen is not none."""
+    detail = f"of {count(processes, 'process')} the open files could not be looked at"
+    return Reading(
+        semconv.PROCESS_DELETED_FILES, "other processes", 0.0, "By", None, "unknown", detail
+    )
 
 
 def _subject(record: dict[str, Any]) -> str:

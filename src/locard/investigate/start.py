@@ -48,6 +48,9 @@ class Options:
     began: float
     layers: tuple[Layer, ...] = tuple(Layer)
     only: tuple[str, dict[str, str]] | None = None  # one probe by its key, with its parameters
+    debug_image: str = (
+        ""  # for a container beside one without a shell; empty where none may be made
+    )
     alone: bool = True  # one target: what is found is said at once
 
 

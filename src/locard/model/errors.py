@@ -53,6 +53,12 @@ class TargetNotFoundError(LocardError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class NoShellError(LocardError):
+    """A container runs and has nothing with which anything could be started in it (exit 3)."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class UnreachableError(LocardError):
     """A place could not be reached, or nothing of ours could be started there (exit 3)."""
 

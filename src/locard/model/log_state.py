@@ -363,8 +363,10 @@ def _lacking(log: LogSummary) -> Iterator[str]:
 
 
 def _doubtful(log: LogSummary) -> Iterator[str]:
-    """The level over all, where it is too bad to be called good."""
+    """The level over all, where it is too bad to be called good, and what is said of the unit."""
     seen = log.extent
+    if log.unit_failures:
+        yield f"systemd says in it {count(log.unit_failures, 'time')} that the unit failed"
     if log.claims_rates and seen.errors >= max(2.0, _DOUBTFUL_SHARE * seen.requests):
         yield f"{100 * seen.errors / seen.requests:.2g} % are errors all along, which may be bad itself"
     if not log.before_total and (log.after_p99_ms or 0.0) >= _DOUBTFUL_MS:

@@ -45,12 +45,12 @@ def reach(name: str, *, client: str = "docker", user: str = "") -> tuple[str, ..
 
 def session_argv(place: Place, nonce: str) -> tuple[str, ...]:
     """What starts a session in the container."""
-    client = place.option("client") or _client()
+    client = place.option("client") or client_here()
     user = place.option("user")
     return (*reach(place.name, client=client, user=user), *bootstrap.argv(nonce))
 
 
-def _client() -> str:
+def client_here() -> str:
     """The client here: docker's, unless only podman is there, or docker's engine is not."""
     if not shutil.which("podman"):
         return "docker"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
+from dataclasses import replace
 
 import pytest
 
 from locard.logs.input import log_source
+from locard.logs.judge.beginnings import _why
 
 INSPECTED = {
     "Created": "2026-11-27T18:04:05.531552694Z",
@@ -123,6 +126,10 @@ def test_how_far_back_the_journal_goes(program, origins):
     assert "journalctl --directory" in found.others[0]
     (asked,) = origins("unit/pay.service", since_s=60.0)
     assert asked.asked
+    # A journal that was vacuumed begins later than what was asked for: then that is why.
+    assert asked.asked_from == pytest.approx(time.time() - 120.0, abs=30)
+    assert _why(replace(asked, asked_from=EARLY - 600.0), EARLY + 1.0)[0] == "kept-from"
+    assert _why(replace(asked, asked_from=EARLY - 600.0), EARLY - 599.0)[0] == "asked"
 
 
 def test_a_journal_in_memory_is_one_of_this_boot(program, origins):

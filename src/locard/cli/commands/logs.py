@@ -235,7 +235,7 @@ def _judge_one(
     ) as table:
         summary = judged(args, table, since_s, budget)
         workload = table.workload() if table.workload else None
-        summary = replace(with_states(summary, workload), flags=flag_checks.kubectl_flags(args))
+        summary = replace(with_states(summary, workload), flags=flag_checks.source_flags(args))
         concluded = logs_alone.conclude(summary, workload)
         show(summary, concluded, workload)
         sys.stdout.flush()

@@ -32,6 +32,7 @@ from locard.logs.judge import (
     series,
     silent_sources,
     two_clocks,
+    unit_failures,
     value_shifts,
     volume,
 )
@@ -175,6 +176,7 @@ def judge(
         silences=silent_sources.counted(table, found, roles, holes.of_silences(quiet, gone)),
         changes=_changes(table, roles, found, change),
         holes=gone,
+        unit_failures=unit_failures.counted(table),
         attempts=retries.count(table, roles.trace_id.column, change)
         if roles.trace_id and change.onset
         else None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,8 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         get="run where systemd runs, or name the service's log file",
     )
     source.why_empty = functools.partial(_why_empty, wants.place)
-    source.origins = functools.partial(_origins, wants.place, asked=bool(since))
+    asked_from = time.time() - 2 * wants.since_s if wants.since_s else None
+    source.origins = functools.partial(_origins, wants.place, asked_from)
     source.limits = functools.partial(_limits, wants.place, unit, since)
     return source
 
@@ -122,7 +124,7 @@ def _limits(place: Place, unit: tuple[str, ...], since: tuple[str, ...]) -> tupl
     return (_journal_limits.of_unit(name, shown, said(CONFIG.fill()), suppressed),)
 
 
-def _origins(place: Place, *, asked: bool) -> tuple[Origin, ...]:
+def _origins(place: Place, asked_from: float | None) -> tuple[Origin, ...]:
     """How far back the journal itself goes, by the headers of its files."""
     command = HEADER.fill()
     output = ask(command, COMMANDS, place, "journald")
@@ -134,7 +136,7 @@ def _origins(place: Place, *, asked: bool) -> tuple[Origin, ...]:
     ]  # what this user may not see
     if not heads:
         why = said or "no header of a journal file could be read"
-        return (Origin(asked=asked, note="how far back the journal goes could not be read",
+        return (Origin(asked=asked_from is not None, note="how far back the journal goes could not be read",
                        evidence=(f"{command.by_hand}: {why}",)),)  # fmt: skip
     volatile = all(p.startswith("/run/") for p in paths) and bool(paths)
     keeper = "the journal, kept in memory (/run) since this boot," if volatile else "the journal"
@@ -145,7 +147,8 @@ def _origins(place: Place, *, asked: bool) -> tuple[Origin, ...]:
     )
     return (
         Origin(
-            asked=asked,
+            asked=asked_from is not None,
+            asked_from=asked_from,
             keeper=keeper,
             kept_from=min(heads),
             evidence=(evidence,),
