@@ -102,6 +102,19 @@ def logs_document(
     }
 
 
+def several_logs_document(
+    logs: list[dict[str, Any]], shared: list[str], failed: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The first pass over several logs: a document of each, what they have in common, and what was not read."""
+    return {
+        "schema": SCHEMA,
+        "kind": "several-logs",
+        "logs": logs,
+        "shared": shared,
+        "failed": failed,
+    }
+
+
 def _claims(granted: Iterable[Licensed]) -> list[dict[str, Any]]:
     return [{**encode(item), "says": say(item, dt.UTC).text} for item in granted]
 
