@@ -14,6 +14,7 @@ from locard.guard.budget import Budget
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
 from locard.guard.redact import Redactor
+from locard.investigate import means as means_of
 from locard.investigate import run
 from locard.investigate.drive import Driver
 from locard.investigate.replay import replay
@@ -86,8 +87,10 @@ def investigate(monkeypatch, tmp_path):
         home = open_session(HERE).open()
         driver = Driver(home, budget)
         redactor = Redactor(b"k" * 16)
-        record = run.Record(ledger, told)
-        means = run.Means(gate, budget, redactor, record, told, driver, home, home, time.time())
+        record = means_of.Record(ledger, told)
+        means = means_of.Means(
+            gate, budget, redactor, record, told, driver, home, home, time.time()
+        )
         context = Context(Target("host/local", "host", "local", "here"))
         with ledger, contextlib.closing(home):
             investigator = run.Investigator("x", Question("host/local"), context, means)
