@@ -16,7 +16,7 @@ from locard.guard.gate import Gate
 from locard.guard.redact import Redactor
 from locard.investigate import means as means_of
 from locard.investigate import run
-from locard.investigate.drive import Driver
+from locard.investigate.drive import Driver, Quiet
 from locard.investigate.replay import replay
 from locard.ledger.store import Ledger
 from locard.model.evidence import Layer, Scope
@@ -95,7 +95,10 @@ def investigate(monkeypatch, tmp_path):
         with ledger, contextlib.closing(home):
             investigator = run.Investigator("x", Question("host/local"), context, means)
             investigator.add_tasks()
-            run.drive(driver, [investigator])
+            for event in driver.run():
+                if not isinstance(event, Quiet):
+                    investigator.handle(event)
+            assert investigator.done
             done = investigator.conclude()
         return done, told
 
