@@ -115,7 +115,7 @@ def test_commands_are_announced_run_and_kept(investigate, tmp_path):
     assert ("stored", "e1", True) in told.lines
     with Ledger.open(tmp_path / "x.ledger") as ledger:
         kinds = [e.kind for e in ledger.entries()]
-        assert kinds == ["opened", "place", "command", "command", "evidence", "closed"]
+        assert kinds == ["opened", "place", "command", "command", "evidence", "place", "closed"]
         assert replay(ledger).investigation.evidence == done.evidence
 
 

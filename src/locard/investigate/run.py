@@ -97,9 +97,7 @@ class Investigator:
         self._opened = replace(self._opened, layers=layers)
         self._investigation = self._means.record.write("opened", self._opened)
         session = self._means.session
-        if session.ground is not None:
-            argv = self._means.redactor.argv(session.argv[:1])
-            self._write("place", PlaceOpened(session.place, argv, session.ground))
+        self._write_place()
         if surveyed:
             self._write("surveyed", Surveyed(session.place.ref, tuple(surveyed)), outputs)
         number = 0
@@ -363,9 +361,18 @@ class Investigator:
             self._last = self._follow()
         return self._last is None or self._last.done
 
+    def _write_place(self) -> None:
+        """The place as it is known by now: its clock is measured while other things go on."""
+        session = self._means.session
+        if session.ground is not None:
+            argv = self._means.redactor.argv(session.argv[:1])
+            self._write("place", PlaceOpened(session.place, argv, session.ground))
+            self._opened = replace(self._opened, ground=session.ground)
+
     def conclude(self) -> Investigation:
         """The conclusions, once every task is done; recorded."""
         self._speak_all()
+        self._write_place()
         if self._ended:
             pids = ", ".join(map(str, self._ended))
             self._partial.append(f"of the target, process {pids} ended during the investigation")

@@ -400,12 +400,11 @@ class Session:
         what = head["is"]
         if what == "ground" and self.ground is None:
             self.ground = self._ground(head)
+            self.state = "open"
             self._beat()
             return None
         if what == "beat":
             self._set_clock(float(head["at"]), float(head["now"]))
-            if self.ground is not None and self.state == "opening":
-                self.state = "open"  # with the clock known
             return None
         run = self._runs.get(head["run"])
         if run is None:
