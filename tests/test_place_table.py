@@ -51,7 +51,7 @@ def served(network):
 def boxes(containers):
     run = ("/usr/bin/python3", "-c", place_rows.SERVICE, "/tmp/app.log", "8000")
     containers.with_python(
-        "app", "--read-only", "--tmpfs", "/tmp:rw,mode=1777", "--user", "1000", command=run
+        "served", "--read-only", "--tmpfs", "/tmp:rw,mode=1777", "--user", "1000", command=run
     )
     loop = (
         'while :; do echo "2026-11-27T10:00:00Z INFO done" | tee -a /tmp/app.log; sleep 0.1; done'
