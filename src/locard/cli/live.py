@@ -34,7 +34,7 @@ KINDS = (
     "daemonset",
     "job",
 )
-IN_CLUSTER = ("pod", "deployment", "statefulset", "daemonset", "job")
+IN_CLUSTER = ("pod", "deployment", "statefulset", "daemonset", "job", "cronjob", "label")
 TARGET_HELP = (
     "pid/4242, proc/gunicorn, unit/payment.service, host/local, host/web-17, container/ID, pod/NAME,"
     " deployment/NAME"

@@ -63,6 +63,7 @@ def investigate(
             compared=over,
             not_compared=why_not,
             partial=tuple(dict.fromkeys(crew.partial)),
+            left=tuple(crew.left),
         )
 
 
@@ -107,6 +108,7 @@ class _Crew:
     members: list[Member] = field(default_factory=list)
     errors: list[LocardError] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
     debugged: bool = False  # one is made, in one pod, and no second one
     slow: set[Place] = field(default_factory=set)  # said to keep us waiting
     begun: Begun | None = None
@@ -238,7 +240,7 @@ class _Crew:
         place = made.asked.place
         found = debug.read(made.outputs, place.option("pod"), made.name)
         if found.left:
-            self.partial.append(f"left at {place.ref}: {debug.RESIDUE} ({made.name})")
+            self.left.append(f"at {place.ref}: {debug.RESIDUE} ({made.name})")
         if found.outcome != "runs":
             why = f"{found.outcome}: {found.says}"
             error = UnreachableError(

@@ -65,6 +65,12 @@ class UnreachableError(LocardError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class NoLogError(LocardError):
+    """Whoever was to write the log is known, and has written nothing: that is an answer (exit 1)."""
+
+    exit_code = ExitCode.FINDINGS
+
+
 class NotPermittedError(LocardError):
     """The kernel or a file mode said no; names the capability that is missing (exit 3)."""
 

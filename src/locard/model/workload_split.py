@@ -101,7 +101,11 @@ def with_states(log: LogSummary, found: WorkloadStates | None) -> LogSummary:
     What ran and is in no line of it is a gap. What is bad in pods of one version alone did not begin before
     these did, though slow requests are counted from when they would have begun.
     """
-    if found is None or log.first is None:
+    if found is None:
+        return log
+    if found.refused:
+        log = replace(log, partial=True, gaps=(*log.gaps, f"read in part: {_refused(found)}"))
+    if log.first is None:
         return log
     first = log.first
     unread = [
@@ -133,6 +137,12 @@ def with_states(log: LogSummary, found: WorkloadStates | None) -> LogSummary:
         return log
     late = max(onset.latest, min(began) + _CLOCK_S)
     return replace(log, onset=replace(onset, earliest=min(began), latest=late))
+
+
+def _refused(found: WorkloadStates) -> str:
+    number = len(found.refused)
+    logs = "a log was not given" if number == 1 else f"{number} logs were not given"
+    return f"{logs} ({found.refused[0].says})"
 
 
 def _unread(ended: float | None, first: float) -> bool:

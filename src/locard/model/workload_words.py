@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from locard.model.moments import moment
@@ -138,8 +139,10 @@ def _no_logs(found: WorkloadStates) -> Iterator[str]:
     removed = [f"{n.pod}/{n.container}" for n in every if n.kind == "removed"]
     if removed:
         yield f"{names(removed)}: the kubelet has removed it (no data, not an error of the service)"
-    refused = dict.fromkeys(n.says for n in every if n.kind == "refused")
-    yield from list(refused)[:_SHOWN]
+    refused = {
+        re.sub(r'pods "[^"]+"', "pods", n.says): n.says for n in every if n.kind == "refused"
+    }
+    yield from list(refused.values())[:_SHOWN]
 
 
 def _versions(found: WorkloadStates) -> Iterator[str]:

@@ -30,6 +30,8 @@ def screen(fleet: Fleet) -> Iterator[str]:
     yield from _differences(fleet)
     yield from _rows(fleet, seen)
     yield from _missed(fleet, missed)
+    for what in fleet.left:
+        yield f"left behind {what}"
     if fleet.ledger:
         yield f"record: {fleet.incident} ({fleet.ledger})"
     yield f"next: {_next(fleet, seen)}"

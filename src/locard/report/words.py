@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _TITLE = 48  # characters of a command line
 
+_CLOCK_S = 1.0  # of difference between clocks that is not worth a word
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -114,7 +116,17 @@ def title(found: Investigation) -> str:
     name = ""
     if found.target.kind == "pid" and found.target.processes:
         name = f" {_program(found.target.processes[0])}"
-    return f"{found.target.ref}{name}{many} on {found.target.host}"
+    return f"{found.target.ref}{name}{many} on {found.target.host}{_clock(found)}"
+
+
+def _clock(found: Investigation) -> str:
+    """That the clock there is wrong, where it is: times of logs and of the record do not meet then."""
+    ground = found.ground
+    ahead = ground.clock_ahead_s if ground else None
+    within = (ground.clock_within_s or 0.0) if ground else 0.0
+    if ahead is None or abs(ahead) <= _CLOCK_S + within:
+        return ""
+    return f", whose clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} ours"
 
 
 def _program(process: Process) -> str:
