@@ -287,6 +287,7 @@ class Containers:
         root = self.folder / name
         for folder in ("bin", "etc", "proc", "sys", "dev", "tmp"):
             (root / folder).mkdir(parents=True)
+        (root / "tmp").chmod(0o1777)
         users = "root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n"
         (root / "etc/passwd").write_text(users)
         return root

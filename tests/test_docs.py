@@ -80,7 +80,10 @@ def test_the_readme_has_five_examples():
 def test_commands_parse(words):
     name, rest = (words[0], words[1:]) if "/" not in words[0] else ("investigate", words)
     parser = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    catalogue.entry("command", name).load().arguments(parser)
+    module = catalogue.entry("command", name).load()
+    module.arguments(parser)
+    if hasattr(module, "more_arguments"):
+        module.more_arguments(parser, list(words))
     parser.parse_args(rest)
 
 

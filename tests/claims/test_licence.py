@@ -13,13 +13,14 @@ import locard.report
 from locard.claims import licence, logs
 from locard.claims.record import Record
 from locard.claims.story import claimed
-from locard.model.claim import Claim, Licensed, figures
+from locard.model.claim import Claim, Figure, Licensed, figures
 from locard.model.evidence import Layer
 from locard.model.facts import ProcessCondition, ProcessConditions, Reading, Readings
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.investigation import Activity, LayerState
 from locard.model.log_facts import AffectedValue, BlastRadius, Extent, MeasureShape, Onset
 from locard.report import sentences
+from locard.report.sentences import say
 from rules.builders import case, correlate, log, stack, stacks
 
 REPORT = Path(locard.report.__file__).parent
@@ -116,6 +117,14 @@ def test_spared_are_only_those_whose_interval_excludes_the_rate_of_the_hit():
 
     assert said(0.02) == "values_spared"
     assert said(0.55) == "values_unknown"
+
+
+def test_of_what_is_not_known_after_all_the_requests_are_said_and_no_rate():
+    shown = (Figure("value", 0.03, "west", "1"), *figures(values=1))
+    spared = Claim("unaffected", "values_spared", "region", shown, ("e1",))
+    radius = BlastRadius("region", (value("east", 0.5, 0.6),), (value("west", 0.03, 0.55),), ())
+    granted = licence.grant(spared, record(replace(BAD, blast_radius=(radius,))))
+    assert say(granted, None).text == "region: west (300 requests)"
 
 
 def test_a_set_that_the_log_does_not_name_is_not_hit():

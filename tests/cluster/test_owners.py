@@ -73,3 +73,11 @@ def test_names_tell_where_owners_may_not_be_read():
     twin = pod("z", app="pay")
     assert not owners.common_selector([mine], [mine, other, twin])  # these labels pick it too
     assert not owners.common_selector([], [twin])
+
+
+def test_the_jobs_of_a_cron_job():
+    cron = {"metadata": {"uid": "c"}}
+    mine = {"metadata": {"name": "tick-1", "ownerReferences": [{"uid": "c", "controller": True}]}}
+    other = {"metadata": {"name": "tock-1", "ownerReferences": [{"uid": "d", "controller": True}]}}
+    assert owners.made_by([mine, other, {}], cron) == [mine]
+    assert owners.made_by([mine, {}], {}) == []

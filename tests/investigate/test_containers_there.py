@@ -49,3 +49,14 @@ def test_one_that_has_ended_says_how(ask):
     assert done.returncode == 3
     assert "exit code 3" in done.stderr
     assert "is not running" in ask("pid/1", "--on", "container/over").stderr
+
+
+def test_a_log_is_read_where_there_is_no_python(boxes, locard):
+    loop = 'i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo "2026-11-27T10:00:00Z INFO line $i"; done >/tmp/app.log; exec sleep 100000'
+    boxes.run("logs", "busybox", "--tmpfs", "/tmp:rw,mode=1777", command=("/bin/sh", "-c", loop))
+    env = {**os.environ, "PATH": f"{boxes.client.parent}:{os.environ['PATH']}"}
+    found = locard.json("logs", "/tmp/app.log", "--on", "container/logs", env=env)
+    assert found["log_summary"]["records"] == 50
+    several = locard("logs", "/tmp/*.log", "--on", "container/logs", env=env)
+    assert several.returncode == 3
+    assert "no python3" in several.stderr

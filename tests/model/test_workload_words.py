@@ -8,8 +8,10 @@ import pytest
 
 from cluster_answers import recorded, stood
 from locard.model.moments import MARK
+from locard.model.workload_split import with_states
 from locard.model.workload_trouble import troubles
 from locard.model.workload_words import headline, lines, titles
+from rules.builders import log
 
 CAUSES = [
     ("unstarted", "deployment/orders", "init-fails", r"init container migrate of both pods .* exit code 1, \d+ restarts; app has not run"),
@@ -158,3 +160,28 @@ def test_an_end_of_days_ago_is_no_trouble_of_today():
     fresh = {**last, "finishedAt": "2026-11-27T20:00:00Z"}
     status["containerStatuses"] = [app(SINCE, True, 1, fresh)]
     assert [t.kind for t in troubles(one_pod(status))] == ["ended"]
+
+
+def test_two_runs_in_a_row_that_fail_are_a_loop():
+    ended = {"exitCode": 78, "reason": "Error", "finishedAt": "2026-11-27T20:40:00Z"}
+    two = app({"terminated": ended}, restarts=1, last=ended)
+    ((found, title),) = titles(one_pod({"containerStatuses": [two]}))
+    assert found.kind == "restarts"
+    assert "ends again and again: exit code 78, 1 restart" in title
+    once = app({"terminated": ended})
+    assert [t.kind for t in troubles(one_pod({"containerStatuses": [once]}))] == ["ended"]
+
+
+def test_logs_that_were_refused_make_the_answer_partial():
+    said = [
+        f'Error from server (Forbidden): pods "pay-{n}" is forbidden: User "x" cannot get'
+        for n in (1, 2)
+    ]
+    found = stood("kinds", "deployment/alpha", said=said)
+    assert len(found.refused) == 2
+    (told,) = dict(lines(found))["no log"]  # once, whatever the pods are called
+    assert "cannot get" in told
+    summary = with_states(log(), found)
+    assert summary.partial
+    assert summary.gaps[-1].startswith("read in part: 2 logs were not given")
+    assert not with_states(log(), stood("kinds", "deployment/alpha")).partial

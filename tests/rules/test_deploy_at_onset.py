@@ -7,46 +7,15 @@ from dataclasses import replace
 import pytest
 
 from cluster_answers import stood
+from locard.cluster.history import versions_of
 from locard.model.finding import Confidence, Role
 from locard.model.log_beginning import LogBeginning
-from locard.model.log_facts import AffectedValue, BlastRadius, Onset
 from locard.model.workload_split import rollout, split, with_states
 from locard.model.workload_words import lines
 from locard.rules import one_instance_affected
 from locard.rules.deploy_at_onset import judge
 from rules.builders import case, log
-
-HALF_WAY = stood("half_way", "deployment/checkout")
-REPLACED = stood("replaced", "deployment/checkout")
-
-
-def pods_of(found, revision):
-    version = next(v for v in found.versions if v.revision == revision).hash
-    return tuple(p.name for p in found.pods if p.version == version)
-
-
-def radius(hit, spared):
-    return BlastRadius(
-        "k8s.pod.name",
-        affected=tuple(AffectedValue(n, None, 0.4, 0.3, 0.5, 90) for n in hit),
-        unaffected=tuple(AffectedValue(n, 0.0, 0.0, 0.0, 0.03, 130) for n in spared),
-        unknown=(),
-    )
-
-
-def summary(hit, spared, late=0.0, found=HALF_WAY):
-    began = found.versions[-1].since
-    return replace(
-        log(),
-        changed=("errors",),
-        first=began - 60,
-        last=began + 60,
-        onset=Onset(began + late, began + late + 4, 0.95),
-        blast_radius=(radius(hit, spared),),
-    )
-
-
-OLD, NEW = pods_of(HALF_WAY, 1), pods_of(HALF_WAY, 2)
+from rules.rollouts import HALF_WAY, NEW, OLD, REPLACED, summary
 
 
 def test_fires_where_the_version_parts_them():
@@ -130,3 +99,27 @@ def test_a_run_that_is_in_no_line_is_a_gap():
     later = replace(calm, first=died.last.ended + 5)
     assert not with_states(later, ended).gaps
     assert not with_states(calm, replace(ended, previous=True)).gaps
+
+
+def owned_by(found, owner, **changed):
+    """The same pods of another owner: a stateful set, or two services that share a label."""
+    pods = tuple(replace(p, owner=owner(p)) for p in found.pods)
+    return replace(found, pods=pods, versions=versions_of(pods), **changed)
+
+
+def test_fires_for_a_stateful_set_by_its_pods_alone():
+    shards = owned_by(HALF_WAY, lambda _: "StatefulSet/checkout")
+    assert [v.replicas for v in shards.versions] == [3, 2]
+    (finding,) = judge(case(summary(NEW, OLD, found=shards), shards))
+    assert "new version" in finding.title
+    assert not finding.against
+
+
+def test_quiet_for_two_services_that_share_a_label():
+    both = owned_by(
+        HALF_WAY,
+        lambda p: f"ReplicaSet/{'api' if p.name in NEW else 'cart'}-{p.version}",
+        ref="label/team=x",
+    )
+    assert both.versions == ()
+    assert not list(judge(case(summary(NEW, OLD), both)))

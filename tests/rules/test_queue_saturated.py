@@ -69,6 +69,11 @@ def test_fires_where_only_one_of_two_writers_grows(tmp_path):
     assert len(found.growing) == 1
 
 
+def test_fires_in_a_window_of_a_long_growth(tmp_path):
+    found = summary(tmp_path, lines(lambda n: 2600 + n, begin=0))
+    assert [g.since.baseline_seen for g in found.growing] == [False]
+
+
 NOISE = random.Random(4)
 
 

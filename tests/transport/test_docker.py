@@ -84,6 +84,8 @@ SAID = {
     ' "http://%2Fvar%2Frun%2Fdocker.sock/v1.24/containers/pay/json": dial unix /var/run/docker.sock: connect:'
     " permission denied": "may not use the socket",
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?": "does not answer",
+    "Error: saving container 1f state: no space left on device": "engine did not start it",
+    "OCI runtime exec failed: exec failed: cannot exec in a stopped state": "engine did not start it",
     "unable to find user app: no matching entries in passwd file": "no such user",
 }
 

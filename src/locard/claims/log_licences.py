@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.claims.logs import kind_of, of_state
@@ -64,8 +65,19 @@ def values_spared(claim: Claim, record: Record) -> Withheld | None:
     worst = min((v.after_rate for v in hit), default=None)
     if worst is not None and any(v.high >= worst for v in values):
         why = "too few requests to exclude the rate of those that are hit"
-        return Withheld(Claim("unknown", "values_unknown", *parts(claim)), why)
+        return Withheld(_unknown(claim, {v.value: v.requests for v in values}), why)
     return None
+
+
+def _unknown(claim: Claim, requests: dict[str, int]) -> Claim:
+    """The same values as of a rate that is not known: with their requests in place of it."""
+    counted = tuple(
+        replace(f, value=float(requests.get(f.text, 0)), unit="requests")
+        if f.name == "value"
+        else f
+        for f in claim.figures
+    )
+    return replace(claim, slot="unknown", kind="values_unknown", figures=counted)
 
 
 def every_value_hit(claim: Claim, record: Record) -> Withheld | None:

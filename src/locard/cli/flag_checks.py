@@ -85,9 +85,9 @@ def _check_kubectl(flag: str, sources: list[str]) -> None:
         )
 
 
-def kubectl_flags(args: argparse.Namespace) -> str:
-    """Kubectl's flags as they were given, for a command that reads the same source again."""
-    said = []
+def source_flags(args: argparse.Namespace) -> str:
+    """Where the source is and kubectl's flags, as given, for a command that reads the same source again."""
+    said = ["--on", args.on] if args.on else []
     for name in _KUBECTL:
         value, flag = getattr(args, name), f"--{name.replace('_', '-')}"
         if value:

@@ -34,7 +34,7 @@ KINDS = (
     "daemonset",
     "job",
 )
-IN_CLUSTER = ("pod", "deployment", "statefulset", "daemonset", "job")
+IN_CLUSTER = ("pod", "deployment", "statefulset", "daemonset", "job", "cronjob", "label")
 TARGET_HELP = (
     "pid/4242, proc/gunicorn, unit/payment.service, host/local, host/web-17, container/ID, pod/NAME,"
     " deployment/NAME"
@@ -79,6 +79,12 @@ def ask_arguments(parser: argparse.ArgumentParser, budget: str = "3m") -> None:
         default="samples",
         metavar="IMPACT",
         help="highest impact: reads, samples (default), pauses, injects",
+    )
+    parser.add_argument(
+        "--debug-image",
+        default="python:3-slim",
+        metavar="IMAGE",
+        help="with --allow injects, beside a container without a shell (default python:3-slim)",
     )
     parser.add_argument("--dry-run", action="store_true", help="show what would run; run nothing")
     parser.add_argument("--incident", metavar="ID", help="add to an incident of this id")

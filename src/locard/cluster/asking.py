@@ -78,6 +78,8 @@ def _of_workload(whose: Whose, run: Run) -> Asked:
     command = asks.WORKLOAD.fill(ref=whose.name, **where)
     output = run(command)
     found = _objects(output)
+    if found and text(found[0], "kind") == "CronJob":
+        return _of_cron_job(whose, found[0], command, run)
     labels = owners.selector(found[0]) if found else ""
     if not labels:
         return _by_name(whose, command, output, run)
@@ -93,6 +95,24 @@ def _of_workload(whose: Whose, run: Run) -> Asked:
     others = [_name(p) for p in answers.pods if p not in mine]
     answers.pods = mine
     return replace(asked, others=tuple(others))
+
+
+def _of_cron_job(whose: Whose, found: dict[str, Any], command: Command, run: Run) -> Asked:
+    """The pods of the jobs that a cron job has made and that are still there."""
+    listed = asks.JOBS.fill(**whose.where)
+    output = run(listed)
+    jobs = owners.made_by(_objects(output, "Job") or [], found)
+    if not jobs:
+        why = said(output) or f"{whose.name} has made no job that is still there"
+        raise SourceUnreadableError(
+            f"cannot find the pods of {whose.name}", why, "Try it by hand:", command=listed.by_hand
+        )
+    labels = f"job-name in ({','.join(sorted(_name(j) for j in jobs))})"
+    asked = _of_pods(asks.pods(whose.where, selector=labels), labels, whose, run)
+    if asked.answers is not None:
+        asked.answers.workload = found
+        asked.answers.evidence[:0] = [command.by_hand, listed.by_hand]
+    return asked
 
 
 def _by_name(whose: Whose, command: Command, output: Output, run: Run) -> Asked:

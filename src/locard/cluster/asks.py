@@ -60,6 +60,13 @@ SETS = Template(
     needs=NEEDS, here=True,
     max_bytes=_LARGE,
 )  # fmt: skip
+JOBS = Template(
+    ("kubectl", "get", "jobs.batch", "--output=json", *PLACE),
+    Impact.READS,
+    _ASK_S,
+    needs=NEEDS,
+    max_bytes=_LARGE,
+)
 EVENTS = Template(
     ("kubectl", "get", "events", "--output=json", *PLACE),
     Impact.READS,
@@ -68,7 +75,7 @@ EVENTS = Template(
     here=True,
     max_bytes=_LARGE,
 )
-COMMANDS = (LOGS, WORDS, WORKLOAD, PODS, SETS, EVENTS)
+COMMANDS = (LOGS, WORDS, WORKLOAD, PODS, SETS, JOBS, EVENTS)
 
 
 def place(namespace: str, context: str) -> dict[str, tuple[str, ...]]:

@@ -53,6 +53,23 @@ def _version(item: dict[str, Any], up: dict[str, float]) -> Version:
     )
 
 
+def versions_of(pods: Sequence[PodState]) -> tuple[Version, ...]:
+    """The versions of one workload by its pods alone, the one whose first pod is the youngest last.
+
+    None where the pods are of one version, or of several workloads.
+    """
+    names = {p.version for p in pods if p.version}
+    if len(names) < 2 or len({p.workload for p in pods}) != 1:  # noqa: PLR2004 - one is no rollout
+        return ()
+    found = []
+    for name in names:
+        mine = [p for p in pods if p.version == name]
+        since = min((p.created for p in mine if p.created is not None), default=None)
+        ready = sum(p.ready for p in mine)
+        found.append(Version(name, name, None, since, len(mine), ready))
+    return tuple(sorted(found, key=lambda v: (v.since or 0.0, v.name)))
+
+
 def _scaled_up(events: Sequence[dict[str, Any]]) -> Iterator[tuple[str, float]]:
     """When each replica set was scaled up from none, the last time: an older template may be used again."""
     for event in sorted(events, key=lambda e: _at(e) or 0.0):

@@ -69,6 +69,12 @@ def named_for(pod: dict[str, Any], deployment: str) -> bool:
     )
 
 
+def made_by(items: list[dict[str, Any]], owner: dict[str, Any]) -> list[dict[str, Any]]:
+    """The objects that another one owns."""
+    uid = text(part(owner, "metadata"), "uid")
+    return [i for i in items if uid and _owner(i).get("uid") == uid]
+
+
 def sets_of(sets: list[dict[str, Any]], workload: dict[str, Any]) -> list[dict[str, Any]]:
     """The replica sets that a deployment owns."""
     uid = text(part(workload, "metadata"), "uid")

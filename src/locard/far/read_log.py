@@ -43,19 +43,24 @@ FAR = (
 OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
 
 
-def far_type(path: str) -> str:
-    """The type of the file system of a path where asking it may hang, else empty. Asks nothing of it."""
+def far_type(path: str, table: bytes = b"") -> str:
+    """The type of the file system of a path where asking it may hang, else empty. Asks nothing of it.
+
+    `table` is a mountinfo(5); without one this machine's is read.
+    """
     best, kind = "", ""
-    with open("/proc/self/mountinfo", "rb") as file:
-        for line in file.read().decode("utf-8", "surrogateescape").split("\n"):
-            left, _, right = line.partition(" - ")
-            fields = left.split(" ")
-            if len(fields) < 5:
-                continue
-            mount = fields[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
-            inside = path == mount or path.startswith(mount.rstrip("/") + "/")
-            if inside and len(mount) >= len(best):
-                best, kind = mount, right.split(" ")[0]
+    if not table:
+        with open("/proc/self/mountinfo", "rb") as file:
+            table = file.read()
+    for line in table.decode("utf-8", "surrogateescape").split("\n"):
+        left, _, right = line.partition(" - ")
+        fields = left.split(" ")
+        if len(fields) < 5:
+            continue
+        mount = fields[4].replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+        inside = path == mount or path.startswith(mount.rstrip("/") + "/")
+        if inside and len(mount) >= len(best):
+            best, kind = mount, right.split(" ")[0]
     fuse = kind.startswith("fuse") and kind not in ("fusectl", "fuseblk")
     return kind if fuse or kind in FAR else ""
 

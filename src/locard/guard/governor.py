@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from locard.transport.session import Running
+    from typing import Protocol
+
+    from locard.guard.gate import Permit
+
+    class Costly(Protocol):
+        """A run of which the cost is known: `clock` is when it began, by the monotonic clock."""
+
+        permit: Permit
+        clock: float
+        cost_s: float | None
+
 
 SETTLES_S = 3.0  # before a share is judged: starting costs more than going on
 
@@ -21,7 +31,7 @@ class Governor:
 
     most_cpu: float | None = None  # of one core
 
-    def over(self, running: Running, now: float) -> str:
+    def over(self, running: Costly, now: float) -> str:
         """Why it must stop, in words; empty while it may go on. `now` is of the monotonic clock."""
         allowed = running.permit.command.template.most_cpu
         if allowed is None or running.cost_s is None:

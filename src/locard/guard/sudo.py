@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.model.errors import UsageError
+from locard.model.evidence import BY_SUDO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 LIST = Template(("sudo", "-n", "-l"), Impact.READS, 10.0, needs=(needs.SUDO,))
 
-_BY_SUDO = ("sudo", "-n", "--")
 # Why sudo would not even list, from its standard error.
 _REASONS = (
     (r"password is required|incorrect password", "sudo wants a password there: not asked"),
@@ -115,7 +115,7 @@ class Listing:
         found = self.covering(argv)
         if found is None or found.denied or found.password:
             return None
-        return (*_BY_SUDO, *argv)
+        return (*BY_SUDO, *argv)
 
     def covering(self, argv: tuple[str, ...]) -> Rule | None:
         """The rule that decides on it: the last that fits, as in sudoers."""
@@ -192,7 +192,7 @@ def root_reads_more(argv: tuple[str, ...]) -> bool:
 
 def is_wrapped(argv: tuple[str, ...]) -> bool:
     """Whether an argv runs as root by sudo."""
-    return argv[:3] == _BY_SUDO
+    return argv[:3] == BY_SUDO
 
 
 def _entries(body: str) -> list[str]:

@@ -31,14 +31,9 @@ def by_file(outputs: Iterable[Output]) -> dict[str, list[str]]:
     return found
 
 
-def program(output: Output) -> str:
-    """The base name of what ran."""
-    return output.argv[0].rpartition("/")[2] if output.argv else ""
-
-
 def unfinished(output: Output) -> str:
     """Why a program did not come to its end, in words: what it printed is then a part. Empty: it did."""
-    name = program(output)
+    name = output.program
     if output.problem:
         return output.problem
     if output.truncated:

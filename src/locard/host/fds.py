@@ -78,7 +78,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     files = _files.by_file(outputs)
     readings = [_system(files.get(_FILE_NR, []))]
     for output in outputs:
-        if _files.program(output) == "find":
+        if output.program == "find":
             readings += _processes(output, files)
     return (Readings(tuple(readings)),)
 

@@ -115,7 +115,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     if not outputs:
         return ()
     files = _files.by_file(outputs)
-    log = next((o for o in outputs if _files.program(o) == "dmesg"), None)
+    log = next((o for o in outputs if o.program == "dmesg"), None)
     own = _own(outputs)
     return (Readings((*_host(files, log, own), *_cgroups(files, own))),)
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Template
-from locard.host import _files
 from locard.model.evidence import Output, Scope
 from locard.model.facts import ProcessAge, ProcessChange, ProcessFamily
 from locard.model.target import Context, Skip
@@ -118,7 +117,7 @@ def _asked(output: Output) -> list[int]:
 
 
 def _stats(output: Output) -> Iterator[_Stat]:
-    if _files.program(output) != "grep":
+    if output.program != "grep":
         return
     for line in output.text.splitlines():
         found = _STAT_LINE.match(line)

@@ -124,9 +124,9 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     tables = [
         _files.by_file([o])
         for o in outputs[1:]
-        if _files.program(o) == "grep" and o.stdout and not o.truncated
+        if o.program == "grep" and o.stdout and not o.truncated
     ]
-    held = [o for o in outputs if _files.program(o) == "find"]
+    held = [o for o in outputs if o.program == "find"]
     asked = [r for o in outputs[1:] for r in thread_records.records(o.text) if "backlog" in r]
     backlogs = {str(r.get("inode")): r["backlog"] for r in asked if isinstance(r["backlog"], int)}
     if held:

@@ -152,13 +152,13 @@ def _services(group: str) -> tuple[str, ...]:
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """A reading of each unit; of a host those that were restarted, and how many were not."""
-    shown = [o for o in outputs if _files.program(o) == "systemctl"]
+    shown = [o for o in outputs if o.program == "systemctl"]
     if not shown:
         return ()
     uptime = " ".join(_files.by_file(outputs[:1]).get(_UPTIME, [])).split()[:1]
     now = float(uptime[0]) if uptime and re.fullmatch(r"\d+(\.\d+)?", uptime[0]) else None
     units = [u for o in shown for u in _units(o.text, now)]
-    told = [o for o in outputs if _files.program(o) == "journalctl"]
+    told = [o for o in outputs if o.program == "journalctl"]
     restarts, failures = _messages(told)
     whole = any("*.service" in o.argv for o in shown)
     readings = [_reading(u, restarts.get(u.name), failures.get(u.name)) for u in units]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locard.model.workload import WorkloadStates
 
 KINDS = (
-    "pod/", "deployment/", "deploy/", "statefulset/", "sts/", "daemonset/", "ds/", "job/", "replicaset/",
+    "pod/", "deployment/", "deploy/", "statefulset/", "sts/", "daemonset/", "ds/", "job/", "cronjob/", "replicaset/",
     "rs/", "label/",
 )  # fmt: skip
 _NAME = "cluster"

@@ -12,7 +12,9 @@ from locard.investigate import activities, factors
 from locard.model.evidence import Layer, Status
 from locard.model.finding import Case, Finding, Severity
 from locard.model.investigation import Investigation, LayerState, ProbeRun, Question, Timings
+from locard.model.log_facts import LogSummary
 from locard.model.place import typed_at
+from locard.model.wording import with_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -59,7 +61,16 @@ def judge(case: Case) -> tuple[Finding, ...]:
     for entry in catalogue.entries("rule"):
         found.extend(cast("Judge", entry.load().judge)(case))
     found.sort(key=lambda f: (_SEVERITY.index(f.severity), f.rule, f.title))
-    return tuple(replace(f, id=f"f{n}") for n, f in enumerate(found, 1))
+    logs = [log for _, log in case.facts(LogSummary) if log.flags]
+    return tuple(replace(_findable(f, logs), id=f"f{n}") for n, f in enumerate(found, 1))
+
+
+def _findable(found: Finding, logs: Sequence[LogSummary]) -> Finding:
+    """The finding with commands that read each source as it was read."""
+    commands = found.next_commands
+    for log in logs:
+        commands = tuple(with_flags(c, log.source, log.flags) for c in commands)
+    return replace(found, next_commands=commands)
 
 
 def conclude(

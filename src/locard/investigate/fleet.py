@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from locard.cluster import debug
+from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.investigate import compare, start
-from locard.investigate.drive import Done, Driver, Quiet
+from locard.investigate.drive import Done, Driver, Quiet, Task
 from locard.investigate.run import Record
 from locard.ledger.state import StateDirectory
-from locard.model.errors import LocardError, UnreachableError
+from locard.model.errors import LocardError, NoShellError, UnreachableError
 from locard.model.fleet import Fleet, Member
-from locard.model.record_entries import PlaceUnreached
+from locard.model.record_entries import PlaceUnreached, ResidueLeft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from locard.guard.command import Command
     from locard.guard.policy import Policy
     from locard.investigate.drive import Event
     from locard.investigate.places import Asked
     from locard.investigate.run import Investigator
     from locard.investigate.start import Instance, Options, Sessions
     from locard.ledger.state import Begun
+    from locard.model.evidence import Output
     from locard.model.investigation import Investigation, Question
     from locard.model.place import Place
 
 _MOMENT_S = 1.5
+_DEBUG = "cluster/debug"
 AT_ONCE = 24  # places with a session, so that memory and this machine stay bounded
 
 
@@ -57,6 +63,7 @@ def investigate(
             compared=over,
             not_compared=why_not,
             partial=tuple(dict.fromkeys(crew.partial)),
+            left=tuple(crew.left),
         )
 
 
@@ -76,6 +83,16 @@ def investigate_one(
 
 
 @dataclass(slots=True, eq=False)
+class _Debug:
+    """A debug container that is being made beside a container without a shell."""
+
+    asked: Asked
+    instance: Instance
+    name: str
+    outputs: list[Output] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
 class _Crew:
     """What is at work, what waits, and what has come of it."""
 
@@ -91,6 +108,8 @@ class _Crew:
     members: list[Member] = field(default_factory=list)
     errors: list[LocardError] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    debugged: bool = False  # one is made, in one pod, and no second one
     slow: set[Place] = field(default_factory=set)  # said to keep us waiting
     begun: Begun | None = None
     record: Record | None = None
@@ -134,6 +153,10 @@ class _Crew:
     def _take(self, driver: Driver, event: Event) -> None:
         assert not isinstance(event, Quiet)  # noqa: S101 - looked at before
         label = event.task.label
+        if isinstance(label, _Debug):
+            if isinstance(event, Done):
+                self._enter_debug(driver, label)
+            return
         if isinstance(label, start.Instance):
             if isinstance(event, Done):
                 self._begin(driver, label, event)
@@ -164,9 +187,11 @@ class _Crew:
         asked, _ = self.active.pop(id(instance))
         start.take_survey(instance, event.task)
         if instance.error is not None:
-            self._fail(asked, instance, instance.error)
+            if not self._make_debug(driver, asked, instance):
+                self._fail(asked, instance, instance.error)
             return
-        self._begin_record(instance)
+        assert instance.context is not None  # noqa: S101 - it has been surveyed
+        self._begin_record(start.name_of(instance.context.target))
         assert self.begun is not None  # noqa: S101 - it has just begun
         assert self.record is not None  # noqa: S101 - as above
         investigator = start.begin(
@@ -176,12 +201,66 @@ class _Crew:
         if investigator.done:  # every probe was skipped
             self._conclude(investigator, asked, instance)
 
-    def _begin_record(self, instance: Instance) -> None:
+    def _make_debug(self, driver: Driver, asked: Asked, instance: Instance) -> bool:
+        """Make a debug container where one is needed and allowed; what it leaves is said and recorded first."""
+        image = self.options.debug_image
+        if not image or self.debugged or not isinstance(instance.error, NoShellError):
+            return False
+        self.debugged = True
+        self._begin_record(asked.place.name.partition("/")[0])
+        assert self.record is not None  # noqa: S101 - it has just begun
+        place = asked.place
+        self.options.listener.warned(f"{asked.label}: making {debug.RESIDUE}")
+        self.record.write("residue", ResidueLeft(_DEBUG, place.ref, (debug.RESIDUE,), undone=None))
+        made = _Debug(asked, instance, f"locard-{secrets.token_hex(3)}")
+
+        def keep(_: Task, __: Command, output: Output) -> Output:
+            made.outputs.append(output)
+            return output
+
+        where: dict[str, tuple[str, ...]] = {
+            n: (v,) if (v := place.option(n)) else () for n in ("namespace", "context")
+        }
+        gate = self.policy.gate(
+            {_DEBUG: debug.COMMANDS}, Impact.INJECTS, target=asked.ref,
+            user=self.every.home.identity.user, place=place,
+        )  # fmt: skip
+        pod, container = place.option("pod"), place.option("container")
+        driver.add(
+            Task(
+                self.every.home, _DEBUG,
+                lambda: debug.plan(where, pod, container, made.name, image),
+                gate, keep, label=made,
+            )
+        )  # fmt: skip
+        return True
+
+    def _enter_debug(self, driver: Driver, made: _Debug) -> None:
+        """Go on from the debug container, or say why there is none."""
+        place = made.asked.place
+        found = debug.read(made.outputs, place.option("pod"), made.name)
+        if found.left:
+            self.left.append(f"at {place.ref}: {debug.RESIDUE} ({made.name})")
+        if found.outcome != "runs":
+            why = f"{found.outcome}: {found.says}"
+            error = UnreachableError(
+                f"{made.asked.label} was not entered",
+                f"a debug container was not to be had, {why}",
+                "Look from its node: --on host/NODE.",
+            )
+            self._fail(made.asked, made.instance, error)
+            return
+        options = tuple((k, v) for k, v in place.options if k != "container")
+        beside = replace(place, options=(*options, ("container", made.name)))
+        self.queue.append(replace(made.asked, place=beside))
+        self._leave_place(made.instance)
+        self._fill(driver)
+
+    def _begin_record(self, name: str) -> None:
         if self.begun is not None:
             return
-        assert instance.context is not None  # noqa: S101 - it has been surveyed
         state = StateDirectory.find(self.options.state)
-        name = start.name_of(instance.context.target) if self.options.alone else "fleet"
+        name = name if self.options.alone else "fleet"
         self.begun = self.stack.enter_context(state.begin(name, self.options.incident))
         self.record = Record(self.begun.ledger, self.options.listener)
 
@@ -205,11 +284,14 @@ class _Crew:
     def _leave(self, member: Member, instance: Instance) -> None:
         """Done with a place: its session goes, unless another target is there."""
         self.members.append(member)
+        self._leave_place(instance)
+        self.told(member)
+
+    def _leave_place(self, instance: Instance) -> None:
         busy = [i for _, i in self.active.values()] + [i for _, _, i in self.investigators.values()]
         still = any(i.session is instance.session for i in busy)
         if not still and instance.session is not None:
             self.every.leave(instance.place)
-        self.told(member)
 
     def order(self, member: Member, asked: Sequence[Asked]) -> int:
         """The order in which they were named."""

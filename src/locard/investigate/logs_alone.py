@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.claims.licence import grant_all
@@ -15,7 +15,6 @@ from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.finding import Case, Severity
 from locard.model.log_facts import LogSummary
 from locard.model.log_state import judge as judge_log
-from locard.model.wording import with_flags
 
 if TYPE_CHECKING:
     from locard.model.claim import Licensed
@@ -51,13 +50,8 @@ class Concluded:
         )
 
 
-def conclude(
-    summary: LogSummary, workload: WorkloadStates | None = None, flags: str = ""
-) -> Concluded:
-    """Every rule of the catalogue, over this one fact and the states of the pods that wrote the log.
-
-    `flags` are those that the source needs to be found again, for the commands that name it.
-    """
+def conclude(summary: LogSummary, workload: WorkloadStates | None = None) -> Concluded:
+    """Every rule of the catalogue, over this one fact and the states of the pods that wrote the log."""
     status = Status.PARTIAL if summary.partial else Status.OK
     scope = Scope(note=summary.source)
     evidence = [Evidence("e1", "first-pass", Layer.LOGS, status, scope, (), (summary,))]
@@ -69,14 +63,8 @@ def conclude(
         )
     now = time.time()
     case = Case(summary.source, now, tuple(evidence))
-    findings = tuple(_findable(f, summary.source, flags) for f in judge(case))
+    findings = judge(case)
     ranked = factors.ranked(findings)
     record = Record(case, now, findings, ranked)
     claims = grant_all(proposed(summary, "e1", now), record)
     return Concluded(tuple(evidence), factors.by_weight(findings), ranked, claims)
-
-
-def _findable(found: Finding, source: str, flags: str) -> Finding:
-    """The finding with commands that read the source as it was read."""
-    commands = tuple(with_flags(c, source, flags) for c in found.next_commands)
-    return replace(found, next_commands=commands)

@@ -48,6 +48,9 @@ class Options:
     began: float
     layers: tuple[Layer, ...] = tuple(Layer)
     only: tuple[str, dict[str, str]] | None = None  # one probe by its key, with its parameters
+    debug_image: str = (
+        ""  # for a container beside one without a shell; empty where none may be made
+    )
     alone: bool = True  # one target: what is found is said at once
 
 
@@ -148,10 +151,11 @@ def _in_cluster(one: Asked, namespace: str, context: str, container: str) -> lis
     look = cluster_look.look(whose, container)
     where = tuple((k, v) for k, v in (("namespace", namespace), ("context", context)) if v)
     found = [Asked(one.ref, Place(one.ref, "local", where), one.ref, (Layer.LOGS,))]
+    who = (("kube_user", look.access.user),) if look.access.user else ()
     for place in look.places:
         if place.beside and not container:
             continue
-        options = (*place.options, ("pod", place.pod))
+        options = (*place.options, ("pod", place.pod), *who)
         at = Place(place.ref, "kubectl", options)
         found.append(Asked(one.ref, at, "pid/1", _LIVE, place.closed))
     return found

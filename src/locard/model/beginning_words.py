@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ALWAYS_SAID = frozenset({"cut", "rotated", "may-be-rotated", "started", "kept-from"})
 _STARTS_BAD = frozenset({"bad-throughout", "errors-from-start", "slow-throughout"})
+_LATER_S = 10.0  # what others wrote after its writer ended
 _MOST_NAMED = 2
 
 
@@ -37,10 +38,17 @@ def worth_saying(log: LogSummary) -> tuple[LogBeginning, ...]:
             wanted = one.steps
         else:
             wanted = one.steps or one.kind in _ALWAYS_SAID or may_be_before(log)
-            wanted = wanted or one.ended is not None
+            wanted = wanted or _has_ended(one, log)
         if wanted and one.at is not None:
             said.append(one)
     return tuple(said)
+
+
+def _has_ended(one: LogBeginning, log: LogSummary) -> bool:
+    """Whether nothing more is written because its writer ended: of a whole log, not where others go on."""
+    if one.ended is None:
+        return False
+    return bool(one.part) or (log.last or 0.0) <= one.ended + _LATER_S
 
 
 def sentence(one: LogBeginning, log: LogSummary, clock: Clock) -> str:
@@ -49,7 +57,7 @@ def sentence(one: LogBeginning, log: LogSummary, clock: Clock) -> str:
     who = f"The log of {one.part}" if one.part else "The log"
     ahead = _ahead(one, log, at)
     text = f"{who} begins at {clock(at)}{ahead}{_why(one, at, clock)}."
-    if one.ended is not None:
+    if one.ended is not None and _has_ended(one, log):
         text += f" {one.writer.capitalize()} ended at {clock(one.ended)}."
     if one.steps:
         text += " What steps there says nothing of the service."

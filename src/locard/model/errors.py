@@ -53,10 +53,22 @@ class TargetNotFoundError(LocardError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class NoShellError(LocardError):
+    """A container runs and has nothing with which anything could be started in it (exit 3)."""
+
+    exit_code = ExitCode.UNREACHABLE
+
+
 class UnreachableError(LocardError):
     """A place could not be reached, or nothing of ours could be started there (exit 3)."""
 
     exit_code = ExitCode.UNREACHABLE
+
+
+class NoLogError(LocardError):
+    """Whoever was to write the log is known, and has written nothing: that is an answer (exit 1)."""
+
+    exit_code = ExitCode.FINDINGS
 
 
 class NotPermittedError(LocardError):

@@ -29,6 +29,9 @@ class Status(StrEnum):
     FAILED = "failed"  # it did not run, or ended in error
 
 
+BY_SUDO = ("sudo", "-n", "--")  # before an argv that runs as root at a place
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """As whom and where a command ran."""
@@ -67,6 +70,12 @@ class Output:
     started: float = 0.0
     duration_s: float = 0.0
     problem: str = ""  # why it did not start or did not finish, in words
+
+    @property
+    def program(self) -> str:
+        """The base name of what ran, behind `sudo -n --` where it ran by sudo."""
+        words = self.argv[3:] if self.argv[:3] == BY_SUDO else self.argv
+        return words[0].rpartition("/")[2] if words else ""
 
     @property
     def text(self) -> str:

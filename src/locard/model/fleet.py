@@ -57,3 +57,4 @@ class Fleet:
     compared: int
     not_compared: str = ""  # why no comparison was made
     partial: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()  # what stays behind at some place, in words

@@ -387,6 +387,7 @@ class LogSummary:
     beginnings: tuple[LogBeginning, ...] = ()
     shifts: tuple[ValueShift, ...] = ()  # looked for where no set of values is hit
     growing: tuple[GrowingNumber, ...] = ()  # how much waits, where it grows to the end
+    flags: str = ""  # with which `locard logs` finds the source again: a namespace, a place
     holes: tuple[LogHole, ...] = ()  # where what keeps it threw lines away
     unit_failures: int = 0  # how often systemd says in it that the unit failed
 

@@ -136,6 +136,8 @@ def _capital(text: str) -> str:
 
 
 def _empty(log: LogSummary, _: LogState, __: Clock) -> str:
+    if not log.lines and log.partial:
+        return "No line of the log was given: nothing is known of it."
     if not log.lines:
         return "There is no log: no line could be read."
     return f"The log has no record that can be read ({count(log.lines, 'line')})."

@@ -93,6 +93,12 @@ class PodState:
     containers: tuple[ContainerState, ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()  # reason, message
 
+    @property
+    def workload(self) -> str:
+        """Whose pod it is: `checkout` of `ReplicaSet/checkout-5d8f`, which is one version of it."""
+        kind, _, name = self.owner.partition("/")
+        return name.removesuffix(f"-{self.version}") if kind == "ReplicaSet" else name
+
 
 @dataclass(frozen=True, slots=True)
 class PodGone:

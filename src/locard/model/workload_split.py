@@ -47,6 +47,11 @@ def split(log: LogSummary, found: WorkloadStates) -> Split | None:
     radius = _pods(log)
     if radius is None:
         return None
+    named = [
+        p for p in found.pods if p.name in {v.value for v in (*radius.affected, *radius.unaffected)}
+    ]
+    if len({p.workload for p in named}) > 1:
+        return None  # pods of different services differ in more than their version
     versions = {p.name: p.version for p in found.pods}
     hit = tuple(v.value for v in radius.affected)
     spared = tuple(v.value for v in radius.unaffected)
@@ -58,6 +63,14 @@ def split(log: LogSummary, found: WorkloadStates) -> Split | None:
     rolled = next((v for v in found.versions if v.hash == version), None)
     newest = rolled is not None and rolled == found.versions[-1]
     return Split(version, rolled, hit, spared, tuple(sorted(others)), newest)
+
+
+def hit_versions(log: LogSummary, found: WorkloadStates) -> tuple[str, ...]:
+    """The versions of the pods that are hit."""
+    radius = _pods(log)
+    named = {p.name: p.version for p in found.pods}
+    values = radius.affected if radius is not None else ()
+    return tuple(sorted({named[v.value] for v in values if named.get(v.value)}))
 
 
 def rollout(log: LogSummary, found: WorkloadStates) -> Rollout | None:
@@ -88,10 +101,17 @@ def with_states(log: LogSummary, found: WorkloadStates | None) -> LogSummary:
     What ran and is in no line of it is a gap. What is bad in pods of one version alone did not begin before
     these did, though slow requests are counted from when they would have begun.
     """
-    if found is None or log.first is None:
+    if found is None:
+        return log
+    if found.refused:
+        log = replace(log, partial=True, gaps=(*log.gaps, f"read in part: {_refused(found)}"))
+    if log.first is None:
         return log
     first = log.first
-    unread = [c.ref for c in found.containers if _unread(c.last.ended if c.last else None, first)]
+    unread = [
+        c.ref for c in found.containers
+        if c.kind != "init" and _unread(c.last.ended if c.last else None, first)
+    ]  # fmt: skip
     if unread and not found.previous:
         runs = (
             "the run of a container"
@@ -117,6 +137,12 @@ def with_states(log: LogSummary, found: WorkloadStates | None) -> LogSummary:
         return log
     late = max(onset.latest, min(began) + _CLOCK_S)
     return replace(log, onset=replace(onset, earliest=min(began), latest=late))
+
+
+def _refused(found: WorkloadStates) -> str:
+    number = len(found.refused)
+    logs = "a log was not given" if number == 1 else f"{number} logs were not given"
+    return f"{logs} ({found.refused[0].says})"
 
 
 def _unread(ended: float | None, first: float) -> bool:

@@ -78,6 +78,8 @@ def looping(one: ContainerState) -> bool:
     """Whether a container ends again and again: it waits to be started anew, or has short runs behind it."""
     if one.reason == _LOOPING:
         return True
+    if one.end and one.end.failed and one.last and one.last.failed:
+        return True  # two runs in a row
     if one.restarts < _LOOP or one.last_end is None:
         return False
     end = one.last_end

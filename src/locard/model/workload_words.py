@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from locard.model.moments import moment
@@ -102,9 +103,9 @@ def lines(found: WorkloadStates, log: LogSummary | None = None) -> Iterator[tupl
         yield "versions", list(_versions(found))
     rolled = rollout(log, found) if log is not None else None
     if rolled is not None and log is not None:
-        yield "rollout", [_rollout_words(rolled, log)]
+        yield "rollout", [rollout_words(rolled, log)]
     if found.gone:
-        yield "gone", [f"{_gone(found)}: {_LEFT}"]
+        yield "gone", [f"{gone_words(found)}: {_LEFT}"]
     if found.by_name:
         yield (
             "its pods",
@@ -118,7 +119,8 @@ def _done(one: ContainerState) -> bool:
     return one.end is not None and not one.end.failed
 
 
-def _gone(found: WorkloadStates) -> str:
+def gone_words(found: WorkloadStates) -> str:
+    """The pods that went, how, and when the last one did."""
     last = max((g.at for g in found.gone if g.at is not None), default=None)
     at = f", the last at {moment(last)}" if last is not None else ""
     return f"{names(g.name for g in found.gone)} ({found.gone[-1].reason}{at})"
@@ -137,8 +139,10 @@ def _no_logs(found: WorkloadStates) -> Iterator[str]:
     removed = [f"{n.pod}/{n.container}" for n in every if n.kind == "removed"]
     if removed:
         yield f"{names(removed)}: the kubelet has removed it (no data, not an error of the service)"
-    refused = dict.fromkeys(n.says for n in every if n.kind == "refused")
-    yield from list(refused)[:_SHOWN]
+    refused = {
+        re.sub(r'pods "[^"]+"', "pods", n.says): n.says for n in every if n.kind == "refused"
+    }
+    yield from list(refused.values())[:_SHOWN]
 
 
 def _versions(found: WorkloadStates) -> Iterator[str]:
@@ -153,7 +157,7 @@ def _versions(found: WorkloadStates) -> Iterator[str]:
         yield "the rollout is paused half way" if len(shown) > 1 else "the rollout is paused"
 
 
-def _rollout_words(one: Rollout, log: LogSummary) -> str:
+def rollout_words(one: Rollout, log: LogSummary) -> str:
     """What the newest rollout has to do with the onset, as far as these logs tell."""
     name, since = one.version.name, one.version.since or 0.0
     what = f"{name} was rolled out at {moment(since)}"

@@ -60,6 +60,7 @@ def fleet_document(fleet: Fleet, exit_code: int) -> dict[str, Any]:
         "differences": [encode(d) for d in fleet.differences],
         "members": [_member(m) for m in fleet.members],
         "partial": list(fleet.partial),
+        "left": list(fleet.left),
     }
 
 
@@ -98,6 +99,19 @@ def logs_document(
         ],
         "claims": _claims(concluded.claims),
         "evidence": [encode(replace(e, facts=())) for e in concluded.evidence],
+    }
+
+
+def several_logs_document(
+    logs: list[dict[str, Any]], shared: list[str], failed: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The first pass over several logs: a document of each, what they have in common, and what was not read."""
+    return {
+        "schema": SCHEMA,
+        "kind": "several-logs",
+        "logs": logs,
+        "shared": shared,
+        "failed": failed,
     }
 
 

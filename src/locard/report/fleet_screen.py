@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.finding import Role, Severity
 from locard.model.wording import count, shorten
+from locard.report.times import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ def screen(fleet: Fleet) -> Iterator[str]:
     yield from _differences(fleet)
     yield from _rows(fleet, seen)
     yield from _missed(fleet, missed)
+    for what in fleet.left:
+        yield f"left behind {what}"
     if fleet.ledger:
         yield f"record: {fleet.incident} ({fleet.ledger})"
     yield f"next: {_next(fleet, seen)}"
@@ -115,7 +118,7 @@ def _state(found: Investigation) -> str:
         return f"nothing found in what was read ({count(read, 'layer')}, {count(len(found.evidence), 'answer')})"
     mine.sort(key=lambda f: _RANK[f.severity])
     more = f"; and {len(mine) - 1} more" if len(mine) > 1 else ""
-    return f"{mine[0].severity.value}: {mine[0].rule}: {shorten(mine[0].title, _WIDE)}{more}"
+    return f"{mine[0].severity.value}: {mine[0].rule}: {shorten(told(mine[0].title, None), _WIDE)}{more}"
 
 
 def _next(fleet: Fleet, seen: list[Member]) -> str:

@@ -55,7 +55,6 @@ def screen(
     tz: tzinfo | None = None,
     *,
     workload: WorkloadStates | None = None,
-    flags: str = "",
 ) -> Iterator[str]:
     """The first pass as lines of at most 80 columns, the key finding and the next command last.
 
@@ -70,7 +69,7 @@ def screen(
     telling = [f for f in telling if f.title not in states]
     top = _folded(_top(log, claims, tz, workload))
     end = _folded(_end(log, claims, telling, tz))
-    commands = [_with_flags(c, log.source, flags) for c in _commands(log, telling)]
+    commands = [_with_flags(c, log.source, log.flags) for c in _commands(log, telling)]
     yield from top
     yield from _fitted(list(_blocks(log, claims, tz)), LINES - len(top) - len(end) - len(commands))
     yield from end

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.headline import share
+from locard.model.place import HERE
 from locard.model.wording import count
 from locard.report import log_tables, times, told, words
 from locard.report.plain import safe
@@ -139,6 +140,11 @@ def _ran(ran: Ran, tz: dt.tzinfo | None) -> str:
     ended = "stopped at its bound" if ran.timed_out else f"exit {ran.exit_code}"
     return (
         f"- {code(shlex.join(ran.argv))}: {times.day(ran.started, tz)}, {ran.duration_s:.2f} s,"
-        f" {ended}, {ran.impact}, as {quoted(ran.identity.user)} on {quoted(ran.identity.host)},"
+        f" {ended}, {ran.impact}, as {quoted(ran.identity.user)} on {quoted(ran.identity.host)}{_at(ran)},"
         f" output {code(ran.stdout[:12])} ({count(ran.stdout_bytes, 'byte')})"
     )
+
+
+def _at(ran: Ran) -> str:
+    """The place, where it is another one."""
+    return "" if ran.place == HERE.ref else f" ({quoted(ran.place)})"

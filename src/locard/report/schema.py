@@ -19,7 +19,7 @@ from locard.model.workload import WorkloadStates
 from locard.report.document import SCHEMA
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_KINDS = ("investigation", "plan", "logs", "slice")
+_KINDS = ("investigation", "plan", "logs", "slice", "several-logs")
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
@@ -50,6 +50,17 @@ def schema() -> dict[str, Any]:
         contributing_factors=_of(tuple[ContributingFactor, ...], defs),
         claims=_of(tuple[Licensed, ...], defs),
         evidence=_of(tuple[Evidence, ...], defs),
+    )
+    text = {"type": "string"}
+    lost = dict.fromkeys(("source", "what", "why", "next_step"), text)
+    defs["several-logs"] = _document(
+        "several-logs",
+        logs={"type": "array", "items": {"$ref": "#/$defs/logs"}},
+        shared={"type": "array", "items": text},
+        failed={
+            "type": "array",
+            "items": {"type": "object", "properties": lost, "required": sorted(lost)},
+        },
     )
     defs["slice"] = _document(
         "slice",

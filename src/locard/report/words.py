@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from locard.model.facts import StackSamples
 from locard.model.finding import Role, Severity
 from locard.model.place import typed_at
+from locard.model.wording import with_flags
 from locard.report import log_tables
 from locard.report.logs_said import bad_ones
 from locard.report.sentences import Said, say
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from locard.model.target import Process
 
 _TITLE = 48  # characters of a command line
+
+_CLOCK_S = 1.0  # of difference between clocks that is not worth a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,17 @@ def title(found: Investigation) -> str:
     name = ""
     if found.target.kind == "pid" and found.target.processes:
         name = f" {_program(found.target.processes[0])}"
-    return f"{found.target.ref}{name}{many} on {found.target.host}"
+    return f"{found.target.ref}{name}{many} on {found.target.host}{_clock(found)}"
+
+
+def _clock(found: Investigation) -> str:
+    """That the clock there is wrong, where it is: times of logs and of the record do not meet then."""
+    ground = found.ground
+    ahead = ground.clock_ahead_s if ground else None
+    within = (ground.clock_within_s or 0.0) if ground else 0.0
+    if ahead is None or abs(ahead) <= _CLOCK_S + within:
+        return ""
+    return f", whose clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} ours"
 
 
 def _program(process: Process) -> str:
@@ -160,9 +173,15 @@ def _further(found: Investigation) -> list[str]:
     """Where nothing was found: the log itself, or a log that could be named."""
     chosen = chosen_log(found)
     if chosen is not None and chosen[1].source != "-":
-        return [typed_at(f"locard logs {shlex.quote(chosen[1].source)}", found.place)]
+        return [typed_at(_reads(chosen[1]), found.place)]
     asked = f"locard investigate {shlex.quote(found.target.ref)}"
     return [f"{typed_at(asked, found.place)} --logs FILE"]
+
+
+def _reads(log: LogSummary) -> str:
+    """The command that reads a log again."""
+    command = f"locard logs {shlex.quote(log.source)}"
+    return with_flags(command, log.source, log.flags)
 
 
 def lead_commands(found: Investigation) -> list[str]:

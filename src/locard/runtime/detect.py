@@ -72,16 +72,12 @@ _VERSION = re.compile(r"([23]\.[0-9]+)")
 
 def is_mapped(output: Output) -> bool:
     """Whether an output is of MAPPED."""
-    return _program(output) == "grep" and "-o" in output.argv
+    return output.program == "grep" and "-o" in output.argv
 
 
 def is_go(output: Output) -> bool:
     """Whether an output is of GO."""
-    return _program(output) == "grep" and "-l" in output.argv
-
-
-def _program(output: Output) -> str:
-    return output.argv[0].rpartition("/")[2] if output.argv else ""
+    return output.program == "grep" and "-l" in output.argv
 
 
 def runtimes(mapped: Output | None, go: Sequence[Output]) -> dict[int, str]:

@@ -45,12 +45,12 @@ def reach(name: str, *, client: str = "docker", user: str = "") -> tuple[str, ..
 
 def session_argv(place: Place, nonce: str) -> tuple[str, ...]:
     """What starts a session in the container."""
-    client = place.option("client") or _client()
+    client = place.option("client") or client_here()
     user = place.option("user")
     return (*reach(place.name, client=client, user=user), *bootstrap.argv(nonce))
 
 
-def _client() -> str:
+def client_here() -> str:
     """The client here: docker's, unless only podman is there, or docker's engine is not."""
     if not shutil.which("podman"):
         return "docker"
@@ -94,6 +94,12 @@ _REASONS = (
 )
 
 
+_ENGINES = (1, 125, 126, 127, 255)  # exit codes of the engines' own
+_ENGINE_SAID = re.compile(
+    r"^(?:Error:|Error response from daemon|OCI runtime|docker: )", re.MULTILINE
+)
+
+
 def is_bare(exit_code: int | None, stderr: bytes) -> bool:
     """Whether the container runs, but has no /bin/sh to look for a python3 with."""
     return exit_code in (126, 127, 255) and bool(_NO_SHELL.search(reasons.text(stderr)[-2000:]))
@@ -126,6 +132,13 @@ def explain(
         )
         return UnreachableError(
             what, known.why + reasons.it_said(said), known.next_step, command=command
+        )
+    if exit_code in _ENGINES and _ENGINE_SAID.search(tail) and not noise:
+        return UnreachableError(
+            what,
+            "the container engine did not start it" + reasons.it_said(said),
+            "Try by hand:",
+            command=shlex.join((*reach(place.partition("/")[2], client="docker"), "/bin/true")),
         )
     return reasons.explain(Failed(place, exit_code, stderr, noise, waited_s, problem))
 

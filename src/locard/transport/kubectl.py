@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from locard.model.errors import LocardError, UnreachableError
+from locard.model.errors import LocardError, NoShellError, UnreachableError
 from locard.transport import bootstrap, reasons
 from locard.transport._child import environment
 from locard.transport.reasons import Failed, Reason
@@ -72,7 +72,7 @@ def explain(
     what = f"{place} was not entered"
     if exit_code and _NO_SHELL.search(reasons.text(stderr)[-2000:]):
         name = shlex.quote(place.partition("/")[2].partition("/")[0])
-        return UnreachableError(
+        return NoShellError(
             what,
             "the container has neither a shell nor a python3 (distroless?)",
             "Look from its node (--on host/NODE), or beside it; a debug container cannot be removed:",

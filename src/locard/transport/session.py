@@ -73,6 +73,9 @@ _AGENT = f"locard/{__version__}"  # by which a target's log tells our requests f
 # Programs that some template asks for: the ground says which of them are there.
 _TOOLS = (*(need.program for need in needs.ALL), "sh", "grep", "find", "ss")
 
+# Clients that keep a state of their own (podman ends where it cannot write it), and locard, which starts them.
+_KEEP_STATE = frozenset({"locard", "docker", "podman", "kubectl"})
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -325,6 +328,7 @@ class Session:
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
             "cpu": command.template.most_cpu, "sudo": sudo.is_wrapped(prepared.argv),
+            "state": command.argv[0] in _KEEP_STATE,
         }  # fmt: skip
         self._send(self._framed(head, prepared.program or b""))
         return run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from locard.logs.judge.blast_radius import blast_radius
 from locard.model.log_facts import GroupCount
 from locard.stats.contrast import Counts
@@ -88,3 +90,16 @@ def test_what_fails_as_the_affected_do_is_not_spared_for_a_few_failures_before()
     assert names(found.unknown) == ["odd"]
     spared = radius(*hit, ("odd", 600, 240, 900, 360))
     assert names(spared.unaffected) == ["odd"]
+
+
+def test_values_drawn_at_random_are_not_parted_into_hit_and_spared():
+    draw = random.Random(11)
+    values = []
+    for n in range(40):
+        total = draw.randint(30, 60)
+        values.append((f"c{n}", 30, 0, total, sum(draw.random() < 0.14 for _ in range(total))))
+    assert names(radius(*values).unaffected) == []
+    # One of them fails always, and now the others are those that do not.
+    apart = radius(("bad", 300, 1, 300, 290), *((f"c{n}", 300, 1, 300, 1) for n in range(20)))
+    assert names(apart.affected) == ["bad"]
+    assert len(apart.unaffected) == 20

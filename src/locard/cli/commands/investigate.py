@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from locard.cli import common, live
 from locard.guard.budget import Budget
+from locard.guard.command import Impact
 from locard.model.errors import ExitCode, StateError, UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def ask(
         began=common.process_began(),
         layers=layers or tuple(Layer),
         only=only,
+        debug_image=args.debug_image if question.allow == Impact.INJECTS.word else "",
         alone=len(asked) == 1,
     )
     with start.opened(lend_stdin="-" in question.logs) as sessions:

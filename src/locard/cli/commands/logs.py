@@ -22,6 +22,7 @@ import functools
 import os
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from locard.cli import common, flag_checks
@@ -31,6 +32,7 @@ from locard.model.wording import count
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from locard.investigate.logs_alone import Concluded
     from locard.logs.ask.kept_scans import Shelf
@@ -185,6 +187,25 @@ def shelf(args: argparse.Namespace) -> Shelf | None:
 
 
 def _first_pass(args: argparse.Namespace) -> int:
+    if args.output not in {"text", "json"}:
+        raise UsageError(
+            f"the first pass has no {args.output}",
+            "rows come from slicing",
+            "Add --where, --select or --by; or use -o json.",
+        )
+    show = functools.partial(_show, args)
+    if len(args.source) == 1:
+        return _judge_one(args, show)
+    from locard.cli import several_logs  # noqa: PLC0415 - as above
+
+    return several_logs.run(args, _judge_one, show)
+
+
+def _judge_one(
+    args: argparse.Namespace,
+    show: Callable[[LogSummary, Concluded, WorkloadStates | None], None],
+) -> int:
+    """The first pass over one log, shown; its exit code."""
     import duckdb  # noqa: PLC0415 - as above
 
     from locard.cli.slices import given_of, state_path, wants  # noqa: PLC0415
@@ -194,18 +215,6 @@ def _first_pass(args: argparse.Namespace) -> int:
     from locard.logs.scan.loader import Choice  # noqa: PLC0415
     from locard.model.workload_split import with_states  # noqa: PLC0415
 
-    if len(args.source) > 1:
-        raise UsageError(
-            "one log at a time can be judged",
-            f"{len(args.source)} were given, and nothing was asked of them",
-            "Name one, or ask with --where, --by or --trace: these read several.",
-        )
-    if args.output not in {"text", "json"}:
-        raise UsageError(
-            f"the first pass has no {args.output}",
-            "rows come from slicing",
-            "Add --where, --select or --by; or use -o json.",
-        )
     (source,) = args.source
     budget = Budget(parse_duration(args.budget))
     wanted, place = wants(args), shelf(args)
@@ -226,9 +235,9 @@ def _first_pass(args: argparse.Namespace) -> int:
     ) as table:
         summary = judged(args, table, since_s, budget)
         workload = table.workload() if table.workload else None
-        summary = with_states(summary, workload)
-        concluded = logs_alone.conclude(summary, workload, flag_checks.kubectl_flags(args))
-        _show(args, summary, concluded, workload)
+        summary = replace(with_states(summary, workload), flags=flag_checks.source_flags(args))
+        concluded = logs_alone.conclude(summary, workload)
+        show(summary, concluded, workload)
         sys.stdout.flush()
         if place and identity:
             # The screen is out; without a copy the next question reads the log again.
@@ -317,6 +326,5 @@ def _show(
         concluded.findings,
         args.tz,
         workload=workload,
-        flags=flag_checks.kubectl_flags(args),
     ):
         sys.stdout.write(safe(line) + "\n")

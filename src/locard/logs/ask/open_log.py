@@ -162,8 +162,15 @@ def asked(
                 return
     with reading(choice=Choice(raws=True)) as table:
         if not table.records:
-            from locard.logs.scan.no_records import is_binary, nothing_read  # noqa: PLC0415 - only then
+            from locard.logs.scan.no_records import (  # noqa: PLC0415 - only then
+                is_binary,
+                nothing_read,
+                nothing_written,
+            )
 
+            pods = table.workload() if table.workload and not table.lines else None
+            if pods is not None:
+                raise nothing_written(name, pods)
             if not table.loose or is_binary(table):
                 raise nothing_read(name, table)
         take_loose_lines(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from locard.logs.judge.before_after import by_value
@@ -61,6 +62,8 @@ def _radius(field: str, values: list[GroupCount], totals: Counts) -> BlastRadius
     hit_n, hit_k = sum(v.after_total for v in shared), sum(v.after_bad for v in shared)
     usual = sum(v.after_total * _before_rate(v, totals) for v in shared)
     rise = (hit_k - usual) / hit_n if hit_n else totals.after_rate - totals.before_rate
+    # Values drawn at random differ too, and those with few errors are no better off.
+    parted = _differ(values)
     unaffected: list[GroupCount] = []
     unknown: list[GroupCount] = []
     for item in rest:
@@ -71,11 +74,23 @@ def _radius(field: str, values: list[GroupCount], totals: Counts) -> BlastRadius
         # Enough requests to exclude half of the rise that the affected ones see, or all where none stands out;
         # and their rate: a few requests that failed before are no licence to fail as they do.
         spared = rise > 0 and high < _before_rate(item, totals) + rise / 2
-        spared = spared and (not hit_n or high < hit_k / hit_n)
+        spared = spared and parted and (not hit_n or high < hit_k / hit_n)
         (unaffected if spared else unknown).append(item)
     return BlastRadius(
         field, _values(affected, worst_first=True), _values(unaffected), _values(unknown)
     )
+
+
+def _differ(values: list[GroupCount]) -> bool:
+    """Whether the later rates of the values differ beyond chance: Pearson's chi-squared, by its moments."""
+    known = [v for v in values if v.after_total >= _FEWEST_BAD]
+    total, bad = sum(v.after_total for v in known), sum(v.after_bad for v in known)
+    rate = bad / total if total else 0.0
+    free = len(known) - 1
+    if free < 1 or not 0 < rate < 1:
+        return free >= 1  # nobody fails, or all do
+    square = sum((v.after_bad - v.after_total * rate) ** 2 / v.after_total for v in known)
+    return square / (rate * (1 - rate)) > free + _Z_MANY * math.sqrt(2 * free)
 
 
 def _before_rate(item: GroupCount, totals: Counts) -> float:

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 _BINS = 48
 _FEWEST_BINS, _FEWEST = 6, 20  # since it grows: parts of the log, and values
-_TIMES, _MORE = 2.0, 5.0  # it is more than this, and by more than that, at the end
+_TIMES, _MORE = 1.15, 5.0  # it is more than this, and by more than that, at the end
+_TIMES_UNEVEN = 2.0  # the same where it does not climb with nearly each step
 _RISING = 0.9  # of the steps from part to part
 _SHRINKS = 0.98  # a step down that is none
 _KEPT = 0.9  # of the most is still there at the end
 _EMPTY = 0.05  # of the last value: it began from nothing
+_FLAT = 0.1  # of the parts: it was level before it grew
 _CONFIDENCE = 0.9
 _SHOWN = 2
 _MOST_READ = 200_000  # records, spread over the log
@@ -96,19 +98,22 @@ def _growing(name: str, parts: list[_Part], last: float) -> GrowingNumber | None
     """Whether it grows to the end, and since when."""
     if len(parts) < _FEWEST_BINS:
         return None
-    low = min(p.high for p in parts)
-    begin = max(i for i, p in enumerate(parts) if p.high <= low * (2 - _KEPT) + 1)
+    low, top = min(p.high for p in parts), max(p.high for p in parts)
+    begin = max(i for i, p in enumerate(parts) if p.high <= low + _EMPTY * (top - low) + 1)
+    if begin <= _FLAT * len(parts):  # an even climb begins so, too
+        begin = 0
     since = parts[begin:]
     steps = [after.high >= before.high * _SHRINKS for before, after in itertools.pairwise(since)]
     climbs = [after.high > before.high for before, after in itertools.pairwise(since)]
     least, most = since[0].high, since[-1].high
+    even = sum(climbs) >= _RISING * len(climbs)
     if (
         len(since) < _FEWEST_BINS
         or sum(p.count for p in since) < _FEWEST
         or sum(steps) < _RISING * len(steps)
         or sum(climbs) < len(climbs) / 2
-        or most < _TIMES * least + _MORE
-        or most < _KEPT * max(p.high for p in parts)
+        or most < (_TIMES if even else _TIMES_UNEVEN) * least + _MORE
+        or most < _KEPT * top
     ):
         return None
     early = parts[begin - 1].first if begin else since[0].first

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
-from locard.model.errors import SourceUnreadableError
+from locard.model import workload_words
+from locard.model.errors import NoLogError, SourceUnreadableError
+from locard.model.moments import MARK
 
 if TYPE_CHECKING:
     from locard.logs.table.table import Table
+    from locard.model.workload import WorkloadStates
 
 _SHOWN = 60  # characters of a line
 _ODD = 0.1  # of the characters of a line that no text has, and it is none
@@ -24,6 +28,19 @@ def nothing_read(name: str, table: Table) -> SourceUnreadableError:
     """The error for it, with why and what to do."""
     why, step = _why(table)
     return SourceUnreadableError(f"no log records in {name}", why, step)
+
+
+def nothing_written(name: str, found: WorkloadStates) -> NoLogError:
+    """The error for pods that have no log: how they stand is why."""
+    every = [title for _, title in workload_words.titles(found)] or [workload_words.headline(found)]
+    why = MARK.sub(
+        lambda m: f"{dt.datetime.fromtimestamp(float(m[1]), dt.UTC):%H:%M:%S} UTC", every[0]
+    )
+    return NoLogError(
+        f"there is no log of {name}",
+        why,
+        "Ask without --where and its like to see how its pods stand.",
+    )
 
 
 def is_binary(table: Table) -> bool:

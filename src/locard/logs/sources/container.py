@@ -75,9 +75,8 @@ def fits(name: str) -> bool:
 
 def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """What docker logs or podman logs prints."""
-    program = _engine(wants.place)
+    program, inspected = _inspected(name, wants.place)
     container = name.removeprefix("container/")
-    inspected = _ask_for(name, INSPECT[program].fill(container=container), wants.place)
     command = LOGS[program].fill(
         container=container,
         follow=str(wants.follow).lower(),
@@ -97,12 +96,24 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     return source
 
 
-def _engine(place: Place) -> str:
-    """The engine that is there; docker where both are, or neither."""
+def _inspected(name: str, place: Place) -> tuple[str, bytes]:
+    """The engine that knows the container, and its record; a client may be there whose engine is not.
+
+    Raises SourceUnreadableError.
+    """
     from locard.transport.reach import kept_session  # noqa: PLC0415 - as in `ask`
 
     ground = kept_session(place).ground
-    return "podman" if ground and ground.tool("podman") and not ground.tool("docker") else "docker"
+    there = [p for p in ("docker", "podman") if ground and ground.tool(p)] or ["docker"]
+    errors = []
+    for program in there:
+        command = INSPECT[program].fill(container=name.removeprefix("container/"))
+        try:
+            return program, _ask_for(name, command, place)
+        except SourceUnreadableError as error:
+            errors.append(error)
+    answered = [error for error in errors if "annot connect" not in error.why]
+    raise (answered or errors)[0]
 
 
 def _first_written(program: str, container: str, place: Place) -> float | None:

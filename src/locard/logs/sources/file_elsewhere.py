@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from locard.far import read_log
 from locard.guard import needs
 from locard.guard.command import MOST_LOG, Impact, Template
-from locard.logs.input.piped import open_command
+from locard.logs.input.piped import ask, open_command
 from locard.model.errors import SourceUnreadableError
 from locard.model.log_beginning import Origin
 
@@ -32,7 +33,10 @@ READ = Template(
     needs=(needs.PYTHON,),
     streams=True,
 )
-COMMANDS = (READ,)
+# Where there is no python3 one plain file is read as it is, after a look at the mounts there.
+PLAIN = Template(("cat", "{path:path}"), Impact.READS, 600.0, max_bytes=MOST_LOG, streams=True)
+MOUNTS = Template(("cat", "/proc/self/mountinfo"), Impact.READS, 10.0)
+COMMANDS = (READ, PLAIN, MOUNTS)
 
 
 def fits(_: str) -> bool:
@@ -48,6 +52,11 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
             "a file at another place has to be named by its whole path",
             "Write it so: /var/log/NAME. `ls -l /proc/PID/fd` there shows which files a process writes.",
         )
+    from locard.transport.reach import kept_session  # noqa: PLC0415 - a log that is a file needs none of it
+
+    ground = kept_session(wants.place).ground
+    if ground is not None and ground.bare:
+        return _open_plain(name, wants)
     since = (f"{2 * wants.since_s:.0f}",) if wants.since_s else ()
     source = open_command(
         name,
@@ -58,6 +67,25 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     )
     source.origins = lambda: _origins(source, name, asked=bool(since))
     return source
+
+
+def _open_plain(name: str, wants: Wants) -> Source:
+    """One file as it is, by the programs that are there."""
+    table = ask(MOUNTS.fill(), COMMANDS, wants.place, name)
+    kind = read_log.far_type(name, table.stdout)
+    if kind or table.exit_code or wants.follow or any(c in name for c in "*?["):
+        why = (
+            f"it lies on {kind}: who asks a hung one survives SIGKILL"
+            if kind
+            else "there is no python3 of at least 3.6 there, and without one a single file is read to its end"
+        )
+        raise SourceUnreadableError(
+            f"cannot read the log {name} at {wants.place.ref}",
+            why,
+            "Name one file, without --follow; or enter it by a way that has a python3.",
+        )
+    command = PLAIN.fill(path=name)
+    return open_command(name, command, COMMANDS, place=wants.place, get="read it by another way")
 
 
 def _origins(source: PipedSource, name: str, *, asked: bool) -> tuple[Origin, ...]:

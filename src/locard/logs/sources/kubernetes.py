@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NAMES = ("deployment/payment", "pod/payment-7d9", "label/app=payment")
 RANK = 10
 _KINDS = (
-    "pod/", "deployment/", "deploy/", "statefulset/", "sts/", "daemonset/", "ds/", "job/", "replicaset/",
+    "pod/", "deployment/", "deploy/", "statefulset/", "sts/", "daemonset/", "ds/", "job/", "cronjob/", "replicaset/",
     "rs/", "label/",
 )  # fmt: skip
 COMMANDS = asks.COMMANDS
