@@ -22,19 +22,11 @@ if TYPE_CHECKING:
     from locard.model.fleet import Fleet, Member
     from locard.model.investigation import Investigation
 
-KINDS = (
-    "pid",
-    "proc",
-    "unit",
-    "host",
-    "container",
-    "pod",
-    "deployment",
-    "statefulset",
-    "daemonset",
-    "job",
-)
-IN_CLUSTER = ("pod", "deployment", "statefulset", "daemonset", "job", "cronjob", "label")
+IN_CLUSTER = (
+    "pod", "deployment", "deploy", "statefulset", "sts", "daemonset", "ds", "job", "cronjob", "replicaset",
+    "rs", "label",
+)  # fmt: skip
+KINDS = ("pid", "proc", "unit", "host", "container", *IN_CLUSTER)
 TARGET_HELP = (
     "pid/4242, proc/gunicorn, unit/payment.service, host/local, host/web-17, container/ID, pod/NAME,"
     " deployment/NAME"

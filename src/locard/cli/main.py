@@ -36,8 +36,8 @@ by ssh; container/ID, pod/NAME, deployment/NAME. --on host/NAME looks for it on 
 Exit codes: 0 nothing found, 1 findings, 2 usage, 3 not reachable or not permitted, 4 partial.
 """
 _TARGET_KINDS = (
-    "pid/", "proc/", "unit/", "host/", "container/", "pod/", "deployment/", "statefulset/", "daemonset/",
-    "job/",
+    "pid/", "proc/", "unit/", "host/", "container/", "pod/", "deployment/", "deploy/", "statefulset/", "sts/",
+    "daemonset/", "ds/", "job/", "cronjob/", "replicaset/", "rs/", "label/",
 )  # fmt: skip
 
 

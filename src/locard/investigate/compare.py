@@ -139,9 +139,18 @@ def _facts(seen: Iterable[Member]) -> dict[str, dict[str, str]]:
                 facts[name][member.ref] = value
         if found.target.processes:
             facts["threads"][member.ref] = str(sum(p.threads for p in found.target.processes))
-            facts["command"][member.ref] = " ".join(found.target.processes[0].cmdline[:6])
+            facts[_whose(member, "command")][member.ref] = " ".join(
+                found.target.processes[0].cmdline[:6]
+            )
     facts.pop("threads", None)  # a number: readings compare it where it has a limit
     return facts
+
+
+def _whose(member: Member, what: str) -> str:
+    """Containers of a pod run different things: what is compared is that of the same container."""
+    kind, *names = member.place.split("/")
+    container = names[1] if kind == "pod" and len(names) > 1 else ""
+    return f"{what} of {container}" if container else what
 
 
 def _clock(found: Investigation) -> str:

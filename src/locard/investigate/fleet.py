@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import shlex
 from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -299,6 +300,10 @@ class _Crew:
 
 
 def _closed(asked: Asked) -> LocardError:
+    where = " ".join(f"-n {v}" for k, v in asked.place.options if k == "namespace")
     return UnreachableError(
-        f"{asked.label} was not entered", asked.closed, f"See: locard doctor {asked.ref}"
+        f"{asked.label} was not entered",
+        asked.closed,
+        "See what may be done there:",
+        command=f"locard doctor {shlex.quote(asked.ref)} {where}".strip(),
     )
