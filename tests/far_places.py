@@ -257,8 +257,12 @@ class Containers:
             raise UnavailableError("containers in a storage of their own need root here")
         runc = shutil.which("runc", path=os.environ["PATH"] + ":/usr/sbin")
         own = [f"--{name}={self.folder / name}" for name in ("root", "runroot", "tmpdir")]
+        settings = self.folder / "containers.conf"
+        settings.write_text('[engine]\nlock_type = "file"\n')  # shared memory is everybody's
         self.client = wrapper(
             self.folder / "podman",
+            shutil.which("env"),
+            f"CONTAINERS_CONF={settings}",
             shutil.which("podman"),
             *own,
             "--storage-driver=vfs",  # overlay leaves a mount behind
