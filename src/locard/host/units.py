@@ -58,12 +58,14 @@ SHOW = Template(
     Impact.READS,
     5.0,
     needs=(needs.SYSTEMCTL,),
+    output="counters",
 )
 SHOW_ALL = Template(
     ("systemctl", "show", "--no-pager", _PROPERTIES, "--", "*.service"),
     Impact.READS,
     10.0,
     needs=(needs.SYSTEMCTL,),
+    output="counters",
 )
 MESSAGES = Template(
     (*_MESSAGES, "UNIT={unit:word*}"), Impact.READS, 5.0, needs=(needs.JOURNALCTL,), output="json"

@@ -89,6 +89,8 @@ UNSET = "LogRateLimitIntervalUSec=0\nLogRateLimitBurst=0\nActiveState=active\n"
 def test_a_unit_without_a_limit_has_that_of_journald(config, limit):
     found = _journal_limits.of_unit("pay.service", UNSET, config, "")
     assert (found.burst, found.interval_s) == limit
+    if not config:
+        assert found.evidence[0].startswith("what journald does by default")
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,11 @@ def of_unit(unit: str, shown: str, config: str, said: str) -> RateLimit:
     own = bool(interval and burst)
     interval, burst = interval or general_s, burst or general
     state = known.get("ActiveState", "")
-    evidence = [
-        f"{'LogRateLimit of the unit' if own else 'RateLimit of journald.conf'}: {burst:,} lines in {interval:g} s"
-    ]
+    told = (
+        "RateLimit of journald.conf" if _SETTING.search(config) else "what journald does by default"
+    )
+    whose = "LogRateLimit of the unit" if own else told
+    evidence = [f"{whose}: {burst:,} lines in {interval:g} s"]
     drops = tuple(dict.fromkeys(d for d in _drops(said) if d.unit == unit))
     if drops:
         evidence.append(f"journald: {count(len(drops), 'message')} of suppressed lines of {unit}")
