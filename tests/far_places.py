@@ -128,6 +128,8 @@ class Network:
     def _spawn(self, *argv, **options):
         null = subprocess.DEVNULL
         options = {"stdout": null, "stderr": null, **options}
+        if shutil.which("setpriv"):  # they end with the tests, however these end
+            argv = ("setpriv", "--pdeathsig", "KILL", *argv)
         child = subprocess.Popen(argv, stdin=null, start_new_session=True, **options)
         self._children.append(child)
         return child
