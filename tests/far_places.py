@@ -128,6 +128,8 @@ class Network:
     def _spawn(self, *argv, **options):
         null = subprocess.DEVNULL
         options = {"stdout": null, "stderr": null, **options}
+        if shutil.which("setpriv"):  # they end with the tests, however these end
+            argv = ("setpriv", "--pdeathsig", "KILL", *argv)
         child = subprocess.Popen(argv, stdin=null, start_new_session=True, **options)
         self._children.append(child)
         return child
@@ -257,8 +259,12 @@ class Containers:
             raise UnavailableError("containers in a storage of their own need root here")
         runc = shutil.which("runc", path=os.environ["PATH"] + ":/usr/sbin")
         own = [f"--{name}={self.folder / name}" for name in ("root", "runroot", "tmpdir")]
+        settings = self.folder / "containers.conf"
+        settings.write_text('[engine]\nlock_type = "file"\n')  # shared memory is everybody's
         self.client = wrapper(
             self.folder / "podman",
+            shutil.which("env"),
+            f"CONTAINERS_CONF={settings}",
             shutil.which("podman"),
             *own,
             "--storage-driver=vfs",  # overlay leaves a mount behind

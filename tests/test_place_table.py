@@ -6,6 +6,7 @@ not so here fails; a place that cannot be had here is left as it stands.
 
 import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,11 @@ def boxes(containers):
 @pytest.fixture
 def here(start, tmp_path):
     log = tmp_path / "app.log"
-    child = start("-c", place_rows.SERVICE, str(log), "18017")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    child = start("-c", place_rows.SERVICE, str(log), str(port))
     place_rows.settle()
-    return {"pid": child.pid, "log": log, "port": 18017}
+    return {"pid": child.pid, "log": log, "port": port}
 
 
 def written():
