@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FAR := $(VENV)/.far
 
-.PHONY: demo test test-k8s test-vm check format docs lab bench bench-accuracy fuzz clean
+.PHONY: demo setup test test-k8s test-vm check format docs lab bench bench-accuracy fuzz clean
 
 demo: $(STAMP)  ## start a real broken service and diagnose it
 	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \

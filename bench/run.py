@@ -29,6 +29,7 @@ BENCHES = {
     "slice": ("slice.py",),
     "accuracy": ("accuracy.py",),
     "fleet": ("fleet.py",),
+    "waiting": ("waiting.py",),
     "kubernetes": ("kubernetes.py",),
 }
 

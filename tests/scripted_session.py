@@ -7,7 +7,8 @@ from collections import deque
 
 from locard.model.evidence import Identity
 from locard.model.place import Ground, Place
-from locard.transport.session import Prepared, Running
+from locard.transport.prepared import Prepared
+from locard.transport.running import Running
 
 
 class Scripted:

@@ -14,7 +14,8 @@ import pytest
 
 from locard.guard.command import Impact, Wait
 from locard.guard.gate import Gate
-from locard.transport import local
+from locard.model.place import HERE
+from locard.transport.reach import open_session
 
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -60,14 +61,15 @@ def run_probe(probe, context, allow: Impact = Impact.SAMPLES):
     gate = Gate({"probe": probe.COMMANDS}, allow, cap=Impact.INJECTS, why="")
     outputs = []
     plan = probe.plan(context)
-    with contextlib.suppress(StopIteration):
+    session = open_session(HERE, lend_stdin=True).open()
+    with contextlib.closing(session), contextlib.suppress(StopIteration):
         step = next(plan)
         while True:
             if isinstance(step, Wait):
                 time.sleep(step.seconds)
                 step = next(plan)
                 continue
-            output = local.run(gate.admit("probe", step), step.bound_s)
+            output = session.run(gate.admit("probe", step), step.bound_s)
             outputs.append(output)
             step = plan.send(output)
     return outputs, probe.read(outputs)

@@ -28,9 +28,9 @@ ROWS = {
     "ssh --sudo": Row(
         "ssh", "proc/service.py", ("--on", "host/free@served", "--sudo"), "/tmp/app.log", PAGE, "host/free@served"
     ),
-    "docker or podman, from beside": Row("b", "container/app", (), "container/app", "", ""),
-    "docker or podman, from inside": Row("i", "pid/1", ("--on", "container/app"), "/tmp/app.log", PAGE, "container/app"),
-    "BusyBox only, from inside": Row("t", "pid/1", ("--on", "container/tools"), "/tmp/app.log", "", "container/tools"),
+    "docker or podman, from beside": Row("b", "container/served", (), "container/served", "", ""),
+    "docker or podman, from inside": Row("i", "pid/1", ("--on", "container/served"), "/tmp/app.log", PAGE, "container/served"),
+    "BusyBox only, from inside": Row("t", "pid/1", ("--on", "container/toolbox"), "/tmp/app.log", "", "container/toolbox"),
     "no shell (distroless), from beside": Row("d", "container/bone", (), "", "", ""),
 }  # fmt: skip
 
@@ -51,13 +51,13 @@ def served(network):
 def boxes(containers):
     run = ("/usr/bin/python3", "-c", place_rows.SERVICE, "/tmp/app.log", "8000")
     containers.with_python(
-        "app", "--read-only", "--tmpfs", "/tmp:rw,mode=1777", "--user", "1000", command=run
+        "served", "--read-only", "--tmpfs", "/tmp:rw,mode=1777", "--user", "1000", command=run
     )
     loop = (
         'while :; do echo "2026-11-27T10:00:00Z INFO done" | tee -a /tmp/app.log; sleep 0.1; done'
     )
     containers.run(
-        "tools",
+        "toolbox",
         "busybox",
         "--read-only",
         "--tmpfs",

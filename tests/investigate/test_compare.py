@@ -32,7 +32,8 @@ class Found:
 
 
 def member(n, value=None, unit="1", findings=(), kernel="6.1", **options):
-    readings = () if value is None else (Reading("disk", "system", value, unit, None, "ok"),)
+    limit = options.pop("limit", None)
+    readings = () if value is None else (Reading("disk", "system", value, unit, limit, "ok"),)
     ground = Ground(f"h{n}", "u", 0, kernel=kernel, **options)
     return Member(f"host/{n}", f"host/{n}", Found(f"host/{n}", readings, findings, ground))
 
@@ -57,6 +58,13 @@ def test_the_one_whose_reading_is_far_out():
 def test_no_outlier_is_made_of_scatter(values, unit):
     found, _, _ = differences([member(n, v, unit) for n, v in enumerate(values)])
     assert found == ()
+
+
+def test_one_more_of_a_few_is_no_outlier():
+    queues = [member(n, v, "{thread}", limit=2) for n, v in enumerate((2, 2, 1, 2))]
+    assert differences(queues)[0] == ()
+    files = [member(n, v, "{file}", limit=1024) for n, v in enumerate((20, 22, 900, 21))]
+    assert [d.member for d in differences(files)[0]] == ["host/2"]
 
 
 def test_a_finding_of_one_and_a_version_of_one():

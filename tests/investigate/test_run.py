@@ -14,8 +14,9 @@ from locard.guard.budget import Budget
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
 from locard.guard.redact import Redactor
+from locard.investigate import means as means_of
 from locard.investigate import run
-from locard.investigate.drive import Driver
+from locard.investigate.drive import Driver, Quiet
 from locard.investigate.replay import replay
 from locard.ledger.store import Ledger
 from locard.model.evidence import Layer, Scope
@@ -86,13 +87,18 @@ def investigate(monkeypatch, tmp_path):
         home = open_session(HERE).open()
         driver = Driver(home, budget)
         redactor = Redactor(b"k" * 16)
-        record = run.Record(ledger, told)
-        means = run.Means(gate, budget, redactor, record, told, driver, home, home, time.time())
+        record = means_of.Record(ledger, told)
+        means = means_of.Means(
+            gate, budget, redactor, record, told, driver, home, home, time.time()
+        )
         context = Context(Target("host/local", "host", "local", "here"))
         with ledger, contextlib.closing(home):
             investigator = run.Investigator("x", Question("host/local"), context, means)
             investigator.add_tasks()
-            run.drive(driver, [investigator])
+            for event in driver.run():
+                if not isinstance(event, Quiet):
+                    investigator.handle(event)
+            assert investigator.done
             done = investigator.conclude()
         return done, told
 
@@ -109,7 +115,7 @@ def test_commands_are_announced_run_and_kept(investigate, tmp_path):
     assert ("stored", "e1", True) in told.lines
     with Ledger.open(tmp_path / "x.ledger") as ledger:
         kinds = [e.kind for e in ledger.entries()]
-        assert kinds == ["opened", "place", "command", "command", "evidence", "closed"]
+        assert kinds == ["opened", "place", "command", "command", "evidence", "place", "closed"]
         assert replay(ledger).investigation.evidence == done.evidence
 
 

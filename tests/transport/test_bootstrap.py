@@ -96,6 +96,12 @@ def test_standard_output_that_is_sent_away_is_noticed():
     assert (done.out, done.code) == (b"", 0)
 
 
+@pytest.mark.skipif(shutil.which("script") is None, reason="script is not installed")
+def test_a_terminal_of_the_logins_own_is_noticed():
+    done = shake(["script", "-qec", bootstrap.words(NONCE), "/dev/null"])
+    assert (done.state, done.handshake.problem) == ("failed", "terminal")
+
+
 def test_a_python_that_is_too_old_is_passed_over_and_named():
     script = bootstrap.argv(NONCE)[2]
     assert "< 0x3060000" in script

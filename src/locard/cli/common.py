@@ -17,7 +17,7 @@ from locard.report.plain import safe
 if TYPE_CHECKING:
     import argparse
 
-    from locard.investigate.run import Listener
+    from locard.investigate.means import Listener
     from locard.model.evidence import Evidence, Layer
     from locard.model.finding import Finding
     from locard.model.target import Skip

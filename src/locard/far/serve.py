@@ -8,7 +8,7 @@ nothing was heard for `SILENCE_S`, all runs are ended, what they left is undone,
 
 Frames, both ways: 4 bytes of mark (from the nonce), two lengths (4 bytes each), a JSON head, a body.
   asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu} + source
-            stop {run, why} · beat {at}
+            stop {run, why} · patience {s} · beat {at}
   answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · ended {run, code, why, ...} · beat {at, now}
             left {run, what} for residue whose undoing failed
 """
@@ -45,7 +45,8 @@ HEAD = struct.Struct(">4sII")
 MOST_FRAME = 64 << 20
 CHUNK = 1 << 16
 MOST_QUEUED = 4 << 20  # bytes that wait for the operator's side: then no child is read on
-SILENCE_S = 60.0  # after which nobody is believed to listen
+SILENCE_S = 60.0  # after which nobody is believed to listen, unless more patience was asked for
+MOST_SILENCE_S = 600.0
 REAPING_S = 2.0
 DRAINING_S = 0.5  # for what a child that has ended left in its pipes
 COST_EVERY_S = 1.0
@@ -64,6 +65,7 @@ class Server:
         self.queue = bytearray()
         self.runs = {}  # type: dict[int, Run]
         self.open = True
+        self.silence_s = SILENCE_S
         self.heard = time.monotonic()
         self.libc = libc()
         self.wake, wake = os.pipe()
@@ -129,6 +131,8 @@ class Server:
             self.start(head, body)
         elif do == "stop" and head.get("run") in self.runs:
             self.stop(self.runs[head["run"]], str(head.get("why", "")), "stop")
+        elif do == "patience":
+            self.silence_s = min(float(head.get("s", SILENCE_S)), MOST_SILENCE_S)
         elif do == "beat":
             self.send({"is": "beat", "at": head.get("at"), "now": time.time()})
 
@@ -266,7 +270,7 @@ class Server:
         self.send(ground(self.tools))
         while self.open or self.runs:
             now = time.monotonic()
-            if self.open and now - self.heard > SILENCE_S:
+            if self.open and now - self.heard > self.silence_s:
                 self.end()
             if not self.open:
                 for run in list(self.runs.values()):

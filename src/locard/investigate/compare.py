@@ -27,6 +27,7 @@ _FAR = 3.5  # robust standard deviations
 _MAD_TO_SIGMA = 1.4826
 _FLOOR_SHARE = 0.1  # of the median, as the least spread
 _FLOOR = {"1": 0.05}  # of shares; other units: none
+_FEW_THINGS = 20  # one more of fewer is no share that means anything
 _LEAST_RATIO = 2.0  # that an outlier differs from the median
 
 
@@ -69,8 +70,10 @@ def _readings(seen: Sequence[Member]) -> Iterator[Difference]:
         for _, readings in _of(member).readings():
             for reading in readings.readings:
                 if reading.verdict != "unknown" and math.isfinite(reading.value):
-                    share = reading.value / reading.limit if reading.limit else reading.value
-                    unit = "1" if reading.limit else reading.unit
+                    few = reading.unit.startswith("{") and (reading.limit or 0) < _FEW_THINGS
+                    limit = None if few else reading.limit
+                    share = reading.value / limit if limit else reading.value
+                    unit = "1" if limit else reading.unit
                     values[_key(reading.name, reading.subject, unit)][member.ref] = share
     for (name, subject, unit), of in values.items():
         if len(of) >= LEAST:

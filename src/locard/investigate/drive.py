@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from locard.guard.budget import Budget
     from locard.guard.gate import Gate
     from locard.probe import Step
-    from locard.transport.session import Running, Session
+    from locard.transport.running import Running
+    from locard.transport.session import Session
 
 LANES = 4  # tasks at one place at once
 PLACES = 64  # with tasks at once

@@ -13,7 +13,7 @@ from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.investigate import compare, start
 from locard.investigate.drive import Done, Driver, Quiet, Task
-from locard.investigate.run import Record
+from locard.investigate.means import Record
 from locard.ledger.state import StateDirectory
 from locard.model.errors import LocardError, NoShellError, UnreachableError
 from locard.model.fleet import Fleet, Member

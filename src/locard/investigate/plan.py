@@ -14,7 +14,7 @@ from locard.investigate import probing
 from locard.model.errors import RefusedError
 from locard.model.evidence import Layer, Output
 from locard.model.place import HERE, typed_at
-from locard.transport.session import prepare
+from locard.transport.prepared import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

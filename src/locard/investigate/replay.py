@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
@@ -16,6 +16,7 @@ from locard.model.finding import Finding
 from locard.model.headline import headline
 from locard.model.investigation import Investigation, ProbeRun, Timings
 from locard.model.place import HERE
+from locard.model.record_entries import PlaceOpened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,6 +91,8 @@ def _take(ledger: Ledger, entry: Entry, into: _Read) -> None:
         again = _evidence(ledger, entry.body)
         into.evidence.append(again)
         into.runs.append(decode(ProbeRun, {**entry.body["run"], "headline": headline(again)}))
+    elif entry.kind == "place":
+        into.opened = replace(into.opened, ground=decode(PlaceOpened, entry.body).ground)
     elif entry.kind == "finding":
         into.findings.append(decode(Finding, entry.body))
     elif entry.kind == "closed":

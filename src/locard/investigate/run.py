@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from locard import __version__, catalogue
 from locard.investigate import probing, resolve, survey
@@ -12,7 +12,6 @@ from locard.investigate.conclude import Closed, Opened, conclude, judge
 from locard.investigate.drive import INTERRUPTED, NO_TIME, Began, Done, Grew, Quiet, Started, Task
 from locard.model import params
 from locard.model.codec import encode
-from locard.model.errors import StateError
 from locard.model.evidence import Layer, Status
 from locard.model.finding import Case
 from locard.model.headline import headline
@@ -24,86 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from locard.catalogue import Entry
-    from locard.guard.budget import Budget
     from locard.guard.command import Command
-    from locard.guard.gate import Gate
-    from locard.guard.redact import Redactor
-    from locard.investigate.drive import Driver, Event
-    from locard.ledger.store import Ledger
+    from locard.investigate.drive import Event
+    from locard.investigate.means import Means
     from locard.model.evidence import Evidence, Output, Ran
-    from locard.model.finding import Finding
     from locard.model.investigation import Question
     from locard.model.target import Context
     from locard.probe import Probe
-    from locard.transport.session import Running, Session
+    from locard.transport.running import Running
 
 _PATIENCE_S = 3.0  # for which a later layer waits until an earlier one has spoken
-
-
-class Listener(Protocol):
-    """Who is told of the progress, in the order of the method."""
-
-    def began(self, layer: Layer, probe: str) -> None:
-        """A probe begins."""
-
-    def grew(self, layer: Layer, probe: str, headline: str) -> None:
-        """A stream has given more: what it says so far."""
-
-    def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
-        """Its evidence is safe in the ledger (or, not `recorded`, only in memory)."""
-
-    def skipped(self, layer: Layer, probe: str, skip: Skip) -> None:
-        """A probe was not run."""
-
-    def found(self, finding: Finding) -> None:
-        """A rule found something that it had not found before."""
-
-    def waits(self, text: str) -> None:
-        """What is waited for, where that takes longer than a moment."""
-
-    def warned(self, text: str) -> None:
-        """Something that the user should know at once."""
-
-
-@dataclass(slots=True)
-class Record:
-    """The ledger of an incident while it is written; once that fails, the results go on without it.
-
-    Several investigations of one incident write into the same one.
-    """
-
-    ledger: Ledger | None
-    listener: Listener
-    problem: str = ""  # why nothing is recorded any more
-
-    def write(self, kind: str, body: object, outputs: tuple[bytes, ...] = ()) -> int:
-        """Append one entry; its number in the ledger, 0 where it could not be written."""
-        if self.ledger is None:
-            return 0
-        try:
-            return self.ledger.append(kind, body, outputs).seq
-        except StateError as error:
-            self.ledger.close()
-            self.ledger = None
-            self.problem = f"not recorded from here on: {error.what}: {error.why}"
-            self.listener.warned(f"{error} Going on without the record.")
-            return 0
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What an investigation works with. `home` is this machine's session."""
-
-    gate: Gate
-    budget: Budget
-    redactor: Redactor
-    record: Record
-    listener: Listener
-    driver: Driver
-    session: Session
-    home: Session
-    began: float  # Unix time at which the process of locard began
-    judge_at_once: bool = True  # each time something is learned: not where many are looked at
 
 
 @dataclass(slots=True, eq=False)
@@ -168,9 +97,7 @@ class Investigator:
         self._opened = replace(self._opened, layers=layers)
         self._investigation = self._means.record.write("opened", self._opened)
         session = self._means.session
-        if session.ground is not None:
-            argv = self._means.redactor.argv(session.argv[:1])
-            self._write("place", PlaceOpened(session.place, argv, session.ground))
+        self._write_place()
         if surveyed:
             self._write("surveyed", Surveyed(session.place.ref, tuple(surveyed)), outputs)
         number = 0
@@ -434,9 +361,18 @@ class Investigator:
             self._last = self._follow()
         return self._last is None or self._last.done
 
+    def _write_place(self) -> None:
+        """The place as it is known by now: its clock is measured while other things go on."""
+        session = self._means.session
+        if session.ground is not None:
+            argv = self._means.redactor.argv(session.argv[:1])
+            self._write("place", PlaceOpened(session.place, argv, session.ground))
+            self._opened = replace(self._opened, ground=session.ground)
+
     def conclude(self) -> Investigation:
         """The conclusions, once every task is done; recorded."""
         self._speak_all()
+        self._write_place()
         if self._ended:
             pids = ", ".join(map(str, self._ended))
             self._partial.append(f"of the target, process {pids} ended during the investigation")

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
-from locard.cluster.asking import Whose
 from locard.guard import capability, sudo
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.guard.redact import Redactor
-from locard.investigate import cluster_look, ground_probes, probing, survey
+from locard.investigate import ground_probes, probing, survey
 from locard.investigate.drive import Done, Driver, Task
-from locard.investigate.places import Asked
-from locard.investigate.run import Investigator, Listener, Means, Record
+from locard.investigate.means import Listener, Means, Record
+from locard.investigate.run import Investigator
 from locard.model.evidence import Layer
 from locard.model.place import HERE, Place
 from locard.transport import session as sessions
@@ -124,41 +123,6 @@ def opened(*, lend_stdin: bool = False) -> Iterator[Sessions]:
         yield every
     finally:
         every.close()
-
-
-_LIVE = (Layer.METRICS, Layer.RUNTIME, Layer.KERNEL, Layer.HOST)
-
-
-def spread(
-    asked: Sequence[Asked], namespace: str, context: str, container: str
-) -> tuple[Asked, ...]:
-    """Each target at the places where it runs; raises LocardError.
-
-    One in a cluster is its logs, asked from here for all of its pods together, and the containers of
-    these pods, each a place of its own.
-    """
-    every: list[Asked] = []
-    for one in asked:
-        if one.ref.startswith(cluster_look.KINDS):
-            every += _in_cluster(one, namespace, context, container)
-        else:
-            every.append(one)
-    return tuple(every)
-
-
-def _in_cluster(one: Asked, namespace: str, context: str, container: str) -> list[Asked]:
-    whose = Whose(one.ref, namespace, context)
-    look = cluster_look.look(whose, container)
-    where = tuple((k, v) for k, v in (("namespace", namespace), ("context", context)) if v)
-    found = [Asked(one.ref, Place(one.ref, "local", where), one.ref, (Layer.LOGS,))]
-    who = (("kube_user", look.access.user),) if look.access.user else ()
-    for place in look.places:
-        if place.beside and not container:
-            continue
-        options = (*place.options, ("pod", place.pod), *who)
-        at = Place(place.ref, "kubectl", options)
-        found.append(Asked(one.ref, at, "pid/1", _LIVE, place.closed))
-    return found
 
 
 def prepare(

@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 def sentence(one: GrowingNumber) -> str:
     """`queued grows to the end, from 1 to 4,351 since …, 0.7 a second`, with what it may be instead."""
     what = one.field or "The number behind the word for what waits"
-    began = (
-        f"since {moment(one.since.latest)}"
-        if one.since.baseline_seen
-        else "from the log's beginning on"
-    )
+    began = f"since {moment(one.since.latest)}" if one.since.baseline_seen else "all along"
     return (
         f"{what} grows to the end of the log, from {one.first:,.0f} to {one.last:,.0f} {began}, {one.per_s:.2g} a "
         "second: more waits, unless it counts all that ever came"

@@ -44,7 +44,7 @@ def _missed(fleet: Fleet, missed: list[Member]) -> Iterator[str]:
     yield f"not looked at ({len(missed)} of {len(fleet.members)})"
     by_reason: dict[tuple[str, str], list[str]] = {}
     for member in missed:
-        by_reason.setdefault((member.why, member.next_step), []).append(member.ref)
+        by_reason.setdefault((_reason(member.why), member.next_step), []).append(member.ref)
     for (why, next_step), refs in by_reason.items():
         more = f" and {len(refs) - _NAMED} more" if len(refs) > _NAMED else ""
         yield f"  {', '.join(refs[:_NAMED])}{more}"
@@ -104,7 +104,7 @@ def _rows(fleet: Fleet, seen: list[Member]) -> Iterator[str]:
 def member_line(member: Member) -> str:
     """One target on one line: what was found at it, or why nothing could be."""
     if member.found is None:
-        return f"{member.ref:<20} not looked at: {shorten(member.why, _WIDE)}"
+        return f"{member.ref:<20} not looked at: {shorten(_reason(member.why), _WIDE)}"
     found = member.found
     partial = "  [partial]" if found.partial else ""
     return f"{member.ref:<20} {_state(found)}{partial}"
@@ -119,6 +119,11 @@ def _state(found: Investigation) -> str:
     mine.sort(key=lambda f: _RANK[f.severity])
     more = f"; and {len(mine) - 1} more" if len(mine) > 1 else ""
     return f"{mine[0].severity.value}: {mine[0].rule}: {shorten(told(mine[0].title, None), _WIDE)}{more}"
+
+
+def _reason(why: str) -> str:
+    """Why a place was not looked at, alike for all of a kind: without the client's own words."""
+    return why.partition("; ssh said: ")[0]
 
 
 def _next(fleet: Fleet, seen: list[Member]) -> str:

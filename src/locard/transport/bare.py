@@ -18,7 +18,7 @@ from locard.transport.bootstrap import bare_mark
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from locard.transport.session import Running
+    from locard.transport.running import Running
 
 _KILLED, _NOT_FOUND = 137, 127  # exit codes: of `timeout -s KILL`, and of env for no such program
 _KEPT = 64  # bytes: the longest ending line

@@ -19,7 +19,7 @@ from typing import Literal
 
 State = Literal["waiting", "open", "bare", "failed"]
 # Why a handshake failed, or what it met; the words for people are made by the transports.
-Problem = Literal["", "input", "flood", "output"]
+Problem = Literal["", "input", "flood", "output", "terminal"]
 
 NOISE_KEPT = 4096  # bytes from before the mark, for the explanation
 NOISE_MOST = 4 << 20  # after which nobody waits for the end of it
@@ -185,6 +185,10 @@ class Handshake:
                 self._pass(found)
                 self.bare_words = tuple(_word(part) for part in found.groups())
                 self.state, self.rest = "bare", self._buffer
+                return b""
+            if found := self._ready.search(self._buffer):  # meant for standard error: both are one
+                self._pass(found)
+                self.state, self.problem = "failed", "terminal"
                 return b""
             if found := self._start.search(self._buffer):
                 self._pass(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import importlib
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -30,15 +29,30 @@ class Transport(Protocol):
         """What the client is given of our environment."""
 
 
-@functools.cache
+_kept: dict[Place, Session] = {}
+_PATIENCE_S = 600.0  # who reads a log may judge it for minutes before he asks again
+
+
 def kept_session(place: Place) -> Session:
     """The open session of this process to a place, for who asks one thing at a time; closed at exit.
 
-    Raises the LocardError that says why it does not open.
+    One that was left alone for too long is opened anew. Raises the LocardError that says why it does not open.
     """
-    session = open_session(place).open()
-    atexit.register(session.close)
+    session = _kept.get(place)
+    if session is None or session.stale:
+        if session is not None:
+            session.close()
+        session = _kept[place] = open_session(place).open()
+        session.ask_patience(_PATIENCE_S)
+        if len(_kept) == 1:
+            atexit.register(_close_kept)
     return session
+
+
+def _close_kept() -> None:
+    for session in _kept.values():
+        session.close()
+    _kept.clear()
 
 
 def open_session(place: Place, *, opening_s: float = 15.0, lend_stdin: bool = False) -> Session:

@@ -119,6 +119,11 @@ _OURS = {
         "the login sends standard output away (`exec >` in a login script?), so no answer can come back",
         "Look into the login scripts of that user (.bashrc, .profile, ~/.ssh/rc).",
     ),
+    "terminal": Reason(
+        "",
+        "the login runs commands in a terminal of its own (a session recorder?), which changes what passes",
+        "Use a user or a way in that is not recorded so, or ask for one.",
+    ),
     "input": Reason(
         "",
         "something at the login read our input (`read` in .bashrc?): what arrived was not what was sent",

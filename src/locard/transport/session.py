@@ -8,29 +8,25 @@ to wait for, `pump` moves what is there. One thread drives all sessions (ADR 002
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
 import select
-import shutil
 import signal
 import struct
 import subprocess
-import sys
 import time
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit, urlunsplit
 
-from locard import __version__
-from locard.guard import needs, sudo
+from locard.guard import sudo
 from locard.model.evidence import Identity, Output
 from locard.model.place import Ground
 from locard.transport import bootstrap
 from locard.transport._child import become_mortal
 from locard.transport.bare import BareChannel
+from locard.transport.prepared import GET_PROGRAM, KEEP_STATE, Prepared, prepare, server_payload
+from locard.transport.running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,9 +52,6 @@ if TYPE_CHECKING:
             """`problem` is the handshake's."""
 
 
-_PACKAGE = Path(__file__).parent.parent
-_SERVER = ("far/children.py", "far/serve.py")  # in one namespace
-_GET_PROGRAM = "transport/_http_get.py"
 _HEAD = struct.Struct(">4sII")
 _MOST_FRAME = 4 << 20  # an answer's; the place sends chunks of 64 KiB
 _CHUNK = 1 << 18
@@ -69,94 +62,6 @@ _CLOSING_S = 2.0
 _OVERDUE_S = 10.0  # after its bound, a run that the place did not end
 _LAST_TIME = 253402300800.0  # seconds since 1970 that a date can be made of
 _TURNS = 16  # chunks read from one stream before others have their turn
-_AGENT = f"locard/{__version__}"  # by which a target's log tells our requests from its clients'
-# Programs that some template asks for: the ground says which of them are there.
-_TOOLS = (*(need.program for need in needs.ALL), "sh", "grep", "find", "ss")
-
-# Clients that keep a state of their own (podman ends where it cannot write it), and locard, which starts them.
-_KEEP_STATE = frozenset({"locard", "docker", "podman", "kubectl"})
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A command as it runs at its place: the exact argv, and the program that is streamed to it."""
-
-    argv: tuple[str, ...]
-    program: bytes | None = None
-    missing: str = ""
-    secret: str = ""  # goes before the program: what must not stand in an argv
-
-    @property
-    def program_digest(self) -> str | None:
-        """SHA-256 of the reader that is streamed, as hex."""
-        return hashlib.sha256(self.program).hexdigest() if self.program is not None else None
-
-
-@dataclass(slots=True)
-class Running:
-    """One command at a place, from its start to its end."""
-
-    session: Session
-    number: int
-    permit: Permit
-    prepared: Prepared
-    bound_s: float
-    began: float = field(default_factory=time.time)
-    out: bytearray = field(default_factory=bytearray)
-    err: bytearray = field(default_factory=bytearray)
-    end: dict[str, Any] | None = None
-    clock: float = field(default_factory=time.monotonic)
-    cost_s: float | None = None  # CPU seconds so far, where the place measures them
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more comes."""
-        return self.end is not None
-
-    @property
-    def missing(self) -> bool:
-        """Whether its program is not installed there."""
-        return bool(self.end and self.end.get("missing"))
-
-    @property
-    def left(self) -> tuple[str, ...]:
-        """What it left at the place although its undoing was tried, in words."""
-        return tuple(map(str, (self.end or {}).get("left") or ()))
-
-    def take(self, most: int = 1 << 30) -> bytes:
-        """What has come on standard output since the last call, at most so much; it is not kept."""
-        data = bytes(memoryview(self.out)[:most])
-        del self.out[: len(data)]
-        return data
-
-    def stop(self, why: str) -> None:
-        """Ask the place to end it; its end is reported as any other."""
-        self.session.stop(self, why)
-
-    def output(self) -> Output:
-        """All that has come so far; `problem` says why there is no more."""
-        end = self.end or {
-            "code": None, "why": "still runs", "took": time.monotonic() - self.clock,
-        }  # fmt: skip
-        output = Output(
-            self.prepared.argv,
-            bytes(self.out),
-            bytes(self.err),
-            exit_code=end.get("code"),
-            timed_out=end.get("kind") == "bound",
-            truncated=end.get("kind") == "output",
-            started=self.began,
-            duration_s=float(end.get("took", 0.0)),
-            problem=str(end.get("why", "")),
-        )
-        return _with_http_status(output) if self.permit.command.via == "http" else output
-
-
-@functools.cache
-def server_payload() -> bytes:
-    """The source that is given to the python3 there."""
-    parts = [(_PACKAGE / name).read_bytes() for name in _SERVER]
-    return b"\n".join([f"TOOLS = {_TOOLS!r}".encode(), *parts])
 
 
 class Session:
@@ -184,6 +89,8 @@ class Session:
         self.state = "opening"
         self._nonce = nonce
         self._bare: BareChannel | None = None
+        self._patience_s = 60.0
+        self._unanswered: float | None = None  # when the first beat was sent that has no answer
         self._opening = True  # the handshake is not over
         self._mark = hashlib.sha256((nonce + ":frame").encode()).digest()[:4]
         self._handshake = bootstrap.Handshake(nonce, server_payload())
@@ -278,7 +185,7 @@ class Session:
             grown |= self._break(self._wait_for_child(), now)
         elif self.state == "open":
             grown |= self._end_overdue(now)
-            if now - self._heard > _SILENT_S and self._bare is None:
+            if self._unanswered is not None and now - self._unanswered > _SILENT_S:
                 grown |= self._break(None, now)
             elif now - self._beaten >= _BEAT_S and self._bare is None:
                 self._beat()
@@ -322,13 +229,13 @@ class Session:
         head = {
             "do": "start", "run": run.number, "argv": prepared.argv, "bound": bound_s,
             "most": command.max_bytes, "merged": merged, "keys": list(keys),
-            "program": (command.program or _GET_PROGRAM) if prepared.program is not None else "",
+            "program": (command.program or GET_PROGRAM) if prepared.program is not None else "",
             "before": prepared.secret, "idle": not command.template.prompt, "lend": self._lent if command.stdin else None,
             "undo": [
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
             "cpu": command.template.most_cpu, "sudo": sudo.is_wrapped(prepared.argv),
-            "state": command.argv[0] in _KEEP_STATE,
+            "state": command.argv[0] in KEEP_STATE,
         }  # fmt: skip
         self._send(self._framed(head, prepared.program or b""))
         return run
@@ -339,6 +246,17 @@ class Session:
             self._bare.stop(run, why)
         elif self.state == "open" and not run.ended:
             self._send(self._framed({"do": "stop", "run": run.number, "why": why}))
+
+    def ask_patience(self, seconds: float) -> None:
+        """The other side may hear nothing for so long: who uses it is busy with what it gave."""
+        self._patience_s = seconds
+        if self._bare is None:
+            self._send(self._framed({"do": "patience", "s": seconds}))
+
+    @property
+    def stale(self) -> bool:
+        """Whether it has ended, or was left alone for longer than the other side waits."""
+        return self.state == "closed" or time.monotonic() - self._beaten > self._patience_s / 2
 
     @property
     def gone(self) -> bool:
@@ -403,6 +321,7 @@ class Session:
                     self._out_open = False
                     return
                 self._heard = time.monotonic()
+                self._unanswered = None
                 self._take(data)
 
     def _take_said(self, data: bytes) -> None:
@@ -536,6 +455,8 @@ class Session:
 
     def _beat(self) -> None:
         self._beaten = time.monotonic()
+        if self._unanswered is None:
+            self._unanswered = self._beaten
         self._send(self._framed({"do": "beat", "at": time.time()}))
 
     def _set_clock(self, asked: float, there: float) -> None:
@@ -634,64 +555,7 @@ def close_all(sessions: Sequence[Session]) -> None:
         session.close()
 
 
-def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared:
-    """The exact argv where `ground` is; `missing` says which executable is not there."""
-    python = (ground.executable if ground else "") or (sys.executable if local else "python3")
-    if command.via == "http":
-        method, url = command.argv
-        argv = (python, "-I", "-S", "-", method, _public(url), str(command.max_bytes))
-        source = (_PACKAGE / _GET_PROGRAM).read_bytes()
-        return Prepared(argv, source, secret=f"URL = {url!r}\nAGENT = {_AGENT!r}\n")
-    name, rest = command.argv[0], command.argv[1:]
-    if command.program is not None:
-        reader = (python, *rest)
-        reader = sudo.through(command, reader, ground.sudo) if ground else reader
-        return Prepared(reader, (_PACKAGE / command.program).read_bytes())
-    if name == "locard":
-        return Prepared((sys.executable, *_isolated(), "-m", "locard", *rest))
-    if local:
-        beside = Path(sys.executable).with_name(name)
-        path = str(beside) if beside.exists() else shutil.which(name)
-        return Prepared((path or name, *rest), missing="" if path else name)
-    found = ground.tool(name) if ground else ""
-    if ground is not None and not ground.bare and name in _TOOLS and not found:
-        return Prepared(command.argv, missing=name)
-    there = (found or name, *rest)
-    return Prepared(sudo.through(command, there, ground.sudo) if ground else there)
-
-
 def _seconds(given: Any, most: float) -> float:
     """A duration as the place says it: finite, not negative, no longer than it can have been."""
     value = float(given or 0.0)
     return max(0.0, min(most, value)) if value == value else 0.0  # noqa: PLR0124 - NaN is not
-
-
-def _isolated() -> tuple[str, ...]:
-    """Flags of an interpreter that imports nothing from its folder or the environment.
-
-    Where locard was installed for one user only, `-I` would not find it.
-    """
-    users = getattr(sys.modules.get("site"), "USER_SITE", None)
-    return ("-E", "-P") if users and str(_PACKAGE).startswith(users) else ("-I",)
-
-
-def _public(url: str) -> str:
-    """The URL without user, password and query: every user of the machine may read an argv."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
-def _with_http_status(output: Output) -> Output:
-    """Move what the GET program said on standard error into the output's own fields."""
-    try:
-        said = json.loads(output.stderr.decode().splitlines()[-1])
-    except (ValueError, IndexError):
-        return output
-    if not isinstance(said, dict) or ("status" not in said and "problem" not in said):
-        return output
-    if "problem" in said:
-        return replace(output, problem=f"no answer: {said['problem']}")
-    return replace(
-        output, http_status=said["status"], truncated=output.truncated or bool(said["truncated"])
-    )

@@ -68,6 +68,7 @@ def ask(
     `only`: one probe by its key, with its parameters.
     """
     from locard.investigate import start  # noqa: PLC0415 - keeps `--help` quick
+    from locard.investigate.spread import spread  # noqa: PLC0415 - as above
     from locard.model.evidence import Layer  # noqa: PLC0415 - as above
 
     asked = live.targets(args, refs)
@@ -87,7 +88,7 @@ def ask(
         alone=len(asked) == 1,
     )
     with start.opened(lend_stdin="-" in question.logs) as sessions:
-        asked = start.spread(asked, args.namespace, args.context, args.container)
+        asked = spread(asked, args.namespace, args.context, args.container)
         options = replace(options, alone=len(asked) == 1)
         if args.dry_run:
             return _dry_run(asked, question, sessions, options, args)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from locard.guard.command import Command, Template
     from locard.model.evidence import Output
     from locard.model.place import Place
-    from locard.transport.session import Running
+    from locard.transport.running import Running
 
 _POLL_S = 0.25
 _GATHER_S = 0.1  # at most, for a block

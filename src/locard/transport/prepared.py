@@ -1,0 +1,92 @@
+"""A command as it runs at its place: the exact argv, the program that is streamed, what must not be seen."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from locard import __version__
+from locard.guard import needs, sudo
+
+if TYPE_CHECKING:
+    from locard.guard.command import Command
+    from locard.model.place import Ground
+
+_PACKAGE = Path(__file__).parent.parent
+_SERVER = ("far/children.py", "far/serve.py")  # in one namespace
+GET_PROGRAM = "transport/_http_get.py"
+_AGENT = f"locard/{__version__}"  # by which a target's log tells our requests from its clients'
+# Programs that some template asks for: the ground says which of them are there.
+_TOOLS = (*(need.program for need in needs.ALL), "sh", "grep", "find", "ss")
+# Clients that keep a state of their own (podman ends where it cannot write it), and locard, which starts them.
+KEEP_STATE = frozenset({"locard", "docker", "podman", "kubectl"})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A command as it runs at its place: the exact argv, and the program that is streamed to it."""
+
+    argv: tuple[str, ...]
+    program: bytes | None = None
+    missing: str = ""
+    secret: str = ""  # goes before the program: what must not stand in an argv
+
+    @property
+    def program_digest(self) -> str | None:
+        """SHA-256 of the reader that is streamed, as hex."""
+        return hashlib.sha256(self.program).hexdigest() if self.program is not None else None
+
+
+@functools.cache
+def server_payload() -> bytes:
+    """The source that is given to the python3 there."""
+    parts = [(_PACKAGE / name).read_bytes() for name in _SERVER]
+    return b"\n".join([f"TOOLS = {_TOOLS!r}".encode(), *parts])
+
+
+def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared:
+    """The exact argv where `ground` is; `missing` says which executable is not there."""
+    python = (ground.executable if ground else "") or (sys.executable if local else "python3")
+    if command.via == "http":
+        method, url = command.argv
+        argv = (python, "-I", "-S", "-", method, _public(url), str(command.max_bytes))
+        source = (_PACKAGE / GET_PROGRAM).read_bytes()
+        return Prepared(argv, source, secret=f"URL = {url!r}\nAGENT = {_AGENT!r}\n")
+    name, rest = command.argv[0], command.argv[1:]
+    if command.program is not None:
+        reader = (python, *rest)
+        reader = sudo.through(command, reader, ground.sudo) if ground else reader
+        return Prepared(reader, (_PACKAGE / command.program).read_bytes())
+    if name == "locard":
+        return Prepared((sys.executable, *_isolated(), "-m", "locard", *rest))
+    if local:
+        beside = Path(sys.executable).with_name(name)
+        path = str(beside) if beside.exists() else shutil.which(name)
+        return Prepared((path or name, *rest), missing="" if path else name)
+    found = ground.tool(name) if ground else ""
+    if ground is not None and not ground.bare and name in _TOOLS and not found:
+        return Prepared(command.argv, missing=name)
+    there = (found or name, *rest)
+    return Prepared(sudo.through(command, there, ground.sudo) if ground else there)
+
+
+def _isolated() -> tuple[str, ...]:
+    """Flags of an interpreter that imports nothing from its folder or the environment.
+
+    Where locard was installed for one user only, `-I` would not find it.
+    """
+    users = getattr(sys.modules.get("site"), "USER_SITE", None)
+    return ("-E", "-P") if users and str(_PACKAGE).startswith(users) else ("-I",)
+
+
+def _public(url: str) -> str:
+    """The URL without user, password and query: every user of the machine may read an argv."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -1,0 +1,90 @@
+"""One command at a place, from its start to its end."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from locard.model.evidence import Output
+
+if TYPE_CHECKING:
+    from locard.guard.gate import Permit
+    from locard.transport.prepared import Prepared
+    from locard.transport.session import Session
+
+
+@dataclass(slots=True)
+class Running:
+    """One command at a place, from its start to its end."""
+
+    session: Session
+    number: int
+    permit: Permit
+    prepared: Prepared
+    bound_s: float
+    began: float = field(default_factory=time.time)
+    out: bytearray = field(default_factory=bytearray)
+    err: bytearray = field(default_factory=bytearray)
+    end: dict[str, Any] | None = None
+    clock: float = field(default_factory=time.monotonic)
+    cost_s: float | None = None  # CPU seconds so far, where the place measures them
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self.end is not None
+
+    @property
+    def missing(self) -> bool:
+        """Whether its program is not installed there."""
+        return bool(self.end and self.end.get("missing"))
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """What it left at the place although its undoing was tried, in words."""
+        return tuple(map(str, (self.end or {}).get("left") or ()))
+
+    def take(self, most: int = 1 << 30) -> bytes:
+        """What has come on standard output since the last call, at most so much; it is not kept."""
+        data = bytes(memoryview(self.out)[:most])
+        del self.out[: len(data)]
+        return data
+
+    def stop(self, why: str) -> None:
+        """Ask the place to end it; its end is reported as any other."""
+        self.session.stop(self, why)
+
+    def output(self) -> Output:
+        """All that has come so far; `problem` says why there is no more."""
+        end = self.end or {
+            "code": None, "why": "still runs", "took": time.monotonic() - self.clock,
+        }  # fmt: skip
+        output = Output(
+            self.prepared.argv,
+            bytes(self.out),
+            bytes(self.err),
+            exit_code=end.get("code"),
+            timed_out=end.get("kind") == "bound",
+            truncated=end.get("kind") == "output",
+            started=self.began,
+            duration_s=float(end.get("took", 0.0)),
+            problem=str(end.get("why", "")),
+        )
+        return _with_http_status(output) if self.permit.command.via == "http" else output
+
+
+def _with_http_status(output: Output) -> Output:
+    """Move what the GET program said on standard error into the output's own fields."""
+    try:
+        said = json.loads(output.stderr.decode().splitlines()[-1])
+    except (ValueError, IndexError):
+        return output
+    if not isinstance(said, dict) or ("status" not in said and "problem" not in said):
+        return output
+    if "problem" in said:
+        return replace(output, problem=f"no answer: {said['problem']}")
+    return replace(
+        output, http_status=said["status"], truncated=output.truncated or bool(said["truncated"])
+    )
