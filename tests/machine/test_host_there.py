@@ -99,6 +99,20 @@ def test_a_unit_at_its_memory_high_and_one_that_is_killed(machine):
         machine.root("systemctl stop edge batch")
 
 
+def test_a_unit_that_is_between_two_lives(machine):
+    """Nothing of it runs for most of the time, and it is what is asked about."""
+    settings = ("Restart=always", "RestartSec=8", "StartLimitIntervalSec=0")
+    machine.unit(
+        "crasher", "import sys; print('INFO starting', flush=True); sys.exit(3)\n", *settings
+    )
+    try:
+        machine.root("sleep 40")
+        found = rules(machine.json("investigate", "unit/crasher", "--on", "host/vm"))
+        assert "crasher.service" in found["restart-loop"]["title"]
+    finally:
+        machine.root("systemctl stop crasher")
+
+
 FULL = r"""set -e
 mk() { truncate -s $3 /var/tmp/$1.img; mke2fs -q -t ext4 $4 /var/tmp/$1.img; mkdir -p $2; mount -o loop /var/tmp/$1.img $2; }
 mk one /mnt/one 30M '-m 0'

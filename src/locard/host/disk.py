@@ -27,6 +27,7 @@ from locard.host import _files
 from locard.model import semconv, thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import Reading, Readings
+from locard.model.target import Context, Skip
 from locard.model.wording import count
 from locard.probe import Sample
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from locard.model.facts import Fact
-    from locard.model.target import Context, Skip
     from locard.probe import Step
 
 COMMANDS = (
@@ -55,8 +55,10 @@ _RESERVE = 0.005  # of the blocks: less is rounding
 _MOST_FINE = 8  # of a host's healthy readings
 
 
-def applies(context: Context) -> Skip | None:  # noqa: ARG001 - every host has disks
-    """Always."""
+def applies(context: Context) -> Skip | None:
+    """A host has disks; of a target it takes processes, whose files are looked at."""
+    if not context.target.pids and context.target.kind != "host":
+        return Skip("the target has no processes", "name one: pid/PID or proc/NAME")
     return None
 
 

@@ -106,7 +106,7 @@ def scope(context: Context) -> Scope:
 def plan(context: Context) -> Generator[Step, Output, None]:
     """The system's files, then those of the cgroups that the target is in."""
     system = yield SYSTEM.fill()
-    if not context.target.pids and _pressed(system):
+    if context.target.kind == "host" and _pressed(system):
         worst = _worst((yield EVERY.fill(folder=_EVERY_GROUP)))
         yield from _groups(tuple(worst))
     else:

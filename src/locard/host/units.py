@@ -107,11 +107,11 @@ def plan(context: Context) -> Generator[Step, Output, None]:
     system = yield SYSTEM.fill()
     if _files.by_file([system]).get(_INIT, [""])[:1] != ["systemd"]:
         return
-    if not context.target.pids:
+    units = _known(context)
+    if not units and not context.target.pids:
         yield SHOW_ALL.fill()
         yield MESSAGES.fill(unit=())
         return
-    units = _known(context)
     if not units:
         units = _units_of((yield GROUPS.fill(pid=context.target.pids)))
     if units:

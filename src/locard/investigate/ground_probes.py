@@ -47,6 +47,15 @@ LOOK_AROUND = Template(
     needs=(needs.PYTHON,),
     prompt=True,
 )
+# Of a unit in which nothing runs: whether systemd is about to start it again.
+UNIT_STATE = Template(
+    ("systemctl", "show", "--no-pager", "--property=LoadState,ActiveState,SubState,ControlGroup,Slice",
+     "--", "{unit:word}"),
+    Impact.READS,
+    5.0,
+    needs=(needs.SYSTEMCTL,),
+    output="counters",
+)  # fmt: skip
 # What the gate knows them by.
 DECLARED = {"process-table": (PROCESS_TABLE,), "look-around": (LOOK_AROUND,)}
 

@@ -12,11 +12,12 @@ from locard.investigate.cluster_look import KINDS as IN_CLUSTER
 from locard.investigate.ground_probes import (
     LOOK_AROUND,
     PROCESS_TABLE,
+    UNIT_STATE,
     read_process_table,
     read_surroundings,
 )
 from locard.investigate.resolve import again, resolve
-from locard.model.errors import AmbiguousTargetError, TargetNotFoundError
+from locard.model.errors import AmbiguousTargetError, RefusedError, TargetNotFoundError
 from locard.model.process_table import Surroundings
 from locard.model.target import Context, Target
 
@@ -33,6 +34,7 @@ COMMANDS = (
     *bare_table.COMMANDS,
     PROCESS_TABLE,
     LOOK_AROUND,
+    UNIT_STATE,
     sudo.LIST,
     *containers.INSPECT.values(),
 )
@@ -68,7 +70,15 @@ def survey(
                        log_sources=question.logs or (ref,), metrics_urls=question.metrics)  # fmt: skip
     if kind == "container":
         ref = yield from _first_process(ref, ground)
-    target = yield from _find(ref, ground)
+    group = ""
+    try:
+        target = yield from _find(ref, ground)
+    except TargetNotFoundError:
+        # Between two of its lives a unit has no process, and is all the same what is asked about.
+        group = (yield from _between_lives(kind, name)) or ""
+        if not group:
+            raise
+        target = Target(ref, kind, name, ground.host)
     target = replace(target, ref=question.ref, host=ground.host)
     if kind == "container":
         target = replace(target, kind=kind, name=name)
@@ -89,10 +99,29 @@ def survey(
         ports_not_asked=found.not_asked,
         window_s=question.window_s,
         root=ground.uid == 0 or (bool(ground.sudo) and sudo.listed(ground.sudo).everything),
-        memory_cgroups=discover.cgroups(around, "memory"),
+        memory_cgroups=(group,) if group else discover.cgroups(around, "memory"),
         cpu_cgroups=discover.cgroups(around, "cpu"),
         pids_cgroups=discover.cgroups(around, "pids"),
     )
+
+
+def _between_lives(kind: str, name: str) -> Generator[Command | Wait, Output, str]:
+    """The control group of a unit that systemd is about to start again, or that failed; else empty."""
+    unit = name if "." in name else f"{name}.service"
+    if kind != "unit" or not unit.endswith(".service"):
+        return ""
+    try:
+        command = UNIT_STATE.fill(unit=unit)
+    except RefusedError:  # no name that could be asked for
+        return ""
+    text = (yield command).text
+    known = dict(line.partition("=")[::2] for line in text.splitlines())
+    down = known.get("SubState") == "auto-restart" or known.get("ActiveState") == "failed"
+    if known.get("LoadState") != "loaded" or not down:
+        return ""
+    parts = known.get("Slice", "system.slice").removesuffix(".slice").split("-")
+    slices = ["-".join(parts[: n + 1]) + ".slice" for n in range(len(parts))]
+    return "/".join(("/sys/fs/cgroup", *slices, unit))
 
 
 def _first_process(ref: str, ground: Ground) -> Generator[Command | Wait, Output, str]:

@@ -415,7 +415,8 @@ def _level(log: LogSummary) -> str:
     """The level over all, so that nobody has to take it for good."""
     seen = log.extent
     parts = []
-    if seen.requests and seen.errors_by and log.claims_rates:
+    # A unit that failed has lines of systemd's among its own, whose levels are of another kind.
+    if seen.requests and seen.errors_by and log.claims_rates and not log.unit_failures:
         parts.append(f"{share(seen.errors, seen.requests)} of {seen.requests:,} {_failing(log)}")
     if log.after_p99_ms is not None and not log.before_total:
         parts.append(f"p99 {milliseconds(log.after_p99_ms)}")

@@ -34,6 +34,7 @@ def test_nothing_changed_is_not_said_where_systemd_says_that_it_failed(tmp_path)
     assert log.unit_failures == 10
     assert state.kind != "steady"
     assert "systemd says in it 10 times that the unit failed" in " ".join((*state.why, words))
+    assert "are errors" not in words, "the levels of its own lines are not those of systemd's"
 
 
 def test_a_journal_without_such_lines_may_be_steady(tmp_path):
