@@ -1,6 +1,7 @@
 """The bootstrap, run for real in each shell that this machine has, and against what answers falsely."""
 
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -141,3 +142,35 @@ def test_a_nonce_is_hexadecimal_and_new_each_time():
     assert bootstrap.new_nonce() != bootstrap.new_nonce()
     with pytest.raises(ValueError, match="reboot"):
         bootstrap.words("$(reboot)")
+
+
+@pytest.mark.parametrize(
+    ("files", "starts"),
+    [
+        ({"memory.max": "67108864", "memory.current": "60000000", "memory.stat": "inactive_file 0"}, False),
+        ({"memory.max": "67108864", "memory.current": "60000000", "memory.stat": "anon 1\ninactive_file 50000000"}, True),
+        ({"memory.max": "max", "memory.current": "60000000", "memory.stat": ""}, True),
+        ({"memory/memory.limit_in_bytes": "67108864", "memory/memory.usage_in_bytes": "60000000",
+          "memory/memory.stat": "inactive_file 9\ntotal_inactive_file 0"}, False),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712", "memory/memory.usage_in_bytes": "6",
+          "memory/memory.stat": ""}, True),
+        ({}, True),
+    ],
+)  # fmt: skip
+def test_no_python_is_started_where_a_memory_limit_leaves_no_room(tmp_path, files, starts):
+    """The service's container is not brought to its limit; sh serves alone and says why."""
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text + "\n")
+    nonce = bootstrap.new_nonce()
+    script = bootstrap.argv(nonce)[2].replace("/sys/fs/cgroup", str(tmp_path))
+    assert str(tmp_path) in script
+    handshake = bootstrap.Handshake(nonce, b"")
+    done = subprocess.run(["/bin/sh", "-c", script], input=b"", capture_output=True, check=False)
+    handshake.feed(done.stdout)
+    if starts:
+        assert handshake.python is not None
+    else:
+        assert handshake.state == "bare"
+        assert handshake.bare_words[0] == "full"

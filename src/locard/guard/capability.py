@@ -82,9 +82,11 @@ def _program(need: Need, ground: Ground, tried: dict[str, Any]) -> Check:
     if not path:
         detail = f"not found{' on PATH' if ground.python else ': there is no python3 to look with'}"
         if name == "python3" and ground.lacks:
-            detail = {"old": "older than 3.6", "unfit": "cannot be started"}.get(
-                ground.lacks, "not there"
-            )
+            detail = {
+                "old": "older than 3.6",
+                "unfit": "cannot be started",
+                "full": "not started: the memory limit there leaves no room for it",
+            }.get(ground.lacks, "not there")
         return Check(name, False, detail, need.adds, need.get)
     if name == needs.PY_SPY.program:
         return _py_spy(need, path, ground, tried)

@@ -67,7 +67,7 @@ class Ground:
     sudo_notes: tuple[
         str, ...
     ] = ()  # why nothing goes through sudo there, or what a rule gives away
-    lacks: str = ""  # why there is no python3 of ours: none, old, unfit
+    lacks: str = ""  # why there is no python3 of ours: none, old, unfit, full (the memory limit leaves no room)
 
     @property
     def bare(self) -> bool:

@@ -82,11 +82,20 @@ class Answer:
         return {name: data for name, data in self._held.items() if name not in self._ended}
 
 
+_WHY = {
+    "none": "there is no python3 of at least 3.6 there",
+    "old": "the python3 there is older than 3.6",
+    "unfit": "the python3 there cannot be started",
+    "full": "no python3 was started there: the memory limit leaves no room for it",
+}
+
+
 class BareChannel:
     """Runs over a session without python3: one at a time, in the order in which they were started."""
 
-    def __init__(self, nonce: str, send: Callable[[bytes], None]) -> None:
-        """`send` writes to the sh over there."""
+    def __init__(self, nonce: str, send: Callable[[bytes], None], lacks: str = "none") -> None:
+        """`send` writes to the sh over there; `lacks` is why that serves (`Ground.lacks`)."""
+        self._lacks = lacks
         self._nonce = nonce
         self._send = send
         self._queue: deque[Running] = deque()
@@ -101,7 +110,7 @@ class BareChannel:
     def start(self, run: Running) -> None:
         """Queue a run; what needs a python3 ends at once and says so."""
         if run.prepared.program is not None:
-            self._end(run, "there is no python3 of at least 3.6 there", refused=True)
+            self._end(run, _WHY.get(self._lacks, _WHY["none"]), refused=True)
             return
         try:
             ask(run.prepared.argv, run.bound_s)

@@ -66,10 +66,23 @@ _STARTER = "import sys; exec(chr(10).join(sys.argv[3:]))"
 _FLAGS = ("-I", "-S", "-B", "-c")
 
 # 86: too old; 2: knows no -I; 126, 127: cannot be executed. Then the next candidate is started.
+# In a container whose memory limit leaves too little, an interpreter more could be the one that has the
+# service killed: then sh alone serves. What can be given back (inactive file pages) counts as free.
+_ROOM = 48 << 20
+_LOOK_AT_ROOM = (
+    "m=max; u=0; f=0; d=/sys/fs/cgroup; if [ -r $d/memory.max ]; then"
+    " read -r m <$d/memory.max; read -r u <$d/memory.current; s=$d/memory.stat; k=inactive_file;"
+    " elif [ -r $d/memory/memory.limit_in_bytes ]; then read -r m <$d/memory/memory.limit_in_bytes;"
+    " read -r u <$d/memory/memory.usage_in_bytes; s=$d/memory/memory.stat; k=total_inactive_file; fi;"
+    ' case "$m" in max|"") ;; *) while read -r a b; do if [ "$a" = "$k" ]; then f=$b; fi; done <$s;'
+    f' if [ "$((m-u+f))" -lt {_ROOM} ]; then o=full; fi;; esac; '
+)
 _LOOK_FOR_PYTHON = (
-    "o=none; c=$(command -v python3); for p in /usr/bin/python3 /usr/local/bin/python3"
+    "o=none; c=$(command -v python3); "
+    + _LOOK_AT_ROOM
+    + 'if [ "$o" = none ]; then for p in /usr/bin/python3 /usr/local/bin/python3'
     ' /usr/libexec/platform-python "$c"; do if [ -x "$p" ]; then'
-    ' "$p" {python}; r=$?; case $r in 86|2) o=old;; 126|127) o=unfit;; *) exit $r;; esac; fi; done; '
+    ' "$p" {python}; r=$?; case $r in 86|2) o=old;; 126|127) o=unfit;; *) exit $r;; esac; fi; done; fi; '
 )
 # The bare session: `transport/bare.py` writes what `read` reads here. Words are data to the end.
 _BARE = (
@@ -156,7 +169,7 @@ class Handshake:
         self._start = re.compile(rb"%s (\d{1,12})\r?\n" % start.encode())
         self._ready = re.compile(rb"%s ([01])\r?\n" % after.encode())
         self._bare = re.compile(
-            rb"%s (none|old|unfit) (none|timeout) (\d{0,10}) (\S*) (\S*) (\d{1,10})\r?\n"
+            rb"%s (none|old|unfit|full) (none|timeout) (\d{0,10}) (\S*) (\S*) (\d{1,10})\r?\n"
             % bare_mark(nonce).encode()
         )
         self._buffer = b""

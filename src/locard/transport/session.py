@@ -348,7 +348,7 @@ class Session:
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
         why, _, uid, user, host, pid = self._handshake.bare_words
-        self._bare = BareChannel(self._nonce, self._send)
+        self._bare = BareChannel(self._nonce, self._send, why)
         self._bare.feed("stdout", self._handshake.rest)
         self.ground = Ground(
             host=host,
