@@ -9,7 +9,7 @@ has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
 wanted=()
 # Nothing is installed that would start a service on somebody's machine.
 [ -d /run/systemd/system ] || has sshd || wanted+=(openssh-server)
-for pair in ssh:openssh-client ip:iproute2 fish:fish tcsh:tcsh busybox:busybox-static sudo:sudo podman:podman runc:runc; do
+for pair in ssh:openssh-client ip:iproute2 fish:fish tcsh:tcsh zsh:zsh ksh:ksh mksh:mksh busybox:busybox-static sudo:sudo podman:podman runc:runc; do
   has "${pair%%:*}" || wanted+=("${pair#*:}")
 done
 [ ${#wanted[@]} -gt 0 ] || exit 0

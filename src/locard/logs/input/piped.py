@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from locard.logs.input.log_source import Source
 from locard.model.errors import SourceUnreadableError
+from locard.model.place import typed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +123,8 @@ def open_command(
             f"{command.argv[0]} is not installed {'here' if place.local else f'at {place.ref}'}",
             get[0].upper() + get[1:] + ".",
         )
-    return PipedSource(name, -1, None, owned=False, running=running, by_hand=command.by_hand)
+    by_hand = command.by_hand if command.template.here else typed_at(command.by_hand, place.ref)
+    return PipedSource(name, -1, None, owned=False, running=running, by_hand=by_hand)
 
 
 def ask(command: Command, declared: tuple[Template, ...], place: Place, target: str) -> Output:
