@@ -21,17 +21,17 @@ _LABEL = re.compile(r" +\S+ {2,}")  # of a list: its words go on below each othe
 _ELSEWHERE = {
     "--since": "investigate and logs",
     "--around": "logs",
-    "--budget": "investigate and logs",
-    "--allow": "investigate",
-    "--dry-run": "investigate",
+    "--budget": "investigate, host, probe and logs",
+    "--allow": "investigate, host and probe",
+    "--dry-run": "investigate, host and probe",
     "--where": "logs",
-    "--incident": "investigate",
+    "--incident": "investigate, host and probe",
     "--max-overhead": "",
     "--for": "",
-    "--tz": "investigate, logs, incident and demo",
-    "--no-color": "investigate, logs and incident",
-    "-q": "investigate and logs",
-    "-o": "investigate, logs, incident and doctor",
+    "--tz": "investigate, host, probe, logs, incident and demo",
+    "--no-color": "investigate, host, probe, logs and incident",
+    "-q": "investigate, host, probe and logs",
+    "-o": "investigate, host, probe, logs, incident and doctor",
 }
 _WITHOUT_VALUE = {"--dry-run", "--no-color", "-q"}
 
