@@ -102,7 +102,10 @@ def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are(locard):
             ["investigate", "pid/1", "--arround", "1m"],
             "did you mean --around? It is a flag of logs",
         ),
-        (["doctor", "--dryrun"], "did you mean --dry-run? It is a flag of investigate, host and probe"),
+        (
+            ["doctor", "--dryrun"],
+            "did you mean --dry-run? It is a flag of investigate, host and probe",
+        ),
     ],
 )
 def test_only_flags_of_the_command_are_offered_as_its_own(locard, words, near):

@@ -65,6 +65,7 @@ JOBS = Template(
     Impact.READS,
     _ASK_S,
     needs=NEEDS,
+    here=True,
     max_bytes=_LARGE,
 )
 EVENTS = Template(
