@@ -351,8 +351,9 @@ def test_the_target_is_unharmed_and_no_child_is_left(locard, shop):
     fds = sorted(p.name for p in Path(f"/proc/{shop.pid}/fd").iterdir())
     locard("investigate", f"pid/{shop.pid}")
     assert Path(f"/proc/{shop.pid}/stat").read_text().split()[2] in {"S", "R"}, "it was stopped"
-    assert sorted(p.name for p in Path(f"/proc/{shop.pid}/task").iterdir()) == threads
-    assert sorted(p.name for p in Path(f"/proc/{shop.pid}/fd").iterdir()) == fds
+    # The thread that answered the last GET may still be ending.
+    wait_until(lambda: sorted(p.name for p in Path(f"/proc/{shop.pid}/task").iterdir()) == threads)
+    wait_until(lambda: sorted(p.name for p in Path(f"/proc/{shop.pid}/fd").iterdir()) == fds)
     assert "TracerPid:\t0" in Path(f"/proc/{shop.pid}/status").read_text()
     assert not any("locard" in c for c in map(command_line, children_of(os.getpid())))
 
