@@ -5,6 +5,7 @@ import pytest
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
 from locard.model.errors import NotPermittedError, UsageError
+from locard.model.place import Place
 
 
 @pytest.fixture
@@ -56,9 +57,21 @@ def test_a_broken_policy_stops_locard(write, text):
         read(write(text))
 
 
-def test_a_limit_for_a_place_and_a_namespace(tmp_path):
-    from locard.model.place import Place
+@pytest.mark.parametrize(
+    "place",
+    [
+        Place("host/db-1", "ssh"),
+        Place("host/root@db-1", "ssh"),
+        Place("host/x", "ssh", (("address", "db-1"),)),
+    ],
+)
+def test_a_limit_of_a_host_holds_for_every_login(write, place):
+    policy = read(write('[[limit]]\nplace = "host/db-*"\nmax_impact = "reads"\n'))
+    assert policy.cap("pid/1", "u", place)[0] is Impact.READS
+    assert policy.cap("pid/1", "u", Place("host/web", "ssh"))[0] is Impact.INJECTS
 
+
+def test_a_limit_for_a_place_and_a_namespace(tmp_path):
     path = tmp_path / "policy.toml"
     path.write_text(
         '[[limit]]\nplace = "host/db-*"\nmax_impact = "reads"\n'

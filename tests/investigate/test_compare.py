@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from locard.investigate.compare import differences
+from locard.model.evidence import Layer
 from locard.model.facts import Reading, Readings
 from locard.model.fleet import Member
 from locard.model.place import Ground
@@ -22,6 +23,7 @@ class Found:
     findings: tuple = ()
     ground: Ground | None = None
     target: object = field(default_factory=lambda: SimpleNamespace(processes=()))
+    layers: tuple = (SimpleNamespace(layer=Layer.HOST, status="ran"),)
 
     @property
     def question(self):
@@ -34,8 +36,12 @@ class Found:
 def member(n, value=None, unit="1", findings=(), kernel="6.1", **options):
     limit = options.pop("limit", None)
     readings = () if value is None else (Reading("disk", "system", value, unit, limit, "ok"),)
+    unread = options.pop("unread", False)
     ground = Ground(f"h{n}", "u", 0, kernel=kernel, **options)
-    return Member(f"host/{n}", f"host/{n}", Found(f"host/{n}", readings, findings, ground))
+    found = Found(f"host/{n}", readings, findings, ground)
+    if unread:
+        found.layers = (SimpleNamespace(layer=Layer.HOST, status="skipped"),)
+    return Member(f"host/{n}", f"host/{n}", found)
 
 
 def test_the_one_whose_reading_is_far_out():
@@ -67,8 +73,40 @@ def test_one_more_of_a_few_is_no_outlier():
     assert [d.member for d in differences(files)[0]] == ["host/2"]
 
 
+def test_several_that_are_far_out_are_not_each_alone():
+    members = [member(n, 0.30) for n in range(7)] + [member(7, 0.97), member(8, 0.96)]
+    found, _, _ = differences(members)
+    assert {d.member for d in found} == {"host/7", "host/8"}
+    assert {(d.shared, d.of) for d in found} == {(2, 9)}
+
+
+def test_what_is_fine_and_lower_is_no_outlier():
+    members = [member(n, 0.60) for n in range(8)] + [member(8, 0.05)]
+    assert differences(members)[0] == ()
+
+
+def test_a_limit_of_one():
+    limits = (4096, 4096, 4096, 4096, 128)
+    members = [member(n, 3, "{connection}", limit=v) for n, v in enumerate(limits)]
+    (found,), _, _ = differences(members)
+    assert (
+        found.says == "the limit of disk (system) is 128 connection, in 4 others 4,096 connection"
+    )
+
+
+OOM = (SimpleNamespace(rule="oom-kill", layer=Layer.HOST, title="The OOM killer ended it"),)
+
+
+def test_a_finding_counts_among_those_whose_layer_was_read():
+    unread = [member(n, unread=True) for n in range(2)]
+    assert differences([*unread, member(2, findings=OOM)])[0] == ()
+    read = [member(n) for n in range(3, 6)]
+    (found,), _, _ = differences([*unread, *read, member(2, findings=OOM)])
+    assert (found.member, found.of, found.shared) == ("host/2", 4, 1)
+
+
 def test_a_finding_of_one_and_a_version_of_one():
-    oom = (SimpleNamespace(rule="oom-kill", title="The OOM killer ended it"),)
+    oom = OOM
     members = [member(n) for n in range(4)] + [member(4, findings=oom, kernel="5.10")]
     found, _, _ = differences(members)
     assert {(d.member, d.what) for d in found} == {("host/4", "oom-kill"), ("host/4", "kernel")}

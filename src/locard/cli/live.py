@@ -119,15 +119,23 @@ def _targets(args: argparse.Namespace, refs: Sequence[str]) -> tuple[Asked, ...]
 
     for ref in refs:
         _require(ref)
+    where = "--hosts" if args.hosts else "--on"
+    clustered = next((r for r in refs if r.partition("/")[0] in IN_CLUSTER), "")
+    if clustered and (args.hosts or args.on):
+        raise UsageError(
+            f"{clustered} and {where} do not go together",
+            "what runs in a cluster is reached by your kubectl from here",
+            f"Leave {where} out, or name a process or unit on the host.",
+        )
     if args.hosts:
         if args.on:
             raise UsageError("--on and --hosts do not go together", "each says where", "Use one.")
-        names = (
+        every = (
             inventory.hosts(args.hosts)
             if inventory.is_one(args.hosts)
             else places.hosts(args.hosts, _ssh_config())
         )
-        return tuple(a for ref in refs or (None,) for a in places.of_hosts(names, ref))
+        return tuple(a for ref in refs or (None,) for a in places.of_hosts(every, ref))
     on = places.place_of(args.on) if args.on else HERE
     return tuple(places.asked(ref, on) for ref in refs)
 

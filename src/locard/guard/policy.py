@@ -4,7 +4,7 @@
 
     [[limit]]
     target = "unit/payment*"        # shell pattern over the target as written; optional
-    place = "host/db-*"             # shell pattern over where it runs; optional
+    place = "host/db-*"             # shell pattern over where it runs, with USER@ or without; optional
     namespace = "prod"              # of a cluster; optional
     user = "alice"                  # optional
     max_impact = "reads"
@@ -28,7 +28,7 @@ from locard.model.errors import NotPermittedError, UsageError
 from locard.model.place import HERE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from locard.guard.command import Template
     from locard.model.place import Place
@@ -57,16 +57,14 @@ class Policy:
 
     def cap(self, target: str, user: str, place: Place = HERE) -> tuple[Impact, str]:
         """The highest impact permitted for a target at a place and a user, and the reason in words."""
-        asked = (target, user, place.ref, place.option("namespace"))
+        namespace = place.option("namespace")
         fitting = [
             limit.max_impact
             for limit in self.limits
-            if all(
-                fnmatch.fnmatchcase(given, pattern)
-                for given, pattern in zip(
-                    asked, (limit.target, limit.user, limit.place, limit.namespace), strict=True
-                )
-            )
+            if _fits(_names(target), limit.target)
+            and _fits((user,), limit.user)
+            and _fits(_names(place.ref, place.option("address")), limit.place)
+            and _fits((namespace,), limit.namespace)
         ]
         if not fitting:
             return Impact.INJECTS, "no policy limits it"
@@ -91,6 +89,17 @@ class Policy:
     ) -> Gate:
         """A gate for commands that only read, such as those that print a log."""
         return self.gate(declared, Impact.READS, target=target, user=user, place=place)
+
+
+def _fits(names: Sequence[str], pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
+
+
+def _names(ref: str, address: str = "") -> tuple[str, ...]:
+    """A host is the same one whoever logs in (host/USER@NAME, host/NAME), and by its address."""
+    kind, _, name = ref.partition("/")
+    more = (name.rpartition("@")[2], address) if kind == "host" else ()
+    return (ref, *(f"{kind}/{n}" for n in more if n))
 
 
 def read_policy(path: Path = POLICY_PATH, *, owner: int = 0) -> Policy:

@@ -18,6 +18,7 @@ from locard.model.wording import count
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from locard.model.finding import Finding
     from locard.model.fleet import Member
     from locard.model.investigation import Investigation
 
@@ -54,18 +55,26 @@ def differences(members: Sequence[Member]) -> tuple[tuple[Difference, ...], int,
 
 def _findings(seen: Sequence[Member]) -> Iterator[Difference]:
     """Findings of few members that the others lack though their layer was read whole."""
-    by_rule: dict[str, dict[str, str]] = defaultdict(dict)
+    by_rule: dict[str, dict[str, Finding]] = defaultdict(dict)
     for member in seen:
         for finding in _of(member).findings:
-            by_rule[finding.rule].setdefault(member.ref, finding.title)
-    for rule, titles in by_rule.items():
-        if len(titles) <= _few(len(seen)):
-            for ref, title in titles.items():
-                yield Difference(ref, rule, title, math.inf, len(seen), len(titles))
+            by_rule[finding.rule].setdefault(member.ref, finding)
+    for rule, of in by_rule.items():
+        peers = sum(m.ref in of or _whole(_of(m), of.values()) for m in seen)
+        if peers >= LEAST and len(of) <= _few(peers):
+            for ref, finding in of.items():
+                yield Difference(ref, rule, finding.title, math.inf, peers, len(of))
+
+
+def _whole(found: Investigation, findings: Iterable[Finding]) -> bool:
+    """Whether the layers of these findings were read: else it may have the same, unseen."""
+    ran = {state.layer for state in found.layers if state.status == "ran"}
+    return all(finding.layer in ran for finding in findings)
 
 
 def _readings(seen: Sequence[Member]) -> Iterator[Difference]:
     values: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
+    fine: set[tuple[tuple[str, str, str], str]] = set()  # that nobody minds if they are low
     for member in seen:
         for _, readings in _of(member).readings():
             for reading in readings.readings:
@@ -74,10 +83,17 @@ def _readings(seen: Sequence[Member]) -> Iterator[Difference]:
                     limit = None if few else reading.limit
                     share = reading.value / limit if limit else reading.value
                     unit = "1" if limit else reading.unit
-                    values[_key(reading.name, reading.subject, unit)][member.ref] = share
-    for (name, subject, unit), of in values.items():
+                    key = _key(reading.name, reading.subject, unit)
+                    values[key][member.ref] = share
+                    if reading.verdict == "ok" and reading.of != "target":
+                        fine.add((key, member.ref))
+    for key, of in values.items():
         if len(of) >= LEAST:
-            yield from _far_out(f"{name} ({subject})", unit, of, len(seen))
+            name, subject, unit = key
+            for item in _far_out(f"{name} ({subject})", unit, of):
+                low = (item.value or 0.0) < (item.typical or 0.0)
+                if not (low and (key, item.member) in fine):
+                    yield item
 
 
 def _key(name: str, subject: str, unit: str) -> tuple[str, str, str]:
@@ -85,7 +101,7 @@ def _key(name: str, subject: str, unit: str) -> tuple[str, str, str]:
     return name, "process" if subject.startswith("pid ") else subject, unit
 
 
-def _far_out(what: str, unit: str, of: dict[str, float], whole: int) -> Iterator[Difference]:
+def _far_out(what: str, unit: str, of: dict[str, float]) -> Iterator[Difference]:
     middle = statistics.median(of.values())
     mad = statistics.median(abs(v - middle) for v in of.values()) * _MAD_TO_SIGMA
     # What is counted scatters by its root, whatever the members are like.
@@ -99,7 +115,7 @@ def _far_out(what: str, unit: str, of: dict[str, float], whole: int) -> Iterator
         return
     for ref, z in out.items():
         says = f"{what} is {_number(of[ref], unit)}, in the others {_number(middle, unit)}"
-        yield Difference(ref, what, says, abs(z), whole, 1, of[ref], middle, unit)
+        yield Difference(ref, what, says, abs(z), len(of), len(out), of[ref], middle, unit)
 
 
 def _differs(value: float, middle: float) -> bool:
@@ -125,7 +141,7 @@ def _texts(seen: Sequence[Member]) -> Iterator[Difference]:
             shared = sum(v == value for v in of.values())
             if value != common and shared <= _few(len(of)):
                 says = f"{what} is {value}, in {count(times, 'other')} {common}"
-                yield Difference(ref, what, says, _FAR * times / shared, len(seen), shared)
+                yield Difference(ref, what, says, _FAR * times / shared, len(of), shared)
 
 
 def _facts(seen: Iterable[Member]) -> dict[str, dict[str, str]]:
@@ -137,12 +153,16 @@ def _facts(seen: Iterable[Member]) -> dict[str, dict[str, str]]:
         ):
             if value:
                 facts[name][member.ref] = value
+        for _, readings in found.readings():
+            for reading in readings.readings:
+                if reading.limit:
+                    name, subject, unit = _key(reading.name, reading.subject, reading.unit)
+                    of = f"the limit of {name} ({subject})"
+                    facts[of].setdefault(member.ref, _number(reading.limit, unit))
         if found.target.processes:
-            facts["threads"][member.ref] = str(sum(p.threads for p in found.target.processes))
             facts[_whose(member, "command")][member.ref] = " ".join(
                 found.target.processes[0].cmdline[:6]
             )
-    facts.pop("threads", None)  # a number: readings compare it where it has a limit
     return facts
 
 

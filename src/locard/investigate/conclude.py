@@ -13,7 +13,7 @@ from locard.model.evidence import Layer, Status
 from locard.model.finding import Case, Finding, Severity
 from locard.model.investigation import Investigation, LayerState, ProbeRun, Question, Timings
 from locard.model.log_facts import LogSummary
-from locard.model.place import typed_at
+from locard.model.place import Place, typed_at
 from locard.model.wording import with_flags
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ class Opened:
     place: str = "host/local"
     ground: Ground | None = None
     layers: tuple[Layer, ...] = tuple(Layer)  # that were asked
+    place_options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def at(self) -> Place:
+        """The place with its options."""
+        return Place(self.place, options=self.place_options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ def conclude(
     """The investigation with its findings, factors and activities; pure but for importing rules."""
     case = Case(opened.target.ref, closed.ended, tuple(evidence))
     findings = tuple(
-        replace(f, next_commands=tuple(typed_at(c, opened.place) for c in f.next_commands))
+        replace(f, next_commands=tuple(typed_at(c, opened.at) for c in f.next_commands))
         for f in judge(case)
     )
     ranked = factors.ranked(findings)
@@ -103,6 +109,7 @@ def conclude(
         target=opened.target,
         identity=opened.identity,
         place=opened.place,
+        place_options=opened.place_options,
         ground=opened.ground,
         started=opened.started,
         ended=closed.ended,

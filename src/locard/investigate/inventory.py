@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from locard.guard.command import Impact, Need, Template
 from locard.guard.policy import read_policy
-from locard.investigate.places import of_inventory
+from locard.investigate.host_lists import of_inventory
 from locard.model.errors import UsageError
 from locard.model.place import HERE
 from locard.transport.reach import kept_session
+
+if TYPE_CHECKING:
+    from locard.model.place import Place
 
 LIST = Template(
     ("ansible-inventory", "--list", "--inventory={path:path}"),
@@ -29,27 +33,35 @@ def is_one(text: str) -> bool:
     """Whether `--hosts` names what only Ansible can read. An inventory that is a script is run by it."""
     path = Path(text).expanduser()
     try:
-        known = path.suffix in {".yml", ".yaml"} and path.is_file()
-        return known or path.is_dir() or (path.is_file() and os.access(path, os.X_OK))
+        if path.is_dir():
+            return "/" in text  # else it is as likely the name of a host
+        if not path.is_file():
+            return False
+        return path.suffix in {".yml", ".yaml"} or (os.access(path, os.X_OK) and _is_script(path))
     except OSError:
         return False
 
 
-def hosts(text: str) -> tuple[str, ...]:
+def _is_script(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4).startswith((b"#!", b"\x7fELF"))
+
+
+def hosts(text: str) -> tuple[Place, ...]:
     """The hosts that `ansible-inventory --list` names; raises UsageError."""
     session = kept_session(HERE)
     gate = read_policy().reading_gate({_NAME: (LIST,)}, _NAME, session.identity.user, HERE)
     command = LIST.fill(path=str(Path(text).expanduser().absolute()))
     output = session.run(gate.admit(_NAME, command), command.bound_s)
     try:
-        names = of_inventory(json.loads(output.stdout))
+        found = of_inventory(json.loads(output.stdout))
     except (ValueError, RecursionError):
-        names = ()
-    if not names:
+        found = ()
+    if not found:
         said = " ".join(output.stderr.decode("utf-8", "replace").split())[:300]
         raise UsageError(
             f"no host in --hosts {text}",
             said or output.problem or "ansible-inventory names none",
             "Try by hand: ansible-inventory --list --inventory FILE; or name hosts with commas.",
         )
-    return names
+    return found

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locard.investigate import host_lists
 from locard.model.errors import UsageError
 from locard.model.evidence import Layer
 from locard.model.place import HERE, Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _LOCAL_NAMES = frozenset({"local", "localhost"})
-_MOST_HOSTS = 5000
+_MOST_BYTES = 16 << 20
 _MOST_INCLUDES = 50
 _WORD = re.compile(r"^\s*(?P<word>[A-Za-z]+)(?:\s*=\s*|\s+)(?P<rest>.*?)\s*$")
-# `web[01:20].example.org` of an Ansible inventory.
-_RANGE = re.compile(r"\[(?P<first>\d+):(?P<last>\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def place_of(ref: str) -> Place:
     if kind == "host" and name in _LOCAL_NAMES:
         return HERE
     if kind == "host" and name:
-        return Place(ref, "ssh")
+        return host_lists.host_at(name)
     if kind == "container" and name:
         return Place(ref, "docker")
     raise UsageError(
@@ -75,73 +74,49 @@ def asked(ref: str, on: Place = HERE) -> Asked:
     return Asked(ref, place_of(ref), "host/local")
 
 
-def hosts(text: str, ssh_config: Path | None = None) -> tuple[str, ...]:
-    """The names of `--hosts`: a list with commas, a file, or a pattern over ssh's Host entries.
+def hosts(text: str, ssh_config: Path | None = None) -> tuple[Place, ...]:
+    """The hosts of `--hosts`: a list with commas, a file or a pipe (`-`), or a pattern over ssh's Host entries.
 
     A file has a host a line, or is an Ansible inventory (INI, or the JSON of ansible-inventory).
     """
-    path = Path(text).expanduser()
-    if "," not in text and path.is_file():
-        found = tuple(_of_file(path))
+    path = Path("/dev/stdin" if text == "-" else text).expanduser()
+    if "," not in text and (path.is_file() or path.is_fifo() or path == Path("/dev/stdin")):
+        found = _of_file(path)
     else:
         found = ()
         for word in filter(None, (w.strip() for w in text.split(","))):
-            is_pattern = any(c in word for c in "*?[")
-            found += _matching(word, ssh_config) if is_pattern else (word,)
-    names = tuple(dict.fromkeys(name.removeprefix("host/") for name in found))
-    if not names:
+            is_pattern = any(c in word for c in "*?")
+            names = _matching(word, ssh_config) if is_pattern else tuple(host_lists.ranged(word))
+            found += tuple(place_of(f"host/{name.removeprefix('host/')}") for name in names)
+    every = tuple({place.ref: place for place in found}.values())
+    if not every:
         raise UsageError(
             f"no host fits --hosts {text}",
             "neither a file of that name nor a Host of your ssh configuration fits",
             "Write names with commas, or name a file with a host a line.",
         )
-    if len(names) > _MOST_HOSTS:
+    if len(every) > host_lists.MOST_HOSTS:
         raise UsageError(
-            f"{len(names)} hosts", f"at most {_MOST_HOSTS} are asked", "Ask for fewer."
+            f"{len(every)} hosts", f"at most {host_lists.MOST_HOSTS} are asked", "Ask for fewer."
         )
-    return names
+    return every
 
 
-def _of_file(path: Path) -> Iterator[str]:
-    text = path.read_text("utf-8", "replace")
-    if text.lstrip().startswith("{"):
-        try:
-            yield from of_inventory(json.loads(text))
-        except ValueError as error:
-            raise UsageError(
-                f"{path} is no list of hosts", f"it is no JSON: {error}", "One host a line will do."
-            ) from error
-        return
-    section = ""
-    for raw in text.splitlines():
-        line = raw.split("#", 1)[0].split(";", 1)[0].strip()
-        if line.startswith("["):
-            section = line.strip("[]")
-        elif line and not section.endswith((":vars", ":children")):
-            yield from _ranged(line.split()[0])
-
-
-def _ranged(name: str) -> Iterator[str]:
-    found = _RANGE.search(name)
-    if found is None:
-        yield name
-        return
-    width = len(found["first"])
-    for number in range(int(found["first"]), min(int(found["last"]), 10**6) + 1):
-        yield from _ranged(name[: found.start()] + str(number).zfill(width) + name[found.end() :])
-
-
-def of_inventory(data: object) -> tuple[str, ...]:
-    """The hosts in the JSON of `ansible-inventory --list`, by the address that ssh takes."""
-    if not isinstance(data, dict):
-        return ()
-    meta = data.get("_meta")
-    variables = meta.get("hostvars", {}) if isinstance(meta, dict) else {}
-    names: dict[str, None] = dict.fromkeys(map(str, variables))
-    for group in data.values():
-        listed = group.get("hosts") if isinstance(group, dict) else None
-        names.update(dict.fromkeys(map(str, listed if isinstance(listed, list) else ())))
-    return tuple(names)
+def _of_file(path: Path) -> tuple[Place, ...]:
+    with path.open("rb") as file:
+        text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+    try:
+        if text.lstrip().startswith("{"):
+            return host_lists.of_inventory(json.loads(text))
+        return tuple(host_lists.of_lines(text))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"{path} is no list of hosts", f"it is no JSON: {error}", "One host a line will do."
+        ) from error
+    except UsageError as error:
+        raise UsageError(
+            f"{path} is no list of hosts", str(error.what) + ": " + error.why, error.next_step
+        ) from error
 
 
 def _matching(pattern: str, config: Path | None) -> tuple[str, ...]:
@@ -176,14 +151,14 @@ def _aliases(path: Path, seen: list[Path]) -> list[str]:
     return found
 
 
-def of_hosts(names: Iterable[str], ref: str | None = None) -> tuple[Asked, ...]:
-    """Each host of a fleet: itself, or the target of that name on it."""
-    every = []
-    for name in names:
-        place = place_of(f"host/{name}")
-        every.append(
-            Asked(f"host/{name}", place, "host/local")
-            if ref is None or ref.startswith("host/")
-            else Asked(ref, place, ref)
+def of_hosts(hosts: Iterable[Place], ref: str | None = None) -> tuple[Asked, ...]:
+    """Each host of a fleet: itself, or the target of that name on it; raises UsageError."""
+    if ref is not None and ref.startswith("host/") and ref.partition("/")[2] not in _LOCAL_NAMES:
+        raise UsageError(
+            f"{ref} and --hosts do not go together", "each says where", "Add it to --hosts."
         )
-    return tuple(every)
+    itself = ref is None or ref.startswith("host/")
+    return tuple(
+        Asked(place.ref, place, "host/local") if itself else Asked(ref or "", place, ref or "")
+        for place in hosts
+    )

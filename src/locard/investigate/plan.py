@@ -95,7 +95,7 @@ def _planned(
         probe=entry.name,
         place=place.ref,
         argv=redactor.argv(prepared.argv),
-        by_hand=typed_at(sudo.by_hand(redactor.text(command.by_hand), prepared.argv), place.ref),
+        by_hand=typed_at(sudo.by_hand(redactor.text(command.by_hand), prepared.argv), place),
         impact=command.impact.word,
         residue=command.residue,
         bound_s=command.bound_s,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from locard.guard.redact import Redactor
     from locard.model.evidence import Identity, Layer, Scope
     from locard.model.facts import Fact
+    from locard.model.place import Place
     from locard.model.target import Context
     from locard.probe import Probe, Step
 
@@ -109,7 +110,7 @@ def ran(
     identity: Identity,
     redactor: Redactor,
     *,
-    place: str,
+    place: Place,
     digest: str | None,
     redactions: int,
 ) -> Ran:
@@ -122,7 +123,7 @@ def ran(
         bound_s=command.bound_s,
         program_digest=digest,
         identity=identity,
-        place=place,
+        place=place.ref,
         started=output.started,
         duration_s=round(output.duration_s, 4),
         exit_code=output.exit_code,

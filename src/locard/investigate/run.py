@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
     from locard.catalogue import Entry
     from locard.guard.command import Command
+    from locard.guard.redact import Redactor
     from locard.investigate.drive import Event
     from locard.investigate.means import Means
     from locard.model.evidence import Evidence, Output, Ran
     from locard.model.investigation import Question
+    from locard.model.place import Ground
     from locard.model.target import Context
     from locard.probe import Probe
     from locard.transport.running import Running
@@ -68,7 +70,8 @@ class Investigator:
             means.session.identity,
             time.time(),
             context.place.ref,
-            means.session.ground or context.ground,
+            _recorded(means.session.ground or context.ground, means.redactor),
+            place_options=context.place.options,
         )
         self._context = replace(context, first=context.target)
         self._asks: list[_Ask] = []
@@ -235,7 +238,7 @@ class Investigator:
                 clean,
                 session.identity_of(output.argv),
                 self._means.redactor,
-                place=session.place.ref,
+                place=session.place,
                 digest=prepared.program_digest,
                 redactions=count,
             )
@@ -366,8 +369,9 @@ class Investigator:
         session = self._means.session
         if session.ground is not None:
             argv = self._means.redactor.argv(session.argv[:1])
-            self._write("place", PlaceOpened(session.place, argv, session.ground))
-            self._opened = replace(self._opened, ground=session.ground)
+            ground = _recorded(session.ground, self._means.redactor)
+            self._write("place", PlaceOpened(session.place, argv, ground))
+            self._opened = replace(self._opened, ground=ground)
 
     def conclude(self) -> Investigation:
         """The conclusions, once every task is done; recorded."""
@@ -410,6 +414,13 @@ class Investigator:
     def _write(self, kind: str, body: Any, outputs: tuple[bytes, ...] = ()) -> bool:
         plain = {**encode(body), "investigation": self._investigation}
         return bool(self._means.record.write(kind, plain, outputs))
+
+
+def _recorded(ground: Ground | None, redactor: Redactor) -> Ground | None:
+    """What was found at a place, without the listing of sudo: its rules may hold passwords."""
+    if ground is None:
+        return None
+    return replace(ground, sudo="", sudo_notes=tuple(map(redactor.text, ground.sudo_notes)))
 
 
 def _rounded(seconds: float | None) -> float | None:

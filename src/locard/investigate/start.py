@@ -251,7 +251,7 @@ def _surveyed(instance: Instance, redactor: Redactor) -> tuple[tuple[Ran, ...], 
                 clean,
                 session.identity_of(output.argv),
                 redactor,
-                place=instance.place.ref,
+                place=instance.place,
                 digest=prepared.program_digest,
                 redactions=count,
             )

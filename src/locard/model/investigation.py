@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from locard.model.facts import MetricsSummary, Readings
 from locard.model.log_facts import LogSummary
+from locard.model.place import Place
 from locard.model.waits import Work  # noqa: TC001 - the codec asks for it
 
 if TYPE_CHECKING:
@@ -112,6 +113,12 @@ class Investigation:
     redacted: int
     place: str = "host/local"
     ground: Ground | None = None
+    place_options: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def at(self) -> Place:
+        """The place with its options."""
+        return Place(self.place, options=self.place_options)
 
     def logs(self) -> Iterator[tuple[Evidence, LogSummary]]:
         """The log summaries, each with its evidence."""

@@ -86,21 +86,57 @@ class Ground:
             return self.uid == 0
 
 
-def typed_at(command: str, place: str) -> str:
-    """A command line as it is typed here for another place: ours with `--on`, others through the way in.
+def typed_at(command: str, place: Place) -> str:
+    """A command line as it is typed here for another place: ours with its flags, others through the way in.
 
-    `place` is a Place's ref. Targets that name their own place (host/, pod/) need nothing.
+    Targets that name their own place (host/, pod/) need nothing; kubectl is asked here.
     """
-    kind, _, name = place.partition("/")
-    if place == HERE.ref or " --on " in command or not name:
+    kind = place.ref.partition("/")[0]
+    if place.ref == HERE.ref or " --on " in command or not place.name:
         return command
     if command.startswith("locard "):
-        words = command.split()
-        own = len(words) > 2 and words[2].startswith((f"{kind}/", "host/", "pod/", "deployment/"))  # noqa: PLR2004 - after the verb
-        return command if own else f"{command} --on {shlex.quote(place)}"
-    ways = {"host": ("ssh",), "container": ("docker", "exec"), "pod": ("kubectl", "exec")}
-    if kind not in ways:
+        return _own_at(command, place)
+    way = _way_in(place)
+    if not way or command.startswith((f"{way} ", "kubectl ")):
         return command
-    way = shlex.join((*ways[kind], name.partition("/")[0]))
-    dashes = " --" if kind == "pod" else ""
-    return f"{way}{dashes} {shlex.quote(command) if kind == 'host' else command}"
+    inner = command if kind == "host" else shlex.join(("sh", "-c", command))
+    return f"{way} {shlex.quote(inner) if kind == 'host' else inner}"
+
+
+def _way_in(place: Place) -> str:
+    """What is typed before a command for the place; empty where there is none."""
+    kind = place.ref.partition("/")[0]
+    if kind == "host":
+        port = ("-p", place.option("port")) if place.option("port") else ()
+        user = ("-l", place.option("user")) if place.option("user") else ()
+        return shlex.join(("ssh", *port, *user, place.option("address") or place.name))
+    if kind == "container":
+        return shlex.join((place.option("client") or "docker", "exec", place.name))
+    if kind == "pod":
+        pod, _, container = place.name.partition("/")
+        flags = (*_cluster_flags(place), *(("-c", container) if container else ()))
+        return shlex.join(("kubectl", "exec", pod, *flags, "--"))
+    return ""
+
+
+def _own_at(command: str, place: Place) -> str:
+    kind = place.ref.partition("/")[0]
+    words = command.split()
+    target = words[2] if len(words) > 2 else ""  # noqa: PLR2004 - after the verb
+    if kind in {"host", "container"}:
+        own = target.startswith((f"{kind}/", "host/", "pod/", "deployment/"))
+        return command if own else f"{command} --on {shlex.quote(place.ref)}"
+    # In a cluster: the process of a container is asked for by its pod.
+    pod, _, container = place.name.partition("/")
+    flags = [*_cluster_flags(place), *(("-c", container) if container else ())]
+    if target.startswith("pid/"):
+        command = command.replace(f" {target}", f" {shlex.quote(f'{kind}/{pod}')}", 1)
+        target = place.ref
+    missing = flags if target.startswith(f"{kind}/") and " -n " not in command else []
+    return " ".join((command, *map(shlex.quote, missing)))
+
+
+def _cluster_flags(place: Place) -> tuple[str, ...]:
+    """The namespace and the context, as kubectl and our commands take them."""
+    named = (("-n", place.option("namespace")), ("--context", place.option("context")))
+    return tuple(word for pair in named if pair[1] for word in pair)

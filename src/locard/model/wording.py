@@ -7,6 +7,8 @@ import re
 import shlex
 from typing import Literal
 
+from locard.model.place import Place, typed_at
+
 Moved = Literal["rose", "fell", "stayed"]
 _SAME = 0.05  # of the larger one: a difference that nobody would call a change
 _UP = frozenset({"rose", "grew", "went up"})
@@ -96,8 +98,18 @@ def is_reference(source: str) -> bool:
 
 
 def with_flags(command: str, source: str, flags: str) -> str:
-    """A command that reads a source, with the flags that the source needs to be found again."""
+    """A command that reads a source, with the flags that the source needs to be found again.
+
+    Another program finds a log of another place by the way in to it.
+    """
     head = f"locard logs {shlex.quote(source)}"
+    words = flags.split()
+    if (
+        words[:1] == ["--on"]
+        and shlex.quote(source) in command
+        and not command.startswith("locard ")
+    ):
+        return typed_at(command, Place(shlex.split(flags)[1]))
     if (
         not flags
         or command.startswith(f"{head} {flags}")

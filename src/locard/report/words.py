@@ -173,9 +173,9 @@ def _further(found: Investigation) -> list[str]:
     """Where nothing was found: the log itself, or a log that could be named."""
     chosen = chosen_log(found)
     if chosen is not None and chosen[1].source != "-":
-        return [typed_at(_reads(chosen[1]), found.place)]
+        return [typed_at(_reads(chosen[1]), found.at)]
     asked = f"locard investigate {shlex.quote(found.target.ref)}"
-    return [f"{typed_at(asked, found.place)} --logs FILE"]
+    return [f"{typed_at(asked, found.at)} --logs FILE"]
 
 
 def _reads(log: LogSummary) -> str:

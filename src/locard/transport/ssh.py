@@ -45,7 +45,9 @@ _LOGGED_IN = re.compile(
 _FAREWELL = re.compile(rb"(?m)^(?:Transferred: sent \d|Bytes per second: sent \d).*\r?\n?")
 
 
-def reach(target: str, *, connect_s: int = CONNECT_S) -> tuple[str, ...]:
+def reach(
+    target: str, *, connect_s: int = CONNECT_S, more: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """The client's argv up to the words for the shell there. `target`: NAME or USER@NAME.
 
     Start it in a session of its own (no controlling terminal), with `environment()`.
@@ -56,12 +58,26 @@ def reach(target: str, *, connect_s: int = CONNECT_S) -> tuple[str, ...]:
     options = [o for o in _OPTIONS if version >= _SINCE.get(o.partition("=")[0], (0, 0))]
     login = ("-l", user) if user else ()
     settings = [f"-o{option}" for option in (*options, f"ConnectTimeout={connect_s}")]
-    return (client, "-T", *settings, *login, "--", name)
+    return (client, "-T", *settings, *more, *login, "--", name)
 
 
 def session_argv(place: Place, nonce: str) -> tuple[str, ...]:
     """What starts a session: the bootstrap is the words for the login shell there."""
-    return (*reach(place.name), bootstrap.words(nonce))
+    user, _, name = place.name.rpartition("@")
+    user, name = user or place.option("user"), place.option("address") or name
+    return (*reach(f"{user}@{name}" if user else name, more=_more(place)), bootstrap.words(nonce))
+
+
+def _more(place: Place) -> tuple[str, ...]:
+    """What an inventory says of the connection: its port, and the file of its key."""
+    port, key = place.option("port"), place.option("key")
+    if port and not port.isdecimal():
+        raise UsageError(
+            f"{reasons.harmless(port)!r} is no port",
+            f"the inventory says so of {place.ref}",
+            "Mend ansible_port there.",
+        )
+    return (*((f"-oPort={port}",) if port else ()), *((f"-oIdentityFile={key}",) if key else ()))
 
 
 def environment() -> dict[str, str]:

@@ -19,7 +19,8 @@ def test_both_outputs_of_a_container(program, read):
         ("exit 1\n", "no such container"),
     ],
 )
-def test_a_complaint_is_the_reason_and_no_line_of_the_log(program, read, script, why):
+def test_a_complaint_is_the_reason_and_no_line_of_the_log(program, read, monkeypatch, script, why):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///none")  # docker is asked where podman is there, too
     program("docker", script)
     with pytest.raises(SourceUnreadableError) as raised:
         read("container/none")

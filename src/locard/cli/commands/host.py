@@ -28,10 +28,20 @@ def run(args: argparse.Namespace) -> int:
     """Ask the host layer alone."""
     from locard.cli.commands import investigate  # noqa: PLC0415 - keeps `--help` quick
     from locard.investigate import places  # noqa: PLC0415 - as above
+    from locard.model.errors import UsageError  # noqa: PLC0415 - as above
     from locard.model.evidence import Layer  # noqa: PLC0415 - as above
 
     if args.on:
         places.place_of(args.on)
+        if args.hosts:
+            raise UsageError("--on and --hosts do not go together", "each says where", "Use one.")
+    for ref in args.target:
+        if "/" not in ref:
+            raise UsageError(
+                f"{ref!r} is no target",
+                f"did you mean host/{ref}?",
+                f"Write: locard host host/{ref}",
+            )
     refs = args.target or ([] if args.hosts else [args.on or "host/local"])
     if args.on and not args.target:
         args.on = None  # the place itself is the target

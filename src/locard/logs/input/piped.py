@@ -123,7 +123,7 @@ def open_command(
             f"{command.argv[0]} is not installed {'here' if place.local else f'at {place.ref}'}",
             get[0].upper() + get[1:] + ".",
         )
-    by_hand = command.by_hand if command.template.here else typed_at(command.by_hand, place.ref)
+    by_hand = command.by_hand if command.template.here else typed_at(command.by_hand, place)
     return PipedSource(name, -1, None, owned=False, running=running, by_hand=by_hand)
 
 
