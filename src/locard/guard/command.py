@@ -151,6 +151,10 @@ class Template:
         for part in self.argv:
             argv.extend(_fill_part(part, values, pids))
         by_hand = self.by_hand or shlex.join(argv)
+        empty = ["{" + name + "}" for name, value in values.items() if value == ()]
+        if ";" in by_hand:  # a part that is about nobody is not typed
+            parts = by_hand.split("; ")
+            by_hand = "; ".join(p for p in parts if not any(e in p for e in empty)) or by_hand
         for name, value in values.items():
             # People paste this into a shell: what came from outside is quoted, several as words.
             every = value if isinstance(value, tuple) else (value,)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from locard.cluster import debug
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
-from locard.investigate import compare, start
+from locard.guard.redact import Redactor
+from locard.investigate import compare, probing, start
 from locard.investigate.drive import Done, Driver, Quiet, Task
 from locard.investigate.means import Record
 from locard.ledger.state import StateDirectory
 from locard.model.errors import LocardError, NoShellError, UnreachableError
 from locard.model.fleet import Fleet, Member
-from locard.model.record_entries import PlaceUnreached, ResidueLeft
+from locard.model.place import cluster_flags
+from locard.model.record_entries import PlaceUnreached, ResidueLeft, Surveyed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,6 +116,7 @@ class _Crew:
     slow: set[Place] = field(default_factory=set)  # said to keep us waiting
     begun: Begun | None = None
     record: Record | None = None
+    unreached: list[PlaceUnreached] = field(default_factory=list)  # before there was a record
 
     def run(self) -> None:
         """Until every target has been asked; an interrupt ends all, what came is kept."""
@@ -215,8 +218,9 @@ class _Crew:
         self.record.write("residue", ResidueLeft(_DEBUG, place.ref, (debug.RESIDUE,), undone=None))
         made = _Debug(asked, instance, f"locard-{secrets.token_hex(3)}")
 
-        def keep(_: Task, __: Command, output: Output) -> Output:
+        def keep(_: Task, command: Command, output: Output) -> Output:
             made.outputs.append(output)
+            self._record_command(place, command, output)
             return output
 
         where: dict[str, tuple[str, ...]] = {
@@ -241,6 +245,9 @@ class _Crew:
         place = made.asked.place
         found = debug.read(made.outputs, place.option("pod"), made.name)
         if found.left:
+            what = f"{debug.RESIDUE} ({made.name})"
+            if self.record is not None:
+                self.record.write("residue", ResidueLeft(_DEBUG, place.ref, (what,), undone=False))
             self.left.append(f"at {place.ref}: {debug.RESIDUE} ({made.name})")
         if found.outcome != "runs":
             why = f"{found.outcome}: {found.says}"
@@ -257,6 +264,24 @@ class _Crew:
         self._leave_place(made.instance)
         self._fill(driver)
 
+    def _record_command(self, place: Place, command: Command, output: Output) -> None:
+        """One command that makes or looks at a debug container, with what it printed."""
+        assert self.begun is not None  # noqa: S101 - residue is recorded before
+        assert self.record is not None  # noqa: S101 - as above
+        home, redactor = self.every.home, Redactor(self.begun.key)
+        clean, redacted = probing.redacted(output, redactor, command.template.output)
+        item = probing.ran(
+            command,
+            clean,
+            home.identity,
+            redactor,
+            place=home.place,
+            digest=None,
+            redactions=redacted,
+        )
+        body = Surveyed(place.ref, (item,))
+        self.record.write("surveyed", body, (clean.stdout, clean.stderr))
+
     def _begin_record(self, name: str) -> None:
         if self.begun is not None:
             return
@@ -264,11 +289,16 @@ class _Crew:
         name = name if self.options.alone else "fleet"
         self.begun = self.stack.enter_context(state.begin(name, self.options.incident))
         self.record = Record(self.begun.ledger, self.options.listener)
+        for missed in self.unreached:
+            self.record.write("unreached", missed)
 
     def _fail(self, asked: Asked, instance: Instance, error: LocardError) -> None:
         self.errors.append(error)
-        if self.record is not None:
-            self.record.write("unreached", PlaceUnreached(asked.place, error.why, error.next_step))
+        missed = PlaceUnreached(asked.place, error.why, error.next_step)
+        if self.record is None:
+            self.unreached.append(missed)
+        else:
+            self.record.write("unreached", missed)
         next_step = f"{error.next_step} {error.command}".strip()
         self._leave(
             Member(asked.label, asked.place.ref, None, error.what, error.why, next_step), instance
@@ -280,7 +310,9 @@ class _Crew:
         self.partial += [
             f"{asked.label}: {p}" if not self.options.alone else p for p in found.partial
         ]
-        self._leave(Member(asked.label, asked.place.ref, found), instance)
+        self._leave(
+            Member(asked.label, asked.place.ref, found, options=asked.place.options), instance
+        )
 
     def _leave(self, member: Member, instance: Instance) -> None:
         """Done with a place: its session goes, unless another target is there."""
@@ -300,7 +332,7 @@ class _Crew:
 
 
 def _closed(asked: Asked) -> LocardError:
-    where = " ".join(f"-n {v}" for k, v in asked.place.options if k == "namespace")
+    where = shlex.join(cluster_flags(asked.place.options))
     return UnreachableError(
         f"{asked.label} was not entered",
         asked.closed,

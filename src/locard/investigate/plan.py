@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locard import catalogue
 from locard.guard import sudo
@@ -44,9 +44,14 @@ class Planned:
 
 
 def planned(
-    context: Context, gate: Gate, layers: Sequence[Layer] = tuple(Layer)
+    context: Context,
+    gate: Gate,
+    layers: Sequence[Layer] = tuple(Layer),
+    only: tuple[str, dict[str, str]] | None = None,
 ) -> tuple[Planned, ...]:
     """Every command in order. A step that depends on an answer is planned as for an empty one.
+
+    `only`: one probe by its key, with its parameters as texts.
 
     Secrets in what it would ask for are not shown; what it runs is not changed by that.
     """
@@ -54,21 +59,24 @@ def planned(
     redactor = Redactor.passing()
     for layer in layers:
         for entry in catalogue.entries("probe", layer):
+            if only is not None and probing.key(entry) != only[0]:
+                continue
             probe = probing.load(entry)
+            asked = probing.params_of(probe, only[1]) if only is not None else None
             skip = probe.applies(context)
             if skip is not None:
                 found.append(Planned(layer, entry.name, why=skip.why, unlock=skip.unlock))
                 continue
             found.extend(
                 _planned(entry, command, gate, redactor, context)
-                for command in commands(probe, context)
+                for command in commands(probe, context, asked)
             )
     return tuple(found)
 
 
-def commands(probe: Probe, context: Context) -> Iterator[Command]:
-    """What a plan would run, each command answered with nothing."""
-    plan = probe.plan(context)
+def commands(probe: Probe, context: Context, asked: Any = None) -> Iterator[Command]:
+    """What a plan would run, each command answered with nothing; `asked`: its parameters."""
+    plan = probing.plan_of(probe, context, asked)
     with contextlib.suppress(StopIteration):
         step = next(plan)
         while True:

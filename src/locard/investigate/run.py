@@ -62,6 +62,7 @@ class Investigator:
     def __init__(self, incident: str, question: Question, context: Context, means: Means) -> None:
         """Nothing runs before `add_tasks`. `context` is as it may be recorded: redacted."""
         self._means = means
+        ground = means.session.ground or context.ground
         self._opened = Opened(
             __version__,
             incident,
@@ -70,7 +71,7 @@ class Investigator:
             means.session.identity,
             time.time(),
             context.place.ref,
-            _recorded(means.session.ground or context.ground, means.redactor),
+            _recorded(ground, means.redactor) if ground else None,
             place_options=context.place.options,
         )
         self._context = replace(context, first=context.target)
@@ -416,10 +417,8 @@ class Investigator:
         return bool(self._means.record.write(kind, plain, outputs))
 
 
-def _recorded(ground: Ground | None, redactor: Redactor) -> Ground | None:
+def _recorded(ground: Ground, redactor: Redactor) -> Ground:
     """What was found at a place, without the listing of sudo: its rules may hold passwords."""
-    if ground is None:
-        return None
     return replace(ground, sudo="", sudo_notes=tuple(map(redactor.text, ground.sudo_notes)))
 
 

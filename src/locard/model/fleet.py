@@ -19,6 +19,7 @@ class Member:
     what: str = ""
     why: str = ""
     next_step: str = ""
+    options: tuple[tuple[str, str], ...] = ()  # of its place
 
     @property
     def workload(self) -> bool:

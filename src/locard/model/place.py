@@ -114,7 +114,7 @@ def _way_in(place: Place) -> str:
         return shlex.join((place.option("client") or "docker", "exec", place.name))
     if kind == "pod":
         pod, _, container = place.name.partition("/")
-        flags = (*_cluster_flags(place), *(("-c", container) if container else ()))
+        flags = (*cluster_flags(place.options), *(("-c", container) if container else ()))
         return shlex.join(("kubectl", "exec", pod, *flags, "--"))
     return ""
 
@@ -128,7 +128,7 @@ def _own_at(command: str, place: Place) -> str:
         return command if own else f"{command} --on {shlex.quote(place.ref)}"
     # In a cluster: the process of a container is asked for by its pod.
     pod, _, container = place.name.partition("/")
-    flags = [*_cluster_flags(place), *(("-c", container) if container else ())]
+    flags = [*cluster_flags(place.options), *(("-c", container) if container else ())]
     if target.startswith("pid/"):
         command = command.replace(f" {target}", f" {shlex.quote(f'{kind}/{pod}')}", 1)
         target = place.ref
@@ -136,7 +136,8 @@ def _own_at(command: str, place: Place) -> str:
     return " ".join((command, *map(shlex.quote, missing)))
 
 
-def _cluster_flags(place: Place) -> tuple[str, ...]:
+def cluster_flags(options: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     """The namespace and the context, as kubectl and our commands take them."""
-    named = (("-n", place.option("namespace")), ("--context", place.option("context")))
+    given = dict(options)
+    named = (("-n", given.get("namespace", "")), ("--context", given.get("context", "")))
     return tuple(word for pair in named if pair[1] for word in pair)

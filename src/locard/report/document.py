@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.model.codec import encode
-from locard.report import told
+from locard.report import times, told
 from locard.report.sentences import say
 from locard.report.words import chosen_log
 
@@ -57,7 +57,9 @@ def fleet_document(fleet: Fleet, exit_code: int) -> dict[str, Any]:
         "ledger": fleet.ledger,
         "compared": fleet.compared,
         "not_compared": fleet.not_compared,
-        "differences": [encode(d) for d in fleet.differences],
+        "differences": [
+            {**encode(d), "says": times.told(d.says, dt.UTC)} for d in fleet.differences
+        ],
         "members": [_member(m) for m in fleet.members],
         "partial": list(fleet.partial),
         "left": list(fleet.left),
@@ -67,7 +69,7 @@ def fleet_document(fleet: Fleet, exit_code: int) -> dict[str, Any]:
 def _member(member: Member) -> dict[str, Any]:
     found = member.found
     shown = {"ref": member.ref, "place": member.place, "reached": found is not None,
-             "why": member.why, "next_step": member.next_step}  # fmt: skip
+             "why": times.told(member.why, dt.UTC), "next_step": member.next_step}  # fmt: skip
     if found is None:
         return shown
     return {
@@ -136,9 +138,16 @@ def cluster_document(found: Look) -> dict[str, Any]:
     }
 
 
-def plan_document(planned: Iterable[Planned]) -> dict[str, Any]:
-    """A dry run as plain data."""
-    return {"schema": SCHEMA, "kind": "plan", "commands": [encode(p) for p in planned]}
+def plan_document(
+    planned: Iterable[Planned], unreached: Iterable[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """A dry run as plain data; `unreached`: targets for which there is no plan, and why."""
+    return {
+        "schema": SCHEMA,
+        "kind": "plan",
+        "commands": [encode(p) for p in planned],
+        "unreached": [{"target": target, "why": why} for target, why in unreached],
+    }
 
 
 def dumps(document: Any) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Role, Severity
+from locard.model.place import cluster_flags
 from locard.model.wording import count, shorten
 from locard.report.times import told
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 12  # differences
 _WIDE = 110
+_QUOTED = re.compile(r"(?<!\w)'[^']{1,200}'|\"[^\"]{1,200}\"")
 _NAMED = 6  # targets with one reason
 _RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -42,13 +45,18 @@ def _missed(fleet: Fleet, missed: list[Member]) -> Iterator[str]:
     if not missed:
         return
     yield f"not looked at ({len(missed)} of {len(fleet.members)})"
-    by_reason: dict[tuple[str, str], list[str]] = {}
+    by_reason: dict[tuple[str, str], list[Member]] = {}
     for member in missed:
-        by_reason.setdefault((_reason(member.why), member.next_step), []).append(member.ref)
-    for (why, next_step), refs in by_reason.items():
+        key = (_common(_reason(member.why), member), _common(member.next_step, member))
+        by_reason.setdefault(key, []).append(member)
+    for (common, common_next), members in by_reason.items():
+        refs = [m.ref for m in members]
         more = f" and {len(refs) - _NAMED} more" if len(refs) > _NAMED else ""
+        alone = members[0] if len(members) == 1 else None
+        why = _reason(alone.why) if alone else common
+        next_step = alone.next_step if alone else common_next
         yield f"  {', '.join(refs[:_NAMED])}{more}"
-        yield f"      {shorten(why, _WIDE)}"
+        yield f"      {shorten(told(why, None), _WIDE)}"
         if next_step:
             yield f"      next: {shorten(next_step, _WIDE)}"
     yield ""
@@ -83,7 +91,7 @@ def _differences(fleet: Fleet) -> Iterator[str]:
     for ref, items in by_member.items():
         for number, item in enumerate(items[:4]):
             peers = "alone" if item.shared == 1 else f"with {item.shared - 1} more"
-            yield f"  {ref if not number else '':<20} {shorten(item.says, _WIDE)} ({peers})"
+            yield f"  {ref if not number else '':<20} {shorten(told(item.says, None), _WIDE)} ({peers})"
             shown += 1
         if len(items) > 4:  # noqa: PLR2004 - as many as are shown
             yield f"  {'':<20} and {len(items) - 4} more"
@@ -104,7 +112,7 @@ def _rows(fleet: Fleet, seen: list[Member]) -> Iterator[str]:
 def member_line(member: Member) -> str:
     """One target on one line: what was found at it, or why nothing could be."""
     if member.found is None:
-        return f"{member.ref:<20} not looked at: {shorten(_reason(member.why), _WIDE)}"
+        return f"{member.ref:<20} not looked at: {shorten(told(_reason(member.why), None), _WIDE)}"
     found = member.found
     partial = "  [partial]" if found.partial else ""
     return f"{member.ref:<20} {_state(found)}{partial}"
@@ -126,14 +134,32 @@ def _reason(why: str) -> str:
     return why.partition("; ssh said: ")[0]
 
 
+def _common(text: str, member: Member) -> str:
+    """A reason as it is the same for many: without the name of the host, and what was quoted of it."""
+    name = member.place.partition("/")[2].rpartition("@")[2]
+    bare = re.sub(rf"\b{re.escape(name)}\b", "NAME", text) if name else text
+    return _QUOTED.sub("…", bare)
+
+
 def _next(fleet: Fleet, seen: list[Member]) -> str:
     if fleet.differences:
         odd = next(m for m in fleet.members if m.ref == fleet.differences[0].member)
-        return f"locard investigate {_target(odd)}"
+        return _asking(odd)
     worst = [m for m in seen if m.found and m.found.findings]
     if worst:
-        return f"locard investigate {_target(worst[0])}"
+        return _asking(worst[0])
     return "locard incident show last" if seen else "mend the way to one of them, and ask again"
+
+
+def _asking(member: Member) -> str:
+    """What asks further about one of them: a workload's own logs, or a whole investigation."""
+    kind, _, rest = member.place.partition("/")
+    if kind in {"host", "container"}:
+        return f"locard investigate {_target(member)}"
+    name, _, container = rest.partition("/")
+    flags = (*cluster_flags(member.options), *(("-c", container) if container else ()))
+    verb = "logs" if member.workload else "investigate"
+    return shlex.join(("locard", verb, f"{kind}/{name}", *flags))
 
 
 def _target(member: Member) -> str:

@@ -44,5 +44,6 @@ def text(context: Context, planned: Iterable[Planned]) -> str:
             lines.append(f"      by hand: {safe(item.by_hand)}")
         if item.why:
             lines.append(f"      would not run: {safe(item.why)}. {safe(item.unlock)}")
-    lines += ["", "None of these was run; to plan them the process table was read."]
+    read = "the process table was read" if target.processes else "only the target was looked for"
+    lines += ["", f"None of these was run; to plan them {read}."]
     return "\n".join(lines) + "\n"

@@ -163,7 +163,8 @@ def test_a_cluster_that_does_not_answer(locard, tmp_path):
     env = with_kubectl(tmp_path, "echo 'Unable to connect to the server: refused' >&2; exit 1\n")
     done = locard("doctor", "deployment/pay", env=env)
     assert done.returncode == 3, done.stderr
-    assert "Unable to connect to the server" in done.stdout
+    assert "Unable to connect to the server" in done.stderr
+    assert "kubectl config get-contexts" in done.stderr
 
 
 def test_flags_and_targets_that_mean_nothing_are_said(locard):

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from locard.cli import common, live
 from locard.guard.budget import Budget
 from locard.guard.command import Impact
-from locard.model.errors import ExitCode, StateError, UsageError
+from locard.model.errors import ExitCode, LocardError, StateError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
     import argparse
 
     from locard.investigate.places import Asked
     from locard.investigate.plan import Planned
-    from locard.investigate.start import Options, Sessions
+    from locard.investigate.start import Instance, Options, Sessions
     from locard.model.evidence import Layer
     from locard.model.fleet import Fleet
     from locard.model.investigation import Investigation, Question
@@ -87,9 +87,10 @@ def ask(
         debug_image=args.debug_image if question.allow == Impact.INJECTS.word else "",
         alone=len(asked) == 1,
     )
+    # Before this machine's session is opened: nobody would listen to it meanwhile.
+    asked = spread(asked, args.namespace, args.context, args.container, options.budget)
+    options = replace(options, alone=len(asked) == 1)
     with start.opened(lend_stdin="-" in question.logs) as sessions:
-        asked = spread(asked, args.namespace, args.context, args.container)
-        options = replace(options, alone=len(asked) == 1)
         if args.dry_run:
             return _dry_run(asked, question, sessions, options, args)
         if len(asked) == 1:
@@ -175,23 +176,49 @@ def _dry_run(
     from locard.investigate import start  # noqa: PLC0415 - as above
     from locard.investigate.plan import planned  # noqa: PLC0415
     from locard.report import document, plan  # noqa: PLC0415
+    from locard.report.plain import safe  # noqa: PLC0415
 
     every: list[Planned] = []
+    unreached: list[tuple[str, str]] = []
     for one in asked:
-        instance = start.Instance(replace(question, ref=one.ref), one.place, one.there)
-        instance.session = sessions.to(one.place)
-        start.prepare([instance], sessions.home, options.budget)
-        if instance.error is not None:
-            raise instance.error
-        assert instance.context is not None  # noqa: S101 - without an error there is one
+        try:
+            instance = _surveyed(one, question, sessions, options)
+        except LocardError as error:
+            if len(asked) == 1:
+                raise
+            unreached.append((one.label, error.why))
+            continue
+        assert instance.context is not None  # noqa: S101 - it has been surveyed
         assert instance.gate is not None  # noqa: S101 - as above
-        commands = planned(instance.context, instance.gate, options.layers)
+        layers = tuple(layer for layer in options.layers if layer in one.layers)
+        commands = planned(instance.context, instance.gate, layers, options.only)
         every += commands
         if args.output != "json":
             print(plan.text(start.shown(instance.context), commands), end="")
     if args.output == "json":
-        print(document.dumps(document.plan_document(every)))
-    return ExitCode.NOTHING_FOUND
+        print(document.dumps(document.plan_document(every, unreached)))
+    else:
+        sys.stdout.writelines(
+            safe(f"{ref}: nothing is planned, {why}") + "\n" for ref, why in unreached
+        )
+    return ExitCode.PARTIAL if unreached else ExitCode.NOTHING_FOUND
+
+
+def _surveyed(one: Asked, question: Question, sessions: Sessions, options: Options) -> Instance:
+    """A target that was found at its place, whose session is closed again; raises LocardError."""
+    from locard.investigate import start  # noqa: PLC0415 - as above
+
+    instance = start.Instance(replace(question, ref=one.ref), one.place, one.there)
+    if one.closed:
+        raise UnreachableError(f"{one.label} was not entered", one.closed, "See: locard doctor")
+    instance.session = sessions.to(one.place)
+    try:
+        start.prepare([instance], sessions.home, options.budget)
+    finally:
+        sessions.leave(one.place)
+    if instance.error is not None:
+        raise instance.error
+    return instance
 
 
 def _show(found: Investigation, code: int, args: argparse.Namespace) -> None:
@@ -224,12 +251,17 @@ def _show_fleet(found: Fleet, code: int, args: argparse.Namespace) -> None:
     if args.output == "json":
         sys.stdout.write(document.dumps(document.fleet_document(found, code)) + "\n")
         return
-    for member in found.members:
-        if member.found is not None and member.workload:
-            from locard.report import terminal  # noqa: PLC0415 - as above
-
-            # The logs of a whole workload are the story; its containers are looked at beside it.
-            terminal.show(member.found, tz=args.tz, color=not args.no_color)
+    # The logs of a whole workload are the story; its containers are looked at beside it.
+    stories = [m.found for m in found.members if m.found is not None and m.workload]
+    for story in stories:
+        _show(story, code, args)
+        if args.output == "text":
             print()
+    if args.output != "text":
+        if not stories:
+            raise UnreachableError(
+                "there is no page", "the logs of the workload were not read", "Read it as text."
+            )
+        return
     for line in fleet_screen.screen(found):
         sys.stdout.write(safe(line) + "\n")
