@@ -1,15 +1,18 @@
 """`--sudo` at a place with a real sshd and a real sudo: what runs as root, and what the user is told."""
 
 import json
+import sqlite3
+import zlib
 
 import pytest
 
-USERS = ("asks", "free", "exact", "none", "wild")
+USERS = ("asks", "free", "exact", "none", "wild", "secret")
 SETUP = r"""hostname localhost
 mkdir -p /etc/sudoers.d; cat >/etc/sudoers.d/lab <<'X'
 asks ALL=(ALL) ALL
 free ALL=(ALL) NOPASSWD: ALL
 exact ALL=(root) NOPASSWD: /usr/bin/dmesg "", /usr/bin/id
+secret ALL=(root) NOPASSWD: /usr/bin/id --password=Hunter2Secret99
 wild ALL=(root) NOPASSWD: /usr/bin/cat /proc/1/*
 X
 chmod 440 /etc/sudoers.d/lab; echo asks:correct-horse | chpasswd
@@ -56,6 +59,23 @@ def test_exactly_what_the_rules_cover_runs_as_root(look):
     others = [uid for argv, uid, _ in commands(done) if argv[0] != "sudo"]
     assert others
     assert 0 not in others
+
+
+def test_what_sudo_lists_there_is_not_recorded(look):
+    done = look("secret", "-o", "json")
+    document = json.loads(done.stdout)
+    listed = [e for e in entries(document["ledger"]) if b"NOPASSWD" in e]
+    assert "Hunter2Secret99" not in done.stdout
+    assert listed, "the answer of sudo is evidence, without the secret"
+    assert not [e for e in entries(document["ledger"]) if b"Hunter2Secret99" in e]
+
+
+def entries(path):
+    """Every body and output of a ledger, as bytes."""
+    with sqlite3.connect(path) as base:
+        bodies = [body.encode() for (body,) in base.execute("select body from entries")]
+        outputs = [zlib.decompress(data) for (data,) in base.execute("select data from outputs")]
+    return [*bodies, *outputs]
 
 
 def test_a_rule_for_everything_covers_what_only_root_reads(look):

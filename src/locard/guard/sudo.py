@@ -155,6 +155,11 @@ def read_listing(stdout: str, stderr: str, exit_code: int | None) -> Listing:
     return Listing(tuple(rules), text=stdout)
 
 
+def unescaped(listing: bytes) -> bytes:
+    """A listing without the backslashes of sudoers before , : = and themselves: as the words are typed."""
+    return re.sub(rb"\\([,:=\\])", rb"\1", listing)
+
+
 def of_output(output: Output) -> Listing:
     """The rules in what LIST gave."""
     said = output.stderr.decode("utf-8", "replace") + "\n" + output.problem

@@ -65,7 +65,10 @@ def planned(
             asked = probing.params_of(probe, only[1]) if only is not None else None
             skip = probe.applies(context)
             if skip is not None:
-                found.append(Planned(layer, entry.name, why=skip.why, unlock=skip.unlock))
+                place = context.place.ref
+                found.append(
+                    Planned(layer, entry.name, why=skip.why, unlock=skip.unlock, place=place)
+                )
                 continue
             found.extend(
                 _planned(entry, command, gate, redactor, context)

@@ -243,6 +243,8 @@ def _surveyed(instance: Instance, redactor: Redactor) -> tuple[tuple[Ran, ...], 
     for command, printed in instance.asked or ():
         is_table = command.template is ground_probes.PROCESS_TABLE
         output = ground_probes.only(printed, pids) if is_table else printed
+        if command.template == sudo.LIST:  # its `--password\\=x` would not be known for what it is
+            output = replace(output, stdout=sudo.unescaped(output.stdout))
         clean, count = probing.redacted(output, redactor, command.template.output)
         prepared = session.prepare(command)
         items.append(

@@ -9,6 +9,7 @@ from locard.model.facts import Readings
 from locard.model.headline import headline
 from locard.model.wording import count, shorten
 from locard.report import told
+from locard.report.words import where
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,7 +24,7 @@ _WIDE = 110
 
 def screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
     """The lines of the screen, each without an end."""
-    yield f"{found.target.ref} on {found.target.host}"
+    yield f"{found.target.ref} {where(found)}"
     for item in found.evidence:
         yield from _evidence(item)
     for layer in found.layers:

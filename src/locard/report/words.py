@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.facts import StackSamples
 from locard.model.finding import Role, Severity
-from locard.model.place import typed_at
+from locard.model.place import HERE, typed_at
 from locard.model.wording import with_flags
 from locard.report import log_tables
 from locard.report.logs_said import bad_ones
@@ -116,7 +116,15 @@ def title(found: Investigation) -> str:
     name = ""
     if found.target.kind == "pid" and found.target.processes:
         name = f" {_program(found.target.processes[0])}"
-    return f"{found.target.ref}{name}{many} on {found.target.host}{_clock(found)}"
+    return f"{found.target.ref}{name}{many} {where(found)}{_clock(found)}"
+
+
+def where(found: Investigation) -> str:
+    """Where it runs, as it was typed, and what the machine calls itself there."""
+    host, name = found.target.host, found.place.partition("/")[2]
+    if found.place == HERE.ref or host == name:
+        return f"on {host}"
+    return f"at {found.place} ({host})"
 
 
 def _clock(found: Investigation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 
 import pytest
 
@@ -38,6 +39,11 @@ def cluster(tmp_path):
     return env, program.with_suffix(".calls")
 
 
+def ledger_entries(path):
+    with sqlite3.connect(path) as base:
+        return base.execute("select kind, body from entries order by seq").fetchall()
+
+
 def test_without_being_allowed_none_is_made(locard, cluster):
     env, calls = cluster
     done = locard("pod/pay-1", "-n", "shop", "-q", env=env)
@@ -55,6 +61,12 @@ def test_with_it_one_is_made_said_before_and_named_after(locard, cluster):
     assert "--profile=restricted" in calls.read_text()
     assert "left behind at pod/pay-1/app" in done.stdout
     document = locard.json("incident", "show", "last", env=env)
+    entries = ledger_entries(document["ledger"])
+    kinds = [kind for kind, _ in entries]
+    made = next(n for n, (_, body) in enumerate(entries) if "--profile=restricted" in body)
+    assert "residue" in kinds[:made], "what stays is recorded before it is made"
+    name = calls.read_text().partition("--container=")[2].split()[0]
+    assert any(kind == "residue" and name in body for kind, body in entries[made:])
     assert document["place"] == "pod/pay-1/app"
     assert after == "" or "locard" in before
 

@@ -33,6 +33,7 @@ def arguments(into: argparse.ArgumentParser) -> None:
     into.add_argument(
         "target", nargs="?", metavar="PLACE", help="host/NAME, container/NAME, deployment/NAME"
     )
+    into.add_argument("--on", metavar="PLACE", help="the same: host/NAME, container/NAME")
     live.cluster_arguments(into)
     into.add_argument("--all-containers", action="store_true")
     into.add_argument(
@@ -47,7 +48,19 @@ def arguments(into: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit 0 when everything is there, 4 when something is missing."""
+    if args.on:
+        if args.target:
+            raise UsageError(
+                f"{args.target} and --on do not go together", "one place is looked at", "Use one."
+            )
+        args.target = args.on
     if args.sudoers is not None:
+        if args.target:
+            raise UsageError(
+                f"--sudoers and {args.target} do not go together",
+                "the rules are made of where this machine's programs lie",
+                "Run it there: locard doctor --sudoers USER",
+            )
         from locard.cli import sudoers_rules  # noqa: PLC0415 - keeps `--help` quick
 
         sys.stdout.write(sudoers_rules.rules(args.sudoers))

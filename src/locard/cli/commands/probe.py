@@ -41,7 +41,8 @@ def more_arguments(parser: argparse.ArgumentParser, words: list[str]) -> None:
     """The flags of the probe that is named: its parameters."""
     from locard.model import params  # noqa: PLC0415 - keeps `--help` quick
 
-    names = [w for w in words if not w.startswith("-") and w != "probe"]
+    named = [w for w in words if not w.startswith("-") and w != "probe"]
+    names = [w for w in named if _entry(w)]  # others are the values of flags
     entry = _entry(names[0]) if names else None
     kind = getattr(entry.load(), "PARAMS", None) if entry is not None else None
     group = parser.add_argument_group(f"parameters of {names[0]}") if kind else None
