@@ -31,7 +31,8 @@ def test_rotated_files_come_in_the_order_in_which_they_were_written(tmp_path):
         os.utime(tmp_path / name, (1e9 - age * 100, 1e9 - age * 100))
     done = run(f"{tmp_path}/a.log*", "once")
     assert done.stdout == b"one\ntwo\nthree\n"
-    assert json.loads(done.stderr.splitlines()[0]) == {"files": 3, "skipped": 0}
+    said = json.loads(done.stderr.splitlines()[0])
+    assert (said["files"], said["skipped"], said["cut"]) == (3, 0, 0)
     assert run(tmp_path, "once").stdout == done.stdout
     assert run(tmp_path / "a.log", "once").stdout == b"three\n"
 
@@ -50,7 +51,22 @@ def test_of_too_much_the_newest_is_read(tmp_path, monkeypatch, capfdbinary):
     assert read_log.main([str(tmp_path / "a.log"), "once"]) == 0
     out, err = capfdbinary.readouterr()
     assert out == b"third\n"
-    assert json.loads(err.splitlines()[0])["skipped"] == 14
+    said = json.loads(err.splitlines()[0])
+    assert (said["skipped"], said["cut"], said["size"]) == (14, 14, 24)
+
+
+def test_a_packed_file_that_is_too_long_is_not_begun_in_its_middle(
+    tmp_path, monkeypatch, capfdbinary
+):
+    monkeypatch.setattr(read_log, "MOST", 10)
+    (tmp_path / "a.log.1").write_bytes(b"older\n")
+    with gzip.open(tmp_path / "a.log", "wb") as packed:
+        packed.write(b"one\ntwo\n")
+    os.utime(tmp_path / "a.log.1", (1e9, 1e9))
+    assert read_log.main([str(tmp_path), "once"]) == 0
+    out, err = capfdbinary.readouterr()
+    assert out == b"one\ntwo\n"
+    assert json.loads(err.splitlines()[0])["cut"] == 6
 
 
 def test_it_follows_over_a_rename(tmp_path):

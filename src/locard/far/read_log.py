@@ -136,6 +136,16 @@ def opened(path: str) -> "tuple[Any, bool]":
     return plain, False
 
 
+def is_packed(path: str) -> bool:
+    """Whether a file has to be unpacked; False where it cannot be opened."""
+    try:
+        file, packed = opened(path)
+    except OSError:
+        return False  # reading says why
+    file.close()
+    return packed
+
+
 def give(data: bytes) -> None:
     """Write all of it."""
     view = memoryview(data)
@@ -177,6 +187,19 @@ def follow(file: "Any", path: str) -> None:
             continue  # between one name and the next
 
 
+def planned(files: "list[tuple[float, int, str]]") -> "tuple[list[tuple[str, int]], int]":
+    """What fits into MOST, the newest first, each with what to skip of it; and the bytes left out."""
+    room, taken, cut = MOST, [], 0
+    for _, size, name in reversed(files):
+        skip = max(0, size - room)
+        if room > 0:
+            skip = 0 if skip and is_packed(name) else skip  # it cannot be begun in its middle
+            taken.append((name, skip))
+        cut += skip
+        room = max(0, room - size + skip)
+    return taken, cut
+
+
 def main(words: "list[str]") -> int:
     """Exit 0 when all was printed, 1 where it cannot be read."""
     path, how = words[0], words[1]
@@ -186,16 +209,12 @@ def main(words: "list[str]") -> int:
     except OSError as error:
         sys.stderr.write("%s: %s\n" % (path, error.strerror or error))
         return 1
-    files.sort()
-    recent = [f for f in files if f[0] >= oldest] or files[-1:]
-    room, taken, skipped = MOST, [], sum(f[1] for f in files) - sum(f[1] for f in recent)
-    for _, size, name in reversed(recent):
-        skip = max(0, size - room)
-        if room > 0:
-            taken.append((name, skip))
-        skipped += skip if room > 0 else size
-        room -= size - skip
-    sys.stderr.write(json.dumps({"files": len(taken), "skipped": skipped}) + "\n")
+    recent = [f for f in sorted(files) if f[0] >= oldest] or [max(files)]
+    taken, cut = planned(recent)
+    skipped = sum(f[1] for f in files) - sum(f[1] for f in recent) + cut
+    size = sum(f[1] for f in recent)
+    said = {"files": len(taken), "skipped": skipped, "cut": cut, "size": size}
+    sys.stderr.write(json.dumps(said) + "\n")
     sys.stderr.flush()
     for name, skip in reversed(taken):
         newest = name == taken[0][0]

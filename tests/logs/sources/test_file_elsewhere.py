@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
+from locard.far import read_log
 from shell_hosts import make_ssh
+from support import Locard
+
+WITH_PROGRAMS_OF = """import sys, pathlib
+from locard.transport import prepared
+prepared._PACKAGE = pathlib.Path(sys.argv.pop(1))
+from locard.cli.main import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture
@@ -72,3 +84,42 @@ def test_an_investigation_there_reads_it_too(locard, log, env):
     assert first["facts"][0]["records"] == 600
     assert first["ran"][0]["argv"][-1] == "json"
     assert "--on=host/web-1" in first["ran"][0]["argv"]
+
+
+class Limited(Locard):
+    """`locard` that sends a reader which reads no more than so many bytes."""
+
+    def __init__(self, folder, most):
+        package = Path(read_log.__file__).parent.parent
+        for part in ("far", "transport"):
+            shutil.copytree(package / part, folder / part)
+        program = folder / "far" / "read_log.py"
+        text = program.read_text("utf-8")
+        assert "\nMOST = 512 << 20" in text
+        program.write_text(text.replace("\nMOST = 512 << 20", f"\nMOST = {most}"), "utf-8")
+        self.folder = folder
+
+    def argv(self, *words):
+        return [sys.executable, "-c", WITH_PROGRAMS_OF, str(self.folder), *map(str, words)]
+
+
+@pytest.mark.parametrize("words", [(), ("--by", "status")])
+def test_of_a_log_that_is_too_long_the_rest_is_said_to_be_unread(tmp_path, log, env, words):
+    limited = Limited(tmp_path / "limited", 8 << 10)
+    done = limited("logs", log, "--on", "host/web-1", *words, env=env)
+    said = f"read in part: only the newest 8 KiB of {log.stat().st_size / 1024:.3g} KiB were read"
+    assert done.returncode == 4, done.stderr
+    if words:
+        assert said in done.stderr
+        return
+    assert said.partition(": ")[2] in done.stdout
+    document = limited.json("logs", log, "--on", "host/web-1", env=env)
+    assert document["log_summary"]["partial"] is True
+    assert said in document["log_summary"]["gaps"]
+
+
+def test_a_log_that_is_not_too_long_is_whole(tmp_path, log, env):
+    limited = Limited(tmp_path / "limited", log.stat().st_size)
+    document = limited.json("logs", log, "--on", "host/web-1", env=env)
+    assert document["log_summary"]["records"] == 600
+    assert document["log_summary"]["partial"] is False

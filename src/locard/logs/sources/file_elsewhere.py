@@ -1,14 +1,14 @@
 """A log file at another place: its bytes come here as they are read there, and are scanned here.
 
 Reads: a path, a pattern or a folder at the place of `--on`: `/var/log/app.log`, `/var/log/app.log*`. Of
-several files the oldest comes first; gzip, bzip2 and xz are unpacked there. Of more than 512 MB the newest
-are read. Files on network and FUSE file systems are not opened: who asks a hung one survives SIGKILL.
+several files the oldest comes first; gzip, bzip2 and xz are unpacked there. Of more than 512 MiB the newest
+are read, which is said. Files on network and FUSE file systems are not opened: who asks a hung one survives SIGKILL.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from locard.far import read_log
 from locard.guard import needs
@@ -65,6 +65,7 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         place=wants.place,
         get="enter it by a way that has a python3",
     )
+    source.left_out = lambda: _left_out(_said(source))
     source.origins = lambda: _origins(source, name, asked=bool(since))
     return source
 
@@ -88,13 +89,39 @@ def _open_plain(name: str, wants: Wants) -> Source:
     return open_command(name, command, COMMANDS, place=wants.place, get="read it by another way")
 
 
-def _origins(source: PipedSource, name: str, *, asked: bool) -> tuple[Origin, ...]:
-    """What the reader said of the files: how many, and what of them was left out."""
+def _said(source: PipedSource) -> dict[str, Any]:
+    """What the reader said first: of how many files, and what of them it leaves out."""
     said = source.running.output().stderr if source.running is not None else b""
     try:
-        found = json.loads(said.decode("utf-8", "replace").splitlines()[0])
-        files, skipped = int(found["files"]), int(found["skipped"])
-    except (ValueError, KeyError, IndexError, TypeError):
+        found = json.loads(said.partition(b"\n")[0])
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(found: dict[str, Any], key: str) -> int:
+    value = found.get(key)
+    return value if isinstance(value, int) else 0
+
+
+def _left_out(found: dict[str, Any]) -> str:
+    """What the reader did not read of what was asked for, in words; empty where that is nothing."""
+    cut, size = _number(found, "cut"), _number(found, "size")
+    return f"only the newest {_words(size - cut)} of {_words(size)} were read" if cut else ""
+
+
+def _words(size: int) -> str:
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size >= 1 << power:
+            return f"{size / (1 << power):.3g} {unit}"
+    return f"{size} bytes"
+
+
+def _origins(source: PipedSource, name: str, *, asked: bool) -> tuple[Origin, ...]:
+    """What the reader said of the files: how many, and what of them was left out."""
+    found = _said(source)
+    files, skipped = _number(found, "files"), _number(found, "skipped")
+    if not files:
         return ()
     note = f"its first {skipped:,} bytes were not read" if skipped else ""
     return (Origin(asked=asked or skipped > 0, note=note, evidence=(f"{name}: {files} read",)),)
