@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -137,6 +138,94 @@ def test_an_open_file_is_read_by_its_descriptor(tmp_path):
         log.unlink()
         done = run(f"/proc/{os.getpid()}/fd/{held.fileno()}", "once")
     assert done.stdout == b"kept\n"
+
+
+@contextlib.contextmanager
+def following(log, err=subprocess.DEVNULL):
+    """The reader that follows a log."""
+    argv = [sys.executable, "-I", "-S", "-c", SOURCE, str(log), "follow"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=err) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def most_memory(process):
+    """The most that a process has had in memory, in bytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text("utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) << 10
+
+
+def test_a_burst_does_not_go_through_the_memory_of_the_machine(tmp_path):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"one\n")
+    with following(log) as process:
+        assert process.stdout.readline() == b"one\n"
+        burst = 64 << 20
+        with log.open("ab") as file:
+            file.truncate(4 + burst)  # a hole
+        with log.open("ab") as file:
+            file.write(b"\nend\n")
+        assert process.stdout.read(burst + 5)[-5:] == b"\nend\n"
+        assert most_memory(process) < 40 << 20
+
+
+@pytest.mark.parametrize("other", ["pipe", "packed"])
+def test_what_is_no_plain_log_and_takes_its_name_is_not_read(tmp_path, other):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"one\n")
+    with following(log, subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"one\n"
+        process.stderr.readline()
+        log.rename(tmp_path / "a.log.1")
+        if other == "pipe":
+            os.mkfifo(log)
+        else:
+            (tmp_path / "made").write_bytes(gzip.compress(b"x"))
+            (tmp_path / "made").rename(log)
+        said = {"pipe": b"no regular file", "packed": b"packed"}[other]
+        assert said in process.stderr.readline()
+        (tmp_path / "next").write_bytes(b"two\n")
+        (tmp_path / "next").rename(log)
+        assert process.stdout.readline() == b"two\n"
+
+
+def test_what_takes_the_name_from_a_network_file_system_is_not_opened(tmp_path, monkeypatch):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"one\n")
+    with log.open("rb") as file:
+        there = read_log.Follower(file, str(log))
+        log.rename(tmp_path / "a.log.1")
+        log.write_bytes(b"two\n")
+        monkeypatch.setattr(read_log, "far_type", lambda _: "nfs4")
+        monkeypatch.setattr(read_log, "opened", lambda _: pytest.fail("it was opened"))
+        with pytest.raises(OSError, match="nfs4"):
+            there.newer()
+        assert there.newer() is None  # not asked again and again
+
+
+@pytest.mark.parametrize(
+    ("now", "goes_on"),
+    [
+        (b"new 1\n" * 4, b"new 1\n"),  # shorter
+        (b"first\n" + b"new 2\n" * 40, b"first\n"),  # longer again
+        (b"\0" * 60 + b"x\n", b"x\n"),  # by a writer that keeps its place
+        (b"old 1\n" * 10 + b"more\n", b"more\n"),
+    ],
+    ids=["shorter", "longer", "hole", "appended"],
+)
+def test_a_file_that_was_truncated_is_read_from_its_start(tmp_path, now, goes_on):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old 1\n" * 10)
+    with log.open("rb") as file:
+        assert len(file.read()) == 60
+        there = read_log.Follower(file, str(log))
+        assert there.newer() is None
+        assert file.tell() == 60
+        log.write_bytes(now)
+        assert there.newer() is None
+        assert file.readline() == goes_on
 
 
 def test_followed_files_are_waited_for(tmp_path):

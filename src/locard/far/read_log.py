@@ -1,8 +1,7 @@
 """Prints the bytes of a log at this place, the oldest file first; standard library only.
 
 Arguments: PATH once|follow [SECONDS]. PATH may be a pattern or a folder. Each file is read up to the
-size that it had when it was opened; with `follow` the newest goes on, over renames and truncation.
-With SECONDS files that were last written before that are left out. One JSON line on standard error
+size that it had when it was opened; with `follow` the newest goes on, over renames and truncation. With SECONDS files that were last written before that are left out. One JSON line on standard error
 says first what is read. Nothing on a network or FUSE file system is opened.
 """
 
@@ -18,11 +17,13 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 MOST = 512 << 20  # bytes of all files together: the newest of more
 CHUNK = 1 << 18
-POLL_S = 0.25
+KEPT = 256  # bytes that were read last, by which a file that was written anew is known
+POLL_S = 0.05
 MOST_FILES = 1000
 MOST_LINKS = 40
 FAR = (
@@ -147,44 +148,103 @@ def is_packed(path: str) -> bool:
 
 
 def give(data: bytes) -> None:
-    """Write all of it."""
+    """Write all of it; where nobody reads there is nothing more to do."""
     view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]
+    try:
+        while view:
+            view = view[os.write(1, view) :]
+    except OSError:
+        sys.exit(1)
 
 
-def copy(file: "Any", packed: bool, size: int, skip: int) -> int:
-    """Print a file up to its size of when it was opened; the last byte that was printed, -1 for none."""
-    last, left = -1, size - skip
-    if skip and not packed:
+def copy(file: "Any", packed: bool, skip: int) -> "Iterator[bytes]":
+    """A file up to its size of when it was opened."""
+    if packed:
+        for data in iter(lambda: file.read(CHUNK), b""):
+            yield data
+        return
+    left = os.fstat(file.fileno()).st_size - skip
+    if skip:
         file.seek(skip)
         left -= len(file.readline())
-    while packed or left > 0:
-        data = file.read(CHUNK if packed else min(CHUNK, left))
+    while left > 0:
+        data = file.read(min(CHUNK, left))
         if not data:
-            break
+            return
         left -= len(data)
-        last = data[-1]
-        give(data)
-    return last
+        yield data
 
 
-def follow(file: "Any", path: str) -> None:
-    """Go on with an open file, and with the one that takes its name."""
-    while True:
-        mine = os.fstat(file.fileno())
-        give(file.read())
-        time.sleep(POLL_S)
+class Follower:
+    """Goes on with an open file, and with the one that takes its name."""
+
+    def __init__(self, file: "Any", path: str) -> None:
+        """`file` may have been read up to somewhere."""
+        here = file.tell()
+        self.file, self.path = file, path
+        self.kept = os.pread(file.fileno(), min(here, KEPT), max(0, here - KEPT))  # read last
+        self.seen = self.refused = ()  # type: tuple[int, ...]
+
+    def run(self) -> None:
+        """Until nobody reads."""
+        while True:
+            self.rest()
+            time.sleep(POLL_S)
+            try:
+                newer = self.newer()
+            except OSError as error:  # what has the name now; it may be another one soon
+                complain(self.path, error)
+                continue
+            if newer is not None:
+                self.rest()
+                self.file.close()
+                self.file, self.kept = newer, b""
+
+    def rest(self) -> None:
+        """Print what has come; how much that is must not matter to the machine."""
+        for data in iter(lambda: self.file.read(CHUNK), b""):
+            give(data)
+            self.kept = (self.kept + data)[-KEPT:]
+
+    def newer(self) -> "Any":
+        """The file that has taken the name, opened; one that begins anew is set back to its start."""
         try:
-            now = os.stat(path)
-            if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
-                give(file.read())
-                file.close()
-                file = open(path, "rb")
-            elif now.st_size < file.tell():
-                file.seek(0)
+            now = os.stat(self.path)
         except FileNotFoundError:
-            continue  # between one name and the next
+            return None  # between one name and the next
+        mine = os.fstat(self.file.fileno())
+        who = (now.st_dev, now.st_ino)
+        if who == (mine.st_dev, mine.st_ino):
+            if now.st_size < self.file.tell() or self.rewritten(now):
+                self.file.seek(0)
+                self.kept = b""
+            return None
+        if self.refused == (*who, now.st_ctime_ns):
+            return None
+        self.refused = (*who, now.st_ctime_ns)
+        newer, packed = opened(resolved(self.path))
+        if packed:
+            newer.close()
+            raise OSError(0, "it is packed")
+        return newer
+
+    def rewritten(self, now: "os.stat_result") -> bool:
+        """Whether it was truncated and is longer again: another text stands before our place.
+
+        A writer that keeps its place leaves a hole instead, and nothing there is new.
+        """
+        seen = (now.st_mtime_ns, now.st_size)
+        if seen == self.seen:
+            return False
+        self.seen = seen
+        there = os.pread(self.file.fileno(), len(self.kept), self.file.tell() - len(self.kept))
+        return there != self.kept and any(self.kept) and any(there)
+
+
+def complain(name: str, error: Exception) -> None:
+    """Say what is wrong with a file."""
+    sys.stderr.write("%s: %s\n" % (name, getattr(error, "strerror", None) or error))
+    sys.stderr.flush()
 
 
 def planned(files: "list[tuple[float, int, str]]") -> "tuple[list[tuple[str, int]], int]":
@@ -207,7 +267,7 @@ def main(words: "list[str]") -> int:
     try:
         files = [(os.stat(p).st_mtime, os.stat(p).st_size, p) for p in found(path)]
     except OSError as error:
-        sys.stderr.write("%s: %s\n" % (path, error.strerror or error))
+        complain(path, error)
         return 1
     recent = [f for f in sorted(files) if f[0] >= oldest] or [max(files)]
     taken, cut = planned(recent)
@@ -217,17 +277,20 @@ def main(words: "list[str]") -> int:
     sys.stderr.write(json.dumps(said) + "\n")
     sys.stderr.flush()
     for name, skip in reversed(taken):
+        last = b"\n"
         newest = name == taken[0][0]
         try:
             file, packed = opened(name)
-            last = copy(file, packed, os.stat(name).st_size, skip)
+            for data in copy(file, packed, skip):
+                give(data)
+                last = data[-1:]
             if newest and how == "follow" and not packed:
-                follow(file, name)
+                Follower(file, name).run()
             file.close()
         except (OSError, EOFError, lzma.LZMAError) as error:
-            sys.stderr.write("%s: %s\n" % (name, getattr(error, "strerror", None) or error))
+            complain(name, error)
             return 1
-        if last not in (-1, 10):
+        if last != b"\n":
             give(b"\n")
     return 0
 
