@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import json
+import lzma
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -138,6 +141,27 @@ def test_an_open_file_is_read_by_its_descriptor(tmp_path):
         log.unlink()
         done = run(f"/proc/{os.getpid()}/fd/{held.fileno()}", "once")
     assert done.stdout == b"kept\n"
+
+
+PACKED = {"gzip": gzip.compress, "bzip2": lambda data: bz2.compress(data, 1), "xz": lzma.compress}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+@pytest.mark.parametrize("end", ["cut", "damaged"])
+def test_of_a_packed_file_that_is_not_whole_what_unpacks_is_read(tmp_path, kind, end):
+    text = b"".join(b"line %d of %d\n" % (n, n * n * 7919 % 100003) for n in range(12_000))
+    assert len(text) < read_log.CHUNK
+    packed = PACKED[kind](text)
+    most = len(packed) * 3 // 4
+    rest = b"" if end == "cut" else random.Random(1).randbytes(most)
+    (tmp_path / "a.log.1").write_bytes(packed[:most] + rest)
+    os.utime(tmp_path / "a.log.1", (1e9, 1e9))
+    (tmp_path / "a.log").write_bytes(b"the newest\n")
+    done = run(tmp_path, "once")
+    assert done.returncode == 1
+    assert b"a.log.1: " in done.stderr.splitlines()[-1]
+    assert done.stdout.startswith(text[: len(text) // 4])
+    assert done.stdout.endswith(b"\nthe newest\n")
 
 
 @contextlib.contextmanager

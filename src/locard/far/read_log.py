@@ -1,7 +1,8 @@
 """Prints the bytes of a log at this place, the oldest file first; standard library only.
 
 Arguments: PATH once|follow [SECONDS]. PATH may be a pattern or a folder. Each file is read up to the
-size that it had when it was opened; with `follow` the newest goes on, over renames and truncation. With SECONDS files that were last written before that are left out. One JSON line on standard error
+size that it had when it was opened; with `follow` the newest goes on, over renames and truncation; what cannot
+be read costs only itself. With SECONDS files that were last written before that are left out. One JSON line on standard error
 says first what is read. Nothing on a network or FUSE file system is opened.
 """
 
@@ -14,6 +15,7 @@ import os
 import stat
 import sys
 import time
+import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,9 +160,9 @@ def give(data: bytes) -> None:
 
 
 def copy(file: "Any", packed: bool, skip: int) -> "Iterator[bytes]":
-    """A file up to its size of when it was opened."""
+    """A file up to its size of when it was opened; of a packed one what unpacks, then its error."""
     if packed:
-        for data in iter(lambda: file.read(CHUNK), b""):
+        for data in iter(lambda: file.read1(CHUNK), b""):
             yield data
         return
     left = os.fstat(file.fileno()).st_size - skip
@@ -276,6 +278,7 @@ def main(words: "list[str]") -> int:
     said = {"files": len(taken), "skipped": skipped, "cut": cut, "size": size}
     sys.stderr.write(json.dumps(said) + "\n")
     sys.stderr.flush()
+    code = 0
     for name, skip in reversed(taken):
         last = b"\n"
         newest = name == taken[0][0]
@@ -287,12 +290,12 @@ def main(words: "list[str]") -> int:
             if newest and how == "follow" and not packed:
                 Follower(file, name).run()
             file.close()
-        except (OSError, EOFError, lzma.LZMAError) as error:
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
             complain(name, error)
-            return 1
+            code = 1
         if last != b"\n":
             give(b"\n")
-    return 0
+    return code
 
 
 if __name__ == "__main__":

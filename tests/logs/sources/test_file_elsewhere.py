@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -123,3 +124,14 @@ def test_a_log_that_is_not_too_long_is_whole(tmp_path, log, env):
     document = limited.json("logs", log, "--on", "host/web-1", env=env)
     assert document["log_summary"]["records"] == 600
     assert document["log_summary"]["partial"] is False
+
+
+def test_of_a_packed_log_that_ends_in_the_middle_what_came_is_kept(locard, tmp_path, log, env):
+    packed = gzip.compress(log.read_bytes() * 20)
+    cut = tmp_path / "app.log.1.gz"
+    cut.write_bytes(packed[: len(packed) // 2])
+    done = locard("logs", cut, "--on", "host/web-1", "-o", "json", env=env)
+    assert done.returncode == 4, done.stderr
+    summary = json.loads(done.stdout)["log_summary"]
+    assert summary["records"] > 3000
+    assert any("app.log.1.gz: Compressed file ended" in gap for gap in summary["gaps"])
