@@ -114,24 +114,70 @@ def test_links_are_followed_step_by_step(tmp_path):
     assert run(tmp_path / "ring", "once").returncode == 1
 
 
+@pytest.fixture
+def mounts(tmp_path_factory, monkeypatch):
+    """Make the reader believe that a file system of a type is mounted somewhere."""
+    table = tmp_path_factory.mktemp("proc") / "mountinfo"
+    real = open
+
+    def mount(folder, kind):
+        table.write_text(
+            f"1 0 8:1 / / rw - ext4 /dev/sda rw\n2 1 0:9 / {folder} rw - {kind} server:/x rw\n"
+        )
+        monkeypatch.setattr(
+            read_log,
+            "open",
+            lambda path, *a: real(table if "mountinfo" in path else path, *a),
+            raising=False,
+        )
+
+    return mount
+
+
 @pytest.mark.parametrize(
     ("kind", "hangs"),
     [("nfs4", True), ("fuse.sshfs", True), ("cifs", True), ("ext4", False), ("fusectl", False)],
 )
-def test_network_and_fuse_mounts_are_not_asked(monkeypatch, tmp_path, kind, hangs):
-    table = tmp_path / "mountinfo"
-    table.write_text(
-        f"1 0 8:1 / / rw - ext4 /dev/sda rw\n2 1 0:9 / /srv/far\\040away rw - {kind} server:/x rw\n"
-    )
-    real = open
-    monkeypatch.setattr(
-        read_log,
-        "open",
-        lambda path, *a: real(table if "mountinfo" in path else path, *a),
-        raising=False,
-    )
+def test_network_and_fuse_mounts_are_not_asked(mounts, kind, hangs):
+    mounts("/srv/far\\040away", kind)
     assert bool(read_log.far_type("/srv/far away/a.log")) is hangs
     assert read_log.far_type("/srv/farther/a.log") == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["far/a.log", "far/*.log", "far", "far/", "link", "near/../far/a.log"]
+)
+def test_what_lies_on_one_is_neither_opened_nor_asked(
+    tmp_path, monkeypatch, capfdbinary, mounts, name
+):
+    for folder in ("far", "near"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.log").write_bytes(b"x\n")
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "a.log")
+    mounts(tmp_path / "far", "nfs4")
+    asked = []
+    for call in ("open", "stat", "lstat", "listdir", "readlink"):
+        real = getattr(os, call)
+        monkeypatch.setattr(
+            os, call, lambda path, *a, real=real, **k: (asked.append(path), real(path, *a, **k))[1]
+        )
+    assert read_log.main([f"{tmp_path}/{name}", "once"]) == 1
+    out, err = capfdbinary.readouterr()
+    assert out == b""
+    assert b"it lies on nfs4, which may hang whoever asks it: not opened" in err
+    assert not [path for path in asked if str(path).startswith(f"{tmp_path}/far")]
+    assert read_log.main([f"{tmp_path}/near/a.log", "once"]) == 0
+
+
+def test_a_link_in_a_folder_that_leads_to_one_is_left_out(tmp_path, capfdbinary, mounts):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far" / "b.log").write_bytes(b"far\n")
+    (tmp_path / "near").mkdir()
+    (tmp_path / "near" / "a.log").write_bytes(b"near\n")
+    (tmp_path / "near" / "b.log").symlink_to(tmp_path / "far" / "b.log")
+    mounts(tmp_path / "far", "fuse.sshfs")
+    assert read_log.main([f"{tmp_path}/near", "once"]) == 0
+    assert capfdbinary.readouterr().out == b"near\n"
 
 
 def test_an_open_file_is_read_by_its_descriptor(tmp_path):

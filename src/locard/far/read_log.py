@@ -28,20 +28,29 @@ KEPT = 256  # bytes that were read last, by which a file that was written anew i
 POLL_S = 0.05
 MOST_FILES = 1000
 MOST_LINKS = 40
+# As far/look_around.py has them: each is sent alone.
 FAR = (
     "nfs",
     "nfs4",
     "cifs",
     "smb3",
     "smbfs",
+    "ncpfs",
     "9p",
     "afs",
     "ceph",
+    "coda",
     "lustre",
     "gpfs",
+    "beegfs",
     "glusterfs",
+    "ocfs2",
+    "gfs2",
     "autofs",
-    "ncpfs",
+    "pvfs2",
+    "orangefs",
+    "davfs",
+    "virtiofs",
 )
 OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
 
