@@ -189,6 +189,15 @@ def test_an_open_file_is_read_by_its_descriptor(tmp_path):
     assert done.stdout == b"kept\n"
 
 
+def test_an_open_file_that_lies_on_one_is_not_asked(tmp_path, capfdbinary, mounts):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"kept\n")
+    mounts(tmp_path, "cifs")
+    with log.open("rb") as held:
+        assert read_log.main([f"/proc/{os.getpid()}/fd/{held.fileno()}", "once"]) == 1
+    assert b"it lies on cifs" in capfdbinary.readouterr().err
+
+
 PACKED = {"gzip": gzip.compress, "bzip2": lambda data: bz2.compress(data, 1), "xz": lzma.compress}
 
 

@@ -77,6 +77,13 @@ def far_type(path: str, table: bytes = b"") -> str:
     return kind if fuse or kind in FAR else ""
 
 
+def refuse_far(path: str) -> None:
+    """Raise OSError where a path lies on what may hang whoever asks it."""
+    kind = far_type(path)
+    if kind:
+        raise OSError(0, "it lies on %s, which may hang whoever asks it: not opened" % kind)
+
+
 def resolved(path: str) -> str:
     """The path without links, each step looked at before it is asked; raises OSError."""
     done, todo, links = "/", [p for p in path.split("/") if p], 0
@@ -88,15 +95,14 @@ def resolved(path: str) -> str:
         if part == ".":
             continue
         step = done.rstrip("/") + "/" + part
-        kind = far_type(step)
-        if kind:
-            raise OSError(0, "it lies on %s, which may hang whoever asks it: not opened" % kind)
+        refuse_far(step)
         if not stat.S_ISLNK(os.lstat(step).st_mode):
             done = step
             continue
         links += 1
         target = os.readlink(step)
         if step.startswith("/proc/") and "/fd/" in step and target.startswith("/"):
+            refuse_far(target)
             return step  # the open file itself, wherever its name leads
         if links > MOST_LINKS or ":[" in target:
             raise OSError(0, "it is no file")
