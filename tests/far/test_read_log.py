@@ -198,6 +198,28 @@ def test_an_open_file_that_lies_on_one_is_not_asked(tmp_path, capfdbinary, mount
     assert b"it lies on cifs" in capfdbinary.readouterr().err
 
 
+def test_what_lies_beside_a_log_is_told_but_not_what_may_hang(tmp_path, capfdbinary, mounts):
+    for name in ("a.log", "a.log.1", "a-2.log", "b.log", "a.log.2"):
+        (tmp_path / name).write_bytes(b"x\n")
+        os.utime(tmp_path / name, (1e9, 1e9))
+    (tmp_path / "a.log.3").mkdir()
+    (tmp_path / "a.log.4").symlink_to("a.log.1")
+    mounts(tmp_path / "a.log.2", "nfs")
+    assert read_log.main([f"{tmp_path}/a.log", "once"]) == 0
+    said = json.loads(capfdbinary.readouterr().err)
+    assert said["beside"] == [["a-2.log", 2, 10**9], ["a.log.1", 2, 10**9]]
+    assert (said["path"], said["written"]) == (f"{tmp_path}/a.log", 10**9)
+
+
+def test_of_many_files_beside_a_log_no_more_is_said_than_is_taken(tmp_path):
+    (tmp_path / "a.log").write_bytes(b"x\n")
+    for n in range(300):
+        (tmp_path / f"a.log.{n}.{'é' * 100}").write_bytes(b"x\n")
+    done = run(tmp_path / "a.log", "once")
+    assert len(done.stderr) < 32 << 10
+    assert json.loads(done.stderr)["beside"]
+
+
 PACKED = {"gzip": gzip.compress, "bzip2": lambda data: bz2.compress(data, 1), "xz": lzma.compress}
 
 

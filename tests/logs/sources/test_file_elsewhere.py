@@ -135,3 +135,51 @@ def test_of_a_packed_log_that_ends_in_the_middle_what_came_is_kept(locard, tmp_p
     summary = json.loads(done.stdout)["log_summary"]
     assert summary["records"] > 3000
     assert any("app.log.1.gz: Compressed file ended" in gap for gap in summary["gaps"])
+
+
+@pytest.fixture
+def rotated(log):
+    """The log, with what was rotated away from it and what was not beside it."""
+    begin = 1_795_773_600  # 2026-11-27T10:00:00Z, as the log does
+    beside = {
+        "app.log.1": begin,
+        "app.log.2.gz": begin - 3600,
+        "app-2.log": begin + 600,  # of another instance, which goes on
+        "other.log.1": begin,
+    }
+    for name, written in beside.items():
+        path = log.with_name(name)
+        path.write_bytes(gzip.compress(b"older\n") if name.endswith("gz") else b"older\n")
+        os.utime(path, (written, written))
+    return log
+
+
+def first_beginning(locard, env, log, *words):
+    return locard.json("logs", log, "--on", "host/web-1", *words, env=env)["log_summary"][
+        "beginnings"
+    ][0]
+
+
+def test_what_was_rotated_away_is_said_to_be_unread(locard, rotated, env):
+    found = first_beginning(locard, env, rotated)
+    assert found["kind"] == "rotated"
+    assert found["detail"] == "2 older files of it were not read (app.log.2.gz, app.log.1)"
+    assert f"locard logs '{rotated}*' --on host/web-1" in found["rest"]
+    assert f"stat {rotated}.1: 6 bytes, last written 2026-11-27T10:00:00Z" in found["evidence"]
+    whole = first_beginning(locard, env, f"{rotated}*")
+    assert whole["kind"] != "rotated"
+
+
+def test_where_a_pattern_would_fit_others_too_the_files_are_named(locard, rotated, env):
+    bak = rotated.with_name("app.log.bak")
+    bak.write_bytes(b"x\n")
+    os.utime(bak, (1e9, 1e9))
+    found = first_beginning(locard, env, rotated)
+    assert found["detail"] == "2 older files of it were not read (app.log.2.gz, app.log.1)"
+    assert found["rest"][:2] == [f"{rotated}.2.gz", f"{rotated}.1"]
+
+
+def test_of_a_log_alone_nothing_is_unread(locard, log, env):
+    found = first_beginning(locard, env, log)
+    assert found["kind"] == "unknown"
+    assert found["detail"] == "no older file of its name stands beside it"

@@ -8,18 +8,22 @@ are read, which is said. Files on network and FUSE file systems are not opened: 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locard.far import read_log
 from locard.guard import needs
 from locard.guard.command import MOST_LOG, Impact, Template
-from locard.logs.input.piped import ask, open_command
+from locard.logs.input.line_times import first_time
+from locard.logs.input.piped import PipedSource, ask, open_command
+from locard.logs.sources import _far_origins
+from locard.logs.sources._far_origins import number
 from locard.model.errors import SourceUnreadableError
-from locard.model.log_beginning import Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from locard.logs.input.log_source import Source, Wants
-    from locard.logs.input.piped import PipedSource
 
 NAMES = ("/var/log/app.log",)
 RANK = 100  # `open_source` asks for it by name: only it knows the place
@@ -37,6 +41,23 @@ READ = Template(
 PLAIN = Template(("cat", "{path:path}"), Impact.READS, 600.0, max_bytes=MOST_LOG, streams=True)
 MOUNTS = Template(("cat", "/proc/self/mountinfo"), Impact.READS, 10.0)
 COMMANDS = (READ, PLAIN, MOUNTS)
+_PIECE = 1 << 16
+
+
+@dataclass(slots=True)
+class FarFile(PipedSource):
+    """What the reader prints; `first` is the time of its first line."""
+
+    first: float | None = None
+
+    def blocks(self, budget_s: float) -> Iterator[bytes]:
+        """Blocks of whole lines."""
+        blocks = super(FarFile, self).blocks(budget_s)
+        for block in blocks:
+            self.first = first_time(block[:_PIECE])
+            yield block
+            break
+        yield from blocks
 
 
 def fits(_: str) -> bool:
@@ -65,9 +86,14 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         place=wants.place,
         get="enter it by a way that has a python3",
     )
-    source.left_out = lambda: _left_out(_said(source))
-    source.origins = lambda: _origins(source, name, asked=bool(since))
-    return source
+    told = FarFile(
+        source.name, -1, None, owned=False, running=source.running, by_hand=source.by_hand
+    )
+    told.left_out = lambda: _left_out(_said(told))
+    told.origins = lambda: _far_origins.of_file(
+        _said(told), wants.place, name, first=told.first, asked=bool(since)
+    )
+    return told
 
 
 def _open_plain(name: str, wants: Wants) -> Source:
@@ -99,14 +125,9 @@ def _said(source: PipedSource) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _number(found: dict[str, Any], key: str) -> int:
-    value = found.get(key)
-    return value if isinstance(value, int) else 0
-
-
 def _left_out(found: dict[str, Any]) -> str:
     """What the reader did not read of what was asked for, in words; empty where that is nothing."""
-    cut, size = _number(found, "cut"), _number(found, "size")
+    cut, size = number(found, "cut"), number(found, "size")
     return f"only the newest {_words(size - cut)} of {_words(size)} were read" if cut else ""
 
 
@@ -115,13 +136,3 @@ def _words(size: int) -> str:
         if size >= 1 << power:
             return f"{size / (1 << power):.3g} {unit}"
     return f"{size} bytes"
-
-
-def _origins(source: PipedSource, name: str, *, asked: bool) -> tuple[Origin, ...]:
-    """What the reader said of the files: how many, and what of them was left out."""
-    found = _said(source)
-    files, skipped = _number(found, "files"), _number(found, "skipped")
-    if not files:
-        return ()
-    note = f"its first {skipped:,} bytes were not read" if skipped else ""
-    return (Origin(asked=asked or skipped > 0, note=note, evidence=(f"{name}: {files} read",)),)
