@@ -12,6 +12,7 @@ import pytest
 from formats_support import check
 
 from locard import catalogue
+from locard.far import look_around, read_log
 from locard.guard.command import Command, Impact, Template, Wait
 from locard.guard.gate import Gate
 from locard.investigate import ground_probes
@@ -203,6 +204,16 @@ STREAMED = sorted(
     | {str(p.relative_to(SOURCE)) for p in (SOURCE / "far").glob("*.py")}
     | {"transport/_http_get.py"}
 )
+
+
+def test_the_readers_agree_on_what_may_hang():
+    """Each is sent alone, so each has its own list of file systems."""
+    assert len(set(read_log.FAR)) == len(read_log.FAR)
+    assert set(read_log.FAR) == look_around._FAR_MOUNTS
+    kinds = (*read_log.FAR, "fuse", "fuse.sshfs", "fuseblk", "fusectl", "ext4", "overlay", "tmpfs")
+    for kind in kinds:
+        table = f"2 1 0:9 / /srv rw - {kind} x rw\n".encode()
+        assert bool(read_log.far_type("/srv/a.log", table)) == look_around.is_far(kind), kind
 
 
 @pytest.mark.parametrize("program", STREAMED)

@@ -1,8 +1,8 @@
 """Prints the bytes of a log at this place, the oldest file first; standard library only.
 
 Arguments: PATH once|follow [SECONDS]. PATH may be a pattern or a folder. Each file is read up to the
-size that it had when it was opened; with `follow` the newest goes on, over renames and truncation.
-With SECONDS files that were last written before that are left out. One JSON line on standard error
+size that it had when it was opened; with `follow` the newest goes on, over renames and truncation; what cannot
+be read costs only itself. With SECONDS files that were last written before that are left out. One JSON line on standard error
 says first what is read. Nothing on a network or FUSE file system is opened.
 """
 
@@ -12,33 +12,48 @@ import gzip
 import json
 import lzma
 import os
+import re
 import stat
 import sys
 import time
+import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Iterator
+    from typing import Any, Optional
 
 MOST = 512 << 20  # bytes of all files together: the newest of more
 CHUNK = 1 << 18
-POLL_S = 0.25
+KEPT = 256  # bytes that were read last, by which a file that was written anew is known
+POLL_S = 0.05
 MOST_FILES = 1000
 MOST_LINKS = 40
+MOST_BESIDE = 200
+MOST_SAID = 16 << 10  # bytes of their names
+# As far/look_around.py has them: each is sent alone.
 FAR = (
     "nfs",
     "nfs4",
     "cifs",
     "smb3",
     "smbfs",
+    "ncpfs",
     "9p",
     "afs",
     "ceph",
+    "coda",
     "lustre",
     "gpfs",
+    "beegfs",
     "glusterfs",
+    "ocfs2",
+    "gfs2",
     "autofs",
-    "ncpfs",
+    "pvfs2",
+    "orangefs",
+    "davfs",
+    "virtiofs",
 )
 OPENERS = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open))
 
@@ -65,6 +80,13 @@ def far_type(path: str, table: bytes = b"") -> str:
     return kind if fuse or kind in FAR else ""
 
 
+def refuse_far(path: str) -> None:
+    """Raise OSError where a path lies on what may hang whoever asks it."""
+    kind = far_type(path)
+    if kind:
+        raise OSError(0, "it lies on %s, which may hang whoever asks it: not opened" % kind)
+
+
 def resolved(path: str) -> str:
     """The path without links, each step looked at before it is asked; raises OSError."""
     done, todo, links = "/", [p for p in path.split("/") if p], 0
@@ -76,15 +98,14 @@ def resolved(path: str) -> str:
         if part == ".":
             continue
         step = done.rstrip("/") + "/" + part
-        kind = far_type(step)
-        if kind:
-            raise OSError(0, "it lies on %s, which may hang whoever asks it: not opened" % kind)
+        refuse_far(step)
         if not stat.S_ISLNK(os.lstat(step).st_mode):
             done = step
             continue
         links += 1
         target = os.readlink(step)
         if step.startswith("/proc/") and "/fd/" in step and target.startswith("/"):
+            refuse_far(target)
             return step  # the open file itself, wherever its name leads
         if links > MOST_LINKS or ":[" in target:
             raise OSError(0, "it is no file")
@@ -121,6 +142,32 @@ def found(path: str) -> "list[str]":
     return every
 
 
+def beside(path: str) -> "Optional[list[tuple[str, int, int]]]":
+    """The files that may be older parts of a log: name, size and last write. Who asks knows which are.
+
+    None where the folder cannot be listed.
+    """
+    folder, _, own = path.rpartition("/")
+    stem = re.split("[.-]", own)[0]
+    with open("/proc/self/mountinfo", "rb") as file:
+        table = file.read()
+    every, room = [], MOST_SAID
+    try:
+        names = [n for n in sorted(os.listdir(folder or "/")) if n.startswith(stem) and n != own]
+    except OSError:
+        return None
+    for name in names[:MOST_BESIDE]:
+        try:
+            step = folder + "/" + name
+            info = None if far_type(step, table) else os.lstat(step)
+        except OSError:
+            continue
+        room -= len(json.dumps(name))
+        if room > 0 and info is not None and stat.S_ISREG(info.st_mode):
+            every.append((name, info.st_size, int(info.st_mtime)))
+    return every
+
+
 def opened(path: str) -> "tuple[Any, bool]":
     """An open file and whether it is packed; raises OSError."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -136,45 +183,127 @@ def opened(path: str) -> "tuple[Any, bool]":
     return plain, False
 
 
+def is_packed(path: str) -> bool:
+    """Whether a file has to be unpacked; False where it cannot be opened."""
+    try:
+        file, packed = opened(path)
+    except OSError:
+        return False  # reading says why
+    file.close()
+    return packed
+
+
 def give(data: bytes) -> None:
-    """Write all of it."""
+    """Write all of it; where nobody reads there is nothing more to do."""
     view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]
+    try:
+        while view:
+            view = view[os.write(1, view) :]
+    except OSError:
+        sys.exit(1)
 
 
-def copy(file: "Any", packed: bool, size: int, skip: int) -> int:
-    """Print a file up to its size of when it was opened; the last byte that was printed, -1 for none."""
-    last, left = -1, size - skip
-    if skip and not packed:
+def copy(file: "Any", packed: bool, skip: int) -> "Iterator[bytes]":
+    """A file up to its size of when it was opened; of a packed one what unpacks, then its error."""
+    if packed:
+        for data in iter(lambda: file.read1(CHUNK), b""):
+            yield data
+        return
+    left = os.fstat(file.fileno()).st_size - skip
+    if skip:
         file.seek(skip)
         left -= len(file.readline())
-    while packed or left > 0:
-        data = file.read(CHUNK if packed else min(CHUNK, left))
+    while left > 0:
+        data = file.read(min(CHUNK, left))
         if not data:
-            break
+            return
         left -= len(data)
-        last = data[-1]
-        give(data)
-    return last
+        yield data
 
 
-def follow(file: "Any", path: str) -> None:
-    """Go on with an open file, and with the one that takes its name."""
-    while True:
-        mine = os.fstat(file.fileno())
-        give(file.read())
-        time.sleep(POLL_S)
+class Follower:
+    """Goes on with an open file, and with the one that takes its name."""
+
+    def __init__(self, file: "Any", path: str) -> None:
+        """`file` may have been read up to somewhere."""
+        here = file.tell()
+        self.file, self.path = file, path
+        self.kept = os.pread(file.fileno(), min(here, KEPT), max(0, here - KEPT))  # read last
+        self.seen = self.refused = ()  # type: tuple[int, ...]
+
+    def run(self) -> None:
+        """Until nobody reads."""
+        while True:
+            self.rest()
+            time.sleep(POLL_S)
+            try:
+                newer = self.newer()
+            except OSError as error:  # what has the name now; it may be another one soon
+                complain(self.path, error)
+                continue
+            if newer is not None:
+                self.rest()
+                self.file.close()
+                self.file, self.kept = newer, b""
+
+    def rest(self) -> None:
+        """Print what has come; how much that is must not matter to the machine."""
+        for data in iter(lambda: self.file.read(CHUNK), b""):
+            give(data)
+            self.kept = (self.kept + data)[-KEPT:]
+
+    def newer(self) -> "Any":
+        """The file that has taken the name, opened; one that begins anew is set back to its start."""
         try:
-            now = os.stat(path)
-            if (now.st_ino, now.st_dev) != (mine.st_ino, mine.st_dev):
-                give(file.read())
-                file.close()
-                file = open(path, "rb")
-            elif now.st_size < file.tell():
-                file.seek(0)
+            now = os.stat(self.path)
         except FileNotFoundError:
-            continue  # between one name and the next
+            return None  # between one name and the next
+        mine = os.fstat(self.file.fileno())
+        who = (now.st_dev, now.st_ino)
+        if who == (mine.st_dev, mine.st_ino):
+            if now.st_size < self.file.tell() or self.rewritten(now):
+                self.file.seek(0)
+                self.kept = b""
+            return None
+        if self.refused == (*who, now.st_ctime_ns):
+            return None
+        self.refused = (*who, now.st_ctime_ns)
+        newer, packed = opened(resolved(self.path))
+        if packed:
+            newer.close()
+            raise OSError(0, "it is packed")
+        return newer
+
+    def rewritten(self, now: "os.stat_result") -> bool:
+        """Whether it was truncated and is longer again: another text stands before our place.
+
+        A writer that keeps its place leaves a hole instead, and nothing there is new.
+        """
+        seen = (now.st_mtime_ns, now.st_size)
+        if seen == self.seen:
+            return False
+        self.seen = seen
+        there = os.pread(self.file.fileno(), len(self.kept), self.file.tell() - len(self.kept))
+        return there != self.kept and any(self.kept) and any(there)
+
+
+def complain(name: str, error: Exception) -> None:
+    """Say what is wrong with a file."""
+    sys.stderr.write("%s: %s\n" % (name, getattr(error, "strerror", None) or error))
+    sys.stderr.flush()
+
+
+def planned(files: "list[tuple[float, int, str]]") -> "tuple[list[tuple[str, int]], int]":
+    """What fits into MOST, the newest first, each with what to skip of it; and the bytes left out."""
+    room, taken, cut = MOST, [], 0
+    for _, size, name in reversed(files):
+        skip = max(0, size - room)
+        if room > 0:
+            skip = 0 if skip and is_packed(name) else skip  # it cannot be begun in its middle
+            taken.append((name, skip))
+        cut += skip
+        room = max(0, room - size + skip)
+    return taken, cut
 
 
 def main(words: "list[str]") -> int:
@@ -184,33 +313,35 @@ def main(words: "list[str]") -> int:
     try:
         files = [(os.stat(p).st_mtime, os.stat(p).st_size, p) for p in found(path)]
     except OSError as error:
-        sys.stderr.write("%s: %s\n" % (path, error.strerror or error))
+        complain(path, error)
         return 1
-    files.sort()
-    recent = [f for f in files if f[0] >= oldest] or files[-1:]
-    room, taken, skipped = MOST, [], sum(f[1] for f in files) - sum(f[1] for f in recent)
-    for _, size, name in reversed(recent):
-        skip = max(0, size - room)
-        if room > 0:
-            taken.append((name, skip))
-        skipped += skip if room > 0 else size
-        room -= size - skip
-    sys.stderr.write(json.dumps({"files": len(taken), "skipped": skipped}) + "\n")
+    recent = [f for f in sorted(files) if f[0] >= oldest] or [max(files)]
+    taken, cut = planned(recent)
+    skipped = sum(f[1] for f in files) - sum(f[1] for f in recent) + cut
+    size = sum(f[1] for f in recent)
+    said = {"files": len(taken), "skipped": skipped, "cut": cut, "size": size}  # type: dict[str, Any]
+    if len(files) == 1 and not skipped:
+        said.update(path=files[0][2], written=int(files[0][0]), beside=beside(files[0][2]))
+    sys.stderr.write(json.dumps(said) + "\n")
     sys.stderr.flush()
+    code = 0
     for name, skip in reversed(taken):
+        last = b"\n"
         newest = name == taken[0][0]
         try:
             file, packed = opened(name)
-            last = copy(file, packed, os.stat(name).st_size, skip)
+            for data in copy(file, packed, skip):
+                give(data)
+                last = data[-1:]
             if newest and how == "follow" and not packed:
-                follow(file, name)
+                Follower(file, name).run()
             file.close()
-        except (OSError, EOFError, lzma.LZMAError) as error:
-            sys.stderr.write("%s: %s\n" % (name, getattr(error, "strerror", None) or error))
-            return 1
-        if last not in (-1, 10):
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+            complain(name, error)
+            code = 1
+        if last != b"\n":
             give(b"\n")
-    return 0
+    return code
 
 
 if __name__ == "__main__":

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import shutil
+import sys
+from pathlib import Path
 
 import pytest
 
+from locard.far import read_log
 from shell_hosts import make_ssh
+from support import Locard
+
+WITH_PROGRAMS_OF = """import sys, pathlib
+from locard.transport import prepared
+prepared._PACKAGE = pathlib.Path(sys.argv.pop(1))
+from locard.cli.main import main
+sys.exit(main())
+"""
 
 
 @pytest.fixture
@@ -72,3 +85,101 @@ def test_an_investigation_there_reads_it_too(locard, log, env):
     assert first["facts"][0]["records"] == 600
     assert first["ran"][0]["argv"][-1] == "json"
     assert "--on=host/web-1" in first["ran"][0]["argv"]
+
+
+class Limited(Locard):
+    """`locard` that sends a reader which reads no more than so many bytes."""
+
+    def __init__(self, folder, most):
+        package = Path(read_log.__file__).parent.parent
+        for part in ("far", "transport"):
+            shutil.copytree(package / part, folder / part)
+        program = folder / "far" / "read_log.py"
+        text = program.read_text("utf-8")
+        assert "\nMOST = 512 << 20" in text
+        program.write_text(text.replace("\nMOST = 512 << 20", f"\nMOST = {most}"), "utf-8")
+        self.folder = folder
+
+    def argv(self, *words):
+        return [sys.executable, "-c", WITH_PROGRAMS_OF, str(self.folder), *map(str, words)]
+
+
+@pytest.mark.parametrize("words", [(), ("--by", "status")])
+def test_of_a_log_that_is_too_long_the_rest_is_said_to_be_unread(tmp_path, log, env, words):
+    limited = Limited(tmp_path / "limited", 8 << 10)
+    done = limited("logs", log, "--on", "host/web-1", *words, env=env)
+    said = f"read in part: only the newest 8 KiB of {log.stat().st_size / 1024:.3g} KiB were read"
+    assert done.returncode == 4, done.stderr
+    if words:
+        assert said in done.stderr
+        return
+    assert said.partition(": ")[2] in done.stdout
+    document = limited.json("logs", log, "--on", "host/web-1", env=env)
+    assert document["log_summary"]["partial"] is True
+    assert said in document["log_summary"]["gaps"]
+
+
+def test_a_log_that_is_not_too_long_is_whole(tmp_path, log, env):
+    limited = Limited(tmp_path / "limited", log.stat().st_size)
+    document = limited.json("logs", log, "--on", "host/web-1", env=env)
+    assert document["log_summary"]["records"] == 600
+    assert document["log_summary"]["partial"] is False
+
+
+def test_of_a_packed_log_that_ends_in_the_middle_what_came_is_kept(locard, tmp_path, log, env):
+    packed = gzip.compress(log.read_bytes() * 20)
+    cut = tmp_path / "app.log.1.gz"
+    cut.write_bytes(packed[: len(packed) // 2])
+    done = locard("logs", cut, "--on", "host/web-1", "-o", "json", env=env)
+    assert done.returncode == 4, done.stderr
+    summary = json.loads(done.stdout)["log_summary"]
+    assert summary["records"] > 3000
+    assert any("app.log.1.gz: Compressed file ended" in gap for gap in summary["gaps"])
+
+
+@pytest.fixture
+def rotated(log):
+    """The log, with what was rotated away from it and what was not beside it."""
+    begin = 1_795_773_600  # 2026-11-27T10:00:00Z, as the log does
+    beside = {
+        "app.log.1": begin,
+        "app.log.2.gz": begin - 3600,
+        "app-2.log": begin + 600,  # of another instance, which goes on
+        "other.log.1": begin,
+    }
+    for name, written in beside.items():
+        path = log.with_name(name)
+        path.write_bytes(gzip.compress(b"older\n") if name.endswith("gz") else b"older\n")
+        os.utime(path, (written, written))
+    return log
+
+
+def first_beginning(locard, env, log, *words):
+    return locard.json("logs", log, "--on", "host/web-1", *words, env=env)["log_summary"][
+        "beginnings"
+    ][0]
+
+
+def test_what_was_rotated_away_is_said_to_be_unread(locard, rotated, env):
+    found = first_beginning(locard, env, rotated)
+    assert found["kind"] == "rotated"
+    assert found["detail"] == "2 older files of it were not read (app.log.2.gz, app.log.1)"
+    assert f"locard logs '{rotated}*' --on host/web-1" in found["rest"]
+    assert f"stat {rotated}.1: 6 bytes, last written 2026-11-27T10:00:00Z" in found["evidence"]
+    whole = first_beginning(locard, env, f"{rotated}*")
+    assert whole["kind"] != "rotated"
+
+
+def test_where_a_pattern_would_fit_others_too_the_files_are_named(locard, rotated, env):
+    bak = rotated.with_name("app.log.bak")
+    bak.write_bytes(b"x\n")
+    os.utime(bak, (1e9, 1e9))
+    found = first_beginning(locard, env, rotated)
+    assert found["detail"] == "2 older files of it were not read (app.log.2.gz, app.log.1)"
+    assert found["rest"][:2] == [f"{rotated}.2.gz", f"{rotated}.1"]
+
+
+def test_of_a_log_alone_nothing_is_unread(locard, log, env):
+    found = first_beginning(locard, env, log)
+    assert found["kind"] == "unknown"
+    assert found["detail"] == "no older file of its name stands beside it"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAMED = 3
-_BACKEND = "the log backend, if this log is shipped to one"
+ALONE = "no older file of its name stands beside it"
+BACKEND = "the log backend, if this log is shipped to one"
 
 
 def of_file(path: str, *, asked: str = "") -> tuple[Origin, ...]:
@@ -45,24 +46,24 @@ def _origin(
 ) -> Origin:
     older = rotation.unread_before(first, paths)
     gone = [p for p in paths if p in lost]
-    unread = _unread(older)
+    left = unread(older)
     if gone:
         failed = f"{count(len(gone), 'file')} of it could not be read ({_names(gone)})"
-        unread = f"{unread}, and {failed}" if unread else failed
+        left = f"{left}, and {failed}" if left else failed
     kept = [p for p in paths if p not in lost]
     oldest = f"the oldest of its {len(kept)} files, {os.path.basename(kept[0])}"  # noqa: PTH119 - as above
-    alone = "no older file of its name stands beside it"
     return Origin(
         asked=bool(asked),
-        note=asked or (f"{oldest}; {alone}" if len(kept) > 1 else alone),
-        unread=unread,
+        note=asked or (f"{oldest}; {ALONE}" if len(kept) > 1 else ALONE),
+        unread=left,
         evidence=tuple(_stat(p) for p in (*older[-_NAMED:], *paths[:1])),
         rest=_commands(older, paths),
-        others=(_BACKEND,),
+        others=(BACKEND,),
     )
 
 
-def _unread(older: Sequence[str]) -> str:
+def unread(older: Sequence[str]) -> str:
+    """That older files of a log were not read, in words; empty where there are none."""
     if not older:
         return ""
     verb = "was" if len(older) == 1 else "were"

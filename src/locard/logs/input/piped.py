@@ -30,6 +30,7 @@ class PipedSource(Source):
     running: Running | None = None
     by_hand: str = ""
     why_empty: Callable[[], str] | None = None  # asks the source why there is nothing, in words
+    left_out: Callable[[], str] | None = None  # what of it the command did not print, in words
 
     def close(self) -> None:
         """End the command."""
@@ -63,7 +64,7 @@ class PipedSource(Source):
 
     def _read(self, want: int, deadline: float) -> bytes:
         if not self._wait(deadline):
-            self.partial = self.ended_by
+            self._say(self.ended_by)
             return b""
         running = self.running
         data = running.take(want) if running is not None else b""
@@ -79,8 +80,10 @@ class PipedSource(Source):
                     "Try it by hand:",
                     command=self.by_hand,
                 )
-            self.partial = f"its command failed: {said}"
-        elif self.bytes_read == 0 and self.why_empty is not None:
+            self._say(f"its command failed: {said}")
+            return data
+        self._say("")
+        if self.bytes_read == 0 and self.why_empty is not None:
             why = self.why_empty()
             if why:
                 raise SourceUnreadableError(
@@ -90,11 +93,17 @@ class PipedSource(Source):
                 )
         return data
 
+    def _say(self, why: str) -> None:
+        """Why reading ended, beside what was left out before it began."""
+        left_out = self.left_out() if self.left_out is not None else ""
+        self.partial = "; ".join(part for part in (left_out, why) if part)
+
 
 def _last_line(output: Output) -> str:
-    """What a command ended with, on one line."""
+    """What a command ended with, on one line; what our own readers say first, as JSON, is none of it."""
     lines = output.stderr.decode("utf-8", "replace").split("\n")
-    said = next((" ".join(line.split()) for line in reversed(lines) if line.strip()), "")
+    told = (" ".join(line.split()) for line in reversed(lines) if not line.startswith("{"))
+    said = next((line for line in told if line), "")
     return (said or output.problem)[:_MOST_SAID]
 
 

@@ -1,25 +1,29 @@
 """A log file at another place: its bytes come here as they are read there, and are scanned here.
 
 Reads: a path, a pattern or a folder at the place of `--on`: `/var/log/app.log`, `/var/log/app.log*`. Of
-several files the oldest comes first; gzip, bzip2 and xz are unpacked there. Of more than 512 MB the newest
-are read. Files on network and FUSE file systems are not opened: who asks a hung one survives SIGKILL.
+several files the oldest comes first; gzip, bzip2 and xz are unpacked there. Of more than 512 MiB the newest
+are read, which is said. Files on network and FUSE file systems are not opened: who asks a hung one survives SIGKILL.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from locard.far import read_log
 from locard.guard import needs
 from locard.guard.command import MOST_LOG, Impact, Template
-from locard.logs.input.piped import ask, open_command
+from locard.logs.input.line_times import first_time
+from locard.logs.input.piped import PipedSource, ask, open_command
+from locard.logs.sources import _far_origins
+from locard.logs.sources._far_origins import number
 from locard.model.errors import SourceUnreadableError
-from locard.model.log_beginning import Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from locard.logs.input.log_source import Source, Wants
-    from locard.logs.input.piped import PipedSource
 
 NAMES = ("/var/log/app.log",)
 RANK = 100  # `open_source` asks for it by name: only it knows the place
@@ -37,6 +41,23 @@ READ = Template(
 PLAIN = Template(("cat", "{path:path}"), Impact.READS, 600.0, max_bytes=MOST_LOG, streams=True)
 MOUNTS = Template(("cat", "/proc/self/mountinfo"), Impact.READS, 10.0)
 COMMANDS = (READ, PLAIN, MOUNTS)
+_PIECE = 1 << 16
+
+
+@dataclass(slots=True)
+class FarFile(PipedSource):
+    """What the reader prints; `first` is the time of its first line."""
+
+    first: float | None = None
+
+    def blocks(self, budget_s: float) -> Iterator[bytes]:
+        """Blocks of whole lines."""
+        blocks = super(FarFile, self).blocks(budget_s)
+        for block in blocks:
+            self.first = first_time(block[:_PIECE])
+            yield block
+            break
+        yield from blocks
 
 
 def fits(_: str) -> bool:
@@ -65,8 +86,14 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
         place=wants.place,
         get="enter it by a way that has a python3",
     )
-    source.origins = lambda: _origins(source, name, asked=bool(since))
-    return source
+    told = FarFile(
+        source.name, -1, None, owned=False, running=source.running, by_hand=source.by_hand
+    )
+    told.left_out = lambda: _left_out(_said(told))
+    told.origins = lambda: _far_origins.of_file(
+        _said(told), wants.place, name, first=told.first, asked=bool(since)
+    )
+    return told
 
 
 def _open_plain(name: str, wants: Wants) -> Source:
@@ -88,13 +115,24 @@ def _open_plain(name: str, wants: Wants) -> Source:
     return open_command(name, command, COMMANDS, place=wants.place, get="read it by another way")
 
 
-def _origins(source: PipedSource, name: str, *, asked: bool) -> tuple[Origin, ...]:
-    """What the reader said of the files: how many, and what of them was left out."""
+def _said(source: PipedSource) -> dict[str, Any]:
+    """What the reader said first: of how many files, and what of them it leaves out."""
     said = source.running.output().stderr if source.running is not None else b""
     try:
-        found = json.loads(said.decode("utf-8", "replace").splitlines()[0])
-        files, skipped = int(found["files"]), int(found["skipped"])
-    except (ValueError, KeyError, IndexError, TypeError):
-        return ()
-    note = f"its first {skipped:,} bytes were not read" if skipped else ""
-    return (Origin(asked=asked or skipped > 0, note=note, evidence=(f"{name}: {files} read",)),)
+        found = json.loads(said.partition(b"\n")[0])
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _left_out(found: dict[str, Any]) -> str:
+    """What the reader did not read of what was asked for, in words; empty where that is nothing."""
+    cut, size = number(found, "cut"), number(found, "size")
+    return f"only the newest {_words(size - cut)} of {_words(size)} were read" if cut else ""
+
+
+def _words(size: int) -> str:
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if size >= 1 << power:
+            return f"{size / (1 << power):.3g} {unit}"
+    return f"{size} bytes"
