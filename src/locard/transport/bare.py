@@ -117,11 +117,12 @@ class BareChannel:
         except NotPermittedError as error:
             self._end(run, error.why, refused=True)
             return
+        run.clock = float("inf")
         self._queue.append(run)
         self._next()
 
     def stop(self, run: Running, why: str) -> None:
-        """A run that waits never begins; one that is at work ends with its bound."""
+        """A run that waits is withdrawn; one that is at work cannot be reached: it ends with its bound."""
         if run in self._queue and (run is not self._queue[0] or self._answer is None):
             self._queue.remove(run)
             self._end(run, why, refused=True)
@@ -158,7 +159,7 @@ class BareChannel:
     def _next(self) -> None:
         if self._answer is None and self._queue:
             run = self._queue[0]
-            run.clock = time.monotonic()
+            run.began, run.clock = time.time(), time.monotonic()
             self._answer = Answer(self._nonce)
             self._send(ask(run.prepared.argv, run.bound_s))
 

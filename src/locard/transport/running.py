@@ -28,13 +28,23 @@ class Running:
     out: bytearray = field(default_factory=bytearray)
     err: bytearray = field(default_factory=bytearray)
     end: dict[str, Any] | None = None
-    clock: float = field(default_factory=time.monotonic)
+    clock: float = field(default_factory=time.monotonic)  # when it began; inf: it waits its turn
     cost_s: float | None = None  # CPU seconds so far, where the place measures them
 
     @property
     def ended(self) -> bool:
         """Whether nothing more comes."""
         return self.end is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun, since another one is at work before it."""
+        return self.clock == float("inf")
+
+    @property
+    def ran_s(self) -> float:
+        """For how long it has been at work; 0 while it waits its turn."""
+        return max(0.0, time.monotonic() - self.clock)
 
     @property
     def missing(self) -> bool:
@@ -58,9 +68,7 @@ class Running:
 
     def output(self) -> Output:
         """All that has come so far; `problem` says why there is no more."""
-        end = self.end or {
-            "code": None, "why": "still runs", "took": time.monotonic() - self.clock,
-        }  # fmt: skip
+        end = self.end or {"code": None, "why": "still runs", "took": self.ran_s}
         output = Output(
             self.prepared.argv,
             bytes(self.out),

@@ -501,7 +501,7 @@ class Session:
             broken |= {run.number: run for run in self._bare.waiting}
         for run in broken.values():
             run.end = {"code": None, "why": f"{self.error.what}: {self.error.why}",
-                       "kind": "lost", "took": time.monotonic() - run.clock}  # fmt: skip
+                       "kind": "lost", "took": run.ran_s}  # fmt: skip
         self.shut()
         self._kill()
         return broken
