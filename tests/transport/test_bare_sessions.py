@@ -93,6 +93,15 @@ def test_who_waits_when_the_budget_ends_never_runs(reach, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_output_that_is_cut_says_so(reach):
+    there = reach()
+    long, whole = permit("seq", "1", "100000", max_bytes=1000), permit("seq", "1", "2", max_bytes=4)
+    outputs = ended(there, *(there.start(p, 5.0) for p in (long, whole)))
+    assert [len(o.stdout) for o in outputs] == [1000, 4]
+    assert [o.truncated for o in outputs] == [True, False]
+    assert [o.problem for o in outputs] == ["cut after 1000 bytes of output", ""]
+
+
 def test_who_is_withdrawn_never_runs(reach, tmp_path):
     there = reach()
     first = there.start(permit("sleep", "0.5"), 5.0)

@@ -171,6 +171,8 @@ def test_a_flood_of_output_is_cut_at_what_was_allowed():
     )
     output = ask(code, max_bytes=100_000)
     assert output.stdout == b"x" * 100_000
+    assert output.truncated
+    assert output.problem == "cut after 100000 bytes of output"
     assert 0 < len(output.stderr) <= 1 << 20
 
 

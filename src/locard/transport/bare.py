@@ -132,9 +132,7 @@ class BareChannel:
         if self._answer is None:
             return
         run = self._queue[0]
-        into = run.out if stream == "stdout" else run.err
-        into += self._answer.feed(stream, data)
-        del into[run.permit.command.max_bytes :]
+        run.keep(stream, self._answer.feed(stream, data), run.permit.command.max_bytes)
         self._grown[run.number] = run
         if self._answer.ended:
             code, self._answer = self._answer.exit_code, None

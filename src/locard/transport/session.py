@@ -410,14 +410,12 @@ class Session:
         if run is None:
             return None
         if what == "chunk":
-            into, most = (
-                (run.out, run.permit.command.max_bytes)
-                if head["of"] == "stdout"
-                else (run.err, _MOST_SAID)
-            )
-            # A stream is taken as it comes; of anything else the place sends no more than it was told.
-            room = len(body) if run.permit.command.template.streams else most - len(into)
-            into += body[: max(0, room)]
+            command, of = run.permit.command, "stdout" if head["of"] == "stdout" else "stderr"
+            most = command.max_bytes if of == "stdout" else _MOST_SAID
+            if command.template.streams:  # taken as it comes
+                (run.out if of == "stdout" else run.err).extend(body)
+            else:  # an honest place sends no more than it was told
+                run.keep(of, body, most)
         elif what == "cost":
             run.cost_s = _seconds(head.get("cpu"), 1e6)
         elif what == "ended":
