@@ -102,6 +102,49 @@ def test_output_that_is_cut_says_so(reach):
     assert [o.problem for o in outputs] == ["cut after 1000 bytes of output", ""]
 
 
+def test_a_bound_is_never_shorter_over_there(reach):
+    there = reach()
+    output = there.run(permit("sleep", "1.2"), 1.4)
+    assert (output.exit_code, output.problem) == (0, "")
+    late = there.run(permit("sleep", "60"), 1.4)
+    assert (late.exit_code, late.timed_out) == (None, True)
+    assert "stopped after its time bound of 1.4 s" in late.problem
+
+
+def test_a_bound_that_nothing_holds_there_is_said(reach):
+    there = reach(timeout=False)
+    first = there.start(permit("sleep", "3"), 0.5)
+    second = there.start(permit("echo", "second"), 5.0)
+    outputs = ended(there, first, second)
+    assert (outputs[0].exit_code, outputs[0].timed_out) == (None, True)
+    assert "could not be held there" in outputs[0].problem
+    assert "sleep has not ended there yet" in outputs[1].problem
+    refused = there.start(permit("echo", "third"), 5.0)
+    assert "sleep has not ended there yet" in refused.output().problem
+    fourth = refused
+    while fourth.output().problem:  # its end frees the way
+        session.wait([there], 0.1)
+        fourth = there.start(permit("echo", "fourth"), 5.0)
+        if not fourth.ended:
+            ended(there, fourth)
+    assert fourth.output().text == "fourth\n"
+    assert first.output().exit_code is None
+
+
+def test_a_bare_session_sleeps_while_nothing_comes(reach, monkeypatch):
+    monkeypatch.setattr(session, "_BEAT_S", 0.1)
+    there = reach()
+    running = there.start(permit("sleep", "1"), 5.0)
+    waits = 0
+    while not running.ended:
+        session.wait([there], 5.0)
+        waits += 1
+    assert waits <= 6  # both streams bring their end, perhaps in pieces
+    there.start(permit("python3", "-", program="kernel/_threads.py"), 5.0)
+    assert session.wait([there], 5.0)  # what was refused is told at once, too
+    assert session.wait([there], 0.3) == []
+
+
 def test_who_is_withdrawn_never_runs(reach, tmp_path):
     there = reach()
     first = there.start(permit("sleep", "0.5"), 5.0)

@@ -166,7 +166,9 @@ class Session:
         """When `pump` wants to be called though nothing came, by the monotonic clock."""
         if self.state == "opening":
             return self._began + self._opening_s
-        return self._beaten + _BEAT_S if self.state == "open" else float("inf")
+        if self.state != "open":
+            return float("inf")
+        return self._beaten + _BEAT_S if self._bare is None else self._bare.due()
 
     def pump(self) -> list[Running]:
         """Move what is there; the runs that grew or ended. Never blocks, never raises."""
@@ -175,8 +177,6 @@ class Session:
         self._flush()
         self._hear()
         grown = self._frames() if self._handshake.state == "open" else {}
-        if self._bare is not None:
-            grown |= {run.number: run for run in self._bare.take_grown()}
         now = time.monotonic()
         late = now - self._began > self._opening_s or self._handshake.state == "failed"
         if self.state == "opening" and late:
@@ -189,10 +189,14 @@ class Session:
                 grown |= self._break(None, now)
             elif now - self._beaten >= _BEAT_S and self._bare is None:
                 self._beat()
+        if self._bare is not None:
+            grown |= {run.number: run for run in self._bare.take_grown()}
         return list(grown.values())
 
     def _end_overdue(self, now: float) -> dict[int, Running]:
         """What should have been ended over there long ago: a far side that does not is not waited for."""
+        if self._bare is not None:
+            self._bare.end_overdue(now)
         found = {n: r for n, r in self._runs.items() if now - r.clock > r.bound_s + _OVERDUE_S}
         for number, run in found.items():
             self.stop(run, "overdue")
@@ -347,8 +351,9 @@ class Session:
 
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
-        why, _, uid, user, host, pid = self._handshake.bare_words
-        self._bare = BareChannel(self._nonce, self._send, why)
+        why, bounds, uid, user, host, pid = self._handshake.bare_words
+        holds = bounds == "timeout"
+        self._bare = BareChannel(self._nonce, self._send, why, holds_bounds=holds)
         self._bare.feed("stdout", self._handshake.rest)
         self.ground = Ground(
             host=host,
