@@ -30,6 +30,7 @@ class Running:
     end: dict[str, Any] | None = None
     clock: float = field(default_factory=time.monotonic)  # when it began; inf: it waits its turn
     cut: bool = False  # its output was longer than was allowed, and the rest was left out here
+    stopped: bool = False  # its place was asked to end it
     cost_s: float | None = None  # CPU seconds so far, where the place measures them
 
     @property
@@ -71,8 +72,10 @@ class Running:
         return data
 
     def stop(self, why: str) -> None:
-        """Ask the place to end it; its end is reported as any other."""
-        self.session.stop(self, why)
+        """Ask the place once to end it; its end is reported as any other."""
+        if not self.stopped:
+            self.stopped = True
+            self.session.stop(self, why)
 
     def output(self) -> Output:
         """All that has come so far; `problem` says why there is no more."""
