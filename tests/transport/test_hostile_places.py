@@ -232,3 +232,21 @@ def test_a_flood_of_words_does_not_keep_others_waiting():
     assert running.output().stdout == b"fine"
     assert len(loud._said) <= session._MOST_SAID
     session.close_all([loud, other])
+
+
+def test_an_end_that_takes_its_time_does_not_keep_others_waiting(monkeypatch):
+    monkeypatch.setattr(session, "_ENDING_S", 60.0)
+    code = "send(GROUND)\nasked()\nos.close(1)\ntime.sleep(60)"
+    ending, other = reach(code).open(), reach(HONEST).open()
+    lost = ending.start(permit(), 5.0)
+    while ending._out_open:
+        session.wait([ending, other], 5.0)
+    answered = other.run(permit(), 5.0)
+    assert answered.stdout == b"fine"
+    assert (ending.state, lost.ended) == ("open", False)  # it is still waited for
+    monkeypatch.setattr(ending, "_ending", 0.0)
+    while not lost.ended:
+        session.wait([ending, other], 5.0)
+    assert "lost host/web" in lost.output().problem
+    session.close_all([ending, other])
+    assert ending._child.returncode == -9

@@ -61,6 +61,8 @@ _SILENT_S = 30.0  # without a word from a place that answers beats: the connecti
 _CLOSING_S = 2.0
 _OVERDUE_S = 10.0  # after its bound, a run that the place did not end
 _LAST_TIME = 253402300800.0  # seconds since 1970 that a date can be made of
+_ENDING_S = 0.5  # for a transport that has closed its output, to say why and end
+_LOOK_S = 0.02  # between looks at whether it has
 _TURNS = 16  # chunks read from one stream before others have their turn
 
 
@@ -126,6 +128,8 @@ class Session:
             for pipe in (self._child.stdin, self._child.stdout, self._child.stderr)
         )
         self._out_open = self._err_open = True
+        self._ending: float | None = None  # until when its end is waited for
+        self._look = float("inf")  # when that is looked at next
         self._send(self._handshake.first_bytes())
 
     # -- what a driver needs ---------------------------------------------------------------
@@ -164,11 +168,11 @@ class Session:
 
     def due(self) -> float:
         """When `pump` wants to be called though nothing came, by the monotonic clock."""
-        if self.state == "opening":
-            return self._began + self._opening_s
-        if self.state != "open":
+        if self.state == "closed":
             return float("inf")
-        return self._beaten + _BEAT_S if self._bare is None else self._bare.due()
+        if self.state == "opening":
+            return min(self._look, self._began + self._opening_s)
+        return min(self._look, self._beaten + _BEAT_S if self._bare is None else self._bare.due())
 
     def pump(self) -> list[Running]:
         """Move what is there; the runs that grew or ended. Never blocks, never raises."""
@@ -182,7 +186,8 @@ class Session:
         if self.state == "opening" and late:
             grown |= self._break(None, now)
         elif self.state != "closed" and not self._out_open:
-            grown |= self._break(self._wait_for_child(), now)
+            if self._has_ended(now):
+                grown |= self._break(self._child.returncode, now)
         elif self.state == "open":
             grown |= self._end_overdue(now)
             if self._unanswered is not None and now - self._unanswered > _SILENT_S:
@@ -273,6 +278,8 @@ class Session:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_CLOSING_S)
         self._kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(_CLOSING_S)
 
     def run(self, permit: Permit, bound_s: float) -> Output:
         """Start it and wait for its end; for who does one thing at a time."""
@@ -286,6 +293,7 @@ class Session:
         while self.state == "opening":
             wait([self], 1.0)
         if self.error is not None:
+            self.close()
             raise self.error
         return self
 
@@ -479,14 +487,15 @@ class Session:
     def _why(self) -> str:
         return self.error.why if self.error is not None else f"{self.place.ref} is not open"
 
-    def _wait_for_child(self) -> int | None:
-        """Its exit code, once it has closed its output; what it says at its end is heard."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(0.5)
-        with contextlib.suppress(BlockingIOError, OSError):
-            while data := os.read(self._err, _CHUNK):
-                self._said += data
-        return self._child.returncode
+    def _has_ended(self, now: float) -> bool:
+        """Whether it is over, once it has closed its output; what it says at its end is heard."""
+        if self._ending is None:
+            self._ending = now + _ENDING_S
+        if self._child.poll() is None and now < self._ending:
+            self._look = now + _LOOK_S
+            return False
+        self._hear()
+        return True
 
     def _break(self, code: int | None, now: float) -> dict[int, Running]:
         """It did not open, or it broke: what ran keeps what came, and says so."""
@@ -506,7 +515,7 @@ class Session:
             run.end = {"code": None, "why": f"{self.error.what}: {self.error.why}",
                        "kind": "lost", "took": run.ran_s}  # fmt: skip
         self.shut()
-        self._kill()
+        self._kill()  # reaped by `close`
         return broken
 
     def shut(self) -> None:
@@ -523,8 +532,6 @@ class Session:
         if self._child.returncode is None and self._child.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(_CLOSING_S)
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
