@@ -7,10 +7,10 @@ idle priority, a process group of its own and the parent's mortality; when stand
 nothing was heard for `SILENCE_S`, all runs are ended, what they left is undone, and it exits.
 
 Frames, both ways: 4 bytes of mark (from the nonce), two lengths (4 bytes each), a JSON head, a body.
-  asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu} + source
-            stop {run, why} · patience {s} · beat {at}
-  answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · ended {run, code, why, ...} · beat {at, now}
-            left {run, what} for residue whose undoing failed
+  asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu, idle, sudo, state}
+            + source · stop {run, why} · patience {s} · beat {at}
+  answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · beat {at, now}
+            ended {run, code, why, kind, missing, took, left}, `left` for residue whose undoing failed
 """
 
 import errno

@@ -1,6 +1,7 @@
 """The way into a container by docker or podman: `exec -i`, and why it did not open.
 
-Containers without /bin/sh (distroless) take the argv of each command as it is: `is_bare` tells them.
+Containers without /bin/sh (distroless) are not entered: `is_bare` tells them, and `explain` says how to
+look from beside them.
 """
 
 from __future__ import annotations
