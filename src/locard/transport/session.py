@@ -104,7 +104,6 @@ class Session:
         self._buffer = bytearray()
         self._queue = bytearray()
         self._said = bytearray()  # the transport's own words, on its standard error
-        self.noise = 0  # bytes amid the frames that were no frames
         self._lent = os.dup(0) if lend_stdin else -1
         parent = os.getpid()
         # What serves here ends in order and undoes what was left; a client is no loss.
@@ -396,7 +395,6 @@ class Session:
                 ValueError,
             ):
                 run = None  # it lies, or is broken: what is no answer is none
-                self.noise += whole
             del self._buffer[:whole]
             if run is not None:
                 grown[run.number] = run
@@ -406,7 +404,6 @@ class Session:
         """Somebody else has written between the frames: go on at the next mark."""
         at = self._buffer.find(self._mark, 1)
         drop = at if at > 0 else max(1, len(self._buffer) - len(self._mark) + 1)
-        self.noise += drop
         del self._buffer[:drop]
 
     def _receive(self, head: dict[str, Any], body: bytes) -> Running | None:
@@ -440,7 +437,6 @@ class Session:
                 "missing": bool(head.get("missing")),
                 "left": head.get("left") if isinstance(head.get("left"), list) else [],
                 "took": _seconds(head.get("took"), time.monotonic() - run.clock + 1.0),
-                "cpu": _seconds(head.get("cpu"), 1e6),
             }
             del self._runs[run.number]
         return run
