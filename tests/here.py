@@ -9,7 +9,8 @@ from locard.guard.command import Impact
 from locard.guard.gate import Gate
 from locard.investigate import ground_probes, resolve
 from locard.model.errors import AmbiguousTargetError
-from locard.transport import local
+from locard.model.place import HERE
+from locard.transport.reach import kept_session
 
 if TYPE_CHECKING:
     from locard.guard.command import Command
@@ -54,4 +55,4 @@ def follow(target: Target) -> Target:
 
 def _run(probe: str, command: Command) -> Output:
     gate = Gate(ground_probes.DECLARED, Impact.READS, cap=Impact.READS, why="it only reads")
-    return local.run(gate.admit(probe, command), command.bound_s)
+    return kept_session(HERE).run(gate.admit(probe, command), command.bound_s)

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from locard.guard.gate import Gate
 from locard.model.place import HERE
 from locard.transport import session as sessions
 from locard.transport.reach import open_session
-from support import is_alive, wait_until
+from support import children_of, is_alive, wait_until
 
 
 @pytest.fixture
@@ -144,3 +146,76 @@ def test_many_runs_share_a_session(session):
 def test_a_clock_is_measured(session):
     wait_until(lambda: sessions.wait([session], 0.1) or session.ground.clock_ahead_s is not None)
     assert abs(session.ground.clock_ahead_s) <= session.ground.clock_within_s + 0.5
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A session whose other side waits for a second only, unless it is asked for more."""
+    text, patience = sessions.server_payload(), b"SILENCE_S = 60.0"
+    assert text.count(patience) == 1
+    monkeypatch.setattr(
+        sessions, "server_payload", lambda: text.replace(patience, b"SILENCE_S = 1.0")
+    )
+    with contextlib.closing(open_session(HERE).open()) as opened:
+        yield opened
+
+
+def test_who_hears_nothing_for_too_long_ends_and_undoes(impatient, tmp_path):
+    run = started(impatient, marking(tmp_path / "left"))
+    (child,) = children_of(impatient._child.pid)
+    # From here on nobody beats, and the streams stay open.
+    wait_until(lambda: not is_alive(child))
+    wait_until(lambda: not (tmp_path / "left").exists())
+    wait_until(lambda: impatient.gone)
+    while impatient.state != "closed":
+        sessions.wait([impatient], 1.0)
+    assert run.output().problem == "nobody listens"
+
+
+def test_patience_that_was_asked_for_is_kept(impatient):
+    impatient.ask_patience(60.0)
+    # Its cost is looked at each second, and the silence with it.
+    argv = ("sh", "-c", "echo begun; exec sleep 600")
+    run = started(impatient, admit(Template(argv, Impact.READS, 600.0, most_cpu=1.0)))
+    time.sleep(3.5)
+    echo = impatient.start(admit(Template(("echo", "here"), Impact.READS, 5.0)), 5.0)
+    ended(impatient, echo)
+    assert echo.output().text == "here\n"
+    assert not run.ended
+
+
+def test_patience_can_be_as_short_as_asked_for(session):
+    session.ask_patience(0.5)
+    wait_until(lambda: session.gone)
+
+
+SIZE = 48 << 20
+
+
+def status(pid, name):
+    """A field of /proc/PID/status in KiB."""
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition(f"{name}:")[2].split()[0])
+
+
+def cpu_ticks(pid):
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+
+
+def test_what_nobody_takes_stays_in_the_pipe_of_its_child(session):
+    template = Template(("head", "-c", f"{SIZE}", "/dev/zero"), Impact.READS, 60.0, max_bytes=SIZE)
+    run = session.start(admit(template), 60.0)
+    server = session._child.pid
+    wait_until(lambda: children_of(server))
+    (child,) = children_of(server)
+
+    def rests():
+        before = cpu_ticks(server)
+        time.sleep(0.5)
+        return cpu_ticks(server) == before
+
+    wait_until(rests)
+    assert is_alive(child)  # it waits to be read on
+    assert status(server, "VmRSS") < 32 << 10
+    ended(session, run)
+    assert (len(run.out), run.output().exit_code) == (SIZE, 0)

@@ -121,7 +121,7 @@ PATHS = {"cat": "/usr/bin/cat", "grep": "/usr/bin/grep", "id": "/usr/bin/id"}
 
 
 def test_the_snippet_is_accepted_by_sudo_and_grants_exactly_its_lines(machine):
-    text = sudo.snippet("nobody2", [OF_A_TARGET.fill(pid=1)], [READS, AWKWARD], PATHS)
+    text = sudo.snippet("nobody2", [READS, AWKWARD], PATHS)
     assert "*" not in text.replace("\\*", "").replace("a star", "")
     machine.inside(
         "sh", "-c", f"cat >/etc/sudoers.d/new <<'X'\n{text}X\nchmod 440 /etc/sudoers.d/new"
@@ -144,18 +144,18 @@ def test_the_snippet_is_accepted_by_sudo_and_grants_exactly_its_lines(machine):
 def test_the_snippet_names_what_it_does_not_grant():
     samples = Template(("py-spy", "dump"), Impact.SAMPLES, 1.0)
     program = Template(("python3", "-"), Impact.READS, 1.0, program="kernel/_x.py")
-    text = sudo.snippet("op", [], [READS, OF_A_TARGET, samples, program], PATHS)
+    text = sudo.snippet("op", [READS, OF_A_TARGET, samples, program], PATHS)
     assert "op ALL=(root) NOPASSWD: /usr/bin/cat /proc/1/io\n" in text
     assert "#   cat /proc/{pid:pid}/io" in text
     assert "py-spy" not in text
     assert "python3" not in text
     bare = Template(("id",), Impact.READS, 1.0)
-    assert '/usr/bin/id ""\n' in sudo.snippet("op", [], [bare], PATHS)
+    assert '/usr/bin/id ""\n' in sudo.snippet("op", [bare], PATHS)
     quoted = Template(("grep", 'a"b', "x", ""), Impact.READS, 1.0)
-    assert "cannot be written" in sudo.snippet("op", [], [quoted], PATHS)
-    assert "was not found there" in sudo.snippet("op", [], [bare], {})
+    assert "cannot be written" in sudo.snippet("op", [quoted], PATHS)
+    assert "was not found there" in sudo.snippet("op", [bare], {})
     with pytest.raises(UsageError):
-        sudo.snippet("x ALL=(ALL) NOPASSWD: ALL\n", [], [READS], PATHS)
+        sudo.snippet("x ALL=(ALL) NOPASSWD: ALL\n", [READS], PATHS)
 
 
 LINES = """Matching Defaults entries for op on web:

@@ -246,3 +246,32 @@ def test_what_costs_too_much_is_ended_and_kept(home, monkeypatch, cost, stopped)
     run(Driver(home, Budget(30)), t)
     assert t.result[0] == "came"
     assert ("allowed are 50%" in t.result[1]) is stopped
+
+
+class Deaf(Scripted):
+    """It goes on for ten looks after it was told to stop."""
+
+    told, looks = (), 10
+
+    def stop(self, run, why):
+        self.told = (*self.told, (run, why))
+
+    def pump(self):
+        self.looks -= bool(self.told)
+        if self.looks == 0:
+            super().stop(*self.told[0])
+        return super().pump()
+
+
+def test_a_place_is_told_once_to_stop(home, monkeypatch):
+    monkeypatch.setattr("locard.guard.governor.SETTLES_S", 0.0)
+    session = Deaf({"ask": [b"came", 9.0, None]})
+    gate = Gate({"p": (COSTLY,)}, Impact.READS, cap=Impact.READS, why="")
+
+    def plan():
+        yield COSTLY.fill(what="x")
+
+    t = Task(session, "p", plan, gate, lambda _t, _c, output: output)
+    run(Driver(home, Budget(30)), t)
+    assert session.looks <= 0
+    assert len(session.told) == 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -15,17 +17,19 @@ from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
 from locard.guard.redact import Redactor
 from locard.investigate import means as means_of
-from locard.investigate import run
+from locard.investigate import run, survey
 from locard.investigate.drive import Driver, Quiet
 from locard.investigate.replay import replay
 from locard.ledger.store import Ledger
 from locard.model.evidence import Layer, Scope
 from locard.model.investigation import Question
 from locard.model.place import HERE
-from locard.model.target import Context, Target
+from locard.model.target import Context, Process, Target
 from locard.transport.reach import open_session
 
 ECHO = Template(("echo", "{what:word}"), Impact.READS, 5.0)
+TOUCH = Template(("echo", "touched", "{pid:pid}"), Impact.READS, 5.0)
+COMMANDS = (ECHO, TOUCH)
 
 
 class Told:
@@ -59,7 +63,7 @@ class Told:
 def probe(plan):
     """A probe module with the given plan; it reads no facts."""
     module = ModuleType("a_probe")
-    module.COMMANDS = (ECHO,)
+    module.COMMANDS = COMMANDS
     module.applies = lambda _: None
     module.scope = lambda _: Scope()
     module.plan = plan
@@ -71,7 +75,7 @@ def probe(plan):
 def investigate(monkeypatch, tmp_path):
     """Investigate with one probe in the host layer and no other."""
 
-    def begin(plan, budget_s=30.0):
+    def begin(plan, budget_s=30.0, processes=()):
         monkeypatch.setitem(sys.modules, "a_probe", probe(plan))
         entry = catalogue.Entry("probe", "a-probe", "a_probe", "host", "")
         monkeypatch.setattr(
@@ -82,7 +86,8 @@ def investigate(monkeypatch, tmp_path):
         monkeypatch.setattr(catalogue, "entry", lambda _kind, _name, _layer=None: entry)
         told = Told()
         ledger = Ledger.create(tmp_path / "x.ledger")
-        gate = Gate({"host/a-probe": (ECHO,)}, Impact.READS, cap=Impact.INJECTS, why="")
+        declared = {"host/a-probe": COMMANDS, survey.NAME: survey.COMMANDS}
+        gate = Gate(declared, Impact.READS, cap=Impact.INJECTS, why="")
         budget = Budget(budget_s)
         home = open_session(HERE).open()
         driver = Driver(home, budget)
@@ -91,14 +96,16 @@ def investigate(monkeypatch, tmp_path):
         means = means_of.Means(
             gate, budget, redactor, record, told, driver, home, home, time.time()
         )
-        context = Context(Target("host/local", "host", "local", "here"))
+        target = Target("host/local", "host", "local", "here", processes)
+        context = Context(target, ground=home.ground)
         with ledger, contextlib.closing(home):
             investigator = run.Investigator("x", Question("host/local"), context, means)
             investigator.add_tasks()
             for event in driver.run():
                 if not isinstance(event, Quiet):
                     investigator.handle(event)
-            assert investigator.done
+                    finished = investigator.done  # may queue the last look
+            assert finished
             done = investigator.conclude()
         return done, told
 
@@ -153,3 +160,20 @@ def test_what_was_recorded_by_a_newer_version_costs_only_that_entry(
         again = replay(ledger).investigation
     assert again.evidence[0].facts == ()
     assert "cannot be read by this version" in again.evidence[0].problem
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_process_that_took_the_number_of_another_is_not_touched(investigate, later):
+    pid = os.getpid()
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    found = Process(pid, 1, ticks - later, time.time(), 0, "python", ("python",))
+
+    def plan(_):
+        yield TOUCH.fill(pid=pid)
+
+    done, _ = investigate(plan, processes=(found,))
+    (ran,) = done.evidence[0].ran
+    assert ran.argv[-1] == str(pid)
+    assert (ran.exit_code, ran.problem) == (
+        (None, f"process {pid} has ended") if later else (0, "")
+    )

@@ -60,7 +60,7 @@ send(GROUND)
 while True:
     run = asked()["run"]
     send({"is": "chunk", "run": run, "of": "stdout"}, b"fine")
-    send({"is": "ended", "run": run, "code": 0, "why": "", "took": 0.01, "cpu": 0.0})
+    send({"is": "ended", "run": run, "code": 0, "why": "", "took": 0.01})
 """
 
 
@@ -154,7 +154,7 @@ def test_ticks_of_zero_divide_nothing():
 
 
 def test_a_duration_that_is_none_is_none():
-    code = 'send(GROUND)\nrun = asked()[\'run\']\nsend(b\'{"is": "ended", "run": %d, "code": 0, "took": NaN, "cpu": -1}\' % run)\nasked()'
+    code = 'send(GROUND)\nrun = asked()[\'run\']\nsend(b\'{"is": "ended", "run": %d, "code": 0, "took": NaN}\' % run)\nasked()'
     output = ask(code)
     assert math.isfinite(output.duration_s)
     assert output.duration_s >= 0
@@ -171,6 +171,8 @@ def test_a_flood_of_output_is_cut_at_what_was_allowed():
     )
     output = ask(code, max_bytes=100_000)
     assert output.stdout == b"x" * 100_000
+    assert output.truncated
+    assert output.problem == "cut after 100000 bytes of output"
     assert 0 < len(output.stderr) <= 1 << 20
 
 
@@ -181,7 +183,6 @@ def test_a_flood_that_is_no_frame_is_not_kept(monkeypatch):
     output = there.run(permit(), 0.5)
     assert output.exit_code is None
     assert "not held over there" in output.problem
-    assert there.noise > 1 << 20
     assert len(there._buffer) <= session._MOST_FRAME + (1 << 20)
     there.close()
 
@@ -230,3 +231,21 @@ def test_a_flood_of_words_does_not_keep_others_waiting():
     assert running.output().stdout == b"fine"
     assert len(loud._said) <= session._MOST_SAID
     session.close_all([loud, other])
+
+
+def test_an_end_that_takes_its_time_does_not_keep_others_waiting(monkeypatch):
+    monkeypatch.setattr(session, "_ENDING_S", 60.0)
+    code = "send(GROUND)\nasked()\nos.close(1)\ntime.sleep(60)"
+    ending, other = reach(code).open(), reach(HONEST).open()
+    lost = ending.start(permit(), 5.0)
+    while ending._out_open:
+        session.wait([ending, other], 5.0)
+    answered = other.run(permit(), 5.0)
+    assert answered.stdout == b"fine"
+    assert (ending.state, lost.ended) == ("open", False)  # it is still waited for
+    monkeypatch.setattr(ending, "_ending", 0.0)
+    while not lost.ended:
+        session.wait([ending, other], 5.0)
+    assert "lost host/web" in lost.output().problem
+    session.close_all([ending, other])
+    assert ending._child.returncode == -9

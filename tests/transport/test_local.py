@@ -14,7 +14,8 @@ import pytest
 
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
-from locard.transport import local
+from locard.model.place import HERE
+from locard.transport.reach import kept_session
 from support import is_alive, wait_until
 
 
@@ -27,7 +28,7 @@ def permit(*argv, **options):
 
 
 def run(*argv, bound_s=20.0, **options):
-    return local.run(permit(*argv, **options), bound_s)
+    return kept_session(HERE).run(permit(*argv, **options), bound_s)
 
 
 def test_output_exit_code_and_the_exact_argv():
@@ -96,11 +97,11 @@ def test_a_reader_of_our_own_is_streamed_and_digested():
         20.0,
         program="transport/_http_get.py",
     )
-    prepared = local.home().prepare(template.fill())
+    prepared = kept_session(HERE).prepare(template.fill())
     assert prepared.argv[0] == sys.executable
     assert len(prepared.program_digest) == 64
     gate = Gate({"p": (template,)}, Impact.READS, cap=Impact.INJECTS, why="")
-    output = local.run(gate.admit("p", template.fill()), 20.0)
+    output = kept_session(HERE).run(gate.admit("p", template.fill()), 20.0)
     assert output.exit_code == 1
     assert b"refused" in output.stderr
 
@@ -109,7 +110,8 @@ MOTHER = """
 import sys
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
-from locard.transport import local
+from locard.model.place import HERE
+from locard.transport.reach import kept_session
 t = Template(("sh", "-c", "echo $$ > /dev/stderr; exec sleep 300"), Impact.READS, 100.0)
 gate = Gate({"p": (t,)}, Impact.READS, cap=Impact.INJECTS, why="")
 import subprocess
@@ -119,7 +121,7 @@ class Told(spawned):
         super().__init__(*a, **k)
         print(self.pid, flush=True)
 subprocess.Popen = Told
-local.run(gate.admit("p", t.fill()), 100.0)
+kept_session(HERE).run(gate.admit("p", t.fill()), 100.0)
 """
 
 
@@ -170,7 +172,7 @@ def endpoint():
 def get(url, bound_s=20.0, **options):
     template = Template(("GET", "{url:url}"), Impact.READS, 20.0, via="http", **options)
     gate = Gate({"p": (template,)}, Impact.READS, cap=Impact.INJECTS, why="")
-    return local.run(gate.admit("p", template.fill(url=url)), bound_s)
+    return kept_session(HERE).run(gate.admit("p", template.fill(url=url)), bound_s)
 
 
 def test_get(endpoint):
@@ -197,6 +199,6 @@ def test_get_says_why_there_is_no_answer():
 def test_a_password_in_a_url_is_used_but_stands_in_no_argv(endpoint):
     url = endpoint.replace("//", "//bob:s3cret@") + "/auth?token=t0ken"
     template = Template(("GET", "{url:url}"), Impact.READS, 20.0, via="http")
-    prepared = local.home().prepare(template.fill(url=url))
+    prepared = kept_session(HERE).prepare(template.fill(url=url))
     assert not any("s3cret" in part or "t0ken" in part for part in prepared.argv)
     assert get(url).stdout == b"Basic Ym9iOnMzY3JldA==\n"

@@ -181,6 +181,26 @@ def test_the_way_through_a_jump_host_whose_users_have_no_shell(network, monkeypa
     assert enter(network, monkeypatch, "store-1").out == HELLO
 
 
+ASKING = ("SSH_ASKPASS", "SUDO_ASKPASS", "DISPLAY", "WAYLAND_DISPLAY")
+
+
+def test_the_client_is_given_nothing_by_which_to_ask(monkeypatch, tmp_path):
+    client = tmp_path / "client"
+    client.write_text(f"#!/bin/sh\nenv >>{tmp_path}/given\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("LOCARD_SSH", str(client))
+    monkeypatch.setenv("OF_THE_USER", "kept")  # the control: proxy commands need theirs
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
+    for name in ASKING:
+        monkeypatch.setenv(name, "/bin/false")
+    with pytest.raises(LocardError):
+        open_session(Place("host/web", "ssh")).open()
+    given = [line.partition("=") for line in (tmp_path / "given").read_text().splitlines()]
+    assert [value for name, _, value in given if name == "OF_THE_USER"] == ["kept"] * 2
+    assert [value for name, _, value in given if name == "SSH_ASKPASS_REQUIRE"] == ["never"] * 2
+    assert not {name for name, _, _ in given} & set(ASKING)
+
+
 def test_askpass_is_never_run_even_where_it_is_set(network, bad, monkeypatch, tmp_path):
     ran = tmp_path / "ran"
     ask = tmp_path / "askpass"

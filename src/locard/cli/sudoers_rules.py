@@ -14,4 +14,4 @@ def rules(user: str) -> str:
     every = [template for declared in start.declared().values() for template in declared]
     names = {template.argv[0] for template in every}
     paths = {name: path for name in sorted(names) if (path := shutil.which(name))}
-    return sudo.snippet(user or getpass.getuser(), (), every, paths)
+    return sudo.snippet(user or getpass.getuser(), every, paths)

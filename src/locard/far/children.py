@@ -113,7 +113,6 @@ class Run:
         self.number = number
         self.asked = asked
         self.pid = -1
-        self.at = time.time()
         self.pipes = {}  # type: dict[int, str] # descriptor -> "stdout" or "stderr"
         self.left = {"stdout": int(asked.get("most") or (4 << 20)), "stderr": MOST_STDERR}
         self.program = b""
@@ -124,7 +123,6 @@ class Run:
         self.kind = ""  # bound, output, cost, stop: how it was stopped
         self.code = None  # type: int | None
         self.ended_at = None  # type: float | None
-        self.cpu_s = 0.0
         self.costed_at = self.began
 
 
@@ -133,7 +131,6 @@ def fork(run: Run, argv: "list[str]", source: bytes, libc: "ctypes.CDLL | None")
     out_r, out_w = os.pipe()
     err_r, err_w = os.pipe()
     told_r, told_w = os.pipe()
-    run.at = time.time()
     parent = os.getpid()
     run.pid = os.fork()
     if run.pid == 0:

@@ -7,10 +7,10 @@ idle priority, a process group of its own and the parent's mortality; when stand
 nothing was heard for `SILENCE_S`, all runs are ended, what they left is undone, and it exits.
 
 Frames, both ways: 4 bytes of mark (from the nonce), two lengths (4 bytes each), a JSON head, a body.
-  asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu} + source
-            stop {run, why} · patience {s} · beat {at}
-  answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · ended {run, code, why, ...} · beat {at, now}
-            left {run, what} for residue whose undoing failed
+  asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu, idle, sudo, state}
+            + source · stop {run, why} · patience {s} · beat {at}
+  answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · beat {at, now}
+            ended {run, code, why, kind, missing, took, left}, `left` for residue whose undoing failed
 """
 
 import errno
@@ -167,7 +167,7 @@ class Server:
     def refuse(self, run: "Run", why: str, *, missing: bool = False) -> None:
         """It did not begin."""
         self.send({"is": "ended", "run": run.number, "code": None, "why": why, "kind": "refused",
-                   "missing": missing, "took": 0.0, "at": time.time(), "cpu": 0.0})  # fmt: skip
+                   "missing": missing, "took": 0.0})  # fmt: skip
 
     def stop(self, run: "Run", why: str, kind: str) -> None:
         """End it and all that it started."""
@@ -207,12 +207,12 @@ class Server:
         limit = run.asked.get("cpu")
         if limit and not run.why and now - run.costed_at >= COST_EVERY_S:
             run.costed_at = now
-            run.cpu_s = group_cpu_s(run.pid)
-            self.send({"is": "cost", "run": run.number, "cpu": run.cpu_s})
+            cpu_s = group_cpu_s(run.pid)
+            self.send({"is": "cost", "run": run.number, "cpu": cpu_s})
             age = now - run.began
-            if age >= COST_SETTLES_S and run.cpu_s / age > limit:
+            if age >= COST_SETTLES_S and cpu_s / age > limit:
                 words = "stopped: it took %.0f %% of a core, allowed are %.0f %%"
-                self.stop(run, words % (100 * run.cpu_s / age, 100 * limit), "cost")
+                self.stop(run, words % (100 * cpu_s / age, 100 * limit), "cost")
         if run.code is None:
             try:
                 # Until it is reaped its number, and so its group's, is its own.
@@ -232,12 +232,11 @@ class Server:
             os.killpg(run.pid, signal.SIGKILL)
         except OSError:
             pass
-        code, cpu_s = None, run.cpu_s
+        code = None
         try:
-            pid, status, usage = os.wait4(run.pid, os.WNOHANG)
+            pid, status = os.waitpid(run.pid, os.WNOHANG)
             if pid:
                 code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-                cpu_s = max(cpu_s, usage.ru_utime + usage.ru_stime)
         except ChildProcessError:
             pass
         for fd in list(run.pipes):
@@ -246,8 +245,7 @@ class Server:
         left = undo(run.asked)
         self.send({
             "is": "ended", "run": run.number, "code": None if run.why else code, "why": run.why,
-            "kind": run.kind, "took": time.monotonic() - run.began, "at": run.at, "cpu": cpu_s,
-            "left": left, "stuck": code is None and not run.why,
+            "kind": run.kind, "took": time.monotonic() - run.began, "left": left,
         })  # fmt: skip
 
     def read_rest(self, run: "Run", fd: int) -> None:

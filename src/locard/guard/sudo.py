@@ -265,13 +265,11 @@ def _fits(pattern: str, text: str, *, inside_path: bool) -> bool:
     return fnmatch.fnmatchcase(text, translated)
 
 
-def snippet(
-    user: str, commands: Iterable[Command], templates: Iterable[Template], paths: Mapping[str, str]
-) -> str:
+def snippet(user: str, templates: Iterable[Template], paths: Mapping[str, str]) -> str:
     """What to put into /etc/sudoers.d for these commands: exact lines, full paths, no wildcard.
 
-    `commands` are filled, for one target; of `templates` those without placeholders stand for
-    themselves, and the others are named in remarks. `paths` tells where programs lie there.
+    Those without placeholders stand for themselves, and the others are named in remarks. `paths` tells
+    where programs lie there.
     """
     if not _USER.fullmatch(user):
         raise UsageError(
@@ -282,10 +280,8 @@ def snippet(
     exact: dict[str, None] = {}
     open_ended: dict[str, None] = {}
     left: dict[str, None] = {}
-    for argv, template in [
-        *((c.argv, c.template) for c in commands),
-        *((t.argv, t) for t in templates),
-    ]:
+    for template in templates:
+        argv = template.argv
         reads = template.impact <= Impact.READS and template.program is None
         if not reads or template.via != "exec" or not root_reads_more(argv):
             continue

@@ -245,6 +245,8 @@ class Driver:
         """Wait for the next thing that happens at any place."""
         now = time.monotonic()
         due = min((t.due for t in self._active if t.due is not None), default=now + _POLL_S)
+        if (left_s := self._budget.left_s - _NO_TIME_S) > 0:
+            due = min(due, now + left_s)
         every = {id(s): s for s in self._sessions()}
         for running in sessions.wait(every.values(), max(0.0, min(due - now, _POLL_S))):
             task = self._by_run.get(id(running))
@@ -282,11 +284,22 @@ class Driver:
                 run = task.running
                 if why := self._governor.over(run, now):
                     run.stop(why)
-                late = time.monotonic() - run.clock > run.bound_s + _GRACE_S
+                if run.waits:
+                    self._shorten(task, run)
+                late = run.ran_s > run.bound_s + _GRACE_S
                 if late and run.session.state == "open":  # it does not keep its word
-                    run.end = {"code": None, "kind": "bound", "took": now - run.clock,
-                               "why": f"no end after its time bound of {run.bound_s:.1f} s"}  # fmt: skip
+                    why = f"no end after its time bound of {run.bound_s:.1f} s"
+                    run.stop(why)
+                    run.end = {"code": None, "kind": "bound", "took": run.ran_s, "why": why}
                     yield from self._answer(task, run)
+
+    def _shorten(self, task: Task, run: Running) -> None:
+        """Of what waits its turn at a place, what is left of the budget is the bound."""
+        if self._budget.left_s > _NO_TIME_S:
+            run.bound_s = self._budget.bound(run.bound_s)
+        elif not task.cut:
+            task.cut = NO_TIME
+            run.stop(NO_TIME)
 
 
 def not_run(command: Command, why: str) -> Output:

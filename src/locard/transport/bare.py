@@ -6,6 +6,7 @@ ends a command is a line with a mark, in both streams. Pure: the session moves t
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections import deque
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 
 _KILLED, _NOT_FOUND = 137, 127  # exit codes: of `timeout -s KILL`, and of env for no such program
 _KEPT = 64  # bytes: the longest ending line
+_OVERDUE_S = 10.0  # after its bound, a run that the place did not end
+_UNHELD_S = 1.0  # the same where nothing there holds the bound
 
 
 def ask(argv: tuple[str, ...], bound_s: float) -> bytes:
     """What to write to run a command there; raises where it cannot be said in lines.
 
-    `env` starts it: the first word may neither set a variable nor be an option. The bound is whole
-    seconds, at least one, and is held there only if `Handshake.bare_words[1]` is "timeout".
+    `env` starts it: the first word may neither set a variable nor be an option. The bound is the
+    next whole second, and is held there only if `Handshake.bare_words[1]` is "timeout".
     """
     if not argv or "=" in argv[0] or argv[0].startswith("-"):
         raise NotPermittedError(
@@ -40,7 +43,7 @@ def ask(argv: tuple[str, ...], bound_s: float) -> bytes:
             "a word of it holds a line end, and without a python3 words travel as lines",
             "Use a place with python3 for it.",
         )
-    lines = (str(len(argv)), str(max(1, round(bound_s))), *argv)
+    lines = (str(len(argv)), str(max(1, math.ceil(bound_s))), *argv)
     return "\n".join(lines).encode("utf-8", "surrogateescape") + b"\n"
 
 
@@ -93,8 +96,19 @@ _WHY = {
 class BareChannel:
     """Runs over a session without python3: one at a time, in the order in which they were started."""
 
-    def __init__(self, nonce: str, send: Callable[[bytes], None], lacks: str = "none") -> None:
-        """`send` writes to the sh over there; `lacks` is why that serves (`Ground.lacks`)."""
+    def __init__(
+        self,
+        nonce: str,
+        send: Callable[[bytes], None],
+        lacks: str = "none",
+        *,
+        holds_bounds: bool = True,
+    ) -> None:
+        """`send` writes to the sh over there; `lacks` is why that serves (`Ground.lacks`).
+
+        `holds_bounds`: the place has a `timeout`.
+        """
+        self._holds_bounds = holds_bounds
         self._lacks = lacks
         self._nonce = nonce
         self._send = send
@@ -104,24 +118,28 @@ class BareChannel:
 
     @property
     def waiting(self) -> tuple[Running, ...]:
-        """The run that is at work, then those behind it."""
-        return tuple(self._queue)
+        """The run that is at work, then those behind it; not one that was given up."""
+        return tuple(run for run in self._queue if not run.ended)
 
     def start(self, run: Running) -> None:
         """Queue a run; what needs a python3 ends at once and says so."""
         if run.prepared.program is not None:
             self._end(run, _WHY.get(self._lacks, _WHY["none"]), refused=True)
             return
+        if self._queue and self._queue[0].ended:
+            self._end(run, self._blocked(), refused=True)
+            return
         try:
             ask(run.prepared.argv, run.bound_s)
         except NotPermittedError as error:
             self._end(run, error.why, refused=True)
             return
+        run.clock = float("inf")
         self._queue.append(run)
         self._next()
 
     def stop(self, run: Running, why: str) -> None:
-        """A run that waits never begins; one that is at work ends with its bound."""
+        """A run that waits is withdrawn; one that is at work cannot be reached: it ends with its bound."""
         if run in self._queue and (run is not self._queue[0] or self._answer is None):
             self._queue.remove(run)
             self._end(run, why, refused=True)
@@ -131,24 +149,61 @@ class BareChannel:
         if self._answer is None:
             return
         run = self._queue[0]
-        into = run.out if stream == "stdout" else run.err
-        into += self._answer.feed(stream, data)
-        del into[run.permit.command.max_bytes :]
-        self._grown[run.number] = run
+        more = self._answer.feed(stream, data)
+        if not run.ended:
+            run.keep(stream, more, run.permit.command.max_bytes)
+            self._grown[run.number] = run
         if self._answer.ended:
             code, self._answer = self._answer.exit_code, None
             self._queue.popleft()
-            timed_out = code == _KILLED and time.monotonic() - run.clock >= run.bound_s
-            run.end = {
-                "code": None if timed_out else code,
-                "kind": "bound" if timed_out else "",
-                "why": f"stopped after its time bound of {run.bound_s:.1f} s" if timed_out else "",
-                "took": time.monotonic() - run.clock,
-            }
-            if code == _NOT_FOUND:
-                run.end |= {"code": None, "missing": True,
-                            "why": f"{run.prepared.argv[0]} is not installed"}  # fmt: skip
+            if not run.ended:
+                self._ended(run, code)
             self._next()
+
+    @staticmethod
+    def _ended(run: Running, code: int | None) -> None:
+        timed_out = code == _KILLED and run.ran_s >= run.bound_s
+        run.end = {
+            "code": None if timed_out else code,
+            "kind": "bound" if timed_out else "",
+            "why": f"stopped after its time bound of {run.bound_s:.1f} s" if timed_out else "",
+            "took": run.ran_s,
+        }
+        if code == _NOT_FOUND:
+            run.end |= {"code": None, "missing": True,
+                        "why": f"{run.prepared.argv[0]} is not installed"}  # fmt: skip
+
+    def due(self) -> float:
+        """When `end_overdue` or `take_grown` has something to do, by the monotonic clock."""
+        return 0.0 if self._grown else self._overdue_at()
+
+    def _overdue_at(self) -> float:
+        if not self.waiting:
+            return float("inf")
+        first = self._queue[0]
+        return first.clock + first.bound_s + (_OVERDUE_S if self._holds_bounds else _UNHELD_S)
+
+    def end_overdue(self, now: float) -> None:
+        """Give up what the place did not end, and what waits behind it: only its own end frees the sh."""
+        if now < self._overdue_at():
+            return
+        for run in self.waiting:
+            if run.waits:
+                self._queue.remove(run)
+                self._end(run, self._blocked(), refused=True)
+                continue
+            why = f"no end after its time bound of {run.bound_s:.1f} s, which " + (
+                "was not held there"
+                if self._holds_bounds
+                else "could not be held there: no timeout is installed, and it may go on"
+            )
+            run.end = {"code": None, "kind": "bound", "why": why, "took": run.ran_s}
+            self._grown[run.number] = run
+
+    def _blocked(self) -> str:
+        """Why nothing more begins for now."""
+        name = self._queue[0].prepared.argv[0]
+        return f"{name} has not ended there yet, and without a python3 one command runs at a time"
 
     def take_grown(self) -> list[Running]:
         """The runs that grew or ended since the last call."""
@@ -158,7 +213,7 @@ class BareChannel:
     def _next(self) -> None:
         if self._answer is None and self._queue:
             run = self._queue[0]
-            run.clock = time.monotonic()
+            run.began, run.clock = time.time(), time.monotonic()
             self._answer = Answer(self._nonce)
             self._send(ask(run.prepared.argv, run.bound_s))
 

@@ -1,6 +1,7 @@
 """The way into a container by docker or podman: `exec -i`, and why it did not open.
 
-Containers without /bin/sh (distroless) take the argv of each command as it is: `is_bare` tells them.
+Containers without /bin/sh (distroless) are not entered: `is_bare` tells them, and `explain` says how to
+look from beside them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["environment", "explain", "reach", "session_argv"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*(?::[A-Za-z0-9_.][A-Za-z0-9_.-]*)?")
 CLIENTS = ("docker", "podman")
 # What stands in standard error when the container has no /bin/sh (docker and podman; runc and crun).
 _NO_SHELL = re.compile(
@@ -32,22 +32,21 @@ _NO_SHELL = re.compile(
 )
 
 
-def reach(name: str, *, client: str = "docker", user: str = "") -> tuple[str, ...]:
-    """The client's argv up to what is executed in the container; `user`: NAME or UID[:GID] there."""
-    if client not in CLIENTS or not _NAME.fullmatch(name) or (user and not _USER.fullmatch(user)):
+def reach(name: str, *, client: str = "docker") -> tuple[str, ...]:
+    """The client's argv up to what is executed in the container."""
+    if client not in CLIENTS or not _NAME.fullmatch(name):
         raise UsageError(
             f"{reasons.harmless(name)!r} is no container",
             "a container is its name or its ID",
             "Write container/NAME.",
         )
-    return (client, "exec", "-i", *(("--user", user) if user else ()), name)
+    return (client, "exec", "-i", name)
 
 
 def session_argv(place: Place, nonce: str) -> tuple[str, ...]:
     """What starts a session in the container."""
     client = place.option("client") or client_here()
-    user = place.option("user")
-    return (*reach(place.name, client=client, user=user), *bootstrap.argv(nonce))
+    return (*reach(place.name, client=client), *bootstrap.argv(nonce))
 
 
 def client_here() -> str:

@@ -28,13 +28,25 @@ class Running:
     out: bytearray = field(default_factory=bytearray)
     err: bytearray = field(default_factory=bytearray)
     end: dict[str, Any] | None = None
-    clock: float = field(default_factory=time.monotonic)
+    clock: float = field(default_factory=time.monotonic)  # when it began; inf: it waits its turn
+    cut: bool = False  # its output was longer than was allowed, and the rest was left out here
+    stopped: bool = False  # its place was asked to end it
     cost_s: float | None = None  # CPU seconds so far, where the place measures them
 
     @property
     def ended(self) -> bool:
         """Whether nothing more comes."""
         return self.end is not None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun, since another one is at work before it."""
+        return self.clock == float("inf")
+
+    @property
+    def ran_s(self) -> float:
+        """For how long it has been at work; 0 while it waits its turn."""
+        return max(0.0, time.monotonic() - self.clock)
 
     @property
     def missing(self) -> bool:
@@ -46,6 +58,13 @@ class Running:
         """What it left at the place although its undoing was tried, in words."""
         return tuple(map(str, (self.end or {}).get("left") or ()))
 
+    def keep(self, stream: str, data: bytes, most: int) -> None:
+        """Take more of a stream, at most `most` bytes of it in all; the rest is left out."""
+        into = self.out if stream == "stdout" else self.err
+        room = max(0, most - len(into))
+        into += data[:room]
+        self.cut |= stream == "stdout" and len(data) > room
+
     def take(self, most: int = 1 << 30) -> bytes:
         """What has come on standard output since the last call, at most so much; it is not kept."""
         data = bytes(memoryview(self.out)[:most])
@@ -53,24 +72,27 @@ class Running:
         return data
 
     def stop(self, why: str) -> None:
-        """Ask the place to end it; its end is reported as any other."""
-        self.session.stop(self, why)
+        """Ask the place once to end it; its end is reported as any other."""
+        if not self.stopped:
+            self.stopped = True
+            self.session.stop(self, why)
 
     def output(self) -> Output:
         """All that has come so far; `problem` says why there is no more."""
-        end = self.end or {
-            "code": None, "why": "still runs", "took": time.monotonic() - self.clock,
-        }  # fmt: skip
+        end = self.end or {"code": None, "why": "still runs", "took": self.ran_s}
+        why = str(end.get("why", ""))
+        if self.cut and not why:
+            why = f"cut after {self.permit.command.max_bytes} bytes of output"
         output = Output(
             self.prepared.argv,
             bytes(self.out),
             bytes(self.err),
             exit_code=end.get("code"),
             timed_out=end.get("kind") == "bound",
-            truncated=end.get("kind") == "output",
+            truncated=end.get("kind") == "output" or self.cut,
             started=self.began,
             duration_s=float(end.get("took", 0.0)),
-            problem=str(end.get("why", "")),
+            problem=why,
         )
         return _with_http_status(output) if self.permit.command.via == "http" else output
 

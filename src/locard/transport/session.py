@@ -61,6 +61,8 @@ _SILENT_S = 30.0  # without a word from a place that answers beats: the connecti
 _CLOSING_S = 2.0
 _OVERDUE_S = 10.0  # after its bound, a run that the place did not end
 _LAST_TIME = 253402300800.0  # seconds since 1970 that a date can be made of
+_ENDING_S = 0.5  # for a transport that has closed its output, to say why and end
+_LOOK_S = 0.02  # between looks at whether it has
 _TURNS = 16  # chunks read from one stream before others have their turn
 
 
@@ -102,7 +104,6 @@ class Session:
         self._buffer = bytearray()
         self._queue = bytearray()
         self._said = bytearray()  # the transport's own words, on its standard error
-        self.noise = 0  # bytes amid the frames that were no frames
         self._lent = os.dup(0) if lend_stdin else -1
         parent = os.getpid()
         # What serves here ends in order and undoes what was left; a client is no loss.
@@ -126,6 +127,8 @@ class Session:
             for pipe in (self._child.stdin, self._child.stdout, self._child.stderr)
         )
         self._out_open = self._err_open = True
+        self._ending: float | None = None  # until when its end is waited for
+        self._look = float("inf")  # when that is looked at next
         self._send(self._handshake.first_bytes())
 
     # -- what a driver needs ---------------------------------------------------------------
@@ -164,9 +167,11 @@ class Session:
 
     def due(self) -> float:
         """When `pump` wants to be called though nothing came, by the monotonic clock."""
+        if self.state == "closed":
+            return float("inf")
         if self.state == "opening":
-            return self._began + self._opening_s
-        return self._beaten + _BEAT_S if self.state == "open" else float("inf")
+            return min(self._look, self._began + self._opening_s)
+        return min(self._look, self._beaten + _BEAT_S if self._bare is None else self._bare.due())
 
     def pump(self) -> list[Running]:
         """Move what is there; the runs that grew or ended. Never blocks, never raises."""
@@ -175,24 +180,27 @@ class Session:
         self._flush()
         self._hear()
         grown = self._frames() if self._handshake.state == "open" else {}
-        if self._bare is not None:
-            grown |= {run.number: run for run in self._bare.take_grown()}
         now = time.monotonic()
         late = now - self._began > self._opening_s or self._handshake.state == "failed"
         if self.state == "opening" and late:
             grown |= self._break(None, now)
         elif self.state != "closed" and not self._out_open:
-            grown |= self._break(self._wait_for_child(), now)
+            if self._has_ended(now):
+                grown |= self._break(self._child.returncode, now)
         elif self.state == "open":
             grown |= self._end_overdue(now)
             if self._unanswered is not None and now - self._unanswered > _SILENT_S:
                 grown |= self._break(None, now)
             elif now - self._beaten >= _BEAT_S and self._bare is None:
                 self._beat()
+        if self._bare is not None:
+            grown |= {run.number: run for run in self._bare.take_grown()}
         return list(grown.values())
 
     def _end_overdue(self, now: float) -> dict[int, Running]:
         """What should have been ended over there long ago: a far side that does not is not waited for."""
+        if self._bare is not None:
+            self._bare.end_overdue(now)
         found = {n: r for n, r in self._runs.items() if now - r.clock > r.bound_s + _OVERDUE_S}
         for number, run in found.items():
             self.stop(run, "overdue")
@@ -269,6 +277,8 @@ class Session:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_CLOSING_S)
         self._kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(_CLOSING_S)
 
     def run(self, permit: Permit, bound_s: float) -> Output:
         """Start it and wait for its end; for who does one thing at a time."""
@@ -282,6 +292,7 @@ class Session:
         while self.state == "opening":
             wait([self], 1.0)
         if self.error is not None:
+            self.close()
             raise self.error
         return self
 
@@ -347,8 +358,9 @@ class Session:
 
     def _open_bare(self) -> None:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
-        why, _, uid, user, host, pid = self._handshake.bare_words
-        self._bare = BareChannel(self._nonce, self._send, why)
+        why, bounds, uid, user, host, pid = self._handshake.bare_words
+        holds = bounds == "timeout"
+        self._bare = BareChannel(self._nonce, self._send, why, holds_bounds=holds)
         self._bare.feed("stdout", self._handshake.rest)
         self.ground = Ground(
             host=host,
@@ -383,7 +395,6 @@ class Session:
                 ValueError,
             ):
                 run = None  # it lies, or is broken: what is no answer is none
-                self.noise += whole
             del self._buffer[:whole]
             if run is not None:
                 grown[run.number] = run
@@ -393,7 +404,6 @@ class Session:
         """Somebody else has written between the frames: go on at the next mark."""
         at = self._buffer.find(self._mark, 1)
         drop = at if at > 0 else max(1, len(self._buffer) - len(self._mark) + 1)
-        self.noise += drop
         del self._buffer[:drop]
 
     def _receive(self, head: dict[str, Any], body: bytes) -> Running | None:
@@ -410,14 +420,12 @@ class Session:
         if run is None:
             return None
         if what == "chunk":
-            into, most = (
-                (run.out, run.permit.command.max_bytes)
-                if head["of"] == "stdout"
-                else (run.err, _MOST_SAID)
-            )
-            # A stream is taken as it comes; of anything else the place sends no more than it was told.
-            room = len(body) if run.permit.command.template.streams else most - len(into)
-            into += body[: max(0, room)]
+            command, of = run.permit.command, "stdout" if head["of"] == "stdout" else "stderr"
+            most = command.max_bytes if of == "stdout" else _MOST_SAID
+            if command.template.streams:  # taken as it comes
+                (run.out if of == "stdout" else run.err).extend(body)
+            else:  # an honest place sends no more than it was told
+                run.keep(of, body, most)
         elif what == "cost":
             run.cost_s = _seconds(head.get("cpu"), 1e6)
         elif what == "ended":
@@ -429,7 +437,6 @@ class Session:
                 "missing": bool(head.get("missing")),
                 "left": head.get("left") if isinstance(head.get("left"), list) else [],
                 "took": _seconds(head.get("took"), time.monotonic() - run.clock + 1.0),
-                "cpu": _seconds(head.get("cpu"), 1e6),
             }
             del self._runs[run.number]
         return run
@@ -476,14 +483,15 @@ class Session:
     def _why(self) -> str:
         return self.error.why if self.error is not None else f"{self.place.ref} is not open"
 
-    def _wait_for_child(self) -> int | None:
-        """Its exit code, once it has closed its output; what it says at its end is heard."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(0.5)
-        with contextlib.suppress(BlockingIOError, OSError):
-            while data := os.read(self._err, _CHUNK):
-                self._said += data
-        return self._child.returncode
+    def _has_ended(self, now: float) -> bool:
+        """Whether it is over, once it has closed its output; what it says at its end is heard."""
+        if self._ending is None:
+            self._ending = now + _ENDING_S
+        if self._child.poll() is None and now < self._ending:
+            self._look = now + _LOOK_S
+            return False
+        self._hear()
+        return True
 
     def _break(self, code: int | None, now: float) -> dict[int, Running]:
         """It did not open, or it broke: what ran keeps what came, and says so."""
@@ -501,9 +509,9 @@ class Session:
             broken |= {run.number: run for run in self._bare.waiting}
         for run in broken.values():
             run.end = {"code": None, "why": f"{self.error.what}: {self.error.why}",
-                       "kind": "lost", "took": time.monotonic() - run.clock}  # fmt: skip
+                       "kind": "lost", "took": run.ran_s}  # fmt: skip
         self.shut()
-        self._kill()
+        self._kill()  # reaped by `close`
         return broken
 
     def shut(self) -> None:
@@ -520,8 +528,6 @@ class Session:
         if self._child.returncode is None and self._child.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._child.pid, signal.SIGKILL)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(_CLOSING_S)
         for pipe in (self._child.stdout, self._child.stderr):
             if pipe is not None:
                 pipe.close()
