@@ -107,7 +107,7 @@ def _of_file(path: Path) -> Iterator[str]:
     if text.lstrip().startswith("{"):
         try:
             yield from of_inventory(json.loads(text))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(
                 f"{path} is no list of hosts", f"it is no JSON: {error}", "One host a line will do."
             ) from error

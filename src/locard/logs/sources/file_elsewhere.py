@@ -94,7 +94,7 @@ def _origins(source: PipedSource, name: str, *, asked: bool) -> tuple[Origin, ..
     try:
         found = json.loads(said.decode("utf-8", "replace").splitlines()[0])
         files, skipped = int(found["files"]), int(found["skipped"])
-    except (ValueError, KeyError, IndexError, TypeError):
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
         return ()
     note = f"its first {skipped:,} bytes were not read" if skipped else ""
     return (Origin(asked=asked or skipped > 0, note=note, evidence=(f"{name}: {files} read",)),)
