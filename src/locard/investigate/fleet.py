@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from locard.cluster import debug
 from locard.guard.command import Impact
 from locard.guard.policy import read_policy
+from locard.guard.redact import Redactor
 from locard.investigate import compare, start
 from locard.investigate.drive import Done, Driver, Quiet, Task
 from locard.investigate.means import Record
@@ -267,12 +268,14 @@ class _Crew:
 
     def _fail(self, asked: Asked, instance: Instance, error: LocardError) -> None:
         self.errors.append(error)
-        if self.record is not None:
-            self.record.write("unreached", PlaceUnreached(asked.place, error.why, error.next_step))
-        next_step = f"{error.next_step} {error.command}".strip()
-        self._leave(
-            Member(asked.label, asked.place.ref, None, error.what, error.why, next_step), instance
-        )
+        shown = Redactor.passing().credentials  # the reason may quote what came from there
+        if self.record is not None and self.begun is not None:
+            kept = Redactor(self.begun.key).text
+            entry = PlaceUnreached(asked.place, kept(error.why), kept(error.next_step))
+            self.record.write("unreached", entry)
+        what, why = shown(error.what), shown(error.why)
+        next_step = shown(f"{error.next_step} {error.command}".strip())
+        self._leave(Member(asked.label, asked.place.ref, None, what, why, next_step), instance)
 
     def _conclude(self, investigator: Investigator, asked: Asked, instance: Instance) -> None:
         self.investigators.pop(id(investigator), None)

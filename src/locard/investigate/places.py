@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from locard.model.errors import UsageError
 from locard.model.evidence import Layer
 from locard.model.place import HERE, Place
+from locard.model.wording import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,6 +49,10 @@ def place_of(ref: str) -> Place:
     kind, _, name = ref.partition("/")
     if kind == "host" and name in _LOCAL_NAMES:
         return HERE
+    if kind == "host" and without_password(name) != name:
+        raise UsageError(
+            f"{without_password(name)!r} is no host", "no password is ever taken", "Leave it out."
+        )
     if kind == "host" and name:
         return Place(ref, "ssh")
     if kind == "container" and name:

@@ -16,6 +16,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from locard.model.errors import LocardError, UnreachableError, UsageError
+from locard.model.wording import without_password
 from locard.transport import bootstrap, reasons
 from locard.transport.reasons import Failed, Reason
 
@@ -75,8 +76,8 @@ def checked(target: str) -> tuple[str, str]:
     user, _, name = target.rpartition("@")
     if not _NAME.fullmatch(name) or (user and not _USER.fullmatch(user)) or target.startswith("@"):
         raise UsageError(
-            f"{reasons.harmless(target)!r} is no host",
-            "a host is NAME or USER@NAME, as ssh takes it",
+            f"{reasons.harmless(without_password(target))!r} is no host",
+            "a host is NAME or USER@NAME, as ssh takes it; no password is ever taken",
             "Write host/NAME or host/USER@NAME.",
         )
     return name, user
