@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from locard import __version__, catalogue
-from locard.cli import streams
+from locard.cli import signals, streams
 from locard.cli.parser import Parser
 from locard.model import columns
 from locard.model.errors import ExitCode, LocardError
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Never lets a traceback through."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with streams.safe():
+        with streams.safe(), signals.as_interrupts():
             return _run(words)
     except LocardError as error:
         return _complain(error)

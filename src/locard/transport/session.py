@@ -266,9 +266,11 @@ class Session:
     def close(self) -> None:
         """End all that runs there and the transport itself; waits a moment for it."""
         self.shut()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(_CLOSING_S)
-        self._kill()
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(_CLOSING_S)
+        finally:  # who interrupts the wait leaves nothing running
+            self._kill()
 
     def run(self, permit: Permit, bound_s: float) -> Output:
         """Start it and wait for its end; for who does one thing at a time."""
@@ -549,10 +551,10 @@ def wait(sessions: Iterable[Session], timeout_s: float) -> list[Running]:
 
 def close_all(sessions: Sequence[Session]) -> None:
     """Close many at once: each is told first, then waited for."""
-    for session in sessions:
-        session.shut()
-    for session in sessions:
-        session.close()
+    with contextlib.ExitStack() as stack:
+        for session in sessions:
+            session.shut()
+            stack.callback(session.close)
 
 
 def _seconds(given: Any, most: float) -> float:
