@@ -164,3 +164,17 @@ def test_version_2(outputs, share, verdict):
         assert "9 of 10 periods, 0.7 s in all, by a quota of 0.2 CPUs" in reading.detail
     (fact,) = cpu.read([v2(1, 1, 1, limit="max 100000")] * 2)
     assert all("cgroup" not in r.subject for r in fact.readings)
+
+
+ODD = """
+import ctypes
+ctypes.CDLL(None).prctl(15, b"\\xff) \\n(")
+print("ready", flush=True)
+while True: pass
+"""
+
+
+def test_a_program_of_an_odd_name_is_seen(start):
+    program = start("-c", ODD)
+    _, (fact,) = run_probe(cpu, context(program.pid))
+    assert any(r.subject == f"pid {program.pid}" and r.value > 0.1 for r in fact.readings)

@@ -7,6 +7,8 @@ import signal
 import subprocess
 from dataclasses import replace
 
+import pytest
+
 import here
 from locard.host import processes
 from locard.model.target import Context
@@ -72,3 +74,20 @@ def test_it_needs_processes(start):
     target = here.find("host/local")
     assert processes.applies(Context(target)) is not None
     assert processes.applies(Context(replace(target, processes=()))) is not None
+
+
+ODD = """
+import ctypes, sys, time
+ctypes.CDLL(None).prctl(15, bytes.fromhex(sys.argv[1]))
+print("ready", flush=True)
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"x\ny", b") (x", b"a\rb", b"\x85\x1c"])
+def test_a_process_of_any_name_is_seen(start, name):
+    program = start("-c", ODD, name.hex())
+    found = here.find(f"pid/{program.pid}")
+    family = family_of(Context(found, first=found))
+    (one,) = family.processes
+    assert (one.pid, one.name) == (program.pid, name.decode("utf-8", "replace"))

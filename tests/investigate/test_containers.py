@@ -51,3 +51,10 @@ def test_which_engine():
     assert containers.engines(Ground("h", "u", 0, tools=(("podman", "/p"),))) == ("podman",)
     with pytest.raises(NotPermittedError, match="no container engine"):
         containers.engines(Ground("h", "u", 0))
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'[{"State": {"Pid": 1e999}}]', b"{"])
+def test_an_answer_that_cannot_be_read_is_said_to_be_one(data):
+    with pytest.raises(TargetNotFoundError) as raised:
+        containers.record_of("container/pay", "docker", Output(("docker",), data))
+    assert raised.value.why == "what docker answered could not be read"

@@ -61,3 +61,17 @@ def test_a_page_that_was_cut_counts_too_little_to_be_read():
 def test_the_reason_why_a_command_did_not_run_holds_no_secret():
     clean = _clean(b"", "text", 180.0, problem="refused: password=hunter2pw")
     assert clean.problem.startswith("refused: password=<secret:")
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (b"", "grep ended with exit code 1 and said nothing"),
+        (b"grep: /x: no\n", "grep: /x: no"),
+        (b"x" * 400 + b"\nthe reason\n", "the reason"),
+        (b"locard: what\n why: because\n next: Try.\n" + b"x" * 400, "what: because. Try."),
+    ],
+)
+def test_a_command_that_failed_says_why(stderr, said):
+    output = Output(("grep", "x"), b"", stderr, exit_code=1)
+    assert said in probing._complaint(output)

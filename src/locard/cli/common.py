@@ -131,8 +131,10 @@ class _Quiet:
         """Nothing."""
 
     def warned(self, text: str) -> None:
-        """One line."""
-        sys.stderr.write(f"locard: {safe(text)}\n")
+        """One line; what it quotes is another program's."""
+        from locard.guard.redact import Redactor  # noqa: PLC0415 - keeps `--help` quick
+
+        sys.stderr.write(f"locard: {safe(Redactor.passing().credentials(text))}\n")
 
 
 class _Progress(_Quiet):

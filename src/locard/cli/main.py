@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, cast
 
 from locard import __version__, catalogue
-from locard.cli import streams
+from locard.cli import signals, streams
 from locard.cli.parser import Parser
 from locard.model import columns
 from locard.model.errors import ExitCode, LocardError
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Never lets a traceback through."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with streams.safe():
+        with streams.safe(), signals.as_interrupts():
             return _run(words)
     except LocardError as error:
         return _complain(error)
@@ -146,29 +146,33 @@ def _commands() -> str:
 
 
 def _complain(error: LocardError) -> int:
-    from locard.report.plain import safe  # noqa: PLC0415 - only when something went wrong
+    from locard.guard.redact import Redactor  # noqa: PLC0415 - only when something went wrong
+    from locard.report.plain import safe  # noqa: PLC0415 - as above
 
+    shown = Redactor.passing().credentials
     room = columns.of(sys.stderr) or columns.asked_for()
     room = None if room is None else min(room, columns.WIDEST)
     for label, text in (
-        ("locard: ", safe(error.what)),
-        ("  why:  ", safe(error.why, lines=True)),
-        ("  next: ", safe(error.next_step)),
+        ("locard: ", safe(shown(error.what))),
+        ("  why:  ", safe(shown(error.why), lines=True)),
+        ("  next: ", safe(shown(error.next_step))),
     ):
         sys.stderr.write(columns.labelled(label, text, room) + "\n")
     if error.command:
-        sys.stderr.write(f"        {safe(error.command)}\n")
+        sys.stderr.write(f"        {safe(shown(error.command))}\n")
     return error.exit_code
 
 
 def _internal(error: Exception) -> int:
     import traceback  # noqa: PLC0415 - only when something went wrong
 
-    from locard.report.plain import safe  # noqa: PLC0415
+    from locard.guard.redact import Redactor  # noqa: PLC0415 - as above
+    from locard.report.plain import safe  # noqa: PLC0415 - as above
 
+    said = Redactor.passing().credentials(f"{type(error).__name__}: {error}")
     where = traceback.extract_tb(error.__traceback__)[-1]
     sys.stderr.write(
-        f"locard: internal error: {safe(f'{type(error).__name__}: {error}')}\n"
+        f"locard: internal error: {safe(said)}\n"
         f"  why:  a bug in locard, at {where.filename.rpartition('locard/')[2]}:{where.lineno}\n"
         "  next: what was stored is safe (locard incident list); please report this with the"
         " command that you ran. LOCARD_DEBUG=1 shows the whole traceback.\n"

@@ -7,6 +7,7 @@ import shlex
 
 from locard import catalogue
 from locard.model.errors import UsageError, did_you_mean
+from locard.model.wording import without_password
 
 _MOST_DIGITS = 10  # of a pid
 _FLAGS = {"help": "--help", "version": "--version"}
@@ -18,7 +19,7 @@ def no_command(words: list[str], name: str, kinds: tuple[str, ...]) -> UsageErro
         return UsageError(f"no command {name!r}", "it is a flag", f"Write: locard {_FLAGS[name]}")
     if words[0].startswith("-"):
         return UsageError(
-            f"no command {name!r}",
+            f"no command {without_password(name)!r}",
             f"{words[0]} stands before the command or the target",
             "Write the command first: locard COMMAND [ARGUMENTS], or locard KIND/NAME [FLAGS].",
         )

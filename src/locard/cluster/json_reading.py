@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from typing import Any
+
+from locard.model.foreign_json import parsed
 
 _LONGEST = 600  # characters of a message
 
 
 def items(data: bytes) -> list[dict[str, Any]]:
     """The objects of an answer of `kubectl get -o json`, be it a list or one; raises ValueError."""
-    answer = json.loads(data)
+    answer = parsed(data)
     if not isinstance(answer, dict):
         raise ValueError("it is no object")  # noqa: TRY004 - one kind of error for who reads it
     if "items" in answer:

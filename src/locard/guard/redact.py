@@ -80,6 +80,11 @@ class Redactor:
         plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
         return self._text(plain)
 
+    def credentials(self, text: str) -> str:
+        """A text for who asked: what opens a door goes; addresses, which may be his own words, stay."""
+        plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return self._visible(self._cut(plain), lambda seen: self._tokens(self._names(seen)))
+
     def value(self, name: str, text: str) -> str:
         """The value of a field of that name."""
         if not text or _PSEUDONYM.fullmatch(text):
@@ -184,11 +189,15 @@ class Redactor:
     def _forms(self, text: str, *, clients: bool) -> str:
         return self._numbers(self._forms_of_letters(text), clients=clients)
 
-    def _forms_of_letters(self, text: str) -> str:
+    def _tokens(self, text: str) -> str:
         text, masked = masked_tokens(self._keys(text))
         self.counts["token"] += masked
         for kind, pattern, check in secret_forms.FORMS:
             text = self._matched(text, kind, pattern, check)
+        return text
+
+    def _forms_of_letters(self, text: str) -> str:
+        text = self._tokens(text)
         if "@" in text or "%40" in text:
             text = self._replaced(text, ((s, e, "email") for s, e in _mails(text)))
         return text

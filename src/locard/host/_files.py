@@ -24,7 +24,7 @@ def by_file(outputs: Iterable[Output]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for output in outputs:
         paths = sorted((a for a in output.argv if a.startswith("/")), key=len, reverse=True)
-        for line in output.text.splitlines():
+        for line in output.text.split("\n"):
             path = next((p for p in paths if line.startswith(p + ":")), None)
             if path is not None:
                 found.setdefault(path, []).append(line[len(path) + 1 :])

@@ -45,7 +45,7 @@ _MAX_PAUSE_S = 1.0
 _RUN_QUEUE = (3.0, 8.0)  # runnable threads for each CPU: warning, critical
 
 TIMES = Template(
-    ("grep", "-s", "-H", "", _STAT, _LOAD, _PRESSURE, "/proc/{pid:pid*}/stat"),
+    ("grep", "-s", "-a", "-H", "", _STAT, _LOAD, _PRESSURE, "/proc/{pid:pid*}/stat"),
     Impact.READS,
     3.0,
     output="counters",
@@ -175,7 +175,7 @@ def _averages(files: dict[str, list[str]], cpus: int) -> Iterator[Reading]:
 
 def _used(lines: list[str]) -> int | None:
     """User and system ticks of /proc/PID/stat; the name in parentheses may hold anything."""
-    words = lines[0].rpartition(")")[2].split() if lines else []
+    words = "".join(lines).rpartition(")")[2].split()
     try:
         return int(words[11]) + int(words[12])
     except (IndexError, ValueError):

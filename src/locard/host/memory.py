@@ -73,7 +73,7 @@ LIMITS = Template(
     output="counters",
 )
 PRIVATE = Template(
-    ("grep", "-s", "-H", "^RssAnon\\|^VmSwap", "/dev/null", "/proc/{pid:pid*}/status"),
+    ("grep", "-s", "-a", "-H", "^RssAnon\\|^VmSwap", "/dev/null", "/proc/{pid:pid*}/status"),
     Impact.READS,
     3.0,
     output="counters",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from locard.guard.command import Impact, Template
 from locard.model.evidence import Output, Scope
 from locard.model.facts import ProcessAge, ProcessChange, ProcessFamily
+from locard.model.proc_stat import stats
 from locard.model.target import Context, Skip
 from locard.probe import Sample
 
@@ -32,10 +33,16 @@ _BOOT = "/proc/stat"
 _MOST_CHILDREN = 500
 
 FIRST = Template(
-    ("grep", "-s", "-H", "", _BOOT, "/proc/{pid:pid*}/stat"), Impact.READS, 3.0, output="counters"
+    ("grep", "-s", "-a", "-H", "", _BOOT, "/proc/{pid:pid*}/stat"),
+    Impact.READS,
+    3.0,
+    output="counters",
 )
 NOW = Template(
-    ("grep", "-s", "", "/dev/null", "/proc/{pid:pid*}/stat"), Impact.READS, 3.0, output="counters"
+    ("grep", "-s", "-a", "", "/dev/null", "/proc/{pid:pid*}/stat"),
+    Impact.READS,
+    3.0,
+    output="counters",
 )
 CHILDREN = Template(
     ("grep", "-s", "-r", "--include=children", "", "/dev/null", "/proc/{pid:pid*}/task"),
@@ -47,9 +54,6 @@ CHILDREN = Template(
 COMMANDS = (FIRST, NOW, CHILDREN)
 
 _TICKS_PER_S = 100  # USER_HZ, in which /proc counts on every architecture of today
-_STAT_LINE = re.compile(
-    r"^(?:/proc/\d+/stat:)?(?P<pid>\d+) \((?P<name>.*)\) (?P<rest>[A-Za-z] .*)$"
-)
 _CHILDREN_LINE = re.compile(r"^/proc/\d+/task/\d+/children:(.*)$", re.MULTILINE)
 
 
@@ -93,18 +97,18 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         return ()
     boot = re.search(r"(?:^|:)btime (\d+)$", outputs[0].text, re.MULTILINE)
     booted = float(boot[1]) if boot else None
-    stats = {s.pid: s for o in outputs for s in _stats(o)}
+    known = {s.pid: s for o in outputs for s in _stats(o)}
     first = _asked(outputs[0])
     now = [p for o in outputs[1:2] for p in _asked(o)]
     children = {s.pid for o in outputs[3:] for s in _stats(o) if s.state in {"Z", "X"}}
     # The first of those of now, if the root of the beginning has ended.
-    root = next((stats[p] for p in (*first[:1], *now) if p in stats), None)
+    root = next((known[p] for p in (*first[:1], *now) if p in known), None)
     if root is None or booted is None:
         return ()
-    zombies = children | {s.pid for s in stats.values() if s.state == "Z" and s.pid != root.pid}
-    members = [stats[p] for p in dict.fromkeys((*now, *sorted(zombies))) if p in stats]
+    zombies = children | {s.pid for s in known.values() if s.state == "Z" and s.pid != root.pid}
+    members = [known[p] for p in dict.fromkeys((*now, *sorted(zombies))) if p in known]
     family = tuple(_age(s, root, booted, zombie=s.pid in zombies) for s in members)
-    return (ProcessFamily(family, tuple(_changes(first, now, stats, booted))),)
+    return (ProcessFamily(family, tuple(_changes(first, now, known, booted))),)
 
 
 def _children(text: str) -> Iterator[int]:
@@ -119,13 +123,10 @@ def _asked(output: Output) -> list[int]:
 def _stats(output: Output) -> Iterator[_Stat]:
     if output.program != "grep":
         return
-    for line in output.text.splitlines():
-        found = _STAT_LINE.match(line)
-        words = found["rest"].split() if found else []
-        if found is None or len(words) < 20 or not words[19].isdigit():  # noqa: PLR2004 - the start's column
-            continue
-        ppid = int(words[1]) if words[1].isdigit() else 0
-        yield _Stat(int(found["pid"]), found["name"], words[0], ppid, int(words[19]))
+    for pid, name, fields in stats(output.text):
+        if fields[19].isdigit():
+            ppid = int(fields[1]) if fields[1].isdigit() else 0
+            yield _Stat(pid, name, fields[0], ppid, int(fields[19]))
 
 
 def _age(stat: _Stat, root: _Stat, booted: float, *, zombie: bool) -> ProcessAge:
@@ -140,16 +141,16 @@ def _age(stat: _Stat, root: _Stat, booted: float, *, zombie: bool) -> ProcessAge
 
 
 def _changes(
-    first: list[int], now: list[int], stats: dict[int, _Stat], booted: float
+    first: list[int], now: list[int], known: dict[int, _Stat], booted: float
 ) -> Iterator[ProcessChange]:
     for pid in first:
-        stat = stats.get(pid)
+        stat = known.get(pid)
         if stat is None or stat.state in {"Z", "X"}:
             yield ProcessChange(
                 pid, stat.ppid if stat else None, stat.name if stat else "", "ended", None
             )
     for pid in now:
-        stat = stats.get(pid)
+        stat = known.get(pid)
         if pid not in first and stat is not None:
             at = booted + stat.start_ticks / _TICKS_PER_S
             yield ProcessChange(pid, stat.ppid, stat.name, "began", at)

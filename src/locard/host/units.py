@@ -48,7 +48,7 @@ _MESSAGES = (
 
 SYSTEM = Template(("grep", "-s", "-H", "", _INIT, _UPTIME), Impact.READS, 3.0, output="counters")
 GROUPS = Template(
-    ("grep", "-s", "-H", "", "/dev/null", "/proc/{pid:pid*}/cgroup"),
+    ("grep", "-s", "-a", "-H", "", "/dev/null", "/proc/{pid:pid*}/cgroup"),
     Impact.READS,
     3.0,
     output="counters",

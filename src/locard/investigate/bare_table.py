@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from locard.guard.command import Command, Impact, Template, Wait
+from locard.model import proc_stat
 from locard.model.errors import NotPermittedError
 from locard.model.process_table import ProcessTable
 from locard.model.target import Process
@@ -24,7 +25,7 @@ PIDS = Template(
     ("find", "/proc", "-maxdepth", "1", "-name", "[0-9]*"), Impact.READS, 10.0, output="counters"
 )
 STATS = Template(
-    ("grep", "-s", "-H", "", "/proc/stat", "{file:path*}"),
+    ("grep", "-s", "-a", "-H", "", "/proc/stat", "{file:path*}"),
     Impact.READS,
     10.0,
     max_bytes=8 << 20,
@@ -36,7 +37,6 @@ WORDS = Template(
 _READS = frozenset({("find", "/proc"), ("grep", "-s")})
 COMMANDS = (PIDS, STATS, WORDS)
 _MOST = 500  # processes
-_STAT = re.compile(r"^/proc/(\d+)/stat:\d+ \((.*)\) ([A-Za-z] .*)$", re.MULTILINE)
 _UID = re.compile(r"^/proc/(\d+)/status:Uid:\s+(\d+)", re.MULTILINE)
 _BOOT = re.compile(r"^/proc/stat:btime (\d+)$", re.MULTILINE)
 _LINE = re.compile(rb"^/proc/(\d+)/cmdline:(.*)$", re.DOTALL)
@@ -68,19 +68,18 @@ def table_of(ground: Ground, stats: Output, words: Output, *, cut: bool = False)
     uids = {int(p): int(u) for p, u in _UID.findall(stats.text)}
     lines = _command_lines(words.stdout)
     processes = {}
-    for pid, comm, rest in _STAT.findall(stats.text):
-        fields = rest.split()
-        if len(fields) < 20 or fields[0] in {"Z", "X"}:  # noqa: PLR2004 - the start's column
+    for pid, comm, fields in proc_stat.stats(stats.text):
+        if fields[0] in {"Z", "X"}:
             continue
         start = int(fields[19]) if fields[19].isdigit() else 0
-        processes[int(pid)] = Process(
-            pid=int(pid),
+        processes[pid] = Process(
+            pid=pid,
             ppid=int(fields[1]) if fields[1].isdigit() else 0,
             start_ticks=start,
             started=boot + start / ground.ticks_per_s,
-            uid=uids.get(int(pid), 0),
+            uid=uids.get(pid, 0),
             comm=comm,
-            cmdline=lines.get(int(pid), ()),
+            cmdline=lines.get(pid, ()),
             threads=int(fields[17]) if fields[17].isdigit() else 1,
             state=fields[0],
         )

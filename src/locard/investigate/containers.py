@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.model.errors import NotPermittedError, TargetNotFoundError
+from locard.model.foreign_json import parsed
 from locard.model.wording import count
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def record_of(ref: str, program: str, output: Output) -> ContainerRecord:
     """The running container; raises TargetNotFoundError with how it ended where it does not run."""
     name = ref.partition("/")[2]
     try:
-        (found,) = json.loads(output.stdout)
+        (found,) = parsed(output.stdout)
         state = found["State"]
         pid, id_ = int(state.get("Pid") or 0), str(found.get("Id") or "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         said = " ".join(output.stderr.decode("utf-8", "replace").split())[:_MOST_SAID]
         raise TargetNotFoundError(
             f"cannot find {ref}",
-            said or output.problem or f"{program} knows no such container",
+            said or output.problem or _not_read(program, output.stdout),
             f"List them where it runs: {program} ps -a (elsewhere: --on host/NAME)",
         ) from None
     if not pid or state.get("Running") is False:
@@ -72,6 +72,13 @@ def record_of(ref: str, program: str, output: Output) -> ContainerRecord:
             f"Read what it said last: locard logs container/{name}",
         )
     return ContainerRecord(id_, pid)
+
+
+def _not_read(program: str, answer: bytes) -> str:
+    """Why an answer without a complaint names no container."""
+    if answer.strip() in {b"", b"[]"}:
+        return f"{program} knows no such container"
+    return f"what {program} answered could not be read"
 
 
 def _ended(found: dict[str, object], state: dict[str, object]) -> str:

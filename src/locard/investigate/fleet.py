@@ -290,19 +290,26 @@ class _Crew:
         self.begun = self.stack.enter_context(state.begin(name, self.options.incident))
         self.record = Record(self.begun.ledger, self.options.listener)
         for missed in self.unreached:
-            self.record.write("unreached", missed)
+            self._record_unreached(missed)
 
     def _fail(self, asked: Asked, instance: Instance, error: LocardError) -> None:
         self.errors.append(error)
+        shown = Redactor.passing().credentials  # the reason may quote what came from there
         missed = PlaceUnreached(asked.place, error.why, error.next_step)
         if self.record is None:
             self.unreached.append(missed)
         else:
-            self.record.write("unreached", missed)
-        next_step = f"{error.next_step} {error.command}".strip()
-        self._leave(
-            Member(asked.label, asked.place.ref, None, error.what, error.why, next_step), instance
-        )
+            self._record_unreached(missed)
+        what, why = shown(error.what), shown(error.why)
+        next_step = shown(f"{error.next_step} {error.command}".strip())
+        self._leave(Member(asked.label, asked.place.ref, None, what, why, next_step), instance)
+
+    def _record_unreached(self, missed: PlaceUnreached) -> None:
+        assert self.begun is not None  # noqa: S101 - whoever calls has begun the record
+        assert self.record is not None  # noqa: S101 - as above
+        kept = Redactor(self.begun.key).text
+        clean = replace(missed, why=kept(missed.why), next_step=kept(missed.next_step))
+        self.record.write("unreached", clean)
 
     def _conclude(self, investigator: Investigator, asked: Asked, instance: Instance) -> None:
         self.investigators.pop(id(investigator), None)

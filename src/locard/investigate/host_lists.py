@@ -19,6 +19,7 @@ from locard.model.place import HERE, Place
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+LOCAL_NAMES = frozenset({"local", "localhost"})
 MOST_HOSTS = 5000
 # `web[01:20].example.org` of an Ansible inventory.
 _RANGE = re.compile(r"\[(?P<first>\d{1,9}):(?P<last>\d{1,9})\]")
@@ -33,7 +34,7 @@ _VARIABLES = {
 def host_at(name: str, variables: Mapping[str, object] | None = None) -> Place:
     """The place of a host by its name and Ansible's variables; raises UsageError where it is none."""
     given = variables or {}
-    if str(given.get("ansible_connection", "")) == "local":
+    if name in LOCAL_NAMES or str(given.get("ansible_connection", "")) == "local":
         return HERE
     host = name.rpartition("@")[2]
     if ":" in host and not _is_ipv6(host):

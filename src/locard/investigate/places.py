@@ -13,11 +13,11 @@ from locard.investigate import host_lists
 from locard.model.errors import UsageError
 from locard.model.evidence import Layer
 from locard.model.place import HERE, Place
+from locard.model.wording import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LOCAL_NAMES = frozenset({"local", "localhost"})
 _MOST_BYTES = 16 << 20
 _MOST_INCLUDES = 50
 _WORD = re.compile(r"^\s*(?P<word>[A-Za-z]+)(?:\s*=\s*|\s+)(?P<rest>.*?)\s*$")
@@ -45,8 +45,10 @@ class Asked:
 def place_of(ref: str) -> Place:
     """The place of `--on`: host/NAME, host/USER@NAME, host/local or container/NAME."""
     kind, _, name = ref.partition("/")
-    if kind == "host" and name in _LOCAL_NAMES:
-        return HERE
+    if kind == "host" and without_password(name) != name:
+        raise UsageError(
+            f"{without_password(name)!r} is no host", "no password is ever taken", "Leave it out."
+        )
     if kind == "host" and name:
         return host_lists.host_at(name)
     if kind == "container" and name:
@@ -63,7 +65,7 @@ def asked(ref: str, on: Place = HERE) -> Asked:
     kind, _, name = ref.partition("/")
     if kind != "host":
         return Asked(ref, on, ref)
-    if name in _LOCAL_NAMES:
+    if name in host_lists.LOCAL_NAMES:
         return Asked(ref, on, "host/local")
     if not on.local:
         raise UsageError(
@@ -153,7 +155,7 @@ def _aliases(path: Path, seen: list[Path]) -> list[str]:
 
 def of_hosts(hosts: Iterable[Place], ref: str | None = None) -> tuple[Asked, ...]:
     """Each host of a fleet: itself, or the target of that name on it; raises UsageError."""
-    if ref is not None and ref.startswith("host/") and ref.partition("/")[2] not in _LOCAL_NAMES:
+    if ref is not None and ref.startswith("host/") and ref.partition("/")[2] not in host_lists.LOCAL_NAMES:
         raise UsageError(
             f"{ref} and --hosts do not go together", "each says where", "Add it to --hosts."
         )

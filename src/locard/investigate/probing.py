@@ -191,8 +191,13 @@ def _complaint(output: Output) -> str:
     """What a command that failed said about it, on one line."""
     said = " ".join(output.stderr.decode("utf-8", "replace").split())
     # An error of locard's own names what, why and what to do next, each on a line of its own.
+    ours = said.startswith("locard: ")
     said = said.removeprefix("locard: ").replace(" why: ", ": ", 1).replace(" next: ", ". ", 1)
-    return said[:_MOST_COMPLAINT] or f"exit code {output.exit_code}"
+    if ours or 0 < len(said) <= _MOST_COMPLAINT:
+        return said[:_MOST_COMPLAINT]
+    if said:  # the last words tell why
+        return f"…{said[1 - _MOST_COMPLAINT :]}"
+    return f"{output.program} ended with exit code {output.exit_code} and said nothing"
 
 
 def _status(outputs: Sequence[Output], facts: tuple[Fact, ...], *, cut: bool) -> Status:

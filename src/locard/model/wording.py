@@ -133,3 +133,9 @@ def last_lines(source: str, last: float | None) -> tuple[str, ...]:
         return ()
     moment = dt.datetime.fromtimestamp(last, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (f"locard logs {quoted} --around {moment} --window 60s",)
+
+
+def without_password(target: str) -> str:
+    """USER:PASSWORD@NAME, which is no host's name, as it may be shown."""
+    user, at, name = target.rpartition("@")
+    return f"{user.partition(':')[0]}:…@{name}" if at and ":" in user else target

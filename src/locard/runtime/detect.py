@@ -39,6 +39,7 @@ MAPPED = Template(
     argv=(
         "grep",
         "-s",
+        "-a",
         "-o",
         "-E",
         f"/({_EVERY}){_ENDS}|\\[stack\\]|/{_SUBINTERPRETERS}",

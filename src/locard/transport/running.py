@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.model.evidence import Output
+from locard.model.foreign_json import parsed
 
 if TYPE_CHECKING:
     from locard.guard.gate import Permit
@@ -100,7 +100,7 @@ class Running:
 def _with_http_status(output: Output) -> Output:
     """Move what the GET program said on standard error into the output's own fields."""
     try:
-        said = json.loads(output.stderr.decode().splitlines()[-1])
+        said = parsed(output.stderr.decode().splitlines()[-1])
     except (ValueError, IndexError):
         return output
     if not isinstance(said, dict) or ("status" not in said and "problem" not in said):

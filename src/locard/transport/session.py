@@ -274,9 +274,11 @@ class Session:
     def close(self) -> None:
         """End all that runs there and the transport itself; waits a moment for it."""
         self.shut()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(_CLOSING_S)
-        self._kill()
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(_CLOSING_S)
+        finally:  # who interrupts the wait leaves nothing running
+            self._kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_CLOSING_S)
 
@@ -555,10 +557,10 @@ def wait(sessions: Iterable[Session], timeout_s: float) -> list[Running]:
 
 def close_all(sessions: Sequence[Session]) -> None:
     """Close many at once: each is told first, then waited for."""
-    for session in sessions:
-        session.shut()
-    for session in sessions:
-        session.close()
+    with contextlib.ExitStack() as stack:
+        for session in sessions:
+            session.shut()
+            stack.callback(session.close)
 
 
 def _seconds(given: Any, most: float) -> float:

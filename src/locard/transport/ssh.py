@@ -7,15 +7,18 @@ client says its reasons, and when the login was over: what stands before that is
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
 from locard.model.errors import LocardError, UnreachableError, UsageError
+from locard.model.wording import without_password
 from locard.transport import bootstrap, reasons
 from locard.transport.reasons import Failed, Reason
 
@@ -39,6 +42,7 @@ _ASKING = ("SSH_ASKPASS", "SUDO_ASKPASS", "DISPLAY", "WAYLAND_DISPLAY")
 _NAME = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:%\[\]-]*")
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.+@\\$-]*")
 _SSH_FAILED = 255
+_VERSION_S = 5.0
 _LOGGED_IN = re.compile(
     rb"(?m)^Authenticated to \S.{0,300}\r?\n(?:Authenticated using .{0,300}\r?\n)?"
 )
@@ -91,8 +95,8 @@ def checked(target: str) -> tuple[str, str]:
     user, _, name = target.rpartition("@")
     if not _NAME.fullmatch(name) or (user and not _USER.fullmatch(user)) or target.startswith("@"):
         raise UsageError(
-            f"{reasons.harmless(target)!r} is no host",
-            "a host is NAME or USER@NAME, as ssh takes it",
+            f"{reasons.harmless(without_password(target))!r} is no host",
+            "a host is NAME or USER@NAME, as ssh takes it; no password is ever taken",
             "Write host/NAME or host/USER@NAME.",
         )
     return name, user
@@ -108,15 +112,28 @@ def client_version(client: str) -> tuple[int, int]:
             "hosts are reached by the user's own ssh client",
             "Install openssh-client.",
         )
+    found = re.search(rb"OpenSSH[^\d]{0,20}(\d+)\.(\d+)", _said_of_itself(path))
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _said_of_itself(path: str) -> bytes:
+    """What the client prints with -V; a client that hangs is ended with all that it has started."""
     try:
-        said = subprocess.run(
-            [path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False,
+        client = subprocess.Popen(
+            [path, "-V"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=environment(), start_new_session=True,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired):
-        return (0, 0)
-    found = re.search(rb"OpenSSH[^\d]{0,20}(\d+)\.(\d+)", said.stderr + said.stdout)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    except OSError:
+        return b""
+    with client:
+        try:
+            return client.communicate(timeout=_VERSION_S)[0]
+        except subprocess.TimeoutExpired:
+            return b""
+        finally:
+            if client.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(client.pid, signal.SIGKILL)
 
 
 def after_login(stderr: bytes) -> bytes:

@@ -33,3 +33,10 @@ def test_a_failure_after_that_names_the_command(program, read):
     with pytest.raises(SourceUnreadableError) as raised:
         read("container/none")
     assert "docker logs" in raised.value.command
+
+
+def test_a_record_that_cannot_be_read_is_the_reason(program, read):
+    program("docker", "head -c 100000 /dev/zero | tr '\\0' '['\n")
+    with pytest.raises(SourceUnreadableError) as raised:
+        read("container/pay")
+    assert raised.value.why == "what docker answered could not be read"

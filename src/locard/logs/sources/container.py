@@ -6,7 +6,6 @@ Reads: `container/NAME`. Both of the container's outputs, with `--since` the win
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from locard.guard.command import MOST_LOG, Impact, Template
 from locard.logs.input.line_times import time_of
 from locard.logs.input.piped import ask, open_command
 from locard.model.errors import SourceUnreadableError
+from locard.model.foreign_json import parsed
 from locard.model.log_beginning import Origin
 from locard.model.wording import count
 
@@ -132,7 +132,7 @@ def _origin(program: str, container: str, inspected: bytes, place: Place, *, ask
     """What the container's own record says of its start and of how its log is kept."""
     asked_of = f"{program} container inspect {container}"
     try:
-        (record,) = json.loads(inspected)
+        (record,) = parsed(inspected)
         state, config = record["State"], record["HostConfig"]["LogConfig"]
         driver, options = str(config["Type"]), config.get("Config") or {}
         times = (record.get("Created"), state.get("StartedAt"))
@@ -195,12 +195,27 @@ def _rotation(driver: str, options: dict[str, str]) -> str:
     return f"its log driver is {driver}: docker logs reads a copy of at most 5 files of 20m"
 
 
+def _is_json(answer: bytes) -> bool:
+    try:
+        parsed(answer)
+    except ValueError:
+        return False
+    return True
+
+
 def _ask_for(name: str, command: Command, place: Place) -> bytes:
     """What is known of the container; raises where there is none, or nobody to ask.
 
     Asked before: in the log both outputs are one, and a complaint would look like a line of it.
     """
     output = ask(command, COMMANDS, place, f"container/{command.argv[-1]}")
+    if output.stdout.strip() and not _is_json(output.stdout):
+        raise SourceUnreadableError(
+            f"cannot read the log of {name}",
+            output.problem or f"what {command.argv[0]} answered could not be read",
+            "Try it by hand:",
+            command=command.by_hand,
+        )
     if output.exit_code == 0 or output.exit_code is None:
         return output.stdout  # where it did not start or end, reading the log says so
     said = " ".join(output.stderr.decode("utf-8", "replace").split())[:300]

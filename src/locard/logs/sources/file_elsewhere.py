@@ -120,7 +120,7 @@ def _said(source: PipedSource) -> dict[str, Any]:
     said = source.running.output().stderr if source.running is not None else b""
     try:
         found = json.loads(said.partition(b"\n")[0])
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
