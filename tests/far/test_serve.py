@@ -202,10 +202,23 @@ def cpu_ticks(pid):
     return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
 
 
+def test_nothing_is_sent_before_somebody_waits(session):
+    """What is recorded of a command is written between its start and that moment."""
+    run = session.start(admit(Template(("sleep", "600"), Impact.READS, 30.0)), 30.0)
+    server = session._child.pid
+    with pytest.raises(AssertionError):
+        wait_until(lambda: children_of(server), 0.5)
+    session.pump()
+    wait_until(lambda: children_of(server))
+    run.stop("seen")
+    ended(session, run)
+
+
 def test_what_nobody_takes_stays_in_the_pipe_of_its_child(session):
     template = Template(("head", "-c", f"{SIZE}", "/dev/zero"), Impact.READS, 60.0, max_bytes=SIZE)
     run = session.start(admit(template), 60.0)
     server = session._child.pid
+    assert not session.pump()  # sends it, and takes nothing from here on
     wait_until(lambda: children_of(server))
     (child,) = children_of(server)
 

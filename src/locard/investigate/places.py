@@ -155,7 +155,11 @@ def _aliases(path: Path, seen: list[Path]) -> list[str]:
 
 def of_hosts(hosts: Iterable[Place], ref: str | None = None) -> tuple[Asked, ...]:
     """Each host of a fleet: itself, or the target of that name on it; raises UsageError."""
-    if ref is not None and ref.startswith("host/") and ref.partition("/")[2] not in host_lists.LOCAL_NAMES:
+    if (
+        ref is not None
+        and ref.startswith("host/")
+        and ref.partition("/")[2] not in host_lists.LOCAL_NAMES
+    ):
         raise UsageError(
             f"{ref} and --hosts do not go together", "each says where", "Add it to --hosts."
         )

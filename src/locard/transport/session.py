@@ -221,7 +221,7 @@ class Session:
         keys: Iterable[tuple[int, int]] = (),
         merged: bool = False,
     ) -> Running:
-        """Begin a permit here. `keys` are (pid, start ticks) of which one at least must still run."""
+        """Begin a permit here; it is sent by the next `wait`. `keys` are (pid, start ticks) of which one at least must still run."""
         command = permit.command
         prepared = self.prepare(command)
         self._next += 1
@@ -245,7 +245,8 @@ class Session:
             "cpu": command.template.most_cpu, "sudo": sudo.is_wrapped(prepared.argv),
             "state": command.argv[0] in KEEP_STATE,
         }  # fmt: skip
-        self._send(self._framed(head, prepared.program or b""))
+        # Sent as soon as somebody waits: what is recorded of it is written before it runs.
+        self._queue += self._framed(head, prepared.program or b"")
         return run
 
     def stop(self, run: Running, why: str) -> None:
@@ -362,7 +363,7 @@ class Session:
         """There is no python3: the sh of the bootstrap serves, one command after the other."""
         why, bounds, uid, user, host, pid = self._handshake.bare_words
         holds = bounds == "timeout"
-        self._bare = BareChannel(self._nonce, self._send, why, holds_bounds=holds)
+        self._bare = BareChannel(self._nonce, self._queue.extend, why, holds_bounds=holds)
         self._bare.feed("stdout", self._handshake.rest)
         self.ground = Ground(
             host=host,
