@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from locard.far import read_log
+from locard.far import line_times, read_log
 from support import wait_until
 
-SOURCE = Path(read_log.__file__).read_text("utf-8")
+LINE_TIMES = Path(line_times.__file__).read_text("utf-8")
+SOURCE = LINE_TIMES + "\n" + Path(read_log.__file__).read_text("utf-8")  # as it is sent
 
 
 def run(*words, **options):
@@ -47,6 +48,45 @@ def test_since_leaves_out_files_that_are_older(tmp_path):
     (tmp_path / "a.log").write_bytes(b"new\n")
     assert run(f"{tmp_path}/a.log*", "once", "600").stdout == b"new\n"
     assert run(f"{tmp_path}/a.log*", "once").stdout == b"old\nnew\n"
+
+
+@pytest.fixture
+def seeking(monkeypatch):
+    """What is small is sought in, too."""
+    monkeypatch.setattr(read_log, "offset_since", line_times.offset_since, raising=False)
+    monkeypatch.setattr(line_times, "_AT_LEAST", 0)
+    monkeypatch.setattr(line_times, "_NEAR", 64)
+
+
+@pytest.mark.usefixtures("seeking")
+@pytest.mark.parametrize("most", [1 << 20, 100])
+def test_since_leaves_out_what_is_older_by_its_lines(tmp_path, monkeypatch, capfdbinary, most):
+    lines = [b"2026-11-27T10:%02d:00Z a line\n" % n for n in range(60)]
+    log = tmp_path / "a.log"
+    log.write_bytes(b"".join(lines))
+    monkeypatch.setattr(read_log, "MOST", most)
+    assert read_log.main([str(log), "once", "600"]) == 0
+    out, err = capfdbinary.readouterr()
+    said = json.loads(err)
+    read = out.splitlines(keepends=True)
+    assert lines[-len(read) :] == read
+    assert said["skipped"] == log.stat().st_size - said["size"] + said["cut"]
+    if most == 100:
+        assert len(read) == 3
+        assert said["cut"] == said["size"] - 100
+    else:
+        assert 10 < len(read) < 15
+        assert (said["cut"], said["size"]) == (0, len(out))
+
+
+@pytest.mark.usefixtures("seeking")
+def test_what_has_no_times_is_read_whole(tmp_path, capfdbinary):
+    (tmp_path / "a.log").write_bytes(b"no time\n" * 100)
+    assert read_log.main([str(tmp_path / "a.log"), "once", "600"]) == 0
+    assert capfdbinary.readouterr().out == b"no time\n" * 100
+    (tmp_path / "a.log").write_bytes(gzip.compress(b"2026-11-27T10:00:00Z a line\n" * 100))
+    assert read_log.main([str(tmp_path / "a.log"), "once", "600"]) == 0
+    assert len(capfdbinary.readouterr().out) == 2800
 
 
 def test_of_too_much_the_newest_is_read(tmp_path, monkeypatch, capfdbinary):

@@ -1,9 +1,10 @@
 """Prints the bytes of a log at this place, the oldest file first; standard library only.
 
 Arguments: PATH once|follow [SECONDS]. PATH may be a pattern or a folder. Each file is read up to the
-size that it had when it was opened; with `follow` the newest goes on, over renames and truncation; what cannot
-be read costs only itself. With SECONDS files that were last written before that are left out. One JSON line on standard error
-says first what is read. Nothing on a network or FUSE file system is opened.
+size that it had when it was opened; with `follow` the newest goes on, over renames and truncation. With
+SECONDS files that were last written before that are left out, and of a big one what is older by its
+lines. One JSON line on standard error says first what is read; what cannot be read costs only itself.
+Nothing on a network or FUSE file system is opened.
 """
 
 import bz2
@@ -22,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Optional
+
+    from locard.far.line_times import offset_since  # it is sent before this
 
 MOST = 512 << 20  # bytes of all files together: the newest of more
 CHUNK = 1 << 18
@@ -211,8 +214,8 @@ def copy(file: "Any", packed: bool, skip: int) -> "Iterator[bytes]":
         return
     left = os.fstat(file.fileno()).st_size - skip
     if skip:
-        file.seek(skip)
-        left -= len(file.readline())
+        file.seek(skip - 1)  # at the start of a line nothing of it is lost
+        left -= len(file.readline()) - 1
     while left > 0:
         data = file.read(min(CHUNK, left))
         if not data:
@@ -293,6 +296,20 @@ def complain(name: str, error: Exception) -> None:
     sys.stderr.flush()
 
 
+def begins(path: str, since_s: float) -> int:
+    """Where the last seconds of a plain file begin, by the times of its lines; 0 where that is not known."""
+    try:
+        file, packed = opened(path)
+    except OSError:
+        return 0  # reading says why
+    try:
+        return (
+            0 if packed else offset_since(file.fileno(), os.fstat(file.fileno()).st_size, since_s)
+        )
+    finally:
+        file.close()
+
+
 def planned(files: "list[tuple[float, int, str]]") -> "tuple[list[tuple[str, int]], int]":
     """What fits into MOST, the newest first, each with what to skip of it; and the bytes left out."""
     room, taken, cut = MOST, [], 0
@@ -309,16 +326,18 @@ def planned(files: "list[tuple[float, int, str]]") -> "tuple[list[tuple[str, int
 def main(words: "list[str]") -> int:
     """Exit 0 when all was printed, 1 where it cannot be read."""
     path, how = words[0], words[1]
-    oldest = time.time() - float(words[2]) if len(words) > 2 else 0.0
+    since_s = float(words[2]) if len(words) > 2 else 0.0
+    oldest = time.time() - since_s if since_s else 0.0
     try:
         files = [(os.stat(p).st_mtime, os.stat(p).st_size, p) for p in found(path)]
     except OSError as error:
         complain(path, error)
         return 1
     recent = [f for f in sorted(files) if f[0] >= oldest] or [max(files)]
-    taken, cut = planned(recent)
-    skipped = sum(f[1] for f in files) - sum(f[1] for f in recent) + cut
-    size = sum(f[1] for f in recent)
+    begin = begins(recent[0][2], since_s) if since_s and len(recent) == 1 else 0
+    taken, cut = planned([(at, size - begin, name) for at, size, name in recent])
+    size = sum(f[1] for f in recent) - begin
+    skipped = sum(f[1] for f in files) - size + cut
     said = {"files": len(taken), "skipped": skipped, "cut": cut, "size": size}  # type: dict[str, Any]
     if len(files) == 1 and not skipped:
         said.update(path=files[0][2], written=int(files[0][0]), beside=beside(files[0][2]))
@@ -330,7 +349,7 @@ def main(words: "list[str]") -> int:
         newest = name == taken[0][0]
         try:
             file, packed = opened(name)
-            for data in copy(file, packed, skip):
+            for data in copy(file, packed, skip + begin):
                 give(data)
                 last = data[-1:]
             if newest and how == "follow" and not packed:

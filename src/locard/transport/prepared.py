@@ -50,6 +50,11 @@ def server_payload() -> bytes:
     return b"\n".join([f"TOOLS = {_TOOLS!r}".encode(), *parts])
 
 
+def _source(program: str) -> bytes:
+    """What is streamed: one file, or several that are joined by + and run in one namespace."""
+    return b"\n".join((_PACKAGE / name).read_bytes() for name in program.split("+"))
+
+
 def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared:
     """The exact argv where `ground` is; `missing` says which executable is not there."""
     python = (ground.executable if ground else "") or (sys.executable if local else "python3")
@@ -62,7 +67,7 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
     if command.program is not None:
         reader = (python, *rest)
         reader = sudo.through(command, reader, ground.sudo) if ground else reader
-        return Prepared(reader, (_PACKAGE / command.program).read_bytes())
+        return Prepared(reader, _source(command.program))
     if name == "locard":
         return Prepared((sys.executable, *_isolated(), "-m", "locard", *rest))
     if local:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import zstandard
 
-from locard.logs.input import compression, following, line_times, log_source
+from locard.far import line_times
+from locard.logs.input import compression, following, log_source
 from locard.logs.scan import loader
 from locard.model.errors import SourceUnreadableError
 from support import wait_until

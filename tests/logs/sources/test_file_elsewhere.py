@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -88,16 +89,18 @@ def test_an_investigation_there_reads_it_too(locard, log, env):
 
 
 class Limited(Locard):
-    """`locard` that sends a reader which reads no more than so many bytes."""
+    """`locard` that sends a reader which has other limits."""
 
-    def __init__(self, folder, most):
+    def __init__(self, folder, **limits):
         package = Path(read_log.__file__).parent.parent
         for part in ("far", "transport"):
             shutil.copytree(package / part, folder / part)
-        program = folder / "far" / "read_log.py"
-        text = program.read_text("utf-8")
-        assert "\nMOST = 512 << 20" in text
-        program.write_text(text.replace("\nMOST = 512 << 20", f"\nMOST = {most}"), "utf-8")
+        for program in ("read_log", "line_times"):
+            path = folder / "far" / f"{program}.py"
+            text = path.read_text("utf-8")
+            for name, value in limits.items():
+                text = re.sub(rf"^{name} = .*", f"{name} = {value}", text, flags=re.MULTILINE)
+            path.write_text(text, "utf-8")
         self.folder = folder
 
     def argv(self, *words):
@@ -106,7 +109,7 @@ class Limited(Locard):
 
 @pytest.mark.parametrize("words", [(), ("--by", "status")])
 def test_of_a_log_that_is_too_long_the_rest_is_said_to_be_unread(tmp_path, log, env, words):
-    limited = Limited(tmp_path / "limited", 8 << 10)
+    limited = Limited(tmp_path / "limited", MOST=8 << 10)
     done = limited("logs", log, "--on", "host/web-1", *words, env=env)
     said = f"read in part: only the newest 8 KiB of {log.stat().st_size / 1024:.3g} KiB were read"
     assert done.returncode == 4, done.stderr
@@ -120,7 +123,7 @@ def test_of_a_log_that_is_too_long_the_rest_is_said_to_be_unread(tmp_path, log, 
 
 
 def test_a_log_that_is_not_too_long_is_whole(tmp_path, log, env):
-    limited = Limited(tmp_path / "limited", log.stat().st_size)
+    limited = Limited(tmp_path / "limited", MOST=log.stat().st_size)
     document = limited.json("logs", log, "--on", "host/web-1", env=env)
     assert document["log_summary"]["records"] == 600
     assert document["log_summary"]["partial"] is False
@@ -183,3 +186,16 @@ def test_of_a_log_alone_nothing_is_unread(locard, log, env):
     found = first_beginning(locard, env, log)
     assert found["kind"] == "unknown"
     assert found["detail"] == "no older file of its name stands beside it"
+
+
+def test_since_does_not_fetch_what_is_older(tmp_path, log, env):
+    seeking = Limited(tmp_path / "limited", _AT_LEAST=0, _NEAR=1 << 10)
+    words = ("logs", log, "--on", "host/web-1", "--since", "1m")
+    summary = seeking.json(*words, env=env)["log_summary"]
+    assert 120 <= summary["records"] < 200  # and as much again for a baseline
+    assert summary["partial"] is False
+    (beginning,) = summary["beginnings"]
+    assert beginning["kind"] == "asked"
+    assert re.fullmatch(r"its first [0-9,]+ bytes are older than that", beginning["detail"])
+    whole = Limited(tmp_path / "whole").json(*words, env=env)["log_summary"]
+    assert whole["records"] == 600

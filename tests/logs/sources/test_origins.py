@@ -238,8 +238,8 @@ def test_a_redirected_file_that_is_read_from_its_middle(locard, tmp_path):
 
 
 def test_a_window_says_that_it_was_asked_for(tmp_path, origins, monkeypatch):
-    monkeypatch.setattr("locard.logs.input.line_times._AT_LEAST", 0)
-    monkeypatch.setattr("locard.logs.input.line_times._NEAR", 1 << 10)
+    monkeypatch.setattr("locard.far.line_times._AT_LEAST", 0)
+    monkeypatch.setattr("locard.far.line_times._NEAR", 1 << 10)
     path = tmp_path / "app.log"
     path.write_text(
         "".join(

@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass
 
-from locard.logs.input.line_times import offset_since
+from locard.far.line_times import offset_since
 from locard.logs.input.log_source import BLOCK_BYTES, Source, unreadable
 
 _POLL_S = 0.1

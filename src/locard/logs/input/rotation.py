@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from locard.logs.input.line_times import first_time, last_time
+from locard.far.line_times import first_time, last_time
 from locard.logs.input.log_file import open_file
 from locard.logs.input.log_source import Source
 from locard.model.errors import LocardError

@@ -35,7 +35,8 @@ def of_file(
         return ()
     read = f"{name}: {files} read"
     if skipped or not isinstance(path := found.get("path"), str):
-        note = f"its first {skipped:,} bytes were not read" if skipped else ""
+        why = "were not read" if number(found, "cut") or not asked else "are older than that"
+        note = f"its first {skipped:,} bytes {why}" if skipped and files == 1 else ""
         return (Origin(asked=asked or skipped > 0, note=note, evidence=(read,)),)
     listed = found.get("beside")
     every = tuple(_beside(path, listed))

@@ -12,7 +12,7 @@ import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
-from locard.logs.input.line_times import time_of
+from locard.far.line_times import time_of
 from locard.model.log_beginning import Origin
 
 if TYPE_CHECKING:

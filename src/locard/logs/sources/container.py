@@ -9,9 +9,9 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from locard.far.line_times import time_of
 from locard.guard import needs
 from locard.guard.command import MOST_LOG, Impact, Template
-from locard.logs.input.line_times import time_of
 from locard.logs.input.piped import ask, open_command
 from locard.model.errors import SourceUnreadableError
 from locard.model.foreign_json import parsed

@@ -11,9 +11,9 @@ import functools
 import os
 from typing import TYPE_CHECKING
 
+from locard.far.line_times import first_time, last_time, offset_since
 from locard.logs.input import file_origins, rotation
 from locard.logs.input.following import FollowedFile
-from locard.logs.input.line_times import first_time, last_time, offset_since
 from locard.logs.input.log_file import open_file
 from locard.logs.input.log_source import Source
 from locard.model.errors import SourceUnreadableError

@@ -2,7 +2,8 @@
 
 Reads: a path, a pattern or a folder at the place of `--on`: `/var/log/app.log`, `/var/log/app.log*`. Of
 several files the oldest comes first; gzip, bzip2 and xz are unpacked there. Of more than 512 MiB the newest
-are read, which is said. Files on network and FUSE file systems are not opened: who asks a hung one survives SIGKILL.
+are read, which is said. With `--since` a single big file is not read from its start. Files on network and
+FUSE file systems are not opened: who asks a hung one survives SIGKILL.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locard.far import read_log
+from locard.far.line_times import first_time
 from locard.guard import needs
 from locard.guard.command import MOST_LOG, Impact, Template
-from locard.logs.input.line_times import first_time
 from locard.logs.input.piped import PipedSource, ask, open_command
 from locard.logs.sources import _far_origins
 from locard.logs.sources._far_origins import number
@@ -33,7 +34,7 @@ READ = Template(
     86400.0,
     by_hand="cat {path}",
     max_bytes=MOST_LOG,
-    program="far/read_log.py",
+    program="far/line_times.py+far/read_log.py",
     needs=(needs.PYTHON,),
     streams=True,
 )

@@ -1,9 +1,7 @@
-"""The time of a line before it is parsed: to order files, and to seek in them.
+"""The time of a line before it is parsed: to order files, and to seek in them, here and at a place.
 
-Only a few lines are looked at; records get their times from `clock`.
+Only a few lines are looked at; records get their times from `clock`. Standard library only, Python 3.6.
 """
-
-from __future__ import annotations
 
 import datetime as dt
 import os
@@ -26,19 +24,22 @@ _NEAR = 1 << 20  # bytes between which no more halving pays
 _AT_LEAST = 32 << 20  # bytes are read anyway: a baseline may lie before the window
 
 
-def time_of(line: bytes) -> float | None:
+def time_of(line: bytes) -> "float | None":
     """Unix time in s of a line, by the first time in it; a time without a zone is read as UTC."""
     line = line[:_LOOKED_AT]
     try:
-        if found := _ISO.search(line):
+        found = _ISO.search(line)
+        if found:
             return _from_parts([int(x) for x in found.groups()[:6]], found[8], found[7])
-        if found := _CLF.search(line):
+        found = _CLF.search(line)
+        if found:
             day, month, year, *clock = found.groups()[:6]
             parts = [int(year), _MONTHS[month], int(day), *map(int, clock)]
             return _from_parts(parts, found[7], None)
-        if found := _EPOCH.search(line) or _BARE.search(line):
+        found = _EPOCH.search(line) or _BARE.search(line)
+        if found:
             value = float(found[1])
-            while value > 1e11:  # noqa: PLR2004 - ms, µs or ns
+            while value > 1e11:
                 value /= 1000
             return value
     except (ValueError, KeyError, OverflowError):
@@ -46,9 +47,9 @@ def time_of(line: bytes) -> float | None:
     return None
 
 
-def _from_parts(parts: list[int], zone: bytes | None, fraction: bytes | None) -> float:
+def _from_parts(parts: "list[int]", zone: "bytes | None", fraction: "bytes | None") -> float:
     year, month, day, hour, minute, second = parts
-    moment = dt.datetime(year, month, day, hour, minute, min(second, 59), tzinfo=dt.UTC)
+    moment = dt.datetime(year, month, day, hour, minute, min(second, 59), tzinfo=dt.timezone.utc)
     shift = 0
     if zone and zone[:1] in b"+-":
         shift = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
@@ -56,14 +57,14 @@ def _from_parts(parts: list[int], zone: bytes | None, fraction: bytes | None) ->
     return moment.timestamp() - shift + (float(b"0." + fraction) if fraction else 0.0)
 
 
-def first_time(data: bytes) -> float | None:
+def first_time(data: bytes) -> "float | None":
     """The time of the first line that has one."""
-    return next((t for line in data.split(b"\n") if (t := time_of(line)) is not None), None)
+    return next((t for t in map(time_of, data.split(b"\n")) if t is not None), None)
 
 
-def last_time(data: bytes) -> float | None:
+def last_time(data: bytes) -> "float | None":
     """The time of the last line that has one."""
-    return next((t for x in reversed(data.split(b"\n")) if (t := time_of(x)) is not None), None)
+    return next((t for t in map(time_of, reversed(data.split(b"\n"))) if t is not None), None)
 
 
 def offset_since(fd: int, size: int, since_s: float) -> int:
@@ -95,7 +96,7 @@ def offset_since(fd: int, size: int, since_s: float) -> int:
     return low + end + 1 if low and end >= 0 else low if not low else 0
 
 
-def _time_at(fd: int, offset: int) -> float | None:
+def _time_at(fd: int, offset: int) -> "float | None":
     """The time of the first whole line after an offset."""
     piece = os.pread(fd, _PIECE, offset)
     return first_time(piece[piece.find(b"\n") + 1 :])
