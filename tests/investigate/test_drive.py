@@ -214,6 +214,7 @@ def test_a_place_that_does_not_end_a_run_is_not_waited_for(home, monkeypatch):
     t = Task(session, "p", plan, gate, lambda _t, _c, output: output)
     run(Driver(home, Budget(30)), t)
     assert t.result == ("begun", True)
+    assert session.stopped == ["no end after its time bound of 0.2 s"]
 
 
 def test_keys_go_with_what_is_about_processes(home):

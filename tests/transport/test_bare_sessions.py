@@ -131,6 +131,16 @@ def test_a_bound_that_nothing_holds_there_is_said(reach):
     assert first.output().exit_code is None
 
 
+def test_who_comes_after_one_that_is_late_waits(reach):
+    there = reach()
+    first = there.start(permit("sleep", "1"), 5.0)
+    first.end = {"code": None, "kind": "bound", "why": "not waited for", "took": 0.1}
+    second = there.start(permit("echo", "second"), 5.0)
+    assert second.waits
+    assert ended(there, second)[0].text == "second\n"
+    assert first.output().problem == "not waited for"
+
+
 def test_a_bare_session_sleeps_while_nothing_comes(reach, monkeypatch):
     monkeypatch.setattr(session, "_BEAT_S", 0.1)
     there = reach()

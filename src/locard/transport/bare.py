@@ -126,7 +126,7 @@ class BareChannel:
         if run.prepared.program is not None:
             self._end(run, _WHY.get(self._lacks, _WHY["none"]), refused=True)
             return
-        if self._queue and self._queue[0].ended:
+        if self._queue and self._queue[0].ended and time.monotonic() >= self._patient_until():
             self._end(run, self._blocked(), refused=True)
             return
         try:
@@ -175,17 +175,18 @@ class BareChannel:
 
     def due(self) -> float:
         """When `end_overdue` or `take_grown` has something to do, by the monotonic clock."""
-        return 0.0 if self._grown else self._overdue_at()
+        if self._grown:
+            return 0.0
+        return self._patient_until() if self.waiting else float("inf")
 
-    def _overdue_at(self) -> float:
-        if not self.waiting:
-            return float("inf")
+    def _patient_until(self) -> float:
+        """Until when the end of what is at work is waited for."""
         first = self._queue[0]
         return first.clock + first.bound_s + (_OVERDUE_S if self._holds_bounds else _UNHELD_S)
 
     def end_overdue(self, now: float) -> None:
         """Give up what the place did not end, and what waits behind it: only its own end frees the sh."""
-        if now < self._overdue_at():
+        if not self.waiting or now < self._patient_until():
             return
         for run in self.waiting:
             if run.waits:
