@@ -78,7 +78,7 @@ def test_restarts_are_dated_by_the_journal():
     )  # fmt: skip
     assert found.detail == (
         "active (running) for 10 s; 9 restarts by systemd since it was started by hand; "
-        "the last one 5 s ago; it ended by oom-kill (1)"
+        "the last one 5 s ago; it ended by oom-kill (1 time)"
     )
 
 

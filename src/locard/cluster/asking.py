@@ -13,6 +13,7 @@ from locard.cluster import asks, owners
 from locard.cluster.json_reading import items, text
 from locard.cluster.states import Answers
 from locard.model.errors import SourceUnreadableError
+from locard.model.target_names import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +58,9 @@ def ask(whose: Whose, run: Run) -> Asked:
     """The pods that a name means; raises SourceUnreadableError where a workload's cannot be told."""
     kind, _, rest = whose.name.partition("/")
     if kind == "pod":
-        return _of_pods(asks.pods(whose.where, name=rest), "", whose, run)
+        return _of_pods(asks.pods(whose.where, name=require("pod", rest)), "", whose, run)
     if kind == "label" or whose.selector:
-        labels = rest if kind == "label" else whose.selector
+        labels = require("label", rest if kind == "label" else whose.selector)
         return _of_pods(asks.pods(whose.where, selector=labels), labels, whose, run)
     return _of_workload(whose, run)
 

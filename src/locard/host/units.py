@@ -258,7 +258,7 @@ def _words(unit: _Unit, ages: list[float], failures: Counter[str]) -> str:
     if ages:
         parts.append(f"the last one {max(0.0, min(ages)):.0f} s ago")
     if failures:
-        ended = ", ".join(f"{result} ({n})" for result, n in failures.most_common(3))
+        ended = ", ".join(f"{result} ({count(n, 'time')})" for result, n in failures.most_common(3))
         parts.append(f"it ended by {ended}")
     elif unit.result not in {"", "success"}:
         parts.append(f"it ended by {unit.result}")
@@ -297,7 +297,7 @@ SAMPLES = (
         (
             "subject='unit batch.service', value=3",
             "verdict='critical', detail='active (running) for 7 s; 9 restarts by systemd",
-            "the last one 6 s ago; it ended by oom-kill (3)', of='target'",
+            "the last one 6 s ago; it ended by oom-kill (3 times)', of='target'",
         ),
     ),
     Sample((Output(_SYSTEM_ARGV, b"/proc/1/comm:bash\n"),), ("()",)),

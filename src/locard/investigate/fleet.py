@@ -58,14 +58,17 @@ def investigate(
         crew.run()
         members = tuple(sorted(crew.members, key=lambda m: crew.order(m, asked)))
         found, over, why_not = compare.differences(members)
+        unrecorded = crew.record.problem if crew.record else ""
+        crew.partial += [unrecorded] if unrecorded else []
         return Fleet(
             incident=crew.begun.incident if crew.begun else "",
-            ledger=str(crew.begun.ledger.path) if crew.begun else None,
+            ledger=str(crew.begun.ledger.path) if crew.begun and not unrecorded else None,
             members=members,
             differences=found,
             compared=over,
             not_compared=why_not,
             partial=tuple(dict.fromkeys(crew.partial)),
+            unrecorded=unrecorded,
             left=tuple(crew.left),
         )
 

@@ -20,6 +20,7 @@ from locard.investigate.resolve import again, resolve
 from locard.model.errors import AmbiguousTargetError, RefusedError, TargetNotFoundError
 from locard.model.process_table import Surroundings
 from locard.model.target import Context, Target
+from locard.model.target_names import require
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -144,7 +145,9 @@ def _record(
     """The container's record and who keeps it: a client may be there whose engine is not."""
     errors = []
     for program in containers.engines(ground):
-        command = containers.INSPECT[program].fill(container=ref.partition("/")[2])
+        command = containers.INSPECT[program].fill(
+            container=require("container", ref.partition("/")[2])
+        )
         try:
             return program, containers.record_of(ref, program, (yield command))
         except TargetNotFoundError as error:

@@ -58,4 +58,5 @@ class Fleet:
     compared: int
     not_compared: str = ""  # why no comparison was made
     partial: tuple[str, ...] = ()
+    unrecorded: str = ""  # why the record ends before the end; `ledger` is None then
     left: tuple[str, ...] = ()  # what stays behind at some place, in words

@@ -35,7 +35,9 @@ def screen(fleet: Fleet) -> Iterator[str]:
     yield from _missed(fleet, missed)
     for what in fleet.left:
         yield f"left behind {what}"
-    if fleet.ledger:
+    if fleet.unrecorded:
+        yield f"record: {fleet.incident}, NOT recorded: {fleet.unrecorded}"
+    elif fleet.ledger:
         yield f"record: {fleet.incident} ({fleet.ledger})"
     yield f"next: {_next(fleet, seen)}"
 
@@ -148,6 +150,8 @@ def _next(fleet: Fleet, seen: list[Member]) -> str:
     worst = [m for m in seen if m.found and m.found.findings]
     if worst:
         return _asking(worst[0])
+    if seen and fleet.unrecorded:
+        return "make room for the record, and ask again"
     return "locard incident show last" if seen else "mend the way to one of them, and ask again"
 
 

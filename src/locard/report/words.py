@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from locard.model.log_facts import LogSummary
     from locard.model.target import Process
 
+_PATH = re.compile(r"(?P<option>--?[\w-]+=)?(?:[\w.@%+~-]*/)+(?P<name>[\w.@%+~:-]*)")
+_CODE = frozenset(
+    {"-c", "-e", "-r", "-E", "--eval", "--execute"}
+)  # what stands behind is a program
 _TITLE = 48  # characters of a command line
 
 _CLOCK_S = 1.0  # of difference between clocks that is not worth a word
@@ -139,11 +144,20 @@ def _clock(found: Investigation) -> str:
 
 def _program(process: Process) -> str:
     """The command line without folders, as far as it tells programs apart."""
-    words = [w.rpartition("/")[2] for w in process.cmdline[:8]] or [process.comm]
+    words = list(map(_without_folders, process.cmdline[:8], ("", *process.cmdline[:7])))
+    words = words or [process.comm]
     if len(process.cmdline) == 1 and " " in process.cmdline[0]:  # a title that the process wrote
         words = process.cmdline[0].split()[:4]
     text = " ".join(w for w in words if w)
     return text if len(text) <= _TITLE else text[: _TITLE - 1] + "…"
+
+
+def _without_folders(word: str, before: str) -> str:
+    """A path by its last part, an option's too; code is none, whatever slashes it has."""
+    found = _PATH.fullmatch(word)
+    if found is None or (before in _CODE and not word.startswith("/")):
+        return word
+    return (found["option"] or "") + (found["name"] or word)
 
 
 def _layers_of(found: Investigation, side: str) -> tuple[Said, ...]:

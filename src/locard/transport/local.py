@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from locard.model.errors import LocardError, StateError
-from locard.transport import bootstrap
+from locard.transport import bootstrap, reasons
 from locard.transport._child import environment
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ def explain(
 ) -> LocardError:
     """Why our own interpreter did not answer."""
     said = " ".join((stderr or noise).decode("utf-8", "replace").split())[-300:]
-    how = f"after {waited_s:.0f} s" if exit_code is None else f"with exit code {exit_code}"
+    how = f"gave up after {waited_s:.0f} s" if exit_code is None else reasons.ended(exit_code)
     return StateError(
         f"{place} could not be opened",
-        f"{sys.executable} gave up {how}" + (f": {said or problem}" if said or problem else ""),
+        f"{sys.executable} {how}" + (f": {said or problem}" if said or problem else ""),
         "Look at this machine's memory and process limits, then try again.",
     )

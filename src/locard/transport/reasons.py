@@ -95,8 +95,17 @@ def explain(failed: Failed) -> UnreachableError:
     return UnreachableError(what, *_ended(failed.exit_code, said))
 
 
+def ended(exit_code: int) -> str:
+    """How a program of ours ended, by what it left as its exit code."""
+    killed = f"was killed (signal {-exit_code})"
+    return killed if exit_code < 0 else f"ended by itself (exit {exit_code})"
+
+
 def _ended(exit_code: int, said: str) -> tuple[str, str]:
     """The login was over before anything of ours spoke: (why, next step)."""
+    if exit_code < 0:
+        why = f"its client here {ended(exit_code)} before an answer came"
+        return why + it_said(said), "Look who ended it (out of memory here?), and try again."
     if exit_code in (126, 127):
         why = f"the shell there cannot start what it was asked to (exit {exit_code})"
         return why + it_said(said), "Look what PATH and /bin/sh are there."
@@ -144,7 +153,7 @@ def _lost(failed: Failed) -> UnreachableError:
     elif failed.exit_code in _KILLED:
         why = "our process there was killed (out of memory there?)"
     else:
-        why = f"the session ended by itself (exit {failed.exit_code})"
+        why = f"the session {ended(failed.exit_code)}"
     why += it_said(quoted(failed.stderr))
     return UnreachableError(f"lost {failed.place}", why, "What had come is kept. Try again.")
 

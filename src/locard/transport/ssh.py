@@ -212,12 +212,12 @@ _CLIENT = (
     ),
     Reason(
         r"during banner exchange|banner exchange: .*timed out",
-        "it accepted the connection, and said nothing until the time-out ({waited_s:.0f} s)",
+        "it accepted the connection, and said nothing until the time-out{within}",
         "Something listens that does not speak ssh, or it is overloaded.",
     ),
     Reason(
         r"Timeout, server .* not responding|Connection timed out|Operation timed out",
-        "no answer until the time-out ({waited_s:.0f} s)",
+        "no answer until the time-out{within}",
         "It may be down, or a firewall drops what is sent to it.",
     ),
     Reason(
@@ -280,7 +280,9 @@ def _client_failed(failed: Failed, *, logged_in: bool) -> LocardError:
         why = f"{way}its reason is not known to us" if said else "ssh gave no reason (exit 255)"
         return UnreachableError(what, why + said, "Try by hand:", command=_by_hand(failed.place))
     where = "" if "jump host" in known.why else way
-    why = where + known.why.format(waited_s=failed.waited_s)
+    # Its own time-out may be one of a call, at once: then no number of ours fits.
+    within = f" ({failed.waited_s:.0f} s)" if failed.waited_s >= 1.0 else ""
+    why = where + known.why.format(within=within)
     return UnreachableError(what, why + said, known.next_step)
 
 

@@ -19,9 +19,9 @@ def test_both_outputs_of_a_container(program, read):
         ("exit 1\n", "no such container"),
     ],
 )
-def test_a_complaint_is_the_reason_and_no_line_of_the_log(program, read, monkeypatch, script, why):
-    monkeypatch.setenv("DOCKER_HOST", "unix:///none")  # docker is asked where podman is there, too
-    program("docker", script)
+def test_a_complaint_is_the_reason_and_no_line_of_the_log(program, read, script, why):
+    for engine in ("docker", "podman"):  # neither of this machine's own is asked
+        program(engine, script)
     with pytest.raises(SourceUnreadableError) as raised:
         read("container/none")
     assert why in raised.value.why
@@ -40,3 +40,12 @@ def test_a_record_that_cannot_be_read_is_the_reason(program, read):
     with pytest.raises(SourceUnreadableError) as raised:
         read("container/pay")
     assert raised.value.why == "what docker answered could not be read"
+
+
+def test_a_container_whose_log_is_kept_nowhere_says_so(program, read):
+    record = '[{"HostConfig":{"LogConfig":{"Type":"none","Config":{}}}}]'
+    program("docker", f"echo '{record}'\n")
+    with pytest.raises(SourceUnreadableError) as raised:
+        read("container/pay")
+    assert "log driver none" in raised.value.why
+    assert raised.value.command == "locard container/pay"

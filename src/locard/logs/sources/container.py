@@ -16,6 +16,7 @@ from locard.logs.input.piped import ask, open_command
 from locard.model.errors import SourceUnreadableError
 from locard.model.foreign_json import parsed
 from locard.model.log_beginning import Origin
+from locard.model.target_names import require
 from locard.model.wording import count
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NAMES = ("container/payment-1",)
 RANK = 10
+_KEEP_NOTHING = frozenset({"none", "passthrough", "passthrough-tty"})  # the last two are podman's
 _FIRST_BYTES = 16 << 10
 
 
@@ -77,6 +79,7 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """What docker logs or podman logs prints."""
     program, inspected = _inspected(name, wants.place)
     container = name.removeprefix("container/")
+    _require_kept(name, program, inspected)
     command = LOGS[program].fill(
         container=container,
         follow=str(wants.follow).lower(),
@@ -96,6 +99,23 @@ def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     return source
 
 
+def _require_kept(name: str, program: str, inspected: bytes) -> None:
+    """Raises SourceUnreadableError where the engine keeps nothing of what the container says."""
+    try:
+        (record,) = parsed(inspected)
+        driver = record["HostConfig"]["LogConfig"]["Type"]
+    except (ValueError, KeyError, TypeError):
+        return  # reading it says what is wrong
+    if driver in _KEEP_NOTHING:
+        raise SourceUnreadableError(
+            f"{name} has no log",
+            f"it was started with the log driver {driver}: {program} keeps nothing of what it says",
+            "Name a file that it writes (locard logs PATH), start it with another --log-driver,"
+            " or look at what it does:",
+            command=f"locard {name}",
+        )
+
+
 def _inspected(name: str, place: Place) -> tuple[str, bytes]:
     """The engine that knows the container, and its record; a client may be there whose engine is not.
 
@@ -107,7 +127,9 @@ def _inspected(name: str, place: Place) -> tuple[str, bytes]:
     there = [p for p in ("docker", "podman") if ground and ground.tool(p)] or ["docker"]
     errors = []
     for program in there:
-        command = INSPECT[program].fill(container=name.removeprefix("container/"))
+        command = INSPECT[program].fill(
+            container=require("container", name.removeprefix("container/"))
+        )
         try:
             return program, _ask_for(name, command, place)
         except SourceUnreadableError as error:

@@ -17,6 +17,7 @@ from locard.guard.command import MOST_LOG, Impact, Template
 from locard.logs.input.piped import ask, open_command
 from locard.logs.sources import _journal_limits
 from locard.model.log_beginning import Origin
+from locard.model.target_names import require
 from locard.model.wording import count
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def fits(name: str) -> bool:
 
 def open(name: str, wants: Wants) -> Source:  # noqa: A001 - the protocol's name
     """What journalctl prints."""
-    unit = (name.removeprefix("unit/"),) if name.startswith("unit/") else ()
+    unit = (require("unit", name.removeprefix("unit/")),) if name.startswith("unit/") else ()
     since = (f"{2 * wants.since_s:.0f}",) if wants.since_s else ()
     template = FOLLOWED if wants.follow else JOURNAL
     source = open_command(
