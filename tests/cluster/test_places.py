@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cluster_answers import stood
-from locard.cluster.places import entry, places
+from locard.cluster.places import places
 from locard.model.cluster_access import Answer, ClusterAccess
 
 NO = ClusterAccess(
@@ -55,11 +55,3 @@ def test_who_may_not_is_told_the_rule():
         "not known to be allowed"
         in places(stood("half_way", "deployment/checkout"), unknown)[0].closed
     )
-
-
-def test_the_way_in_names_all_of_it():
-    (place, *_) = places(stood("half_way", "deployment/checkout"), YES)
-    assert entry(replace(place, namespace="shop", context="prod")) == (
-        "kubectl", "exec", "--stdin", "--namespace=shop", "--context=prod", "--container=app", f"pod/{place.pod}", "--",
-    )  # fmt: skip
-    assert place.ref == f"pod/{place.pod}/app"

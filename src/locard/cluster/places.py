@@ -1,4 +1,4 @@
-"""From the states of a target's pods to its places, and how `kubectl exec` gets into one."""
+"""From the states of a target's pods to its places."""
 
 from __future__ import annotations
 
@@ -30,12 +30,6 @@ def places(
         for one in pod.containers
     ]
     return tuple(sorted(every, key=lambda p: (bool(p.closed), p.beside)))
-
-
-def entry(place: ClusterPlace) -> tuple[str, ...]:
-    """What stands before a command that is run there: its standard input goes along, and there is no shell."""
-    where = [f"--{key}={value}" for key, value in place.options]
-    return ("kubectl", "exec", "--stdin", *where, f"pod/{place.pod}", "--")
 
 
 def _place(found: WorkloadStates, pod: PodState, one: ContainerState, closed: str) -> ClusterPlace:
