@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from locard.logs.sources import kubernetes
-from locard.model.errors import RefusedError, SourceUnreadableError
+from locard.model.errors import RefusedError, SourceUnreadableError, UsageError
 from support import is_alive, wait_until
 
 SAY_ARGV = 'for a in "$@"; do echo "$a"; done\n'
@@ -74,7 +74,7 @@ def test_much_complaint_does_not_stall_it(program, read):
 def test_names_cannot_become_options(read):
     with pytest.raises(RefusedError):
         read("pod/x", namespace="-A --all")
-    with pytest.raises(RefusedError):
+    with pytest.raises(UsageError, match="is no pod"):
         read("pod/x y")
 
 
