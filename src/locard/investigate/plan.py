@@ -43,6 +43,14 @@ class Planned:
     place: str = HERE.ref
 
 
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A target for which there is no plan, and why."""
+
+    target: str
+    why: str
+
+
 def planned(
     context: Context,
     gate: Gate,

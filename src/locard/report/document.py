@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from locard.investigate.cluster_look import Look
     from locard.investigate.logs_alone import Concluded
-    from locard.investigate.plan import Planned
+    from locard.investigate.plan import Planned, Unplanned
     from locard.model.claim import Licensed
     from locard.model.finding import Finding
     from locard.model.fleet import Fleet, Member
@@ -139,14 +139,14 @@ def cluster_document(found: Look) -> dict[str, Any]:
 
 
 def plan_document(
-    planned: Iterable[Planned], unreached: Iterable[tuple[str, str]] = ()
+    planned: Iterable[Planned], unreached: Iterable[Unplanned] = ()
 ) -> dict[str, Any]:
-    """A dry run as plain data; `unreached`: targets for which there is no plan, and why."""
+    """A dry run as plain data; `unreached`: targets for which there is no plan."""
     return {
         "schema": SCHEMA,
         "kind": "plan",
         "commands": [encode(p) for p in planned],
-        "unreached": [{"target": target, "why": why} for target, why in unreached],
+        "unreached": [encode(u) for u in unreached],
     }
 
 

@@ -8,7 +8,7 @@ import typing
 from enum import Enum
 from typing import Any, Literal, Union
 
-from locard.investigate.plan import Planned
+from locard.investigate.plan import Planned, Unplanned
 from locard.model.claim import Licensed
 from locard.model.codec import field_types
 from locard.model.evidence import Evidence
@@ -41,7 +41,9 @@ def schema() -> dict[str, Any]:
     defs["Finding"]["properties"]["confidence"] = _of(Confidence, defs)
     defs["Licensed"]["properties"]["says"] = {"type": "string"}  # the sentence, times in UTC
     defs["investigation"] = investigation
-    defs["plan"] = _document("plan", commands=_of(tuple[Planned, ...], defs))
+    defs["plan"] = _document(
+        "plan", commands=_of(tuple[Planned, ...], defs), unreached=_of(tuple[Unplanned, ...], defs)
+    )
     defs["logs"] = _document(
         "logs",
         log_summary=_of(LogSummary, defs),

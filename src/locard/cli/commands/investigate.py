@@ -174,19 +174,19 @@ def _dry_run(
     args: argparse.Namespace,
 ) -> int:
     from locard.investigate import start  # noqa: PLC0415 - as above
-    from locard.investigate.plan import planned  # noqa: PLC0415
+    from locard.investigate.plan import Unplanned, planned  # noqa: PLC0415
     from locard.report import document, plan  # noqa: PLC0415
     from locard.report.plain import safe  # noqa: PLC0415
 
     every: list[Planned] = []
-    unreached: list[tuple[str, str]] = []
+    unreached: list[Unplanned] = []
     for one in asked:
         try:
             instance = _surveyed(one, question, sessions, options)
         except LocardError as error:
             if len(asked) == 1:
                 raise
-            unreached.append((one.label, error.why))
+            unreached.append(Unplanned(one.label, error.why))
             continue
         assert instance.context is not None  # noqa: S101 - it has been surveyed
         assert instance.gate is not None  # noqa: S101 - as above
@@ -198,9 +198,8 @@ def _dry_run(
     if args.output == "json":
         print(document.dumps(document.plan_document(every, unreached)))
     else:
-        sys.stdout.writelines(
-            safe(f"{ref}: nothing is planned, {why}") + "\n" for ref, why in unreached
-        )
+        for missed in unreached:
+            print(safe(f"{missed.target}: nothing is planned, {missed.why}"))
     return ExitCode.PARTIAL if unreached else ExitCode.NOTHING_FOUND
 
 
