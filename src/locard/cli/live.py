@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from locard.cli import common
 from locard.guard.budget import parse_duration
 from locard.guard.command import Impact
+from locard.model import target_names
 from locard.model.errors import ExitCode, UsageError, did_you_mean
 from locard.model.finding import Role
 from locard.model.investigation import Question
@@ -149,7 +150,9 @@ def _ssh_config() -> Path | None:
 
 def _require(ref: str) -> None:
     """A target of a known kind: before anything is looked at."""
-    kind, slash, _ = ref.partition("/")
+    kind, slash, name = ref.partition("/")
+    if kind in target_names.KINDS and slash:
+        target_names.require(kind, name)
     near = did_you_mean(kind, KINDS) if slash and kind not in KINDS else ""
     if near:
         raise UsageError(f"{ref!r} is no target", near, "Write for example pid/4242 or proc/NAME.")

@@ -19,6 +19,9 @@ _KINDS = {
 }
 
 
+KINDS = frozenset(_KINDS)
+
+
 def require(kind: str, name: str) -> str:
     """The name, where it can be one of that kind; raises UsageError."""
     form, why, step = _KINDS[kind]
