@@ -73,7 +73,7 @@ def test_an_ansible_inventory(tmp_path):
 
 
 INI = """
-web017 ansible_host=10.9.9.9 ansible_port=2222
+web017 ansible_host=10.9.9.9 ansible_port=2222 ansible_ssh_private_key_file=/k/web
 here ansible_connection=local
 [db]
 db1
@@ -91,12 +91,17 @@ def test_the_connection_is_that_of_the_inventory(tmp_path):
     file = tmp_path / "hosts.ini"
     file.write_text(INI)
     web, here, one, two = places.hosts(str(file))
-    assert dict(web.options) == {"address": "10.9.9.9", "port": "2222", "user": "root"}
+    assert dict(web.options) == {
+        "address": "10.9.9.9",
+        "port": "2222",
+        "user": "root",
+        "key": "/k/web",
+    }
     assert here is HERE
     assert (one.option("user"), two.option("user")) == ("bob", "carl")
     argv = ssh.session_argv(web, "0" * 32)
-    assert argv[argv.index("--") - 3 : argv.index("--") + 2] == (
-        "-oPort=2222", "-l", "root", "--", "10.9.9.9",
+    assert argv[argv.index("--") - 4 : argv.index("--") + 2] == (
+        "-oPort=2222", "-oIdentityFile=/k/web", "-l", "root", "--", "10.9.9.9",
     )  # fmt: skip
     values = {"ansible_host": "10.1.1.1", "ansible_port": 22}
     file.write_text(json.dumps({"_meta": {"hostvars": {"a": values}}}))
@@ -153,6 +158,11 @@ def test_a_target_on_many_hosts_has_a_name_of_its_own():
         ("cat /x", "pod/pay-1/app", "kubectl exec pay-1 -n shop -c app -- sh -c 'cat /x'"),
         ("kubectl get pods", "pod/pay-1/app", "kubectl get pods"),
         ("locard stacks pid/1", "pod/pay-1/app", "locard stacks pod/pay-1 -n shop -c app"),
+        (
+            "cat 'a b'",
+            "pod/pay-1/app",
+            "kubectl exec pay-1 -n shop -c app -- sh -c 'cat '\"'\"'a b'\"'\"''",
+        ),
         ("locard logs pod/pay-1", "pod/pay-1/app", "locard logs pod/pay-1 -n shop -c app"),
     ],
 )
@@ -169,6 +179,13 @@ def test_the_way_in_has_the_port_and_the_client_of_the_place():
     assert typed_at("df", Place("container/a", options=(("client", "podman"),))).startswith(
         "podman "
     )
+
+
+def test_a_host_of_an_inventory_is_named_by_its_address():
+    host = Place("host/a", "ssh", (("address", "10.9.9.9"), ("user", "bob")))
+    assert typed_at("locard stacks pid/7", host) == "locard stacks pid/7 --on host/bob@10.9.9.9"
+    assert Place("host/anna@a", "ssh", (("user", "bob"),)).typed == "host/anna@a"
+    assert Place("host/a", "ssh").typed == "host/a"
 
 
 def test_a_log_of_another_place_is_shown_there():

@@ -4,6 +4,10 @@ import os
 import resource
 import subprocess
 
+import pytest
+
+from locard.model.fleet import Member
+from locard.report import fleet_screen
 from shell_hosts import make_ssh
 
 
@@ -33,3 +37,17 @@ def test_a_record_that_could_not_be_written_is_not_named(locard, tmp_path):
     assert ".ledger" not in line.partition("NOT")[0]
     assert "show last" not in out
     assert running.returncode == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "command"),
+    [
+        ((), "locard investigate host/a"),
+        ((("address", "10.9.9.9"), ("user", "bob")), "locard investigate host/bob@10.9.9.9"),
+        ((("address", "10.9.9.9"), ("port", "2222")), "locard incident show last"),
+    ],
+)
+def test_the_next_command_reaches_the_same_host(options, command):
+    assert fleet_screen._asking(Member("host/a", "host/a", options=options)) == command
+    on = fleet_screen._asking(Member("pid/7 on host/a", "host/a", options=options))
+    assert on == command.replace("investigate ", "investigate pid/7 --on ")

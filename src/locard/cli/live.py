@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from locard.model.fleet import Fleet, Member
     from locard.model.investigation import Investigation
 
-IN_CLUSTER = (
-    "pod", "deployment", "deploy", "statefulset", "sts", "daemonset", "ds", "job", "cronjob", "replicaset",
-    "rs", "label",
-)  # fmt: skip
+IN_CLUSTER = target_names.IN_CLUSTER
 KINDS = ("pid", "proc", "unit", "host", "container", *IN_CLUSTER)
 TARGET_HELP = (
     "pid/4242, proc/gunicorn, unit/payment.service, host/local, host/web-17, container/ID, pod/NAME,"

@@ -12,6 +12,7 @@ from locard.cluster.states import states
 from locard.guard.policy import read_policy
 from locard.model.errors import SourceUnreadableError, UnreachableError
 from locard.model.place import HERE
+from locard.model.target_names import IN_CLUSTER
 from locard.transport.reach import kept_session
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from locard.model.evidence import Output
     from locard.model.workload import WorkloadStates
 
-KINDS = (
-    "pod/", "deployment/", "deploy/", "statefulset/", "sts/", "daemonset/", "ds/", "job/", "cronjob/", "replicaset/",
-    "rs/", "label/",
-)  # fmt: skip
+KINDS = tuple(f"{kind}/" for kind in IN_CLUSTER)
 _NAME = "cluster"
 _LEAST_S = 0.2
 _UNANSWERED = re.compile(

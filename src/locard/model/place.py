@@ -19,6 +19,16 @@ class Place:
     transport: str = "local"
     options: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def typed(self) -> str:
+        """How it is named where no inventory says its address and user: host/USER@ADDRESS."""
+        address, user = self.option("address"), self.option("user")
+        if not self.ref.startswith("host/") or not (address or user):
+            return self.ref
+        own, _, name = self.name.rpartition("@")
+        user = own or user
+        return f"host/{user}@{address or name}" if user else f"host/{address or name}"
+
     def option(self, name: str) -> str:
         """One option; empty where it was not given."""
         return dict(self.options).get(name, "")
@@ -99,8 +109,10 @@ def typed_at(command: str, place: Place) -> str:
     way = _way_in(place)
     if not way or command.startswith((f"{way} ", "kubectl ")):
         return command
-    inner = command if kind == "host" else shlex.join(("sh", "-c", command))
-    return f"{way} {shlex.quote(inner) if kind == 'host' else inner}"
+    # The login shell of a host reads the words; a container has to be given one.
+    return (
+        f"{way} {shlex.quote(command)}" if kind == "host" else f"{way} sh -c {shlex.quote(command)}"
+    )
 
 
 def _way_in(place: Place) -> str:
@@ -125,15 +137,16 @@ def _own_at(command: str, place: Place) -> str:
     target = words[2] if len(words) > 2 else ""  # noqa: PLR2004 - after the verb
     if kind in {"host", "container"}:
         own = target.startswith((f"{kind}/", "host/", "pod/", "deployment/"))
-        return command if own else f"{command} --on {shlex.quote(place.ref)}"
+        return command if own else f"{command} --on {shlex.quote(place.typed)}"
     # In a cluster: the process of a container is asked for by its pod.
     pod, _, container = place.name.partition("/")
     flags = [*cluster_flags(place.options), *(("-c", container) if container else ())]
     if target.startswith("pid/"):
         command = command.replace(f" {target}", f" {shlex.quote(f'{kind}/{pod}')}", 1)
         target = place.ref
-    missing = flags if target.startswith(f"{kind}/") and " -n " not in command else []
-    return " ".join((command, *map(shlex.quote, missing)))
+    own = target.startswith(f"{kind}/")
+    given = shlex.join(flags)
+    return f"{command} {given}" if own and given and not command.endswith(given) else command
 
 
 def cluster_flags(options: tuple[tuple[str, str], ...]) -> tuple[str, ...]:

@@ -6,6 +6,11 @@ import re
 
 from locard.model.errors import UsageError
 
+# What is reached by the user's own kubectl.
+IN_CLUSTER = (
+    "pod", "deployment", "deploy", "statefulset", "sts", "daemonset", "ds", "job", "cronjob", "replicaset",
+    "rs", "label",
+)  # fmt: skip
 _WORD = re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.:@/+-]*")
 _KINDS = {
     "container": (_WORD, "a container is its name or its ID", "Write container/NAME."),

@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Role, Severity
-from locard.model.place import cluster_flags
+from locard.model.place import Place, cluster_flags
 from locard.model.wording import count, shorten
 from locard.report.times import told
 
@@ -158,6 +158,8 @@ def _next(fleet: Fleet, seen: list[Member]) -> str:
 def _asking(member: Member) -> str:
     """What asks further about one of them: a workload's own logs, or a whole investigation."""
     kind, _, rest = member.place.partition("/")
+    if {"port", "key"} & dict(member.options).keys():
+        return "locard incident show last"  # no word for a host has these
     if kind in {"host", "container"}:
         return f"locard investigate {_target(member)}"
     name, _, container = rest.partition("/")
@@ -167,8 +169,9 @@ def _asking(member: Member) -> str:
 
 
 def _target(member: Member) -> str:
+    typed = Place(member.place, options=member.options).typed
     ref, _, on = member.ref.partition(" on ")
-    words = [ref, "--on", on] if on else [ref]
+    words = [ref, "--on", typed] if on else [typed if ref == member.place else ref]
     if not on and not member.ref.startswith("host/") and not member.place.startswith("host/local"):
         words += ["--on", member.place] if member.place.startswith(("host/", "container/")) else []
     return shlex.join(words)
