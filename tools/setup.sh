@@ -17,6 +17,10 @@ wanted=()
 for tool in g++ jq openssl; do
   command -v "$tool" >/dev/null || wanted+=("$tool")
 done
+# Static, for the library that travels with eBPF programs.
+for file in gelf.h:libelf-dev zlib.h:zlib1g-dev; do
+  [ -e "/usr/include/${file%%:*}" ] || wanted+=("${file#*:}")
+done
 "$python" -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
 "$python" -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))' ||
   wanted+=(python3-dev)
@@ -27,7 +31,7 @@ if [ ${#wanted[@]} -gt 0 ]; then
   else
     say "not root, so these Debian packages are not installed: ${wanted[*]}"
     say "Ask for: sudo apt-get install ${wanted[*]}"
-    say "Going on: without a compiler the logs are read by DuckDB, slower."
+    say "Going on: without a compiler the logs are read by DuckDB, slower, and there is no eBPF."
   fi
 fi
 

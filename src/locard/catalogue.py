@@ -33,6 +33,7 @@ FOLDERS = (
     Folder("probe", "metrics.sources", "metrics"),
     Folder("probe", "runtime.python", "runtime"),
     Folder("probe", "kernel.probes", "kernel"),
+    Folder("probe", "kernel.programs", "kernel"),
     Folder("probe", "host", "host"),
     Folder("rule", "rules"),
     Folder("format", "logs.formats"),

@@ -4,6 +4,7 @@ The first part of what is sent to a place; `far/serve.py` follows it in the same
 library only, Python 3.6 or later, from memory.
 """
 
+import base64
 import ctypes
 import errno
 import fcntl
@@ -15,10 +16,11 @@ import signal
 import sys
 import time
 import traceback
+import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     Head = dict[str, Any]
@@ -124,6 +126,25 @@ class Run:
         self.code = None  # type: int | None
         self.ended_at = None  # type: float | None
         self.costed_at = self.began
+        self.parts = {}  # type: dict[str, int] # what travelled along, as files in memory
+
+
+MEMFD_CREATE = {"x86_64": 319, "aarch64": 279}
+
+
+def memory_file(data: bytes, libc: "ctypes.CDLL | None") -> int:
+    """A descriptor of a file that is nowhere but in memory."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("locard", 1)
+    else:  # before Python 3.8
+        call = MEMFD_CREATE.get(os.uname().machine)
+        fd = libc.syscall(call, b"locard", 1) if libc is not None and call else -1
+        if fd < 0:
+            raise OSError(errno.ENOSYS, "no file in memory can be made here")
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+    return fd
 
 
 def fork(run: Run, argv: "list[str]", source: bytes, libc: "ctypes.CDLL | None") -> None:
@@ -137,10 +158,10 @@ def fork(run: Run, argv: "list[str]", source: bytes, libc: "ctypes.CDLL | None")
         try:
             become_child(parent, run.asked, out_w, err_w, libc)
             if run.asked.get("program") and run.asked.get("sudo"):
-                feed(run.asked, source)
+                feed(run, source)
             elif run.asked.get("program"):
-                os.closerange(3, MOST_FDS)  # the pipes of its siblings are none of its business
-                run_program(run.asked, argv, source)
+                close_others(run.parts.values())
+                run_program(run, argv, source)
             os.execve(argv[0], argv, environment())
         except OSError as error:
             os.write(told_w, str(error).encode("utf-8", "replace")[:500])
@@ -202,9 +223,27 @@ def become_child(
     os.chdir("/")
 
 
-def feed(asked: "Head", source: bytes) -> None:
-    """Give a reader of ours to the python3 that sudo starts: it stands in a pipe as a whole."""
-    data = str(asked.get("before") or "").encode() + source
+def close_others(kept: "Iterable[int]") -> None:
+    """Close all but the standard streams and the parts: its siblings' pipes are none of its business."""
+    first = 3
+    for fd in sorted(kept):
+        os.closerange(first, fd)
+        first = fd + 1
+    os.closerange(first, max(first, MOST_FDS))
+
+
+def feed(run: Run, source: bytes) -> None:
+    """Give a reader of ours to the python3 that sudo starts: it stands in a pipe as a whole.
+
+    sudo closes what it is not told of, so the parts stand in the text.
+    """
+    data = str(run.asked.get("before") or "").encode()
+    if run.parts:
+        data += PARTS_IN_TEXT.encode()
+        for name, fd in run.parts.items():
+            packed = zlib.compress(os.pread(fd, os.fstat(fd).st_size, 0), 9)
+            data += b"PARTS[%r] = unpack(%r)\n" % (name, base64.b85encode(packed).decode())
+    data += source
     source_r, source_w = os.pipe()
     fcntl.fcntl(source_w, F_SETPIPE_SZ, max(1 << 16, len(data)))
     os.set_blocking(source_w, False)
@@ -214,8 +253,22 @@ def feed(asked: "Head", source: bytes) -> None:
     os.dup2(source_r, 0)
 
 
-def run_program(asked: "Head", argv: "list[str]", source: bytes) -> None:
+# Before a program that sudo starts: its parts become files in memory there.
+PARTS_IN_TEXT = """
+import base64, ctypes, os, zlib
+PARTS = {}
+def unpack(text):
+    if hasattr(os, "memfd_create"): fd = os.memfd_create("locard", 1)
+    else: fd = ctypes.CDLL(None).syscall({"x86_64": 319, "aarch64": 279}[os.uname().machine], b"locard", 1)
+    view = memoryview(zlib.decompress(base64.b85decode(text)))
+    while view: view = view[os.write(fd, view):]
+    return fd
+"""
+
+
+def run_program(run: Run, argv: "list[str]", source: bytes) -> None:
     """Run a reader of locard's own from memory; its standard streams are the pipes."""
+    asked = run.asked
     sys.stdout = io.TextIOWrapper(
         io.open(1, "wb", closefd=False), encoding="utf-8", errors="backslashreplace"
     )
@@ -225,7 +278,7 @@ def run_program(asked: "Head", argv: "list[str]", source: bytes) -> None:
     )  # fmt: skip
     sys.argv = argv[argv.index("-") :] if "-" in argv else ["-"] + argv[1:]
     code = 0
-    names = {"__name__": "__main__", "__builtins__": __builtins__}
+    names = {"__name__": "__main__", "__builtins__": __builtins__, "PARTS": dict(run.parts)}
     try:
         if asked.get("before"):
             exec(compile(asked["before"], "<before>", "exec"), names)

@@ -7,8 +7,8 @@ idle priority, a process group of its own and the parent's mortality; when stand
 nothing was heard for `SILENCE_S`, all runs are ended, what they left is undone, and it exits.
 
 Frames, both ways: 4 bytes of mark (from the nonce), two lengths (4 bytes each), a JSON head, a body.
-  asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu, idle, sudo, state}
-            + source · stop {run, why} · patience {s} · beat {at}
+  asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu, idle, sudo, state,
+            parts [name, digest, bytes: 0 where it was sent before]} + source + parts · stop {run, why} · patience {s} · beat {at}
   answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · beat {at, now}
             ended {run, code, why, kind, missing, took, left}, `left` for residue whose undoing failed
 """
@@ -21,6 +21,7 @@ import select
 import signal
 import struct
 import time
+import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         ground,
         group_cpu_s,
         libc,
+        memory_file,
         start_ticks,
         undo,
     )
@@ -64,6 +66,7 @@ class Server:
         self.buffer = bytearray()
         self.queue = bytearray()
         self.runs = {}  # type: dict[int, Run]
+        self.parts = {}  # type: dict[str, int] # digest -> a file in memory
         self.open = True
         self.silence_s = SILENCE_S
         self.heard = time.monotonic()
@@ -150,6 +153,11 @@ class Server:
             words = ", ".join(str(pid) for pid in gone)
             self.refuse(run, "process %s has ended" % words)
             return
+        try:
+            source = self.take_parts(run, source)
+        except OSError as error:
+            self.refuse(run, "did not start: %s" % error)
+            return
         argv = [str(word) for word in asked["argv"]]
         if not asked.get("program") or asked.get("sudo"):
             path = find(argv[0])
@@ -163,6 +171,18 @@ class Server:
             self.refuse(run, "did not start: %s" % error)
             return
         self.runs[run.number] = run
+
+    def take_parts(self, run: "Run", body: bytes) -> bytes:
+        """Keep the parts that came behind the source, for this run and later ones; the source."""
+        parts = run.asked.get("parts") or ()
+        at = len(body) - sum(size for _, _, size in parts)
+        source = body[:at]
+        for name, digest, size in parts:
+            if size:
+                self.parts[digest] = memory_file(zlib.decompress(body[at : at + size]), self.libc)
+                at += size
+            run.parts[name] = self.parts[digest]
+        return source
 
     def refuse(self, run: "Run", why: str, *, missing: bool = False) -> None:
         """It did not begin."""

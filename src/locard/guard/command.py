@@ -125,7 +125,9 @@ class Template:
     `here`: it runs where locard was started, whatever the place. `streams`: it goes on until it is
     ended, and is read as it grows. `most_cpu` is the share of a core after which the place itself
     ends it. `prompt`: everything else waits for it and it costs little, so it runs at nice 10 instead of
-    idle: on a host whose CPUs are full an idle process gets next to nothing.
+    idle: on a host whose CPUs are full an idle process gets next to nothing. `parts` travel beside the
+    program, as (name, path in the package, `{machine}` in it being the place's): descriptors in memory
+    there, nothing on its disk.
     """
 
     argv: tuple[str, ...]
@@ -143,6 +145,7 @@ class Template:
     streams: bool = False
     most_cpu: float | None = None
     prompt: bool = False
+    parts: tuple[tuple[str, str], ...] = ()
 
     def fill(self, **values: str | float | tuple[str | int, ...]) -> Command:
         """The command with its placeholders filled; raises RefusedError on a value that misfits."""

@@ -53,6 +53,7 @@ def field_types(kind: type) -> dict[str, Any]:
         facts,
         finding,
         investigation,
+        kernel_facts,
         place,
         target,
         workload,
@@ -60,7 +61,7 @@ def field_types(kind: type) -> dict[str, Any]:
 
     names: dict[str, Any] = {}
     for module in (
-        claim, cluster_place, workload, evidence, facts, finding, target, investigation, place,
+        claim, cluster_place, kernel_facts, workload, evidence, facts, finding, target, investigation, place,
     ):  # fmt: skip
         names.update(vars(module))
     known = typing.get_type_hints(kind, localns=names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from locard.model.kernel_facts import NotObserved, SystemCalls, Trace
 from locard.model.log_facts import LogSummary
 from locard.model.workload import WorkloadStates
 
@@ -350,4 +351,7 @@ Fact = (
     | MemoryUse
     | Readings
     | WorkloadStates
+    | Trace
+    | SystemCalls
+    | NotObserved
 )

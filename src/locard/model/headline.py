@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from locard.model import reading_words, workload_words
+from locard.model import kernel_words, reading_words, workload_words
 from locard.model.facts import (
     EndpointCoverage,
     MemoryUse,
@@ -18,6 +18,7 @@ from locard.model.facts import (
     StackSamples,
     ThreadStates,
 )
+from locard.model.kernel_facts import NotObserved, SystemCalls, Trace
 from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import counted_as, judge
@@ -276,4 +277,7 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     MemoryUse: _memory,
     Readings: _readings,
     WorkloadStates: workload_words.headline,
+    Trace: lambda trace: trace.says,
+    SystemCalls: kernel_words.system_calls,
+    NotObserved: lambda refused: refused.problem,
 }

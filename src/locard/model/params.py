@@ -7,18 +7,80 @@ with defaults. What was asked is kept as (name, value) pairs of text.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, TypeVar, cast
+import re
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from locard.model.errors import UsageError, did_you_mean
 
+if TYPE_CHECKING:
+    import argparse
+
 T = TypeVar("T")
 _KINDS = {"int": int, "float": float}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smh]?)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 def param(default: float, help: str, *, least: float, most: float) -> Any:  # noqa: A002 - argparse's word
     """A field of `PARAMS`: its default, what it means with its unit, and its bounds."""
     meta = {"help": help, "least": least, "most": most}
     return dataclasses.field(default=default, metadata=meta)
+
+
+def duration(default: float, help: str, *, least: float, most: float, flag: str = "") -> Any:  # noqa: A002 - as above
+    """A field of `PARAMS` in seconds, written as a duration: 30s, 2m, 500ms."""
+    meta = {"help": help, "least": least, "most": most, "as": "duration", "flag": flag}
+    return dataclasses.field(default=default, metadata=meta)
+
+
+def text(default: str, help: str, *, pattern: str = r"[^\0]*", flag: str = "") -> Any:  # noqa: A002 - as above
+    """A field of `PARAMS` that is text of a form: a regular expression."""
+    meta = {"help": help, "pattern": pattern, "as": "text", "flag": flag}
+    return dataclasses.field(default=default, metadata=meta)
+
+
+def switch(help: str) -> Any:  # noqa: A002 - as above
+    """A field of `PARAMS` that is off unless its flag is given."""
+    return dataclasses.field(default=False, metadata={"help": help, "as": "switch"})
+
+
+def add_arguments(group: argparse._ActionsContainer, kind: type) -> None:
+    """The flags of a `PARAMS`; what is given lands in `param_NAME` as text."""
+    for field in fields(kind):
+        options: dict[str, Any] = {"dest": f"param_{field.name}", "help": _help(field)}
+        if field.metadata.get("as") == "switch":
+            options |= {"action": "store_const", "const": "yes"}
+        else:
+            options["metavar"] = {"duration": "TIME", "text": "TEXT"}.get(
+                str(field.metadata.get("as")), "N"
+            )
+        group.add_argument(*flags(field), **options)
+
+
+def given(args: argparse.Namespace) -> dict[str, str]:
+    """What was given of them, as texts by name."""
+    return {
+        name.removeprefix("param_"): value
+        for name, value in vars(args).items()
+        if name.startswith("param_") and value is not None
+    }
+
+
+def flags(field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """How a field is written on a command line."""
+    return tuple((field.metadata.get("flag") or flag(field.name)).split())
+
+
+def _help(field: dataclasses.Field[Any]) -> str:
+    words, default = str(field.metadata["help"]), field.default
+    if field.metadata.get("as") == "switch" or default == "":
+        return words
+    shown = f"{default:g}s" if field.metadata.get("as") == "duration" else default
+    return (
+        f"{words} (default {shown:g})"
+        if isinstance(shown, int | float)
+        else f"{words} (default {shown})"
+    )
 
 
 def fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:
@@ -29,7 +91,7 @@ def fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:
 def parse(kind: type[T], given: dict[str, str]) -> T:
     """The parameters of texts such as {"rounds": "12"}; raises UsageError."""
     known = {f.name: f for f in dataclasses.fields(cast("Any", kind))}
-    values: dict[str, float] = {}
+    values: dict[str, Any] = {}
     for name, text in given.items():
         if name not in known:
             near = did_you_mean(name, known) or f"there is: {', '.join(known) or 'none'}"
@@ -38,20 +100,37 @@ def parse(kind: type[T], given: dict[str, str]) -> T:
     return kind(**values)
 
 
-def _value(field: dataclasses.Field[Any], text: str) -> float:
-    number = _KINDS[str(field.type)]
+def _value(field: dataclasses.Field[Any], text: str) -> Any:
+    how, flagged = field.metadata.get("as"), flags(field)[0]
+    if how == "switch":
+        return text not in {"no", "0", ""}
+    if how == "text":
+        if not re.fullmatch(field.metadata["pattern"], text):
+            raise UsageError(
+                f"{flagged} {text} cannot be", str(field.metadata["help"]), "See: locard probe"
+            )
+        return text
+    number = float if how == "duration" else _KINDS[str(field.type)]
     least, most = field.metadata["least"], field.metadata["most"]
+    found = _DURATION.fullmatch(text) if how == "duration" else None
     try:
-        value = number(text)
+        value = (
+            float(found[1]) * _UNITS[found[2] or "s"]
+            if found
+            else None
+            if how == "duration"
+            else number(text)
+        )
     except ValueError:
         value = None
     if value is None or not least <= value <= most:
+        unit = "s" if how == "duration" else ""
         raise UsageError(
-            f"{field.name}={text} cannot be",
-            f"{field.metadata['help']}: a number from {least:g} to {most:g}",
-            f"Write for example {flag(field.name)} {field.default:g}.",
+            f"{flagged} {text} cannot be",
+            f"{field.metadata['help']}: from {least:g}{unit} to {most:g}{unit}",
+            f"Write for example {flagged} {field.default:g}{unit}.",
         )
-    return cast("float", value)
+    return value
 
 
 def flag(name: str) -> str:
@@ -64,23 +143,35 @@ def schema(kind: type) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            f.name: {
-                "type": "integer" if str(f.type) == "int" else "number",
-                "description": f.metadata["help"],
-                "default": f.default,
-                "minimum": f.metadata["least"],
-                "maximum": f.metadata["most"],
-            }
-            for f in fields(kind)
-        },
+        "properties": {f.name: _schema(f) for f in fields(kind)},
+    }
+
+
+def _schema(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"description": field.metadata["help"], "default": field.default}
+    how = field.metadata.get("as")
+    if how == "switch":
+        return {"type": "boolean", **found}
+    if how == "text":
+        return {"type": "string", **found, "pattern": field.metadata["pattern"]}
+    return {
+        "type": "integer" if str(field.type) == "int" else "number",
+        **found,
+        "minimum": field.metadata["least"],
+        "maximum": field.metadata["most"],
     }
 
 
 def pairs(value: Any) -> tuple[tuple[str, str], ...]:
     """What was asked, as it is kept: the parameters that are no defaults."""
     return tuple(
-        (f.name, f"{getattr(value, f.name):g}")
+        (f.name, _text(getattr(value, f.name)))
         for f in fields(type(value))
         if getattr(value, f.name) != f.default
     )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:g}"

@@ -8,7 +8,7 @@ from locard.model.codec import encode
 from locard.model.facts import Readings
 from locard.model.headline import headline
 from locard.model.wording import count, shorten
-from locard.report import told
+from locard.report import kernel_screen, told
 from locard.report.words import where
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ def _evidence(item: Evidence) -> Iterator[str]:
             for r in fact.readings:
                 limit = f" of {r.limit:g}" if r.limit is not None else ""
                 yield f"  {r.verdict:<8} {r.name} ({r.subject}): {r.value:g}{limit} {r.unit}  {r.detail}".rstrip()
+            continue
+        kernel = kernel_screen.lines(fact)
+        if kernel is not None:
+            yield from (f"  {line}".rstrip() for line in kernel)
             continue
         lines = list(_lines(encode(fact), ""))
         yield from (f"  {shorten(line, _WIDE)}" for line in lines[:_MOST_LINES])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import importlib.util
+import platform
 import shutil
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +19,7 @@ from locard import __version__
 from locard.guard import needs, sudo
 
 if TYPE_CHECKING:
-    from locard.guard.command import Command
+    from locard.guard.command import Command, Template
     from locard.model.place import Ground
 
 _PACKAGE = Path(__file__).parent.parent
@@ -29,6 +33,15 @@ KEEP_STATE = frozenset({"locard", "docker", "podman", "kubectl"})
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A file that travels beside a program: the C library, an eBPF object."""
+
+    name: str
+    digest: str
+    packed: bytes  # zlib
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """A command as it runs at its place: the exact argv, and the program that is streamed to it."""
 
@@ -36,11 +49,17 @@ class Prepared:
     program: bytes | None = None
     missing: str = ""
     secret: str = ""  # goes before the program: what must not stand in an argv
+    parts: tuple[Part, ...] = ()
 
     @property
     def program_digest(self) -> str | None:
-        """SHA-256 of the reader that is streamed, as hex."""
-        return hashlib.sha256(self.program).hexdigest() if self.program is not None else None
+        """SHA-256 of the reader that is streamed and of its parts, as hex."""
+        if self.program is None:
+            return None
+        digest = hashlib.sha256(self.program)
+        for part in self.parts:
+            digest.update(part.digest.encode())
+        return digest.hexdigest()
 
 
 @functools.cache
@@ -55,6 +74,30 @@ def _source(program: str) -> bytes:
     return b"\n".join((_PACKAGE / name).read_bytes() for name in program.split("+"))
 
 
+def _parts(template: Template, machine: str) -> tuple[Part, ...]:
+    """Those that this build has for the machine; the program says which it misses."""
+    found = (_part(name, path.replace("{machine}", machine)) for name, path in template.parts)
+    return tuple(part for part in found if part is not None)
+
+
+@functools.cache
+def _part(name: str, path: str) -> Part | None:
+    data = None
+    for folder in _folders():
+        with contextlib.suppress(OSError):
+            data = (folder / path).read_bytes()
+            break
+    if data is None:
+        return None
+    return Part(name, hashlib.sha256(data).hexdigest(), zlib.compress(data, 6))
+
+
+def _folders() -> tuple[Path, ...]:
+    """Where the package lies, and where what was compiled does: an editable install has two places."""
+    spec = importlib.util.find_spec("locard._native")
+    return (_PACKAGE, Path(spec.origin).parent) if spec and spec.origin else (_PACKAGE,)
+
+
 def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared:
     """The exact argv where `ground` is; `missing` says which executable is not there."""
     python = (ground.executable if ground else "") or (sys.executable if local else "python3")
@@ -67,7 +110,8 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
     if command.program is not None:
         reader = (python, *rest)
         reader = sudo.through(command, reader, ground.sudo) if ground else reader
-        return Prepared(reader, _source(command.program))
+        machine = (ground.machine if ground else "") or platform.machine()
+        return Prepared(reader, _source(command.program), parts=_parts(command.template, machine))
     if name == "locard":
         return Prepared((sys.executable, *_isolated(), "-m", "locard", *rest))
     if local:

@@ -99,6 +99,7 @@ class Session:
         self._explain = explain
         self._began = self._heard = self._beaten = time.monotonic()
         self._opening_s = opening_s
+        self._parts: set[str] = set()  # digests of what the other side has
         self._runs: dict[int, Running] = {}
         self._next = 0
         self._buffer = bytearray()
@@ -245,8 +246,16 @@ class Session:
             "cpu": command.template.most_cpu, "sudo": sudo.is_wrapped(prepared.argv),
             "state": command.argv[0] in KEEP_STATE,
         }  # fmt: skip
+        body = [prepared.program or b""]
+        if prepared.parts:  # each is sent once a session
+            new = [p for p in prepared.parts if p.digest not in self._parts]
+            self._parts.update(p.digest for p in new)
+            head["parts"] = [
+                [p.name, p.digest, len(p.packed) if p in new else 0] for p in prepared.parts
+            ]
+            body += [p.packed for p in new]
         # Sent as soon as somebody waits: what is recorded of it is written before it runs.
-        self._queue += self._framed(head, prepared.program or b"")
+        self._queue += self._framed(head, b"".join(body))
         return run
 
     def stop(self, run: Running, why: str) -> None:

@@ -46,14 +46,8 @@ def more_arguments(parser: argparse.ArgumentParser, words: list[str]) -> None:
     entry = _entry(names[0]) if names else None
     kind = getattr(entry.load(), "PARAMS", None) if entry is not None else None
     group = parser.add_argument_group(f"parameters of {names[0]}") if kind else None
-    for field in params.fields(kind) if kind else ():
-        assert group is not None  # noqa: S101 - there is a kind
-        group.add_argument(
-            params.flag(field.name),
-            dest=f"param_{field.name}",
-            metavar="N",
-            help=f"{field.metadata['help']} (default {field.default:g})",
-        )
+    if group is not None and kind is not None:
+        params.add_arguments(group, kind)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,13 +71,10 @@ def run(args: argparse.Namespace) -> int:
         )
     from locard.cli.commands import investigate  # noqa: PLC0415 - as above
     from locard.investigate import probing  # noqa: PLC0415 - as above
+    from locard.model import params  # noqa: PLC0415 - as above
     from locard.model.evidence import Layer  # noqa: PLC0415 - as above
 
-    given = {
-        name.removeprefix("param_"): value
-        for name, value in vars(args).items()
-        if name.startswith("param_") and value is not None
-    }
+    given = params.given(args)
     probing.params_of(probing.load(entry), given)  # said before anything is opened
     key = probing.key(entry)
     return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, given))
@@ -117,7 +108,7 @@ def _list(args: argparse.Namespace) -> None:
         sys.stdout.write(document.dumps(body) + "\n")
         return
     for entry, kind in every:
-        flags = " ".join(f"[{params.flag(f.name)} N]" for f in params.fields(kind)) if kind else ""
+        flags = " ".join(f"[{params.flags(f)[-1]}]" for f in params.fields(kind)) if kind else ""
         print(f"{entry.layer}/{entry.name}".ljust(24) + entry.summary())
         if flags:
             print(" " * 24 + flags)

@@ -67,7 +67,7 @@ COMMANDS = (
         bound_s=180.0,
         by_hand="for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan} /proc/$p/io; done",
         max_bytes=16 << 20,
-        program="kernel/_threads.py",
+        program="kernel/_thread_reader.py+kernel/_threads.py",
         output="json",
         needs=(needs.PYTHON,),
     ),

@@ -83,7 +83,7 @@ KERNEL = Template(
     bound_s=5.0,
     by_hand="for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan}; done",
     max_bytes=8 << 20,
-    program="kernel/_threads.py",
+    program="kernel/_thread_reader.py+kernel/_threads.py",
     needs=(needs.PYTHON,),
     output="json",
 )

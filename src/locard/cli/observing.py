@@ -1,0 +1,67 @@
+"""What the commands share that observe a target for a while: one probe by its key, its parameters as flags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard import catalogue
+from locard.cli import common, live
+from locard.guard.budget import parse_duration
+from locard.model.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from locard.catalogue import Entry
+
+_BUDGET = "3m"
+_SLACK_S = 30.0  # for finding the target, loading and telling
+
+
+def arguments(parser: argparse.ArgumentParser, key: str | None) -> None:
+    """The target, the probe's own flags, places, and how far it may go."""
+    parser.add_argument("target", nargs="*", metavar="TARGET", help=live.TARGET_HELP)
+    if key is not None:
+        add_params(parser, key)
+    live.place_arguments(parser)
+    live.ask_arguments(parser)
+    common.output_arguments(parser, ("text", "json", "markdown"))
+
+
+def add_params(parser: argparse.ArgumentParser, key: str) -> None:
+    """The flags of a probe's parameters."""
+    from locard.model import params  # noqa: PLC0415 - keeps `--help` quick
+
+    entry = entry_of(key)
+    kind = getattr(entry.load(), "PARAMS", None)
+    if kind is not None:
+        params.add_arguments(parser.add_argument_group(f"of {entry.name}"), kind)
+
+
+def entry_of(key: str) -> Entry:
+    """The probe of a key such as kernel/opens."""
+    layer, _, name = key.partition("/")
+    return catalogue.entry("probe", name, layer)
+
+
+def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None) -> int:
+    """Ask the probe about every target; `given`: parameters beside those of the flags."""
+    if not args.target:
+        raise UsageError(
+            "no TARGET was given",
+            "it observes processes",
+            f"Write for example: locard {args.command} pid/4242",
+        )
+    from locard.cli.commands import investigate  # noqa: PLC0415 - as above
+    from locard.investigate import probing  # noqa: PLC0415 - as above
+    from locard.model import params  # noqa: PLC0415 - as above
+    from locard.model.evidence import Layer  # noqa: PLC0415 - as above
+
+    entry = entry_of(key)
+    asked = params.given(args) | (given or {})
+    parsed = probing.params_of(probing.load(entry), asked)  # said before anything is opened
+    seconds = float(getattr(parsed, "for_s", 0.0))
+    asked.setdefault("for_s", f"{seconds:g}")
+    if args.budget == _BUDGET and seconds + _SLACK_S > parse_duration(_BUDGET):
+        args.budget = f"{seconds + _SLACK_S:g}s"
+    return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked))

@@ -1,0 +1,388 @@
+"""Observes some processes through one eBPF program for a while and prints what it counted, a JSON a line.
+
+`far/ebpf.py` and `far/symbols.py` stand before this in the same namespace, a program's own part (which may
+set SETUP and EXTRA) behind them. Arguments: seconds, settings as JSON, pids. Settings: `set` {variable:
+value}, `attach` [program], `optional` [program], `rows` {iterator: variable of its row}, `share` (most of the
+target's CPU time that it may cost), `cost_ns` (a call of the program, measured).
+
+  {"began": ns, "attached": [...], "missing": {program: why}, "kernel": ...}
+  {"event": ring, ...}           an event
+  {"map": name, "key": [...], "value": [...], "rows": [[...], ...]}
+  {"iterator": name, ...}        a row of an iterator, at the end
+  {"thread": tid, "pid", "comm", "nstid"}
+  {"end": ns, "why": ..., "cost_s": own CPU, "hits": calls of the program, "losses": {...}}
+  {"refused": step, "errno", "why", "said"}   in place of all this, where the kernel took it not
+"""
+
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from locard.far.ebpf import Object, Refused, summed
+
+EVERY_S = 0.1
+COMMS_EVERY_S = 0.5
+MOST_EVENTS = 200000
+MOST_ROWS = 20000  # of one map
+CHUNK = 400
+LOSSES = ("events", "entries", "calls_32bit", "io_uring", "hits")
+HITS = 4
+FAMILIES = {socket.AF_INET: 4, socket.AF_INET6: 16}
+SETTLES_S = 0.5  # before a cost is judged
+
+
+def emit(row: "dict[str, Any]") -> None:
+    """One line of output."""
+    sys.stdout.write(json.dumps(row, separators=(",", ":")) + "\n")
+
+
+def path_of(names: "dict[str, Any]") -> str:
+    """Names from the innermost out as a path; what did not fit is an ellipsis at its beginning."""
+    text = names["text"]
+    if isinstance(text, str):
+        text = text.encode("utf-8", "replace")
+    parts = [p for p in text[: names["size"]].split(b"\0") if p and p != b"/"]
+    path = "/".join(p.decode("utf-8", "replace") for p in reversed(parts))
+    return ("…/" if names["cut"] else "/") + path
+
+
+def address_of(family: int, raw: bytes, port: int) -> str:
+    """`10.0.0.7:5432`, `[fd00::2]:443`; a v4-mapped address as v4."""
+    size = FAMILIES.get(family)
+    if size is None:
+        return ""
+    if size == 16 and raw[:12] == b"\0" * 10 + b"\xff\xff":
+        family, raw, size = socket.AF_INET, raw[12:], 4
+    host = socket.inet_ntop(family, raw[:size])
+    return ("[%s]:%d" if size == 16 else "%s:%d") % (host, port)
+
+
+def plain(value: "Any") -> "Any":
+    """A value as JSON can hold it: paths and socket ends in words, long lists by what is not zero."""
+    if isinstance(value, dict):
+        if "cut" in value and "text" in value:
+            return path_of(value)
+        if "family" in value and "far_port" in value:
+            family = value["family"]
+            return {
+                "family": family, "protocol": value["protocol"],
+                "local": address_of(family, value["local"], value["local_port"]),
+                "far": address_of(family, value["far"], value["far_port"]),
+            }  # fmt: skip
+        return {k: plain(v) for k, v in value.items() if k != "pad"}
+    if isinstance(value, list):
+        if len(value) >= 16 and all(isinstance(v, int) for v in value):
+            return {str(k): v for k, v in enumerate(value) if v}
+        return [plain(v) for v in value]
+    if isinstance(value, bytes):
+        return value.split(b"\0")[0].decode("utf-8", "replace")
+    return value
+
+
+def names_of(obj: "Object") -> "list[str]":
+    """The maps whose entries are results: what has a key and a value and is none of the machinery."""
+    found = []
+    for label in obj.types.named:
+        name = label[4:]
+        if not label.startswith("var ") or name in ("threads", "losses"):
+            continue
+        fields = {m[1] for _, m in fields_of(obj, label)}
+        if "key" in fields and "value" in fields:
+            found.append(name)
+    return found
+
+
+def fields_of(obj: "Object", label: str) -> "list[Any]":
+    number = obj.types.plain(obj.types.named[label])
+    return (
+        obj.types.members(number)
+        if obj.types.types[number] and obj.types.types[number][0] == 4
+        else []
+    )
+
+
+def tell_map(obj: "Object", name: str) -> None:
+    """Print the entries of a map."""
+    rows, head = [], None
+    count = 0
+    for key, value in obj.entries(name):
+        value = summed(value) if isinstance(value, list) else value
+        key, value = plain(key), plain(value)
+        key = key if isinstance(key, dict) else {"key": key}
+        value = value if isinstance(value, dict) else {"value": value}
+        head = {"map": name, "key": list(key), "value": list(value)}
+        rows.append(list(key.values()) + list(value.values()))
+        count += 1
+        if count >= MOST_ROWS:
+            emit({"cut": name, "rows": count})
+            break
+        if len(rows) >= CHUNK:
+            emit(dict(head, rows=rows))
+            rows = []
+    if head and rows:
+        emit(dict(head, rows=rows))
+
+
+def threads_of(pid: int) -> "list[int]":
+    """The threads of a process; empty where it has ended."""
+    try:
+        return [int(t) for t in os.listdir("/proc/%d/task" % pid)]
+    except OSError:
+        return []
+
+
+class Names:
+    """What threads call themselves, kept while they live."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self.known = {}  # type: dict[int, tuple[int, str, int]]
+        self.looked = 0.0
+
+    def look(self, pids: "list[int]") -> None:
+        """Read the names of all threads of these processes and of their children."""
+        self.looked = time.monotonic()
+        for pid in family(pids):
+            for tid in threads_of(pid):
+                try:
+                    with open("/proc/%d/task/%d/comm" % (pid, tid), errors="replace") as file:
+                        comm = file.read().rstrip("\n")
+                    inner = self.known[tid][2] if tid in self.known else inner_tid(pid, tid)
+                except OSError:
+                    continue
+                self.known[tid] = (pid, comm, inner)
+
+    def tell(self) -> None:
+        """Print them."""
+        for tid, (pid, comm, inner) in sorted(self.known.items()):
+            row = {"thread": tid, "pid": pid, "comm": comm}
+            if inner != tid:
+                row["nstid"] = inner
+            emit(row)
+
+
+def inner_tid(pid: int, tid: int) -> int:
+    """A thread's number in its own pid namespace."""
+    with open("/proc/%d/task/%d/status" % (pid, tid), errors="replace") as file:
+        for line in file:
+            if line.startswith("NSpid:"):
+                return int(line.split()[-1])
+    return tid
+
+
+def family(pids: "list[int]") -> "list[int]":
+    """The processes and all that descend from them now."""
+    found, at = list(pids), 0
+    seen = set(found)
+    while at < len(found) and len(found) < 4096:
+        for tid in threads_of(found[at]):
+            try:
+                with open("/proc/%d/task/%d/children" % (found[at], tid)) as file:
+                    for word in file.read().split():
+                        if int(word) not in seen:
+                            seen.add(int(word))
+                            found.append(int(word))
+            except OSError:
+                continue
+        at += 1
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs: a zombie does not."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except (OSError, IndexError):
+        return False
+
+
+def cpu_s(pids: "list[int]") -> float:
+    """CPU seconds of the processes and of their children that have ended."""
+    ticks = 0
+    for pid in pids:
+        try:
+            with open("/proc/%d/stat" % pid, "rb") as file:
+                ticks += sum(int(w) for w in file.read().rpartition(b")")[2].split()[11:15])
+        except (OSError, ValueError):
+            continue
+    return ticks / float(os.sysconf("SC_CLK_TCK"))
+
+
+def losses_of(obj: "Object") -> "dict[str, int]":
+    """What was lost or seen that blinds the result; `hits` is how often the program ran."""
+    counts = {}
+    for key, values in obj.entries("losses"):
+        counts[LOSSES[key]] = sum(values)
+    return counts
+
+
+class Observation:
+    """One object at work."""
+
+    def __init__(self, seconds: float, settings: "dict[str, Any]", pids: "list[int]") -> None:
+        """Loads and attaches; raises Refused."""
+        self.seconds, self.settings, self.pids = seconds, settings, pids
+        self.names = Names()
+        self.missing = {}  # type: dict[str, str]
+        self.attached = []  # type: list[str]
+        self.stop = ""
+        self.events = 0
+        self.cut = False
+        self.obj = Object("object")
+        for name, value in settings.get("set", {}).items():
+            self.obj.set(name, bytes(bytearray(value)) if isinstance(value, list) else value)
+        for name in settings.get("leave_out", ()):
+            self.obj.leave_out(name)
+        setup = globals().get("SETUP")
+        if setup:
+            setup(self)
+        self.obj.load()
+        self.names.look(pids)
+        if settings.get("follow", True):
+            self.attach("follow")
+            for pid in family(pids):
+                self.obj.iterate("mark", "", pid)
+        self.began = time.monotonic()
+        for name in settings.get("attach", ()):
+            self.attach(name)
+        for name in settings.get("optional", ()):
+            try:
+                self.attach(name)
+            except Refused as refused:
+                self.missing[name] = str(refused)
+        attach = globals().get("ATTACH")
+        if attach:
+            attach(self)
+
+    def attach(self, name: str) -> None:
+        """Attach one program by its section."""
+        self.obj.attach(name)
+        self.attached.append(name)
+
+    def drain(self) -> None:
+        """Print the events that have come."""
+        for ring in self.settings.get("rings", ()):
+            for event in self.obj.drain(ring):
+                self.events += 1
+                if self.events > MOST_EVENTS:
+                    self.cut = True
+                    continue
+                emit(dict(plain(event), event=ring))
+
+    def over(self) -> str:
+        """Why it must end before its time: what it costs the target, estimated; empty while it may go on."""
+        share, each_ns = self.settings.get("share"), self.settings.get("cost_ns")
+        took = time.monotonic() - self.began
+        if not share or not each_ns or took < SETTLES_S:
+            return ""
+        hits = losses_of(self.obj).get("hits", 0)
+        cost = hits * each_ns / 1e9
+        base = max(took, cpu_s(self.pids) - self.cpu_before)
+        if cost <= share * base:
+            return ""
+        return "overhead: %d events cost an estimated %.1f %% of its CPU time, allowed are %.1f %%" % (
+            hits, 100 * cost / base, 100 * share)  # fmt: skip
+
+    def watch(self) -> str:
+        """Until the time is over, the target ends, or it costs too much; why it ended."""
+        self.cpu_before = cpu_s(self.pids)
+        until = self.began + self.seconds
+        while True:
+            now = time.monotonic()
+            if self.stop or now >= until:
+                return self.stop
+            time.sleep(min(EVERY_S, until - now))
+            self.drain()
+            tick = globals().get("TICK")
+            if tick:
+                tick(self)
+            if time.monotonic() - self.names.looked >= COMMS_EVERY_S:
+                self.names.look(self.pids)
+            if self.pids and not any(alive(pid) for pid in self.pids):
+                return "ended: the target ended"
+            over = self.over()
+            if over:
+                return over
+
+    def tell(self, why: str) -> None:
+        """Print all that was counted."""
+        for iterator, row in self.settings.get(
+            "rows", {}
+        ).items():  # while what they read is current
+            for pid in [p for p in family(self.pids) if alive(p)]:
+                for found in self.obj.iterate(iterator, row, pid):
+                    emit(dict(plain(found), iterator=iterator))
+        self.obj.detach()
+        self.drain()
+        for name in names_of(self.obj):
+            tell_map(self.obj, name)
+        extra = globals().get("EXTRA")
+        if extra:
+            extra(self)
+        self.names.look(self.pids)
+        self.names.tell()
+        times = os.times()
+        losses = losses_of(self.obj)
+        if self.cut:
+            losses["events"] = losses.get("events", 0) + self.events - MOST_EVENTS
+        emit({"end": int(self.ended * 1e9), "took": self.ended - self.began, "why": why, "hits": losses.pop("hits", 0),
+              "cost_s": times[0] + times[1], "losses": losses})  # fmt: skip
+
+    def io_urings(self) -> None:
+        """Say of processes that have an io_uring: their reads and writes are no system calls."""
+        for pid in family(self.pids):
+            try:
+                for fd in os.listdir("/proc/%d/fd" % pid):
+                    if os.readlink("/proc/%d/fd/%s" % (pid, fd)) == "anon_inode:[io_uring]":
+                        emit({"io_uring": pid})
+                        break
+            except OSError:
+                continue
+
+
+def why_not(refused: "Refused") -> str:
+    """The last words that explain: of the verifier or of libbpf."""
+    lines = [line.strip() for line in refused.said.splitlines() if line.strip()]
+    for line in reversed(lines):
+        if "BTF" in line or "permitted" in line or "lockdown" in line:
+            return line[:300]
+    return lines[-1][:300] if lines else ""
+
+
+def main(argv: "list[str]") -> int:
+    """Exit 0 with a report; 1 where the kernel did not take the program, said as a line."""
+    seconds, settings, pids = float(argv[1]), json.loads(argv[2]), [int(a) for a in argv[3:]]
+    try:
+        observation = Observation(seconds, settings, pids)
+    except Refused as refused:
+        emit(
+            {
+                "refused": refused.step,
+                "errno": refused.number,
+                "why": str(refused),
+                "said": why_not(refused),
+            }
+        )
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: setattr(observation, "stop", "stopped"))
+    emit({"began": int(observation.began * 1e9), "attached": observation.attached, "missing": observation.missing,
+          "kernel": os.uname().release, "machine": os.uname().machine})  # fmt: skip
+    observation.io_urings()
+    sys.stdout.flush()
+    why = observation.watch()
+    observation.ended = time.monotonic()
+    observation.tell(why)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

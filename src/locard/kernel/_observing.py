@@ -1,0 +1,344 @@
+"""What all eBPF probes share: the template that travels, and the records that come back as plain rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from locard.guard import needs
+from locard.guard.command import Command, Impact, Residue, Template
+from locard.model import params
+from locard.model.evidence import Scope
+from locard.model.foreign_json import parsed
+from locard.model.kernel_facts import CountedStack, Histogram, NotObserved, Observed, Row, Slot
+from locard.model.target import Skip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from locard.model.evidence import Output
+    from locard.model.target import Context
+
+MOST_FOR_S = 600.0
+_SETTLES_S = 15.0  # for loading, and for what is told at the end
+_READER = "far/ebpf.py+far/symbols.py+far/observe.py"
+DEFAULT_S = 5.0
+# The share of the target's CPU time (or of one core, where it uses less) that events may cost it.
+MAX_OVERHEAD = 0.02
+
+
+def for_param(default: float = DEFAULT_S) -> Any:
+    """The parameter `--for`: how long to observe."""
+    return params.duration(
+        default, "how long to observe, such as 30s", least=0.1, most=MOST_FOR_S, flag="--for"
+    )
+
+
+def overhead_param() -> Any:
+    """The parameter `--max-overhead`: after which it detaches by itself."""
+    return params.param(
+        MAX_OVERHEAD * 100,
+        "per cent of the target's CPU time that it may cost; then it detaches",
+        least=0.01,
+        most=1000.0,
+    )
+
+
+def template(
+    program: str,
+    by_hand: str,
+    own: str = "",
+    *,
+    residue: tuple[Residue, ...] = (),
+    many: bool = True,
+) -> Template:
+    """The command that observes through the eBPF object `program`; `own`: a part of its own that travels."""
+    pids = ("{pid:pid*}",) if many else ()
+    return Template(
+        argv=("python3", "-I", "-S", "-", "{seconds:number}", "{settings:source}", *pids),
+        impact=Impact.SAMPLES,
+        bound_s=MOST_FOR_S + _SETTLES_S,
+        by_hand=by_hand,
+        residue=residue,
+        max_bytes=24 << 20,
+        program=_READER.replace(
+            "far/observe.py", f"{own}+far/observe.py" if own else "far/observe.py"
+        ),
+        needs=(needs.PYTHON,),
+        output="json",
+        prompt=True,
+        parts=(
+            ("library", "far/libfar.{machine}.so"),
+            ("object", f"kernel/programs/objects/{{machine}}/{program}.o"),
+        ),
+    )
+
+
+def observe(
+    made: Template, seconds: float, settings: dict[str, Any], pids: Sequence[int] = ()
+) -> Command:
+    """The command for so many seconds; its bound is that and what loading and telling take."""
+    values: dict[str, Any] = {
+        "seconds": f"{seconds:.3f}",
+        "settings": json.dumps(settings, separators=(",", ":")),
+    }
+    if any("{pid:" in part for part in made.argv):
+        values["pid"] = tuple(pids)
+    return dataclasses.replace(made.fill(**values), bound_s=seconds + _SETTLES_S)
+
+
+def applies(context: Context) -> Skip | None:
+    """It takes processes, on a machine for which there are objects."""
+    if not context.target.pids:
+        return Skip("the target has no processes", "name one: pid/PID or proc/NAME")
+    return None
+
+
+def scope(context: Context) -> Scope:
+    """The processes, and the threads and children that they begin meanwhile."""
+    return Scope(pids=context.target.pids, note="with the threads and children that they begin")
+
+
+@dataclass(slots=True)
+class Told:
+    """The lines of one observation. Maps are lists of {field: value}, keys and values together."""
+
+    began: dict[str, Any] = field(default_factory=dict)
+    end: dict[str, Any] = field(default_factory=dict)
+    refused: dict[str, Any] = field(default_factory=dict)
+    maps: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    iterators: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    others: list[dict[str, Any]] = field(default_factory=list)
+    threads: dict[int, dict[str, Any]] = field(default_factory=dict)
+    cut: list[str] = field(default_factory=list)
+    io_uring: list[int] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def machine(self) -> str:
+        """As uname says it."""
+        return str(self.began.get("machine", ""))
+
+    @property
+    def seconds(self) -> float:
+        """How long it was attached."""
+        return _number(self.end.get("took"))
+
+    def map(self, name: str) -> list[dict[str, Any]]:
+        """The entries of a map."""
+        return self.maps.get(name, [])
+
+    def thread(self, tid: Any) -> str:
+        """A thread's name, with its number in its own namespace where that is another."""
+        known = self.threads.get(tid) if isinstance(tid, int) else None
+        if known is None:
+            return ""
+        inner = known.get("nstid")
+        return (
+            f"{known.get('comm', '')} (tid {inner} inside)" if inner else str(known.get("comm", ""))
+        )
+
+    def observed(self, engine: str = "eBPF", each_ns: float | None = None) -> Observed:
+        """How it went."""
+        losses = self.end.get("losses")
+        losses = losses if isinstance(losses, dict) else {}
+        lost = [
+            f"{losses[name]} {words}"
+            for name, words in (
+                ("events", "events were lost: they came faster than they are read"),
+                ("entries", "calls were not counted: a table of the kernel was full"),
+            )
+            if losses.get(name)
+        ]
+        lost += [f"only the first {MOST_SHOWN} rows of {name} were read" for name in self.cut]
+        if not self.end and not self.refused:
+            lost.append(self.problem or "it was cut off before its end")
+        why = str(self.end.get("why") or "")
+        early = why.startswith(("overhead", "stopped"))
+        words = why.partition(": ")[2] or why
+        ended = f"detached after {self.seconds:.1f} s: {words}" if early else words
+        hits = self.end.get("hits")
+        blind = []
+        if self.io_uring:
+            pids = ", ".join(map(str, self.io_uring))
+            blind.append(
+                f"process {pids} uses io_uring: what it reads and writes that way is no system call"
+            )
+        if losses.get("calls_32bit"):
+            blind.append(f"{losses['calls_32bit']} calls of 32-bit programs were not counted")
+        missing = self.began.get("missing")
+        if isinstance(missing, dict):
+            blind += [f"{name} was not attached: {why}" for name, why in missing.items()]
+        return Observed(
+            seconds=round(self.seconds, 3),
+            engine=engine,
+            attached=tuple(map(str, self.began.get("attached", ()))),
+            lost=tuple(lost),
+            blind=tuple(blind),
+            ended=ended,
+            cut=early,
+            cost_s=self.end.get("cost_s"),
+            overhead_s=round(hits * each_ns / 1e9, 6)
+            if isinstance(hits, int) and each_ns
+            else None,
+            events=hits if isinstance(hits, int) else None,
+        )
+
+
+MOST_SHOWN = 20000
+
+
+def told(output: Output) -> Told:
+    """The records of an observation; what is no record is not there."""
+    found = Told(problem=output.problem)
+    for line in output.text.splitlines():
+        try:
+            row = parsed(line)
+        except ValueError:
+            continue
+        if not isinstance(row, dict):
+            continue
+        try:
+            _take(found, row)
+        except (TypeError, ValueError, AttributeError):
+            continue
+    return found
+
+
+def _take(found: Told, row: dict[str, Any]) -> None:
+    if "map" in row and "rows" in row:
+        names = [*row["key"], *row["value"]]
+        rows = found.maps.setdefault(str(row["map"]), [])
+        rows.extend(dict(zip(names, r, strict=True)) for r in row["rows"] if len(r) == len(names))
+    elif "event" in row:
+        found.events.setdefault(str(row["event"]), []).append(row)
+    elif "iterator" in row:
+        found.iterators.setdefault(str(row["iterator"]), []).append(row)
+    elif "thread" in row:
+        found.threads[int(row["thread"])] = row
+    elif "began" in row:
+        found.began = row
+    elif "end" in row:
+        found.end = row
+    elif "refused" in row:
+        found.refused = row
+    elif "cut" in row:
+        found.cut.append(str(row["cut"]))
+    elif "io_uring" in row:
+        found.io_uring.append(int(row["io_uring"]))
+    else:
+        found.others.append(row)
+
+
+def refusal(program: str, told: Told) -> NotObserved | None:
+    """Why the kernel did not take it, and what would unlock it; None where it did."""
+    if not told.refused:
+        return None
+    number, why = told.refused.get("errno"), str(told.refused.get("why", ""))
+    said = str(told.refused.get("said", ""))
+    return NotObserved(program, f"{why}: {said}" if said else why, unlock(number, said))
+
+
+def unlock(number: Any, said: str) -> str:
+    """What would make the kernel take it, by its errno and libbpf's words."""
+    if "BTF" in said:
+        return "the kernel was built without BTF (CONFIG_DEBUG_INFO_BTF)"
+    if number in {1, 13}:  # EPERM, EACCES
+        return (
+            "it takes CAP_BPF and CAP_PERFMON (root has them; in a container add both, and see that"
+            " seccomp permits bpf(2); kernel lockdown=confidentiality forbids it)"
+        )
+    if number == 2:  # noqa: PLR2004 - ENOENT
+        return "this build has no C library for that machine, or the kernel lacks the event"
+    return ""
+
+
+# -- numbers -----------------------------------------------------------------------------------
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def bounds(slot: int) -> tuple[int, int]:
+    """From and to (exclusive) of a slot of kernel.h's `slot_of`: eight to a power of two."""
+    if slot < 8:  # noqa: PLR2004 - the first are single values
+        return slot, slot + 1
+    shift, part = (slot - 8) // 8, (slot - 8) % 8
+    return (8 + part) << shift, (9 + part) << shift
+
+
+def percentile(slots: dict[str, int], share: float, most: float | None = None) -> float | None:
+    """The value below which a share of the counted ones lies, within 6 %; `most` is the greatest known."""
+    ordered = sorted((int(k), v) for k, v in slots.items())
+    total = sum(v for _, v in ordered)
+    if not total:
+        return None
+    want, seen = share * total, 0
+    for slot, count in ordered:
+        if seen + count >= want:
+            low, high = bounds(slot)
+            value = low + (high - low) * max(0.0, want - seen) / count
+            return min(value, most) if most else value
+        seen += count
+    return None
+
+
+def latencies(row: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a Row from an entry with total_ns, max_ns and slots: seconds."""
+    slots = row.get("slots")
+    slots = slots if isinstance(slots, dict) else {}
+    most = _number(row.get("max_ns"))
+    found: dict[str, Any] = {
+        "total_s": _number(row.get("total_ns")) / 1e9,
+        "max_s": most / 1e9,
+    }
+    for name, share in (("p50_s", 0.5), ("p99_s", 0.99)):
+        value = percentile(slots, share, most)
+        if value is not None:
+            found[name] = value / 1e9
+    return {k: round(v, 9) for k, v in found.items()}
+
+
+def histogram(name: str, slots: dict[str, int], unit: str = "s", scale: float = 1e-9) -> Histogram:
+    """Bars of a power of two each, so that they fit a screen."""
+    merged: dict[int, int] = {}
+    for key, count in slots.items():
+        low, _ = bounds(int(key))
+        merged[low.bit_length()] = merged.get(low.bit_length(), 0) + count
+    return Histogram(
+        name,
+        unit,
+        tuple(
+            Slot((1 << bits >> 1) * scale, (1 << bits) * scale, merged[bits])
+            for bits in sorted(merged)
+        ),
+    )
+
+
+def add_slots(into: dict[str, int], more: Any) -> None:
+    """Add the counts of one set of slots to another."""
+    if isinstance(more, dict):
+        for key, count in more.items():
+            into[key] = into.get(key, 0) + count
+
+
+def ranked(rows: list[Row]) -> tuple[Row, ...]:
+    """By wall time, then by count."""
+    return tuple(sorted(rows, key=lambda r: (-(r.total_s or 0.0), -r.count, r.what)))
+
+
+def stacks(told: Told, unit: str, scale: float = 1.0) -> Iterator[CountedStack]:
+    """The stacks that the place has symbolised: {"stack": [...], "value", "tid", "waker"}."""
+    for row in told.others:
+        if isinstance(row.get("stack"), list):
+            yield CountedStack(
+                tuple(map(str, row["stack"])),
+                _number(row.get("value")) * scale,
+                unit,
+                told.thread(row.get("tid")) or str(row.get("comm", "")),
+                tuple(map(str, row.get("waker") or ())),
+            )

@@ -1,0 +1,412 @@
+"""System calls of the target: where they spend wall time, by thread, file, peer, lock and error.
+
+Shows: for each call its count, wall time, latencies, bytes, errors; the same by thread, by file or
+  peer, by lock address, by errno; calls that have not ended; each call slower than a threshold; what
+  epoll reported for which descriptor.
+How: an eBPF program on the kernel's sys_enter and sys_exit sums in the kernel; threads and children
+  that begin meanwhile are followed. Names of files are taken when they are first used.
+Impact: samples. About 0.3 us a call for the target, 0.02 to 0.1 us for every other process; it
+  detaches by itself past --max-overhead.
+Limits: ranked by wall time: CPU time ranks an idle pool above a contended lock. What goes through
+  io_uring or the vDSO is no system call; 32-bit programs are not counted. A call that had begun before
+  locard attached is counted only if it has not ended.
+Source: strace(1) -c -f -w; Gregg, "BPF Performance Tools", ch. 6; proc(5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from locard.kernel import _observing, syscall_table
+from locard.kernel._observing import Told, latencies, ranked
+from locard.model import params
+from locard.model.errors import UsageError
+from locard.model.evidence import Output
+from locard.model.kernel_facts import Row, SystemCalls
+from locard.probe import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from locard.model.evidence import Scope
+    from locard.model.facts import Fact
+    from locard.model.target import Context, Skip
+    from locard.probe import Step
+
+_EACH_NS = 300.0  # of a call, measured: bench/RESULTS.md, kernel
+_KIND_MASK, _SOCKET, _PIPE = 0o170000, 0o140000, 0o010000
+_FUTEX_PRIVATE = 0x80
+_HUP, _ERR = 0x10, 0x08
+_SMALL = 7  # bytes of 2^7 and more are no small transfer
+_PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmp"}
+
+COMMANDS = (
+    _observing.template(
+        "syscalls",
+        "strace -c -f -w -p {pid}",
+        own="kernel/_thread_reader.py+kernel/_names_far.py",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """What to count, and for how long."""
+
+    for_s: float = _observing.for_param()
+    net: bool = params.switch("only calls of the network")
+    files: bool = params.switch("only calls on files and descriptors")
+    errors: bool = params.switch("what fails, by call and errno")
+    slow: float = params.duration(
+        0.0, "tell each call of at least this, such as 1ms", least=0.0, most=600.0
+    )
+    events: str = params.text(
+        "", "which calls, as strace -e trace= takes them: network, openat,read, %%file, 'fs*'"
+    )
+    max_overhead: float = _observing.overhead_param()
+
+
+PARAMS = Params
+
+
+def applies(context: Context) -> Skip | None:
+    """It takes processes."""
+    return _observing.applies(context)
+
+
+def scope(context: Context) -> Scope:
+    """The processes with the threads and children that they begin."""
+    return _observing.scope(context)
+
+
+def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:  # noqa: B008 - frozen
+    """One observation of all processes."""
+    machine = (context.ground.machine if context.ground else "") or "x86_64"
+    yield _observing.observe(
+        COMMANDS[0], asked.for_s, _settings(machine, asked), context.target.pids
+    )
+
+
+def _settings(machine: str, asked: Params) -> dict[str, Any]:
+    takes, wanted = [0] * 512, [0] * 512
+    for number, name in syscall_table.names(machine).items():
+        if name in syscall_table.ON_DESCRIPTOR:
+            takes[number] = 3 if name in syscall_table.MOVES_BYTES else 1
+    chosen = _chosen(machine, asked)
+    for number in chosen:
+        wanted[number] = 1
+    return {
+        "set": {
+            "takes": takes,
+            "wanted": wanted,
+            "only_wanted": int(bool(chosen)),
+            "slow_ns": int(asked.slow * 1e9),
+        },
+        "attach": ["begin", "end"],
+        "rings": ["opened_files", "slow_calls"],
+        "rows": {"blocked": "blocked_row"},
+        "share": asked.max_overhead / 100,
+        "cost_ns": _EACH_NS,
+    }
+
+
+def _chosen(machine: str, asked: Params) -> set[int]:
+    """The numbers of the calls that were asked for; none: all. Raises UsageError."""
+    names = syscall_table.numbers(machine)
+    words: list[str] = []
+    if asked.net:
+        words += ["network"]
+    if asked.files:
+        words += ["file", "desc"]
+    words += [w.strip().removeprefix("trace=") for w in asked.events.split(",") if w.strip()]
+    found: set[int] = set()
+    for word in words:
+        bare = word.removeprefix("%")
+        fits = syscall_table.CLASSES.get(bare) or [n for n in names if fnmatchcase(n, bare)]
+        if not fits:
+            raise UsageError(
+                f"no system call {word!r}",
+                f"it is no call of {machine} and no class: {', '.join(syscall_table.CLASSES)}",
+                "Write for example --events network, or --events openat,read.",
+            )
+        found |= {names[n] for n in fits if n in names}
+    return found
+
+
+def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
+    """One SystemCalls an observation, or why the kernel did not take it."""
+    facts: list[Fact] = []
+    for output in outputs:
+        told = _observing.told(output)
+        refused = _observing.refusal("syscalls", told)
+        if refused is not None:
+            facts.append(refused)
+        elif told.began:
+            facts.append(_facts(told))
+    return tuple(facts)
+
+
+def _facts(told: Told) -> SystemCalls:
+    machine = told.machine
+    names = Descriptors(told)
+    histograms = {
+        row.get("key"): row.get("slots", {})
+        for row in told.map("histogram")
+        if isinstance(row.get("slots"), dict)
+    }
+    return SystemCalls(
+        observed=told.observed(each_ns=_EACH_NS),
+        calls=_calls(told, machine, histograms),
+        threads=_threads(told, machine),
+        files=_files(told, machine, names),
+        errors=_errors(told, machine),
+        locks=_locks(told),
+        blocked=_blocked(told, machine),
+        slow=_slow(told, machine, names),
+        ready=_ready(told, machine, names),
+        histograms=tuple(
+            _observing.histogram(syscall_table.name(machine, number), slots)
+            for number, slots in sorted(histograms.items(), key=lambda item: -sum(item[1].values()))
+            if isinstance(number, int)
+        )[:12],
+    )
+
+
+class Descriptors:
+    """What the descriptors are called that were seen: by process, inode and number."""
+
+    def __init__(self, told: Told) -> None:
+        """From the events of first uses, and from what the place looked up at the end."""
+        self._names: dict[tuple[Any, ...], str] = {}
+        self.kinds: dict[tuple[Any, ...], str] = {}
+        self._tcp: dict[int, str] = {}
+        for row in told.others:
+            if "socket" in row:
+                self._tcp[int(row["socket"])] = str(row.get("words", ""))
+        for event in told.events.get("opened_files", ()):
+            key = (event.get("tgid"), event.get("device"), event.get("file"))
+            self._names[key], self.kinds[key] = self._name(event)
+
+    def _name(self, event: dict[str, Any]) -> tuple[str, str]:
+        kind = int(event.get("mode", 0)) & _KIND_MASK
+        number = event.get("file")
+        if kind == _PIPE:
+            return f"pipe {number}", "pipe"
+        if kind != _SOCKET:
+            return str(event.get("path", "")), "file"
+        ends = event.get("ends") or {}
+        known = self._tcp.get(int(number or 0), "")
+        if ends.get("far") and not str(ends["far"]).endswith(":0"):
+            protocol = _PROTOCOLS.get(ends.get("protocol"), "socket")
+            return known or f"{protocol} {ends['local']} -> {ends['far']}", "peer"
+        if ends.get("local"):
+            return known or f"socket {ends['local']}, not connected", "socket"
+        return known or f"unix socket {number}", "unix"
+
+    def name(self, row: dict[str, Any]) -> str:
+        """The name of a row's descriptor; its number where it has none."""
+        key = (row.get("tgid"), row.get("device"), row.get("file"))
+        return self._names.get(key) or f"descriptor {row.get('descriptor')}"
+
+    def kind(self, row: dict[str, Any]) -> str:
+        """file, pipe, peer, socket, unix; empty where it is not known."""
+        return self.kinds.get((row.get("tgid"), row.get("device"), row.get("file")), "")
+
+    def by_number(self, told: Told, tgid: Any, number: Any) -> str:
+        """What a descriptor's number stood for, by what was seen used under it."""
+        for event in told.events.get("opened_files", ()):
+            if event.get("tgid") == tgid and event.get("descriptor") == number:
+                return self._name(event)[0]
+        return ""
+
+
+def _calls(told: Told, machine: str, histograms: dict[Any, dict[str, int]]) -> tuple[Row, ...]:
+    by_call: dict[int, list[dict[str, Any]]] = {}
+    for row in told.map("calls"):
+        by_call.setdefault(row["number"], []).append(row)
+    rows = []
+    for number, parts in by_call.items():
+        name = syscall_table.name(machine, number)
+        whole = {
+            "total_ns": sum(p["total_ns"] for p in parts),
+            "max_ns": max(p["max_ns"] for p in parts),
+            "slots": histograms.get(number, {}),
+        }
+        rows.append(
+            Row(
+                name,
+                count=sum(p["count"] for p in parts),
+                errors=sum(p["errors"] for p in parts),
+                bytes=sum(p["bytes"] for p in parts) if name in syscall_table.MOVES_BYTES else None,
+                detail="waits" if name in syscall_table.WAITS else "",
+                **latencies(whole),
+            )
+        )
+    return ranked(rows)
+
+
+def _threads(told: Told, machine: str) -> tuple[Row, ...]:
+    rows = []
+    for row in told.map("calls"):
+        known = told.threads.get(row["tid"], {})
+        rows.append(
+            Row(
+                syscall_table.name(machine, row["number"]),
+                thread=told.thread(row["tid"]),
+                pid=known.get("pid"),
+                tid=row["tid"],
+                count=row["count"],
+                errors=row["errors"],
+                bytes=row["bytes"] or None,
+                **latencies(row),
+            )
+        )
+    return ranked(rows)[:200]
+
+
+def _files(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:
+    rows = []
+    for row in told.map("descriptors"):
+        sizes = row["sizes"] if isinstance(row["sizes"], dict) else {}
+        small = sum(v for k, v in sizes.items() if int(k) < _SMALL)
+        one = sizes.get("0", 0)
+        detail = names.kind(row)
+        if one:
+            detail += f", {one} of 1 byte"
+        elif small:
+            detail += f", {small} of less than 128 bytes"
+        if row["empty"]:
+            detail += f", {row['empty']} gave 0"
+        rows.append(
+            Row(
+                names.name(row),
+                syscall_table.name(machine, row["number"]),
+                pid=row["tgid"],
+                count=row["count"],
+                errors=row["errors"],
+                bytes=row["bytes"] or None,
+                detail=detail,
+                **latencies(row),
+            )
+        )
+    return ranked(rows)[:200]
+
+
+def _errors(told: Told, machine: str) -> tuple[Row, ...]:
+    rows = []
+    for row in told.map("errors"):
+        name = syscall_table.error(row["error"])
+        not_now = "not now: no failure" if name in syscall_table.NOT_NOW else ""
+        what = syscall_table.name(machine, row["number"])
+        if what.startswith("futex") and name == "ETIMEDOUT":
+            not_now = "its time limit passed: no failure"
+        rows.append(Row(what, name, pid=row["tgid"], count=row["value"], detail=not_now))
+    return tuple(sorted(rows, key=lambda r: (bool(r.detail), -r.count)))
+
+
+def _locks(told: Told) -> tuple[Row, ...]:
+    named = {
+        (r.get("of"), r.get("address")): r for r in told.others if "address" in r and "of" in r
+    }
+    rows = []
+    for row in told.map("locks"):
+        known = named.get((row["tgid"], row["address"]), {})
+        words = [str(known[k]) for k in ("symbol", "file") if known.get(k)]
+        detail = " in ".join(words)
+        if row["timeouts"]:
+            detail += f"{', ' if detail else ''}{row['timeouts']} waits ended by their time limit"
+        rows.append(
+            Row(
+                f"futex {row['address']:#x}",
+                f"op {row['op'] & 0x7F}{' private' if row['op'] & _FUTEX_PRIVATE else ''}",
+                pid=row["tgid"],
+                count=row["count"],
+                detail=detail,
+                total_s=round(row["total_ns"] / 1e9, 9),
+                max_s=round(row["max_ns"] / 1e9, 9),
+            )
+        )
+    return ranked(rows)[:50]
+
+
+def _blocked(told: Told, machine: str) -> tuple[Row, ...]:
+    end, began = told.end.get("end"), told.began.get("began")
+    rows = []
+    for row in told.iterators.get("blocked", ()):
+        name = syscall_table.name(machine, row["number"])
+        if not isinstance(end, int) or not isinstance(began, int):
+            continue
+        rows.append(
+            Row(
+                name,
+                thread=told.thread(row["tid"]),
+                pid=row["tgid"],
+                tid=row["tid"],
+                count=1,
+                total_s=round((end - row["began"]) / 1e9, 6),
+                detail="has not ended",
+            )
+        )
+    for row in told.others:  # blocked since before locard came: from /proc
+        if "since_before" in row:
+            rows.append(
+                Row(
+                    syscall_table.name(machine, int(row["number"])),
+                    thread=told.thread(row["since_before"]),
+                    pid=row.get("pid"),
+                    tid=row["since_before"],
+                    count=1,
+                    total_s=round(told.seconds, 6),
+                    detail="the whole time, and since before",
+                )
+            )
+    return ranked(rows)[:200]
+
+
+def _slow(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:
+    rows = []
+    for event in told.events.get("slow_calls", ()):
+        name = syscall_table.name(machine, event["number"])
+        result = event["result"]
+        on = names.name(event) if event.get("file") else ""
+        rows.append(
+            Row(
+                name,
+                syscall_table.error(-result) if -4096 < result < 0 else str(result),  # noqa: PLR2004 - MAX_ERRNO
+                thread=told.thread(event["tid"]) or str(event.get("comm", "")),
+                pid=event["tgid"],
+                tid=event["tid"],
+                count=1,
+                total_s=round(event["took_ns"] / 1e9, 9),
+                detail=on,
+            )
+        )
+    return tuple(sorted(rows, key=lambda r: -(r.total_s or 0)))[:1000]
+
+
+def _ready(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:
+    polls = {row["tgid"]: row for row in told.map("readiness")}
+    if not polls:
+        return ()
+    rows = []
+    for row in told.map("readiness"):
+        number = row["data"] & 0xFFFFFFFF
+        words = [w for bit, w in ((1, "IN"), (4, "OUT"), (_ERR, "ERR"), (_HUP, "HUP"), (0x2000, "RDHUP")) if row["mask"] & bit]  # fmt: skip
+        plausible = row["data"] == number and number < 1 << 20
+        on = next(
+            (str(r["words"]) for r in told.others
+             if r.get("descriptor") == number and r.get("of") == row["tgid"] and "words" in r),
+            names.by_number(told, row["tgid"], number),
+        ) if plausible else ""  # fmt: skip
+        rows.append(
+            Row(
+                f"descriptor {number}" if plausible else f"data {row['data']:#x}",
+                "+".join(words) or f"mask {row['mask']:#x}",
+                pid=row["tgid"],
+                count=row["value"],
+                detail=on,
+            )
+        )
+    return tuple(sorted(rows, key=lambda r: -r.count))[:50]

@@ -1,0 +1,361 @@
+/* System calls of the target, summed in the kernel: by thread and call, by file or socket, by error, by lock.
+ *
+ * One look-up in task storage tells whose call it is; everybody else pays that and no more. Times are wall
+ * time from entry to exit. A call that had begun before we looked is not counted, and one that has not ended
+ * is in `threads` with its beginning: `blocked` lists those. */
+#include "include/target.h"
+#include "include/files.h"
+
+#define NUMBERS 512 /* system call numbers from here on are not counted: there are none yet */
+#define SIZE_SLOTS 16
+
+#if defined(__TARGET_ARCH_x86)
+#define FUTEX 202
+#define CONNECT 42
+#define EPOLL_WAIT 232
+#define EPOLL_PWAIT 281
+#else
+#define FUTEX 98
+#define CONNECT 203
+#define EPOLL_WAIT (-1)
+#define EPOLL_PWAIT 22
+#endif
+#define FUTEX_CMD 0x7f
+
+/* Which calls take a descriptor first (1), and which of them move bytes that the result counts (3). */
+const volatile u8 takes[NUMBERS];
+const volatile u8 wanted[NUMBERS]; /* all zero: every call */
+const volatile u32 only_wanted = 0;
+const volatile u64 slow_ns = 0; /* calls of at least this are events; 0: none */
+const volatile u32 errors_only = 0;
+const volatile u32 by_file = 1;
+
+struct call {
+  u64 began;
+  u32 number;
+  u32 op; /* of a futex */
+  u64 first, second;
+};
+
+/* By thread and call. Only the thread itself changes its entry. */
+struct by_thread {
+  u32 tid, number;
+};
+struct sums {
+  u64 count, total_ns, max_ns, errors, bytes, empty; /* empty: gave 0 */
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 16384);
+  __type(key, struct by_thread);
+  __type(value, struct sums);
+} calls SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, NUMBERS);
+  __type(key, u32);
+  __type(value, struct latencies);
+} histogram SEC(".maps");
+
+/* By what the descriptor was. `file` is the inode's number, unique among sockets and within a device. */
+struct by_descriptor {
+  u64 file;
+  u32 device, number, tgid, descriptor;
+};
+struct transfers {
+  u64 count, total_ns, max_ns, errors, bytes, empty;
+  u32 sizes[SIZE_SLOTS];
+  u32 slots[SLOTS];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries, 8192);
+  __type(key, struct by_descriptor);
+  __type(value, struct transfers);
+} descriptors SEC(".maps");
+
+struct by_error {
+  u32 tgid, number, error, pad;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct by_error);
+  __type(value, u64);
+} errors SEC(".maps");
+
+/* Waits for one lock word. */
+struct by_lock {
+  u64 address;
+  u32 tgid, op;
+};
+struct lock_sums {
+  u64 count, total_ns, max_ns, timeouts;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __type(key, struct by_lock);
+  __type(value, struct lock_sums);
+} locks SEC(".maps");
+
+/* What epoll reported: by the instance, the user's own data for the descriptor (often its number), events. */
+struct by_readiness {
+  u64 data;
+  u32 tgid, epoll, mask, pad;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2048);
+  __type(key, struct by_readiness);
+  __type(value, u64);
+} readiness SEC(".maps");
+
+/* A descriptor that is seen for the first time: its name. */
+struct opened {
+  u64 file;
+  u32 device, tgid, descriptor, mode;
+  struct ends ends;
+  struct file_names path;
+};
+struct slow {
+  u64 at_ns, took_ns, file;
+  s64 result;
+  u64 first, second;
+  u32 device, tid, tgid, number;
+  char comm[COMM];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20);
+} opened_files SEC(".maps");
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 19);
+} slow_calls SEC(".maps");
+
+/* Types that only events have: named here, so that the reader finds them in the object. */
+struct opened *opened_files_event __attribute__((unused));
+struct slow *slow_calls_event __attribute__((unused));
+
+static const struct latencies no_latencies;
+static const struct transfers no_transfers;
+
+FOLLOW(call)
+
+static __always_inline int is_32bit(struct task_struct *task) {
+#if defined(__TARGET_ARCH_x86)
+  return task->thread_info.status & 2;
+#else
+  return (task->thread_info.flags >> 22) & 1;
+#endif
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(begin, struct pt_regs *regs, long number) {
+  struct task_struct *task = current();
+  struct call *call = own(task);
+  if (!call) return 0;
+  if (is_32bit(task)) {
+    tally(SEEN_32BIT);
+    return 0;
+  }
+  call->number = number;
+#if defined(__TARGET_ARCH_x86)
+  call->first = regs->di;
+  call->second = regs->si;
+#else
+  call->first = regs->regs[0];
+  call->second = regs->regs[1];
+#endif
+  call->began = bpf_ktime_get_ns();
+  return 0;
+}
+
+static __noinline void tell_opened(struct file *file, struct by_descriptor *key) {
+  struct opened *opened = bpf_ringbuf_reserve(&opened_files, sizeof *opened, 0);
+  if (!opened) {
+    tally(LOST_EVENT);
+    return;
+  }
+  opened->file = key->file;
+  opened->device = key->device;
+  opened->tgid = key->tgid;
+  opened->descriptor = key->descriptor;
+  opened->mode = BPF_CORE_READ(file, f_inode, i_mode);
+  struct sock *sk = sock_of(file);
+  if (sk) {
+    read_ends(sk, &opened->ends);
+    opened->path.size = 0;
+    opened->path.cut = 0;
+  } else {
+    memset(&opened->ends, 0, sizeof opened->ends);
+    read_names(&file->f_path, &opened->path);
+  }
+  bpf_ringbuf_submit(opened, 0);
+}
+
+static __always_inline u64 count_transfer(struct task_struct *task, struct call *call, u64 took, s64 result, u8 kind,
+                                          u32 *device) {
+  struct file *file = file_of(task, call->first);
+  if (!file) return 0;
+  struct by_descriptor key = {.number = call->number, .tgid = task->tgid, .descriptor = call->first};
+  struct inode *inode = BPF_CORE_READ(file, f_inode);
+  key.file = BPF_CORE_READ(inode, i_ino);
+  key.device = *device = BPF_CORE_READ(inode, i_sb, s_dev);
+  struct transfers *sums = bpf_map_lookup_elem(&descriptors, &key);
+  if (!sums) {
+    if (bpf_map_update_elem(&descriptors, &key, &no_transfers, BPF_NOEXIST) == 0) tell_opened(file, &key);
+    sums = bpf_map_lookup_elem(&descriptors, &key);
+    if (!sums) {
+      tally(LOST_ENTRY);
+      return key.file;
+    }
+  }
+  sums->count++;
+  sums->total_ns += took;
+  sums->slots[slot_of(took)]++;
+  if (took > sums->max_ns) sums->max_ns = took;
+  if (is_error(result)) {
+    if (!is_restart(result)) sums->errors++;
+  } else if (kind & 2) {
+    sums->bytes += result;
+    if (!result) sums->empty++;
+    else {
+      u32 slot = log2_of(result);
+      sums->sizes[slot < SIZE_SLOTS ? slot : SIZE_SLOTS - 1]++;
+    }
+  }
+  return key.file;
+}
+
+static __always_inline void count_lock(struct task_struct *task, struct call *call, u64 took, s64 result) {
+  u32 op = call->second & FUTEX_CMD;
+  if (op != 0 && op != 6 && op != 9 && op != 11 && op != 13) return; /* it wakes, it does not wait */
+  struct by_lock key = {.address = call->first, .tgid = task->tgid, .op = call->second};
+  struct lock_sums *sums = bpf_map_lookup_elem(&locks, &key);
+  if (!sums) {
+    static const struct lock_sums none;
+    bpf_map_update_elem(&locks, &key, &none, BPF_NOEXIST);
+    sums = bpf_map_lookup_elem(&locks, &key);
+    if (!sums) {
+      tally(LOST_ENTRY);
+      return;
+    }
+  }
+  __sync_fetch_and_add(&sums->count, 1);
+  __sync_fetch_and_add(&sums->total_ns, took);
+  if (result == -110) __sync_fetch_and_add(&sums->timeouts, 1);
+  if (took > sums->max_ns) sums->max_ns = took;
+}
+
+static __always_inline void count_one(void *map, void *key) {
+  u64 *count = bpf_map_lookup_elem(map, key), one = 1;
+  if (count) __sync_fetch_and_add(count, 1);
+  else if (bpf_map_update_elem(map, key, &one, BPF_NOEXIST)) {
+    count = bpf_map_lookup_elem(map, key);
+    if (count) __sync_fetch_and_add(count, 1);
+    else tally(LOST_ENTRY);
+  }
+}
+
+static __noinline void count_readiness(struct task_struct *task, u64 epoll, u64 into, s64 result) {
+  struct __attribute__((packed)) {
+    u32 mask;
+    u64 data;
+  } events[4];
+  u32 seen = result > 4 ? 4 : result;
+  if (bpf_probe_read_user(events, sizeof events[0] * (seen & 7), (void *)into)) return;
+  for (u32 k = 0; k < 4; k++) {
+    if (k >= seen) break;
+    struct by_readiness key = {.data = events[k].data, .tgid = task->tgid, .epoll = epoll, .mask = events[k].mask};
+    count_one(&readiness, &key);
+  }
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(end, struct pt_regs *regs, long result) {
+  u64 now = bpf_ktime_get_ns();
+  struct task_struct *task = current();
+  struct call *call = own(task);
+  if (!call || !call->began) return 0;
+  u64 took = now - call->began;
+  u32 number = call->number;
+  call->began = 0;
+  if (number >= NUMBERS) return 0;
+  tally(HITS);
+  if (only_wanted && !wanted[number & (NUMBERS - 1)]) return 0;
+  int failed = is_error(result) && !is_restart(result);
+  struct by_thread key = {.tid = task->pid, .number = number};
+  struct sums *sums = bpf_map_lookup_elem(&calls, &key);
+  if (!sums) {
+    static const struct sums none;
+    bpf_map_update_elem(&calls, &key, &none, BPF_NOEXIST);
+    sums = bpf_map_lookup_elem(&calls, &key);
+  }
+  u8 kind = takes[number & (NUMBERS - 1)];
+  if (sums) {
+    sums->count++;
+    sums->total_ns += took;
+    if (took > sums->max_ns) sums->max_ns = took;
+    if (failed) sums->errors++;
+    else if (result == 0) sums->empty++;
+    else if ((kind & 2) && result > 0) sums->bytes += result;
+  } else tally(LOST_ENTRY);
+  struct latencies *slots = bpf_map_lookup_elem(&histogram, &number);
+  if (!slots) {
+    bpf_map_update_elem(&histogram, &number, &no_latencies, BPF_NOEXIST);
+    slots = bpf_map_lookup_elem(&histogram, &number);
+  }
+  if (slots) slots->slots[slot_of(took)]++;
+  u64 file = 0;
+  u32 device = 0;
+  if (by_file && (kind & 1)) file = count_transfer(task, call, took, result, kind, &device);
+  if (number == FUTEX) count_lock(task, call, took, result);
+  if ((number == EPOLL_PWAIT || (int)number == EPOLL_WAIT) && result > 0)
+    count_readiness(task, call->first, call->second, result);
+  if (failed) {
+    struct by_error error = {.tgid = task->tgid, .number = number, .error = -result};
+    count_one(&errors, &error);
+  }
+  if (slow_ns && took >= slow_ns) {
+    struct slow *slow = bpf_ringbuf_reserve(&slow_calls, sizeof *slow, 0);
+    if (!slow) {
+      tally(LOST_EVENT);
+      return 0;
+    }
+    slow->at_ns = now;
+    slow->took_ns = took;
+    slow->file = file;
+    slow->device = device;
+    slow->result = result;
+    slow->first = call->first;
+    slow->second = call->second;
+    slow->tid = task->pid;
+    slow->tgid = task->tgid;
+    slow->number = number;
+    bpf_get_current_comm(slow->comm, COMM);
+    bpf_ringbuf_submit(slow, 0);
+  }
+  return 0;
+}
+
+/* The calls that have not ended, at the end of the look. */
+struct blocked_call {
+  u64 began, first, second;
+  u32 tid, tgid, number, pad;
+};
+SEC("iter/task") int blocked(struct bpf_iter__task *context) {
+  struct task_struct *task = context->task;
+  if (!task) return 0;
+  struct call *call = bpf_task_storage_get(&threads, task, 0, 0);
+  if (!call || !call->began) return 0;
+  struct blocked_call row = {.began = call->began, .first = call->first, .second = call->second,
+                             .tid = task->pid, .tgid = task->tgid, .number = call->number};
+  bpf_seq_write(context->meta->seq, &row, sizeof row);
+  return 0;
+}
+struct blocked_call *blocked_row __attribute__((unused));

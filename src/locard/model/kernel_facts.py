@@ -1,0 +1,157 @@
+"""What was counted in the kernel: rows that every program shares, histograms, stacks, waits.
+
+All durations are seconds of wall time, all counts are of the time that was looked at (`seconds`). A
+`None` is "not known", never "zero".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of what was counted. `what` is a call, path, peer, function or program.
+
+    `result` is ok, an errno's name, or what else came of it ("gave up"). `pid` and `tid` are as this
+    machine numbers them; `thread` is the thread's name, with its number in its own pid namespace where
+    that is another.
+    """
+
+    what: str
+    result: str = ""
+    thread: str = ""
+    pid: int | None = None
+    tid: int | None = None
+    count: int = 0
+    errors: int | None = None
+    bytes: int | None = None
+    total_s: float | None = None
+    min_s: float | None = None
+    p50_s: float | None = None
+    p99_s: float | None = None
+    max_s: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One bar of a histogram: from (inclusive) to (exclusive), and how many."""
+
+    least: float
+    below: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Values by size; `unit` is s or bytes."""
+
+    name: str
+    unit: str
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CountedStack:
+    """A stack and what was counted for it; frames outermost first, as flame graphs write them.
+
+    `unit` is samples, s or bytes. `waker` is the stack of who woke it, where that was asked.
+    """
+
+    frames: tuple[str, ...]
+    value: float
+    unit: str
+    thread: str = ""
+    waker: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """How an observation went: what the kernel took, what was lost, what it cannot see."""
+
+    seconds: float
+    engine: str  # eBPF, /proc, strace, …
+    attached: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()  # any of it makes the result partial
+    blind: tuple[str, ...] = ()  # what such an observation cannot see here
+    ended: str = ""  # why before its time
+    cut: bool = False  # it did not see all that it was asked for
+    cost_s: float | None = None  # CPU of locard's own process
+    overhead_s: float | None = None  # CPU of the target, estimated: events times measured cost
+    events: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What one eBPF program counted. `says` is its headline in words."""
+
+    program: str
+    says: str
+    observed: Observed
+    rows: tuple[Row, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
+    stacks: tuple[CountedStack, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What was lost, in words."""
+        return problem(self.observed)
+
+    @property
+    def partial(self) -> bool:
+        """Whether something was lost, or the observation ended early."""
+        return bool(self.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCalls:
+    """System calls of the target: by call, by thread, by file or peer, by error, by lock."""
+
+    observed: Observed
+    calls: tuple[Row, ...]
+    threads: tuple[Row, ...]
+    files: tuple[Row, ...]
+    errors: tuple[Row, ...]
+    locks: tuple[Row, ...]
+    blocked: tuple[Row, ...]
+    slow: tuple[Row, ...]
+    ready: tuple[Row, ...]  # what epoll reported
+    histograms: tuple[Histogram, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What was lost, in words."""
+        return problem(self.observed)
+
+    @property
+    def partial(self) -> bool:
+        """Whether something was lost, or the observation ended early."""
+        return bool(self.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class NotObserved:
+    """The kernel did not take a program: which step failed, and what would unlock it."""
+
+    program: str
+    why: str
+    unlock: str
+
+    @property
+    def problem(self) -> str:
+        """The same in one line."""
+        return f"{self.why}; {self.unlock}" if self.unlock else self.why
+
+    @property
+    def nothing(self) -> bool:
+        """It read nothing."""
+        return True
+
+
+def problem(observed: Observed) -> str:
+    """What makes an observation partial, in words; empty where it is whole."""
+    words = list(observed.lost)
+    if observed.cut and observed.ended:
+        words.append(observed.ended)
+    return "; ".join(words)

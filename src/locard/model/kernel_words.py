@@ -1,0 +1,72 @@
+"""What was observed in the kernel, in words: durations, sizes, rates, headlines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.model.wording import count
+
+if TYPE_CHECKING:
+    from locard.model.kernel_facts import Observed, SystemCalls
+
+_SHOWN = 3
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds with the unit that reads best: 1.2 s, 35 ms, 8.1 us, 240 ns."""
+    if seconds is None:
+        return ""
+    for least, unit, scale in ((1.0, "s", 1.0), (1e-3, "ms", 1e3), (1e-6, "us", 1e6)):
+        if seconds >= least:
+            return f"{_digits(seconds * scale)} {unit}"
+    return f"{seconds * 1e9:.0f} ns" if seconds else "0"
+
+
+def _digits(value: float) -> str:
+    if value >= 100:  # noqa: PLR2004 - three digits are enough
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004 - as above
+
+
+def size(count_of_bytes: float | None) -> str:
+    """Bytes with a binary unit: 640 B, 12 KiB, 3.4 MiB."""
+    if count_of_bytes is None:
+        return ""
+    value = float(count_of_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":  # noqa: PLR2004 - the next unit
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"  # noqa: PLR2004
+        value /= 1024
+    return ""
+
+
+def rate(number: float, seconds: float) -> str:
+    """How often a second; empty where no time passed."""
+    if seconds <= 0:
+        return ""
+    each = number / seconds
+    return f"{each:,.0f}/s" if each >= 10 else f"{each:.2g}/s"  # noqa: PLR2004 - two digits
+
+
+def system_calls(found: SystemCalls) -> str:
+    """Headline: which calls took most of the wall time."""
+    if not found.calls and not found.blocked:
+        return f"no system call ended in {found.observed.seconds:.1f} s"
+    top = [
+        f"{r.what} {duration(r.total_s)} in {count(r.count, 'call')}" for r in found.calls[:_SHOWN]
+    ]
+    total = sum(r.count for r in found.calls)
+    return f"{count(total, 'system call')} in {found.observed.seconds:.1f} s, by wall time: {', '.join(top)}"
+
+
+def how(observed: Observed) -> str:
+    """How it was observed, in one line."""
+    parts = [f"{observed.engine}, {observed.seconds:.1f} s"]
+    if observed.events is not None:
+        parts.append(count(observed.events, "event"))
+    if observed.overhead_s is not None and observed.seconds:
+        share = observed.overhead_s / observed.seconds
+        parts.append(f"cost the target an estimated {share:.2%} of a core")
+    if observed.cost_s is not None:
+        parts.append(f"locard itself {duration(observed.cost_s)} of CPU")
+    return "; ".join(parts)

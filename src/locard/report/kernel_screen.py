@@ -1,0 +1,121 @@
+"""What was observed in the kernel as lines of a screen: tables, histograms, what was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from locard.model import kernel_words
+from locard.model.kernel_facts import NotObserved, SystemCalls, Trace
+from locard.model.kernel_words import duration, size
+from locard.model.wording import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from locard.model.facts import Fact
+    from locard.model.kernel_facts import Histogram, Observed, Row
+
+_MOST_ROWS = 25
+_WIDE = 72  # of a name
+_BAR = 40
+_STACKS = 8
+
+# A column: its head, and what stands there; a column that is empty in every row is left out.
+_COLUMNS: tuple[tuple[str, Callable[[Row, float], str]], ...] = (
+    ("count", lambda r, _: f"{r.count:,}"),
+    ("rate", lambda r, s: kernel_words.rate(r.count, s)),
+    ("errors", lambda r, _: f"{r.errors:,}" if r.errors else ""),
+    ("bytes", lambda r, _: size(r.bytes) if r.bytes else ""),
+    ("wall", lambda r, _: duration(r.total_s)),
+    ("min", lambda r, _: duration(r.min_s)),
+    ("p50", lambda r, _: duration(r.p50_s)),
+    ("p99", lambda r, _: duration(r.p99_s)),
+    ("max", lambda r, _: duration(r.max_s)),
+    ("thread", lambda r, _: f"{r.thread} {r.tid or ''}".strip() if r.thread or r.tid else ""),
+    ("result", lambda r, _: r.result),
+)
+
+
+def lines(fact: Fact) -> Iterator[str] | None:
+    """The lines of a fact of the kernel wing; None for any other."""
+    if isinstance(fact, Trace):
+        return _trace(fact)
+    if isinstance(fact, SystemCalls):
+        return _system_calls(fact)
+    if isinstance(fact, NotObserved):
+        return iter((f"not observed: {fact.problem}",))
+    return None
+
+
+def _trace(trace: Trace) -> Iterator[str]:
+    yield from table(trace.rows, trace.observed.seconds)
+    for found in trace.histograms:
+        yield from bars(found)
+    for stack in sorted(trace.stacks, key=lambda s: -s.value)[:_STACKS]:
+        value = duration(stack.value) if stack.unit == "s" else f"{stack.value:,.0f} {stack.unit}"
+        yield f"{value}  {stack.thread}".rstrip()
+        yield from (f"    {frame}" for frame in reversed(stack.frames))
+        if stack.waker:
+            yield "    woken by"
+            yield from (f"      {frame}" for frame in reversed(stack.waker))
+    yield from _how(trace.observed)
+
+
+def _system_calls(found: SystemCalls) -> Iterator[str]:
+    seconds = found.observed.seconds
+    for head, rows in (
+        ("by call, wall time first", found.calls),
+        ("by file, peer or pipe", found.files[:12]),
+        ("by thread", found.threads[:12]),
+        ("errors", found.errors[:12]),
+        ("waits for locks, by address", found.locks[:8]),
+        ("reported by epoll", found.ready[:8]),
+        ("slow calls", found.slow[:15]),
+        ("not ended", found.blocked[:12]),
+    ):
+        if rows:
+            yield f"{head}:"
+            yield from table(rows, seconds, indent="  ")
+            yield ""
+    if found.histograms:
+        yield from bars(found.histograms[0])
+    yield from _how(found.observed)
+
+
+def table(rows: Sequence[Row], seconds: float, indent: str = "") -> Iterator[str]:
+    """Rows in columns, numbers to the right; what does not fit is counted."""
+    shown = rows[:_MOST_ROWS]
+    cells = [[show(r, seconds) for _, show in _COLUMNS] for r in shown]
+    used = [k for k in range(len(_COLUMNS)) if any(c[k] for c in cells)]
+    wide = [max([len(_COLUMNS[k][0]), *(len(c[k]) for c in cells)]) for k in used]
+    if shown:
+        head = "  ".join(_COLUMNS[k][0].rjust(w) for k, w in zip(used, wide, strict=True))
+        yield f"{indent}{head}  what"
+    for row, cell in zip(shown, cells, strict=True):
+        numbers = "  ".join(cell[k].rjust(w) for k, w in zip(used, wide, strict=True))
+        detail = f"  ({row.detail})" if row.detail else ""
+        yield f"{indent}{numbers}  {shorten(row.what, _WIDE)}{detail}"
+    if len(rows) > _MOST_ROWS:
+        yield f"{indent}and {len(rows) - _MOST_ROWS} more, in -o json"
+
+
+def bars(found: Histogram) -> Iterator[str]:
+    """A histogram as bars."""
+    if not found.slots:
+        return
+    show = duration if found.unit == "s" else size
+    yield f"{found.name}:"
+    most = max(s.count for s in found.slots)
+    for slot in found.slots:
+        span = f"{show(slot.least) or '0'} .. {show(slot.below)}"
+        yield f"  {span:>20} {slot.count:>9,} {'#' * max(1, round(_BAR * slot.count / most))}"
+
+
+def _how(observed: Observed) -> Iterator[str]:
+    yield f"observed: {kernel_words.how(observed)}"
+    if observed.ended:
+        yield f"ended: {observed.ended}"
+    for words in observed.lost:
+        yield f"lost: {words}"
+    for words in observed.blind:
+        yield f"not seen: {words}"
