@@ -141,7 +141,7 @@ class Types:
         if kind == ARRAY:
             of, _, count = struct.unpack("=III", rest)
             return self.width(of) * count
-        return 8 if kind == POINTER else size
+        return 8 if kind == POINTER else int(size)
 
 
 def library() -> "ctypes.CDLL":
@@ -284,12 +284,17 @@ class Object:
 
     def drain(self, name: str) -> "Iterator[Any]":
         """The events that stand in a ring buffer now, as its `NAME_event` is declared."""
+        for data in self.drain_raw(name):
+            yield self.types.read(self.rings[name][1], data)
+
+    def drain_raw(self, name: str) -> "Iterator[bytes]":
+        """The same as bytes: for many events."""
         if name not in self.rings:
             ring = self.c.far_ring(self.handle, name.encode())
             if not ring:
                 raise Refused("reading %s" % name, ctypes.get_errno(), self.said())
             self.rings[name] = (ctypes.c_void_p(ring), self.types.pointed(name + "_event"))
-        ring, of = self.rings[name]
+        ring = self.rings[name][0]
         while True:
             got = self.check(
                 "reading %s" % name, self.c.far_drain(ring, self.room, ctypes.c_size_t(ROOM))
@@ -297,7 +302,7 @@ class Object:
             data, at = self.room.raw[:got], 0
             while at < got:
                 size = struct.unpack_from("=I", data, at)[0]
-                yield self.types.read(of, data[at + 8 : at + 8 + size])
+                yield data[at + 8 : at + 8 + size]
                 at += 8 + (size + 7) // 8 * 8
             if got < ROOM // 2:
                 return

@@ -1,7 +1,8 @@
 """Observes some processes through one eBPF program for a while and prints what it counted, a JSON a line.
 
-`far/ebpf.py` and `far/symbols.py` stand before this in the same namespace, a program's own part (which may
-set SETUP and EXTRA) behind them. Arguments: seconds, settings as JSON, pids. Settings: `set` {variable:
+`far/ebpf.py` and `far/symbols.py` stand before this in the same namespace, a program's own part behind them,
+which may set functions of the observation: SETUP (before it is loaded), ATTACH, TICK, LAST (before it is
+detached), EXTRA (after), and FALL_BACK(refused, seconds, pids) in its place. Arguments: seconds, settings as JSON, pids. Settings: `set` {variable:
 value}, `attach` [program], `optional` [program], `rows` {iterator: variable of its row}, `share` (most of the
 target's CPU time that it may cost), `cost_ns` (a call of the program, measured).
 
@@ -18,7 +19,6 @@ import json
 import os
 import signal
 import socket
-import struct
 import sys
 import time
 
@@ -35,7 +35,7 @@ MOST_ROWS = 20000  # of one map
 CHUNK = 400
 LOSSES = ("events", "entries", "calls_32bit", "io_uring", "hits")
 HITS = 4
-FAMILIES = {socket.AF_INET: 4, socket.AF_INET6: 16}
+FAMILIES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
 SETTLES_S = 0.5  # before a cost is judged
 
 
@@ -92,7 +92,7 @@ def names_of(obj: "Object") -> "list[str]":
     found = []
     for label in obj.types.named:
         name = label[4:]
-        if not label.startswith("var ") or name in ("threads", "losses"):
+        if not label.startswith("var ") or name in ("threads", "losses", "passes"):
             continue
         fields = {m[1] for _, m in fields_of(obj, label)}
         if "key" in fields and "value" in fields:
@@ -145,13 +145,15 @@ class Names:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self.known = {}  # type: dict[int, tuple[int, str, int]]
-        self.looked = 0.0
+        self.looked = self.took = 0.0
 
-    def look(self, pids: "list[int]") -> None:
-        """Read the names of all threads of these processes and of their children."""
-        self.looked = time.monotonic()
+    def look(self, pids: "list[int]", anew: bool = False) -> None:
+        """Read the names of threads of these processes and of their children: new ones, or all `anew`."""
+        began = time.monotonic()
         for pid in family(pids):
             for tid in threads_of(pid):
+                if tid in self.known and not anew:
+                    continue
                 try:
                     with open("/proc/%d/task/%d/comm" % (pid, tid), errors="replace") as file:
                         comm = file.read().rstrip("\n")
@@ -159,6 +161,12 @@ class Names:
                 except OSError:
                     continue
                 self.known[tid] = (pid, comm, inner)
+        self.took = time.monotonic() - began
+        self.looked = began + self.took
+
+    def due(self) -> bool:
+        """Whether to look again: seldom where there are many threads."""
+        return time.monotonic() - self.looked >= max(COMMS_EVERY_S, 100 * self.took)
 
     def tell(self) -> None:
         """Print them."""
@@ -237,6 +245,8 @@ class Observation:
         self.stop = ""
         self.events = 0
         self.cut = False
+        self.ended = 0.0
+        self.before = {}  # type: dict[int, tuple[str, int]] # for who looks at what was so before
         self.obj = Object("object")
         for name, value in settings.get("set", {}).items():
             self.obj.set(name, bytes(bytearray(value)) if isinstance(value, list) else value)
@@ -246,7 +256,8 @@ class Observation:
         if setup:
             setup(self)
         self.obj.load()
-        self.names.look(pids)
+        if settings.get("names", True):
+            self.names.look(pids)
         if settings.get("follow", True):
             self.attach("follow")
             for pid in family(pids):
@@ -300,12 +311,12 @@ class Observation:
             now = time.monotonic()
             if self.stop or now >= until:
                 return self.stop
-            time.sleep(min(EVERY_S, until - now))
+            time.sleep(min(self.settings.get("every_s", EVERY_S), until - now))
             self.drain()
             tick = globals().get("TICK")
             if tick:
                 tick(self)
-            if time.monotonic() - self.names.looked >= COMMS_EVERY_S:
+            if self.settings.get("names", True) and self.names.due():
                 self.names.look(self.pids)
             if self.pids and not any(alive(pid) for pid in self.pids):
                 return "ended: the target ended"
@@ -321,6 +332,9 @@ class Observation:
             for pid in [p for p in family(self.pids) if alive(p)]:
                 for found in self.obj.iterate(iterator, row, pid):
                     emit(dict(plain(found), iterator=iterator))
+        last = globals().get("LAST")
+        if last:
+            last(self)
         self.obj.detach()
         self.drain()
         for name in names_of(self.obj):
@@ -328,8 +342,9 @@ class Observation:
         extra = globals().get("EXTRA")
         if extra:
             extra(self)
-        self.names.look(self.pids)
-        self.names.tell()
+        if self.settings.get("names", True):
+            self.names.look(self.pids, anew=True)
+            self.names.tell()
         times = os.times()
         losses = losses_of(self.obj)
         if self.cut:

@@ -69,7 +69,7 @@ class Elf:
                             name = text[at : text.index(b"\0", at)].decode("utf-8", "replace")
                             found.append((name, address, size, info & 15))
             self.tables[kind] = found
-        return self.tables[kind]
+        return list(self.tables[kind])
 
     @property
     def stripped(self) -> bool:

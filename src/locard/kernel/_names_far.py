@@ -1,6 +1,6 @@
 """Names what an observation counted, beside the target: locks by symbol, sockets and descriptors in words.
 
-Stands behind `_thread_reader.py` and before `far/observe.py` in one namespace: `EXTRA` is called at the end.
+Stands behind `_thread_reader.py` and before `far/observe.py` in one namespace: it looks while the target lives.
 
   {"of": pid, "address": N, "symbol", "offset", "file"}   a lock word
   {"of": pid, "descriptor": N, "words": ...}               what epoll reported
@@ -9,68 +9,98 @@ Stands behind `_thread_reader.py` and before `far/observe.py` in one namespace: 
 """
 
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from locard.far.observe import Observation, emit, family
     from locard.far.symbols import Symbols
     from locard.kernel._thread_reader import Reader, slurp
 
 MOST_LOCKS = 40
 MOST_SOCKETS = 400
+EVERY_S, FIRST_S = 1.0, 0.3
 
 
-def tell_locks(observation: "Observation") -> None:
-    """Name the lock words that were waited for longest."""
-    known = {}  # type: dict[int, Any]
-    rows = sorted(observation.obj.entries("locks"), key=lambda kv: -kv[1]["total_ns"])
-    for key, _ in rows[:MOST_LOCKS]:
-        pid = key["tgid"]
-        if pid not in known:
-            try:
-                known[pid] = Symbols(pid)
-            except OSError:
-                known[pid] = None
-        if known[pid] is not None:
-            found = known[pid].name(key["address"])
+class DescriptorNames:
+    """Names found while the target lives: it may end before we do."""
+
+    def __init__(self) -> None:
+        """Nothing is named yet."""
+        self.reader = Reader()
+        self.symbols = {}  # type: dict[int, Any]
+        self.locks = {}  # type: dict[tuple[int, int], dict[str, Any]]
+        self.descriptors = {}  # type: dict[tuple[int, int], str]
+        self.sockets = {}  # type: dict[int, str]
+        self.looked = time.monotonic() - EVERY_S + FIRST_S
+        self.took = 0.0
+
+    def look(self, observation: "Observation", last: bool = False) -> None:
+        """Name what is new, once a second at most and seldom where it takes long."""
+        began = time.monotonic()
+        if not last and began - self.looked < max(EVERY_S, 100 * self.took):
+            return
+        self.reader.round += 1
+        self.look_at_locks(observation)
+        self.look_at_sockets(family(observation.pids))
+        self.look_at_descriptors(observation)
+        self.looked = time.monotonic()
+        self.took = self.looked - began
+
+    def look_at_locks(self, observation: "Observation") -> None:
+        """The lock words that were waited for longest."""
+        rows = sorted(observation.obj.entries("locks"), key=lambda kv: -kv[1]["total_ns"])
+        for key, _ in rows[:MOST_LOCKS]:
+            pid, address = key["tgid"], key["address"]
+            if (pid, address) in self.locks:
+                continue
+            if pid not in self.symbols:
+                try:
+                    self.symbols[pid] = Symbols(pid)
+                except OSError:
+                    self.symbols[pid] = None
+            found = self.symbols[pid].name(address) if self.symbols[pid] else {}
             if found:
-                emit(dict(found, of=pid, address=key["address"]))
-    for symbols in known.values():
-        if symbols is not None:
-            symbols.close()
+                self.locks[(pid, address)] = found
 
+    def look_at_descriptors(self, observation: "Observation") -> None:
+        """The descriptors that epoll reported, where its data is a descriptor's number."""
+        for key, _ in observation.obj.entries("readiness"):
+            number = key["data"] & 0xFFFFFFFF
+            if number < 1 << 20 and os.path.isdir("/proc/%d/fd" % key["tgid"]):
+                words, _, _ = self.reader.descriptor(key["tgid"], number)
+                if words != "descriptor %d" % number:
+                    lost = "a socket that is not connected"
+                    self.descriptors[(key["tgid"], number)] = lost if words == "socket" else words
 
-def tell_descriptors(observation: "Observation", reader: "Reader") -> None:
-    """Say what the descriptors are that epoll reported, where its data is a descriptor's number."""
-    for key, _ in observation.obj.entries("readiness"):
-        number = key["data"] & 0xFFFFFFFF
-        if number < 1 << 20:
-            words, peer, _ = reader.descriptor(key["tgid"], number)
-            if words == "socket":
-                words = "a socket that is not connected"
-            emit({"of": key["tgid"], "descriptor": number, "words": words})
-
-
-def tell_sockets(reader: "Reader", pids: "list[int]") -> None:
-    """Say who stands at both ends of the sockets that are still open, with the direction."""
-    count = 0
-    for pid in pids:
-        try:
-            fds = os.listdir("/proc/%d/fd" % pid)
-        except OSError:
-            continue
-        for fd in fds:
+    def look_at_sockets(self, pids: "list[int]") -> None:
+        """Who stands at both ends of the sockets that are open, with the direction."""
+        for pid in pids:
             try:
-                to = os.readlink("/proc/%d/fd/%s" % (pid, fd))
+                fds = os.listdir("/proc/%d/fd" % pid)
             except OSError:
                 continue
-            if to.startswith("socket:[") and count < MOST_SOCKETS:
-                words, _, _ = reader.descriptor(pid, int(fd))
-                if words != "socket":
-                    count += 1
-                    emit({"socket": int(to[8:-1]), "words": words})
+            for fd in fds:
+                try:
+                    to = os.readlink("/proc/%d/fd/%s" % (pid, fd))
+                except OSError:
+                    continue
+                if to.startswith("socket:[") and len(self.sockets) < MOST_SOCKETS:
+                    words, _, _ = self.reader.descriptor(pid, int(fd))
+                    if words != "socket":
+                        self.sockets[int(to[8:-1])] = words
+
+    def tell(self) -> None:
+        """Print them."""
+        for (pid, address), found in self.locks.items():
+            emit(dict(found, of=pid, address=address))
+        for (pid, number), words in self.descriptors.items():
+            emit({"of": pid, "descriptor": number, "words": words})
+        for inode, words in self.sockets.items():
+            emit({"socket": inode, "words": words})
+        for symbols in self.symbols.values():
+            if symbols is not None:
+                symbols.close()
 
 
 def tell_older(observation: "Observation") -> None:
@@ -101,15 +131,27 @@ def look_before(observation: "Observation") -> None:
                 observation.before[int(tid)] = (call, pid)
 
 
+NAMED = []  # type: list[DescriptorNames] # the one of this observation
+
+
+def begin_names(observation: "Observation") -> None:
+    """When it is attached."""
+    look_before(observation)
+    NAMED.append(DescriptorNames())
+
+
+def look_at_names(observation: "Observation") -> None:
+    """While it goes on."""
+    NAMED[0].look(observation)
+
+
 def tell_names(observation: "Observation") -> None:
-    """All of it."""
-    reader = Reader()
-    pids = family(observation.pids)
+    """At its end."""
     tell_older(observation)
-    tell_locks(observation)
-    tell_sockets(reader, pids)
-    tell_descriptors(observation, reader)
+    NAMED[0].look(observation, last=True)
+    NAMED[0].tell()
 
 
-ATTACH = look_before
-EXTRA = tell_names
+ATTACH = begin_names
+TICK = look_at_names
+LAST = tell_names

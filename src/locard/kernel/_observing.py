@@ -184,7 +184,7 @@ class Told:
             overhead_s=round(hits * each_ns / 1e9, 6)
             if isinstance(hits, int) and each_ns
             else None,
-            events=hits if isinstance(hits, int) else None,
+            events=hits if isinstance(hits, int) and each_ns else None,
         )
 
 

@@ -107,43 +107,193 @@ _COMMON = (
 
 # Calls whose first argument is a descriptor, and of those the ones whose result counts bytes.
 MOVES_BYTES = frozenset(
-    (
-        "read write pread64 pwrite64 readv writev preadv pwritev preadv2 pwritev2 sendto recvfrom "
-        "sendmsg recvmsg sendfile splice copy_file_range"
-    ).split()
+    [
+        "read",
+        "write",
+        "pread64",
+        "pwrite64",
+        "readv",
+        "writev",
+        "preadv",
+        "pwritev",
+        "preadv2",
+        "pwritev2",
+        "sendto",
+        "recvfrom",
+        "sendmsg",
+        "recvmsg",
+        "sendfile",
+        "splice",
+        "copy_file_range",
+    ]
 )
 ON_DESCRIPTOR = MOVES_BYTES | frozenset(
-    (
-        "fsync fdatasync sync_file_range fallocate ftruncate flock fcntl ioctl getdents getdents64 "
-        "lseek fstat connect accept accept4 sendmmsg recvmmsg shutdown bind listen getsockopt "
-        "setsockopt getpeername getsockname syncfs fadvise64 readahead"
-    ).split()
+    [
+        "fsync",
+        "fdatasync",
+        "sync_file_range",
+        "fallocate",
+        "ftruncate",
+        "flock",
+        "fcntl",
+        "ioctl",
+        "getdents",
+        "getdents64",
+        "lseek",
+        "fstat",
+        "connect",
+        "accept",
+        "accept4",
+        "sendmmsg",
+        "recvmmsg",
+        "shutdown",
+        "bind",
+        "listen",
+        "getsockopt",
+        "setsockopt",
+        "getpeername",
+        "getsockname",
+        "syncfs",
+        "fadvise64",
+        "readahead",
+    ]
 )
 NETWORK = frozenset(
-    (
-        "socket connect accept accept4 sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg shutdown "
-        "bind listen getsockname getpeername socketpair setsockopt getsockopt"
-    ).split()
+    [
+        "socket",
+        "connect",
+        "accept",
+        "accept4",
+        "sendto",
+        "recvfrom",
+        "sendmsg",
+        "recvmsg",
+        "sendmmsg",
+        "recvmmsg",
+        "shutdown",
+        "bind",
+        "listen",
+        "getsockname",
+        "getpeername",
+        "socketpair",
+        "setsockopt",
+        "getsockopt",
+    ]
 )
 FILES = frozenset(
-    (
-        "open openat openat2 creat stat lstat newfstatat statx access faccessat faccessat2 readlink "
-        "readlinkat rename renameat renameat2 unlink unlinkat mkdir mkdirat rmdir link linkat symlink "
-        "symlinkat chmod fchmodat chown fchownat truncate chdir getcwd execve execveat read write "
-        "pread64 pwrite64 readv writev preadv pwritev preadv2 pwritev2 fsync fdatasync close lseek "
-        "fstat ftruncate fallocate flock getdents getdents64 sendfile splice copy_file_range "
-        "sync_file_range syncfs mmap statfs fstatfs utimensat"
-    ).split()
+    [
+        "open",
+        "openat",
+        "openat2",
+        "creat",
+        "stat",
+        "lstat",
+        "newfstatat",
+        "statx",
+        "access",
+        "faccessat",
+        "faccessat2",
+        "readlink",
+        "readlinkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "unlink",
+        "unlinkat",
+        "mkdir",
+        "mkdirat",
+        "rmdir",
+        "link",
+        "linkat",
+        "symlink",
+        "symlinkat",
+        "chmod",
+        "fchmodat",
+        "chown",
+        "fchownat",
+        "truncate",
+        "chdir",
+        "getcwd",
+        "execve",
+        "execveat",
+        "read",
+        "write",
+        "pread64",
+        "pwrite64",
+        "readv",
+        "writev",
+        "preadv",
+        "pwritev",
+        "preadv2",
+        "pwritev2",
+        "fsync",
+        "fdatasync",
+        "close",
+        "lseek",
+        "fstat",
+        "ftruncate",
+        "fallocate",
+        "flock",
+        "getdents",
+        "getdents64",
+        "sendfile",
+        "splice",
+        "copy_file_range",
+        "sync_file_range",
+        "syncfs",
+        "mmap",
+        "statfs",
+        "fstatfs",
+        "utimensat",
+    ]
 )
 PROCESS = frozenset(
-    "fork vfork clone clone3 execve execveat wait4 waitid exit exit_group kill tkill tgkill".split()
+    [
+        "fork",
+        "vfork",
+        "clone",
+        "clone3",
+        "execve",
+        "execveat",
+        "wait4",
+        "waitid",
+        "exit",
+        "exit_group",
+        "kill",
+        "tkill",
+        "tgkill",
+    ]
 )
-MEMORY = frozenset("mmap munmap mprotect mremap brk madvise mlock munlock msync mincore".split())
+MEMORY = frozenset(
+    [
+        "mmap",
+        "munmap",
+        "mprotect",
+        "mremap",
+        "brk",
+        "madvise",
+        "mlock",
+        "munlock",
+        "msync",
+        "mincore",
+    ]
+)
 SIGNAL = frozenset(
-    (
-        "rt_sigaction rt_sigprocmask rt_sigreturn rt_sigsuspend rt_sigtimedwait kill tkill tgkill "
-        "rt_sigqueueinfo sigaltstack pause signalfd signalfd4"
-    ).split()
+    [
+        "rt_sigaction",
+        "rt_sigprocmask",
+        "rt_sigreturn",
+        "rt_sigsuspend",
+        "rt_sigtimedwait",
+        "kill",
+        "tkill",
+        "tgkill",
+        "rt_sigqueueinfo",
+        "sigaltstack",
+        "pause",
+        "signalfd",
+        "signalfd4",
+    ]
 )
 CLASSES = {
     "network": NETWORK, "file": FILES, "process": PROCESS, "memory": MEMORY, "signal": SIGNAL,
@@ -151,11 +301,32 @@ CLASSES = {
 }  # fmt: skip
 # Calls that wait until something happens: their time is not the service's own work.
 WAITS = frozenset(
-    (
-        "futex epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect6 nanosleep "
-        "clock_nanosleep wait4 waitid pause rt_sigtimedwait rt_sigsuspend accept accept4 io_getevents "
-        "restart_syscall futex_waitv futex_wait msgrcv semop semtimedop"
-    ).split()
+    [
+        "futex",
+        "epoll_wait",
+        "epoll_pwait",
+        "epoll_pwait2",
+        "poll",
+        "ppoll",
+        "select",
+        "pselect6",
+        "nanosleep",
+        "clock_nanosleep",
+        "wait4",
+        "waitid",
+        "pause",
+        "rt_sigtimedwait",
+        "rt_sigsuspend",
+        "accept",
+        "accept4",
+        "io_getevents",
+        "restart_syscall",
+        "futex_waitv",
+        "futex_wait",
+        "msgrcv",
+        "semop",
+        "semtimedop",
+    ]
 )
 # Results that say "not now", not "failed".
 NOT_NOW = frozenset(("EAGAIN", "EINPROGRESS", "EALREADY", "EINTR"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from locard.model.kernel_facts import NotObserved, SystemCalls, Trace
+from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
 from locard.model.workload import WorkloadStates
 
@@ -353,5 +353,6 @@ Fact = (
     | WorkloadStates
     | Trace
     | SystemCalls
+    | Waits
     | NotObserved
 )

@@ -18,7 +18,7 @@ from locard.model.facts import (
     StackSamples,
     ThreadStates,
 )
-from locard.model.kernel_facts import NotObserved, SystemCalls, Trace
+from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import counted_as, judge
@@ -279,5 +279,6 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     WorkloadStates: workload_words.headline,
     Trace: lambda trace: trace.says,
     SystemCalls: kernel_words.system_calls,
+    Waits: kernel_words.waits,
     NotObserved: lambda refused: refused.problem,
 }

@@ -131,6 +131,86 @@ class SystemCalls:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadWait:
+    """One thread in one wait, over the looks that saw it so. `share` is of all looks.
+
+    `state` is the kernel's letter: R, S, D, T. `doing` is a word for it: runs, waits for a CPU, sleeps,
+    waits for a lock, a peer, a client, a file, a child, page fault, ... `what` names the peer, file, lock
+    word or call. `still_s`: since when it is in this wait, where it was so at the last look.
+    """
+
+    pid: int
+    tid: int
+    thread: str
+    state: str
+    call: str
+    doing: str
+    what: str
+    looks: int
+    share: float
+    longest_s: float
+    still_s: float | None = None
+    address: int | None = None  # of a lock word
+    peer: str | None = None
+    wchan: str = ""
+    strip: tuple[int, ...] = ()  # looks by column of the time that was looked at
+
+
+@dataclass(frozen=True, slots=True)
+class LockWait:
+    """One lock word that threads waited for.
+
+    `kind` is told by its memory and is a guess where the lock is no mutex of the C library: mutex, rwlock,
+    condition variable, join, unknown. `holder` is who stood in it as owner, `held` in how many of the looks
+    at it; `doing` what the holder did then. `contended`: threads queue for what another one holds.
+    """
+
+    pid: int
+    address: int
+    symbol: str
+    file: str
+    kind: str
+    looks: int
+    most: int  # threads at once
+    waiters: tuple[str, ...]
+    waiter_tids: tuple[int, ...]
+    share: float  # of the time, of the waiter that waited most
+    longest_s: float
+    holder: str = ""
+    holder_tid: int | None = None
+    held: int = 0
+    doing: tuple[tuple[str, int], ...] = ()
+    contended: bool = False
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What every thread did, looked at many times a second."""
+
+    observed: Observed
+    looks: int
+    hz: float
+    threads: tuple[ThreadWait, ...]
+    locks: tuple[LockWait, ...]
+
+    @property
+    def problem(self) -> str:
+        """What was lost, in words."""
+        return problem(self.observed)
+
+    @property
+    def partial(self) -> bool:
+        """Whether something was lost, or it ended early."""
+        return bool(self.problem)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no thread was seen."""
+        return not self.threads
+
+
+@dataclass(frozen=True, slots=True)
 class NotObserved:
     """The kernel did not take a program: which step failed, and what would unlock it."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from locard.model.wording import count
 
 if TYPE_CHECKING:
-    from locard.model.kernel_facts import Observed, SystemCalls
+    from locard.model.kernel_facts import Observed, SystemCalls, ThreadWait, Waits
 
 _SHOWN = 3
 
@@ -57,6 +58,34 @@ def system_calls(found: SystemCalls) -> str:
     ]
     total = sum(r.count for r in found.calls)
     return f"{count(total, 'system call')} in {found.observed.seconds:.1f} s, by wall time: {', '.join(top)}"
+
+
+def waits(found: Waits) -> str:
+    """Headline: what threads spend their time on, contended locks first."""
+    if not found.threads:
+        return "no thread was seen"
+    contended = [lock.says for lock in found.locks if lock.contended]
+    shares: Counter[str] = Counter()
+    for wait in found.threads:
+        shares[wait_words(wait)] += wait.looks
+    total = sum(shares.values())
+    top = ", ".join(f"{share_words(n, total)} {words}" for words, n in shares.most_common(_SHOWN))
+    threads = len({(w.pid, w.tid) for w in found.threads})
+    return "; ".join([*contended, f"of {count(threads, 'thread')}' time: {top}"])
+
+
+def share_words(part: float, whole: float) -> str:
+    """A share in per cent."""
+    percent = 100.0 * part / whole if whole else 0.0
+    return f"{percent:.0f} %" if percent >= 10 or not percent else f"{percent:.1f} %"  # noqa: PLR2004
+
+
+def wait_words(wait: ThreadWait) -> str:
+    """What a thread does, without whose thread it is."""
+    on = f" {wait.what}" if wait.what else ""
+    return f"{wait.doing}{on}" + (
+        f" ({wait.call})" if wait.call and wait.call not in wait.doing else ""
+    )
 
 
 def how(observed: Observed) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.model import kernel_words
-from locard.model.kernel_facts import NotObserved, SystemCalls, Trace
+from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.kernel_words import duration, size
 from locard.model.wording import shorten
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from locard.model.facts import Fact
-    from locard.model.kernel_facts import Histogram, Observed, Row
+    from locard.model.kernel_facts import Histogram, Observed, Row, ThreadWait
 
 _MOST_ROWS = 25
 _WIDE = 72  # of a name
@@ -42,6 +42,8 @@ def lines(fact: Fact) -> Iterator[str] | None:
         return _trace(fact)
     if isinstance(fact, SystemCalls):
         return _system_calls(fact)
+    if isinstance(fact, Waits):
+        return _waits(fact)
     if isinstance(fact, NotObserved):
         return iter((f"not observed: {fact.problem}",))
     return None
@@ -80,6 +82,43 @@ def _system_calls(found: SystemCalls) -> Iterator[str]:
     if found.histograms:
         yield from bars(found.histograms[0])
     yield from _how(found.observed)
+
+
+def _waits(found: Waits) -> Iterator[str]:
+    if found.locks:
+        yield "locks that threads waited for:"
+        for lock in found.locks[:10]:
+            yield f"  {'CONTENDED ' if lock.contended else ''}{lock.says}"
+        yield ""
+    groups: dict[tuple[str, str], list[ThreadWait]] = {}
+    for wait in found.threads:
+        groups.setdefault((wait.state, kernel_words.wait_words(wait)), []).append(wait)
+    total = sum(w.looks for w in found.threads)
+    ordered = sorted(groups.items(), key=lambda g: -sum(w.looks for w in g[1]))
+    yield "share of thread time, threads, longest, still so, state, what they do"
+    for (state, words), waits in ordered[:_MOST_ROWS]:
+        share = kernel_words.share_words(sum(w.looks for w in waits), total)
+        still = [w.still_s for w in waits if w.still_s is not None]
+        threads = dict.fromkeys(w.thread for w in waits)
+        names = ", ".join(list(threads)[:4]) + (
+            f" and {len(threads) - 4} more" if len(threads) > 4 else ""
+        )
+        count_of = len({w.tid for w in waits})
+        longest = duration(max(w.longest_s for w in waits))
+        age = duration(max(still)) if still else ""
+        yield f"  {share:>6} {count_of:>5} {longest:>8} {age:>8}  {state}  {shorten(words, _WIDE)}  [{names}]"
+        yield f"         {strip([w.strip for w in waits])}"
+    if len(ordered) > _MOST_ROWS:
+        yield f"  and {len(ordered) - _MOST_ROWS} more, in -o json"
+    yield f"{found.looks} looks, {found.hz:g} a second"
+    yield from _how(found.observed)
+
+
+def strip(columns: Sequence[Sequence[int]]) -> str:
+    """How many threads did it, from the first look to the last, as one line of blocks."""
+    sums = [sum(column) for column in zip(*columns, strict=False)]
+    most = max(sums, default=0)
+    return "".join(" ▁▂▃▄▅▆▇█"[-(-8 * n // most)] if most else " " for n in sums)
 
 
 def table(rows: Sequence[Row], seconds: float, indent: str = "") -> Iterator[str]:

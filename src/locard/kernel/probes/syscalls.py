@@ -25,7 +25,6 @@ from locard.model import params
 from locard.model.errors import UsageError
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Row, SystemCalls
-from locard.probe import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -81,7 +80,7 @@ def scope(context: Context) -> Scope:
     return _observing.scope(context)
 
 
-def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:  # noqa: B008 - frozen
+def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
     machine = (context.ground.machine if context.ground else "") or "x86_64"
     yield _observing.observe(
@@ -250,7 +249,7 @@ def _calls(told: Told, machine: str, histograms: dict[Any, dict[str, int]]) -> t
 def _threads(told: Told, machine: str) -> tuple[Row, ...]:
     rows = []
     for row in told.map("calls"):
-        known = told.threads.get(row["tid"], {})
+        known: dict[str, Any] = told.threads.get(row["tid"], {})
         rows.append(
             Row(
                 syscall_table.name(machine, row["number"]),

@@ -31,7 +31,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, sp;
 };
 struct thread_info {
   u32 status; /* bit 1: a 32-bit system call */

@@ -1,0 +1,156 @@
+/* What each thread does, looked at many times a second: nothing is hooked, so no event costs anything.
+ *
+ * One pass of the iterator looks at every thread of a process. A thread that has not run since the last pass is
+ * one comparison; a change ends a stretch of passes in which it did one thing, and the stretch is the event. */
+#include "include/kernel.h"
+
+#define FRAMES 8
+#define RUNNING 0
+#define NO_CALL (-1)
+
+/* The number of the pass, set before each; `flush`: tell the stretches that go on. */
+struct pass {
+  u32 number, flush;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, struct pass);
+} passes SEC(".maps");
+
+/* What a thread did from pass `first` to pass `last`. `asleep_ns`: since when by the scheduler's clock,
+ * `now_ns` of the same clock at the last pass, `ended_ns` when it ran again, where that is known; else 0. */
+struct stretch {
+  u64 switches, asleep_ns, now_ns, ended_ns, args[6];
+  s64 call;
+  u32 first, last, tid, tgid, inner_tid, state, on_cpu, frames;
+  u64 stack[FRAMES];
+  char comm[COMM];
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct stretch);
+} threads SEC(".maps");
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 4 << 20);
+} stretches SEC(".maps");
+struct stretch *stretches_event __attribute__((unused));
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct sched_entity___slice {
+  u64 sum_exec_runtime, prev_sum_exec_runtime;
+};
+struct task_struct___cpu {
+  int on_cpu;
+  struct sched_entity___slice se;
+};
+struct task_struct___old {
+  long state; /* before 5.14 */
+};
+#pragma clang attribute pop
+
+static __always_inline void tell(struct stretch *stretch) {
+  struct stretch *event = bpf_ringbuf_reserve(&stretches, sizeof *event, 0);
+  if (!event) {
+    tally(LOST_EVENT);
+    return;
+  }
+  memcpy(event, stretch, sizeof *event);
+  bpf_ringbuf_submit(event, 0);
+}
+
+/* When it went to sleep: when it got its CPU last, and for how long it then ran. */
+static __always_inline u64 asleep_since(struct task_struct *task) {
+  struct task_struct___cpu *timed = (void *)task;
+  if (!bpf_core_field_exists(task->sched_info.last_arrival)) return 0;
+  return BPF_CORE_READ(task, sched_info.last_arrival) + BPF_CORE_READ(timed, se.sum_exec_runtime) -
+         BPF_CORE_READ(timed, se.prev_sum_exec_runtime);
+}
+
+/* The scheduler's clock now: it has just put us on our CPU. */
+static __always_inline u64 scheduler_now(void) {
+  struct task_struct *me = bpf_get_current_task_btf();
+  if (!bpf_core_field_exists(me->sched_info.last_arrival)) return 0;
+  return BPF_CORE_READ(me, sched_info.last_arrival);
+}
+
+static __always_inline void begin(struct stretch *stretch, struct task_struct *task, u32 pass, u32 state, u32 on_cpu) {
+  stretch->first = pass;
+  stretch->state = state;
+  stretch->on_cpu = on_cpu;
+  stretch->tid = task->pid;
+  stretch->tgid = task->tgid;
+  struct pid *pid = BPF_CORE_READ(task, thread_pid);
+  u32 level = BPF_CORE_READ(pid, level);
+  struct upid numbers;
+  bpf_probe_read_kernel(&numbers, sizeof numbers, &pid->numbers[level < 32 ? level : 0]);
+  stretch->inner_tid = numbers.nr;
+  bpf_probe_read_kernel_str(stretch->comm, COMM, task->comm);
+  stretch->call = NO_CALL;
+  stretch->frames = 0;
+  stretch->asleep_ns = stretch->now_ns = stretch->ended_ns = 0;
+  if (state == RUNNING) return;
+  stretch->asleep_ns = asleep_since(task);
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  if (regs) {
+#if defined(__TARGET_ARCH_x86)
+    stretch->call = (s64)BPF_CORE_READ(regs, orig_ax);
+    stretch->args[0] = BPF_CORE_READ(regs, di);
+    stretch->args[1] = BPF_CORE_READ(regs, si);
+    stretch->args[2] = BPF_CORE_READ(regs, dx);
+    stretch->args[3] = BPF_CORE_READ(regs, r10);
+    stretch->args[4] = BPF_CORE_READ(regs, r8);
+    stretch->args[5] = BPF_CORE_READ(regs, r9);
+#else
+    stretch->call = BPF_CORE_READ(regs, syscallno);
+    stretch->args[0] = BPF_CORE_READ(regs, orig_x0);
+    for (int k = 1; k < 6; k++) stretch->args[k] = BPF_CORE_READ(regs, regs[k]);
+#endif
+  }
+  long size = bpf_get_task_stack(task, stretch->stack, sizeof stretch->stack, 0);
+  stretch->frames = size > 0 ? size / 8 : 0;
+}
+
+SEC("iter/task") int look(struct bpf_iter__task *context) {
+  struct task_struct *task = context->task;
+  u32 zero = 0;
+  struct pass *pass = bpf_map_lookup_elem(&passes, &zero);
+  if (!task || !pass) return 0;
+  struct stretch *stretch = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!stretch) {
+    tally(LOST_ENTRY);
+    return 0;
+  }
+  struct task_struct___old *old = (void *)task;
+  u32 state = bpf_core_field_exists(task->__state) ? task->__state : BPF_CORE_READ(old, state);
+  struct task_struct___cpu *timed = (void *)task;
+  u32 on_cpu = 0;
+  if (state == RUNNING && bpf_core_field_exists(timed->on_cpu)) on_cpu = BPF_CORE_READ(timed, on_cpu);
+  u64 switches = task->nvcsw + task->nivcsw;
+  int same = stretch->tid && stretch->state == state && stretch->on_cpu == on_cpu &&
+             (state == RUNNING || stretch->switches == switches);
+  if (same) {
+    stretch->switches = switches;
+    stretch->last = pass->number;
+    if (state != RUNNING) stretch->now_ns = scheduler_now();
+  } else {
+    if (stretch->tid) {
+      /* It has run once since then: it got its CPU when the wait ended. */
+      if (stretch->asleep_ns && switches - stretch->switches <= 1)
+        stretch->ended_ns = BPF_CORE_READ(task, sched_info.last_arrival);
+      tell(stretch);
+    }
+    begin(stretch, task, pass->number, state, on_cpu);
+    stretch->switches = switches;
+    stretch->last = pass->number;
+  }
+  if (pass->flush) {
+    stretch->now_ns = scheduler_now();
+    tell(stretch);
+  }
+  return 0;
+}
