@@ -202,6 +202,7 @@ STREAMED = sorted(
     {t.program for e in PROBES for t in e.load().COMMANDS if t.program}
     | {t.program for declared in ground_probes.DECLARED.values() for t in declared if t.program}
     | {str(p.relative_to(SOURCE)) for p in (SOURCE / "far").glob("*.py")}
+    | {str(p.relative_to(SOURCE)) for p in (SOURCE / "kernel").glob("_*_far.py")}
     | {"transport/_http_get.py"}
 )
 
@@ -216,10 +217,31 @@ def test_the_readers_agree_on_what_may_hang():
         assert bool(read_log.far_type("/srv/a.log", table)) == look_around.is_far(kind), kind
 
 
+def source_of(program):
+    """What is streamed: one file, or several that are joined."""
+    return "\n".join((SOURCE / name).read_text("utf-8") for name in program.split("+"))
+
+
+@pytest.mark.parametrize("program", [p for p in STREAMED if "+" in p])
+def test_parts_that_are_streamed_together_do_not_overwrite_each_other(program):
+    """They share one namespace: a name of one part that another one sets anew changes both."""
+    seen = {}
+    same = {"TYPE_CHECKING", "emit"}  # the latter writes a line of JSON in each
+    for part in program.split("+"):
+        for node in ast.parse(source_of(part)).body:
+            names = [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+            if isinstance(node, ast.Assign):
+                names += [
+                    n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name)
+                ]
+            for name in set(names) - same:
+                assert seen.setdefault(name, part) == part, f"{name} in {seen[name]} and {part}"
+
+
 @pytest.mark.parametrize("program", STREAMED)
 def test_streamed_readers_need_only_the_standard_library(program):
     """What is streamed to the far python3 cannot import locard or anything installed."""
-    tree = ast.parse((SOURCE / program).read_text("utf-8"))
+    tree = ast.parse(source_of(program))
     for_checkers = {
         id(inner)
         for node in ast.walk(tree)
@@ -238,7 +260,7 @@ def test_streamed_readers_need_only_the_standard_library(program):
 @pytest.mark.parametrize("program", STREAMED)
 def test_streamed_readers_are_written_for_python_3_6(program):
     """Syntax, and the methods that one reaches for and 3.6 does not have."""
-    text = (SOURCE / program).read_text("utf-8")
+    text = source_of(program)
     tree = ast.parse(text, feature_version=(3, 6))
     with pytest.raises(SyntaxError):
         ast.parse("(a := 1)", feature_version=(3, 6))

@@ -15,6 +15,7 @@
 
 #define MOST_SAID (64 << 10)
 #define EVERY_CPU (-1)
+#define MOST_EVENT (64 << 10)
 
 struct far {
   struct bpf_object *object;
@@ -278,6 +279,13 @@ long far_read_iterator(struct far *far, int iterator, char *out, size_t size) {
   return (long)at;
 }
 
+int far_run(struct far *far, const char *name, void *context, size_t size) {
+  struct bpf_program *program = program_of(far, name);
+  if (!program) return -ENOENT;
+  LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = context, .ctx_size_in = (__u32)size);
+  return bpf_prog_test_run_opts(bpf_program__fd(program), &options) ? -errno : (int)options.retval;
+}
+
 long far_iterate(struct far *far, const char *name, int pid, char *out, size_t size) {
   int iterator = far_iterator(far, name, pid);
   if (iterator < 0) return iterator;
@@ -301,7 +309,7 @@ static int take_event(void *context, void *data, size_t size) {
   memcpy(drained.out + drained.at, head, sizeof head);
   memcpy(drained.out + drained.at + 8, data, size);
   drained.at += whole;
-  return drained.size - drained.at < (64 << 10); /* 1 ends the pass: the next may not fit */
+  return drained.size - drained.at < MOST_EVENT ? -ENOBUFS : 0; /* it is taken; the next may not fit */
 }
 
 struct ring_buffer *far_ring(struct far *far, const char *name) {

@@ -52,6 +52,9 @@ FAR_API long far_iterate(struct far *far, const char *program, int pid, char *ou
 FAR_API int far_iterator(struct far *far, const char *program, int pid);
 FAR_API long far_read_iterator(struct far *far, int iterator, char *out, size_t size);
 
+/* Run a program of section "syscall" once with a context; what it returned, or -errno. */
+FAR_API int far_run(struct far *far, const char *program, void *context, size_t size);
+
 /* A ring buffer: `far_drain` writes u32 size, u32 0, bytes padded to 8, for each event that fits. */
 FAR_API struct ring_buffer *far_ring(struct far *far, const char *map);
 FAR_API long far_drain(struct ring_buffer *ring, char *out, size_t size);

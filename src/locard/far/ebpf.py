@@ -36,7 +36,7 @@ MEANS = {
 }
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - the kernel refuses
     """The kernel did not take it: `step`, and the errno as a number."""
 
     def __init__(self, step: str, number: int, said: str = "") -> None:
@@ -106,10 +106,10 @@ class Types:
             found.append((offset // 8, (kind, self.text(name_off), bits)))
         return found
 
-    def read(self, number: int, data: bytes, at: int = 0) -> "Any":
+    def read(self, number: int, data: bytes, at: int = 0) -> "Any":  # noqa: PLR0911 - one return a kind
         """The value of a type in bytes: numbers, text for arrays of char, lists, dicts."""
         number = self.plain(number)
-        kind, name, size, _, _, rest = self.types[number]
+        kind, _, size, _, _, rest = self.types[number]
         if kind == INT:
             encoding = struct.unpack("=I", rest)[0] >> 24
             form = FORMATS[size]
@@ -140,7 +140,7 @@ class Types:
         kind, _, size, _, _, rest = self.types[number]
         if kind == ARRAY:
             of, _, count = struct.unpack("=III", rest)
-            return self.width(of) * count
+            return int(self.width(of) * count)
         return 8 if kind == POINTER else int(size)
 
 
@@ -256,7 +256,7 @@ class Object:
             return []
         of = self.types.pointed(row)
         width = self.types.width(of)
-        data = self.room.raw[:got]
+        data = ctypes.string_at(self.room, got)
         return [self.types.read(of, data, at) for at in range(0, got - width + 1, width)]
 
     def entries(self, name: str) -> "Iterator[tuple[Any, Any]]":
@@ -299,7 +299,7 @@ class Object:
             got = self.check(
                 "reading %s" % name, self.c.far_drain(ring, self.room, ctypes.c_size_t(ROOM))
             )
-            data, at = self.room.raw[:got], 0
+            data, at = ctypes.string_at(self.room, got), 0
             while at < got:
                 size = struct.unpack_from("=I", data, at)[0]
                 yield data[at + 8 : at + 8 + size]

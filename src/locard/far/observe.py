@@ -3,7 +3,7 @@
 `far/ebpf.py` and `far/symbols.py` stand before this in the same namespace, a program's own part behind them,
 which may set functions of the observation: SETUP (before it is loaded), ATTACH, TICK, LAST (before it is
 detached), EXTRA (after), and FALL_BACK(refused, seconds, pids) in its place. Arguments: seconds, settings as JSON, pids. Settings: `set` {variable:
-value}, `attach` [program], `optional` [program], `rows` {iterator: variable of its row}, `share` (most of the
+value}, `attach` [program], `attempts` [[programs left out]], `optional` [program], `rows` {iterator: variable of its row}, `share` (most of the
 target's CPU time that it may cost), `cost_ns` (a call of the program, measured).
 
   {"began": ns, "attached": [...], "missing": {program: why}, "kernel": ...}
@@ -65,7 +65,7 @@ def address_of(family: int, raw: bytes, port: int) -> str:
     return ("[%s]:%d" if size == 16 else "%s:%d") % (host, port)
 
 
-def plain(value: "Any") -> "Any":
+def plain(value: "Any") -> "Any":  # noqa: PLR0911 - one return a kind
     """A value as JSON can hold it: paths and socket ends in words, long lists by what is not zero."""
     if isinstance(value, dict):
         if "cut" in value and "text" in value:
@@ -101,6 +101,7 @@ def names_of(obj: "Object") -> "list[str]":
 
 
 def fields_of(obj: "Object", label: str) -> "list[Any]":
+    """The members of a variable of the object that is a struct."""
     number = obj.types.plain(obj.types.named[label])
     return (
         obj.types.members(number)
@@ -112,15 +113,11 @@ def fields_of(obj: "Object", label: str) -> "list[Any]":
 def tell_map(obj: "Object", name: str) -> None:
     """Print the entries of a map."""
     rows, head = [], None
-    count = 0
-    for key, value in obj.entries(name):
-        value = summed(value) if isinstance(value, list) else value
-        key, value = plain(key), plain(value)
-        key = key if isinstance(key, dict) else {"key": key}
-        value = value if isinstance(value, dict) else {"value": value}
-        head = {"map": name, "key": list(key), "value": list(value)}
-        rows.append(list(key.values()) + list(value.values()))
-        count += 1
+    for count, (key, value) in enumerate(obj.entries(name), 1):
+        parts = [plain(key), plain(summed(value) if isinstance(value, list) else value)]
+        named = [p if isinstance(p, dict) else {w: p} for p, w in zip(parts, ("key", "value"))]
+        head = {"map": name, "key": list(named[0]), "value": list(named[1])}
+        rows.append(list(named[0].values()) + list(named[1].values()))
         if count >= MOST_ROWS:
             emit({"cut": name, "rows": count})
             break
@@ -248,24 +245,32 @@ class Observation:
         self.ended = 0.0
         self.before = {}  # type: dict[int, tuple[str, int]] # for who looks at what was so before
         self.obj = Object("object")
-        for name, value in settings.get("set", {}).items():
-            self.obj.set(name, bytes(bytearray(value)) if isinstance(value, list) else value)
-        for name in settings.get("leave_out", ()):
-            self.obj.leave_out(name)
-        setup = globals().get("SETUP")
-        if setup:
-            setup(self)
-        self.obj.load()
-        if settings.get("names", True):
-            self.names.look(pids)
+        self.load()
         if settings.get("follow", True):
             self.attach("follow")
             for pid in family(pids):
                 self.obj.iterate("mark", "", pid)
         self.began = time.monotonic()
-        for name in settings.get("attach", ()):
+        self.attach_all()
+
+    def load(self) -> None:
+        """Set what is asked for, and give it to the kernel."""
+        for name, value in self.settings.get("set", {}).items():
+            self.obj.set(name, bytes(bytearray(value)) if isinstance(value, list) else value)
+        for name in self.settings.get("leave_out", ()):
+            self.obj.leave_out(name)
+        setup = globals().get("SETUP")
+        if setup:
+            setup(self)
+        self.obj.load()
+        if self.settings.get("names", True):
+            self.names.look(self.pids)
+
+    def attach_all(self) -> None:
+        """The programs that are asked for; optional ones may be missing."""
+        for name in self.settings.get("attach", ()):
             self.attach(name)
-        for name in settings.get("optional", ()):
+        for name in self.settings.get("optional", ()):
             try:
                 self.attach(name)
             except Refused as refused:
@@ -307,22 +312,27 @@ class Observation:
         """Until the time is over, the target ends, or it costs too much; why it ended."""
         self.cpu_before = cpu_s(self.pids)
         until = self.began + self.seconds
-        while True:
+        every, looked = self.settings.get("every_s", EVERY_S), 0.0
+        tick, named = globals().get("TICK"), self.settings.get("names", True)
+        while not self.stop:
             now = time.monotonic()
-            if self.stop or now >= until:
-                return self.stop
-            time.sleep(min(self.settings.get("every_s", EVERY_S), until - now))
+            if now >= until:
+                return ""
+            time.sleep(min(every, until - now))
             self.drain()
-            tick = globals().get("TICK")
             if tick:
                 tick(self)
-            if self.settings.get("names", True) and self.names.due():
+            if now - looked < EVERY_S:
+                continue
+            looked = now
+            if named and self.names.due():
                 self.names.look(self.pids)
             if self.pids and not any(alive(pid) for pid in self.pids):
                 return "ended: the target ended"
             over = self.over()
             if over:
                 return over
+        return self.stop
 
     def tell(self, why: str) -> None:
         """Print all that was counted."""
@@ -362,6 +372,19 @@ class Observation:
                         break
             except OSError:
                 continue
+
+
+def take_first(seconds: float, settings: "dict[str, Any]", pids: "list[int]") -> Observation:
+    """The first of `attempts` (programs that are left out) that the kernel takes; raises Refused."""
+    attempts = settings.get("attempts") or [[]]
+    for left_out in attempts[:-1]:
+        try:
+            return Observation(seconds, dict(settings, leave_out=left_out), pids)
+        except Refused:
+            continue
+    if attempts[-1]:
+        settings = dict(settings, leave_out=attempts[-1])
+    return Observation(seconds, settings, pids)
 
 
 def why_not(refused: "Refused") -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_LOCKS = 40
 MOST_SOCKETS = 400
-EVERY_S, FIRST_S = 1.0, 0.3
+NAMES_EVERY_S, NAMES_FIRST_S = 1.0, 0.3
 
 
 class DescriptorNames:
@@ -28,19 +28,19 @@ class DescriptorNames:
     def __init__(self) -> None:
         """Nothing is named yet."""
         self.reader = Reader()
-        self.symbols = {}  # type: dict[int, Any]
-        self.locks = {}  # type: dict[tuple[int, int], dict[str, Any]]
+        self.symbols = {}  # type: dict[int, Symbols | None]
+        self.locks = {}  # type: dict[tuple[int, int], dict[str, object]]
         self.descriptors = {}  # type: dict[tuple[int, int], str]
         self.sockets = {}  # type: dict[int, str]
-        self.looked = time.monotonic() - EVERY_S + FIRST_S
+        self.looked = time.monotonic() - NAMES_EVERY_S + NAMES_FIRST_S
         self.took = 0.0
 
     def look(self, observation: "Observation", last: bool = False) -> None:
         """Name what is new, once a second at most and seldom where it takes long."""
         began = time.monotonic()
-        if not last and began - self.looked < max(EVERY_S, 100 * self.took):
+        if not last and began - self.looked < max(NAMES_EVERY_S, 100 * self.took):
             return
-        self.reader.round += 1
+        self.reader = Reader()  # its tables of sockets are of one moment
         self.look_at_locks(observation)
         self.look_at_sockets(family(observation.pids))
         self.look_at_descriptors(observation)
@@ -59,7 +59,8 @@ class DescriptorNames:
                     self.symbols[pid] = Symbols(pid)
                 except OSError:
                     self.symbols[pid] = None
-            found = self.symbols[pid].name(address) if self.symbols[pid] else {}
+            symbols = self.symbols[pid]
+            found = symbols.name(address) if symbols is not None else {}
             if found:
                 self.locks[(pid, address)] = found
 

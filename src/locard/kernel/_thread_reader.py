@@ -5,6 +5,7 @@ locard gives their source to the target's python3 (3.6 or later) on standard inp
 standard library only and leaves nothing behind.
 """
 
+import bisect
 import errno
 import ipaddress
 import json
@@ -167,7 +168,7 @@ class Reader:
         """Syscall names are those of this machine, which is where the target runs."""
         self.names = syscall_names(os.uname().machine)
         self.sockets: dict[str, Sockets] = {}
-        self.maps: dict[int, list[tuple[int, int, str]]] = {}
+        self.maps: dict[int, tuple[list[int], list[tuple[int, int, str]]]] = {}
         self.missed: dict[str, None] = {}
         self.round = 0
 
@@ -323,10 +324,12 @@ class Reader:
     def _mapping(self, pid: int, at: int) -> "str | None":
         """The mapping that holds an address; zeroed data is told by the file just before it."""
         if pid not in self.maps:
-            self.maps[pid] = parse_maps(slurp(f"/proc/{pid}/maps", MAX_MAPS_BYTES) or "")
-        for low, high, name in self.maps[pid]:
-            if low <= at < high:
-                return name
+            found = parse_maps(slurp(f"/proc/{pid}/maps", MAX_MAPS_BYTES) or "")
+            self.maps[pid] = ([low for low, _, _ in found], found)
+        starts, found = self.maps[pid]
+        index = bisect.bisect_right(starts, at) - 1
+        if index >= 0 and at < found[index][1]:
+            return found[index][2]
         return None
 
     def _memory(self, pid: int, at: int, size: int) -> "bytes | None":

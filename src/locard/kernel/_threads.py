@@ -14,7 +14,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.kernel._thread_reader import MAX_SECONDS, Reader, emit
+    from locard.kernel._thread_reader import MAX_SECONDS, Reader, emit  # noqa: TC004 - it stands before
 
 
 def main(argv: "list[str]") -> int:

@@ -1,6 +1,6 @@
 """Looks at what every thread does many times a second, beside the target; names locks, holders and peers.
 
-Stands behind `_thread_reader.py` and before `far/observe.py` in one namespace. Where the kernel does not take
+Stands behind `_thread_reader.py` and `_locks_far.py` and before `far/observe.py` in one namespace. Where the kernel does not take
 the eBPF iterator, the same is read from /proc, as often as it costs little. Prints, beside what observe.py does:
 
   {"wait": {"pid", "tid", "comm", "nstid", "state", "call", "op", "words", "peer", "address", "wchan", ...},
@@ -19,25 +19,42 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from locard.far.ebpf import Refused
-    from locard.far.observe import Names, Observation, alive, emit, family, threads_of, why_not
+    from locard.far.observe import (
+        Names,
+        Observation,
+        alive,
+        emit,
+        family,
+        inner_tid,
+        threads_of,
+        why_not,
+    )
     from locard.far.symbols import Symbols
+    from locard.kernel._locks_far import (
+        FUTEX_COMMAND,
+        LOCK_BEFORE,
+        LOCK_ROOM,
+        NO_HOLDER,
+        UNKNOWN,
+        WAITS,
+        LockMemory,
+    )
     from locard.kernel._thread_reader import Reader, slurp
 
-STRETCH = struct.Struct("=QQQQ6Qq8I8Q16s")  # struct stretch of waits.bpf.c
-PASS = struct.Struct("=II")
+STRETCH = struct.Struct("=Q8IQQ6Qq8Q16s")  # struct stretch of waits.bpf.c
+PASS = struct.Struct("=IIQ")
+KEY = bytes(4)
 COLUMNS = 60
 STATES = {0: "R", 1: "S", 2: "D", 4: "T", 8: "t", 16: "X", 32: "Z", 64: "P", 1026: "I"}
 INTERRUPTIBLE, UNINTERRUPTIBLE = 1, 2
-FUTEX_COMMAND = 0x7F
-WAIT, LOCK_PI, WAIT_BITSET, LOCK_PI2 = 0, 6, 9, 13
 SHARE = 0.02  # of a core, which the look at /proc may take
 LEAST_HZ = 0.5
 LOOK_AGAIN_S = 0.5  # at what a descriptor is
 MOST_LOCKS = 64
-NO_HOLDER = ("condition variable", "unknown")  # after a few looks they are let alone
 KERNEL_WORDS = 8
 
 
@@ -96,7 +113,9 @@ class Waits:
         self.words = {}  # type: dict[tuple[Any, ...], tuple[float, dict[str, Any]]]
         self.locks = {}  # type: dict[tuple[int, int], dict[str, Any]]
         self.inner = {}  # type: dict[tuple[int, int], int] # (pid, tid inside) -> tid
+        self.counted = {}  # type: dict[int, float] # when the threads of a process were
         self.times = [0.0]  # of each look; looks count from 1
+        self.clock = [0]  # the same by the scheduler's clock, in ns
         self.began = time.monotonic()
         self.symbols = {}  # type: dict[int, Any]
         self.flushed = False
@@ -122,7 +141,7 @@ class Waits:
         self.words[key] = (now, state)
         return state
 
-    def add(self, pid: int, tid: int, comm: str, nstid: int, state: str, on_cpu: bool, call: int,
+    def add(self, pid: int, tid: int, comm: str, nstid: int, state: str, on_cpu: bool, call: int,  # noqa: PLR0917
             args: "tuple[int, ...]", wchan: str, stack: "list[str]", first: int, last: int,
             still_s: "float | None", longest_s: float) -> None:  # fmt: skip
         """One stretch: looks `first` to `last` in which a thread did one thing."""
@@ -176,12 +195,30 @@ class Waits:
                 }  # fmt: skip
             lock["looks"] += 1
             lock["most"] = max(lock["most"], len(threads))
-            raw = self.reader._memory(pid, address - 48, 112)
-            kind, holder = self.kind(pid, address, threads, raw)
+            raw = self.reader._memory(pid, address - LOCK_BEFORE, LOCK_ROOM)
+            kind, holder = UNKNOWN, 0
+            if raw is not None:
+                kind, holder = LockMemory(raw, threads, self.tid_of(pid)).kind()
             lock["kinds"][kind] += 1
             if holder:
                 lock["holders"][holder] += 1
                 lock["doing"][self.does(pid, holder)] += 1
+
+    def tid_of(self, pid: int) -> "Callable[[int], int]":
+        """From a number in a process's own pid namespace to ours."""
+        return lambda number: self.known_tid(pid, number) if number else 0
+
+    def known_tid(self, pid: int, number: int) -> int:
+        """Our number of a thread; 0 where the process has no such thread."""
+        now = time.monotonic()
+        if (pid, number) not in self.inner and now - self.counted.get(pid, 0.0) > 1.0:
+            self.counted[pid] = now
+            for tid in threads_of(pid):
+                try:
+                    self.inner[(pid, inner_tid(pid, tid))] = tid
+                except OSError:
+                    continue
+        return self.inner.get((pid, number), 0)
 
     def does(self, pid: int, tid: int) -> str:
         """What a thread does now, in words."""
@@ -207,45 +244,6 @@ class Waits:
                 pass
         return found.name(address) if found else {}
 
-    def kind(self, pid: int, address: int, threads: "list[tuple[int, int, int]]",
-             raw: "bytes | None") -> "tuple[str, int]":  # fmt: skip
-        """What sort of lock it is by its memory, and the thread that holds it: (words, tid or 0)."""
-        op, value = threads[0][1] & FUTEX_COMMAND, threads[0][2] & 0xFFFFFFFF
-        if raw is None:
-            return "unknown: its memory cannot be read", 0
-        at = lambda offset: struct.unpack_from("=I", raw, 48 + offset)[0]  # noqa: E731
-        owner_of = lambda number: self.inner.get((pid, number), 0) if number else 0  # noqa: E731
-        word = at(0)
-        if op in (LOCK_PI, LOCK_PI2):
-            return "mutex (priority inheritance)", owner_of(word & 0x3FFFFFFF)
-        owner = owner_of(value)
-        if owner and word == value and value > 2:
-            return "join: waits for a thread to end", owner
-        if word & 0x80000000 and owner_of(word & 0x3FFFFFFF):  # musl, robust
-            return "mutex", owner_of(word & 0x3FFFFFFF)
-        # glibc: lock, count, owner; the word is 2 where somebody waits
-        if value == 2 and word in (1, 2) and owner_of(at(8)):
-            return "mutex", owner_of(at(8))
-        for base in (8, 12):  # glibc's rwlock: its word of the phase, or of the writers
-            readers, writers, writer = at(-base), at(4 - base), at(24 - base)
-            sane = readers >> 3 < 1 << 16 and writers < 1 << 16 and at(28 - base) in (0, 1)
-            if sane and writers and owner_of(writer):
-                return "rwlock, held by a writer", owner_of(writer)
-            if sane and writers and readers >> 3 and not writer and value in (0, 1, 2, 3):
-                return "rwlock, held by %d readers" % (readers >> 3), 0
-            if sane and not writers and owner_of(writer) and readers & 2:
-                return "rwlock, held by a writer", owner_of(writer)
-        for base in (40, 44):  # glibc's condition variable: how many wait stands in it
-            if (
-                op == WAIT_BITSET
-                and at(36 - base) >> 3 >= len(threads)
-                and at(36 - base) >> 3 < 1 << 16
-            ):
-                return "condition variable", 0
-        if value == 2 and word == 2:
-            return "mutex", 0
-        return "unknown", 0
-
     # -- at the end --------------------------------------------------------------------------
 
     def tell(self, engine: str) -> None:
@@ -254,12 +252,10 @@ class Waits:
         took = max(1e-9, self.times[-1] - self.began)
         emit({"looks": looks, "hz": round(looks / took, 2), "engine": engine})
         for group in self.groups.values():
-            columns = collections.Counter()  # type: collections.Counter[int]
+            columns = [0] * COLUMNS
             for first, last in group.pop("spans"):
-                for number in range(first, last + 1):
-                    share = (self.times[min(number, looks)] - self.began) / took
-                    columns[min(COLUMNS - 1, int(share * COLUMNS))] += 1
-            emit(dict(group, strip=columns))
+                spread(columns, (first - 1) / looks, min(last, looks) / looks, last - first + 1)
+            emit(dict(group, strip={k: n for k, n in enumerate(columns) if n}))
         rows = sorted(self.locks.items(), key=lambda kv: -kv[1]["looks"] * kv[1]["most"])
         for (pid, address), lock in rows[:MOST_LOCKS]:
             row = dict(lock["name"])
@@ -271,6 +267,16 @@ class Waits:
         for found in self.symbols.values():
             if found:
                 found.close()
+
+
+def spread(columns: "list[int]", first: float, last: float, count: int) -> None:
+    """Share looks out over the columns from one part of the time to another."""
+    low, high = int(first * COLUMNS), min(COLUMNS - 1, int(last * COLUMNS - 1e-9))
+    if low >= high:
+        columns[min(low, COLUMNS - 1)] += count
+        return
+    for k in range(low, high + 1):
+        columns[k] += max(1, count // (high - low + 1))
 
 
 def in_words(state: str, known: "dict[str, Any]") -> str:
@@ -295,14 +301,16 @@ class Iterating:
 
     def __init__(self) -> None:
         """Made before the object is loaded."""
-        self.waits = None  # type: Waits | None
+        self.waits = Waits([], 0.0)
         self.iterators = {}  # type: dict[int, int]
         self.followed = 0.0
         self.locked = self.lock_s = 0.0
+        self.once = False
 
     def attach(self, observation: "Observation") -> None:
         """One kept iterator a process."""
         self.waits = Waits(observation.pids, observation.seconds)
+        self.once = "look_once" not in observation.settings.get("leave_out", ())
         self.passes = observation.obj.c.far_map(observation.obj.handle, b"passes")
         self.follow(observation)
         self.tick(observation)
@@ -313,7 +321,7 @@ class Iterating:
         obj = observation.obj
         for pid in family(observation.pids):
             if pid not in self.iterators:
-                number = obj.c.far_iterator(obj.handle, b"look", pid)
+                number = 0 if self.once else obj.c.far_iterator(obj.handle, b"look", pid)
                 self.iterators[pid] = obj.check("attaching the iterator", number)
         self.follow_s = time.monotonic() - began
         self.followed = began + self.follow_s
@@ -326,12 +334,22 @@ class Iterating:
         if time.monotonic() - self.followed > max(0.5, 1000 * self.follow_s):
             self.follow(observation)
         number = len(waits.times)
-        obj.c.far_put(self.passes, PASS.pack(0, 0)[:4], PASS.pack(number, int(flush)))
+        obj.c.far_put(self.passes, KEY, PASS.pack(number, int(flush), 0))
         waits.times.append(time.monotonic())
         for pid, iterator in list(self.iterators.items()):
-            got = obj.c.far_read_iterator(obj.handle, iterator, obj.room, ctypes.c_size_t(1 << 16))
+            if self.once:
+                got = obj.c.far_run(
+                    obj.handle, b"look_once", struct.pack("=i", pid), ctypes.c_size_t(4)
+                )
+            else:
+                got = obj.c.far_read_iterator(
+                    obj.handle, iterator, obj.room, ctypes.c_size_t(1 << 16)
+                )
             if got < 0 and got != -errno.ESRCH and alive(pid):
                 obj.check("looking at the threads", got)
+        row = ctypes.create_string_buffer(PASS.size)
+        obj.c.far_get(self.passes, KEY, row)
+        waits.clock.append(PASS.unpack(row.raw)[2])
         waits.flushed = flush
         self.take(observation)
         began = time.monotonic()
@@ -345,18 +363,15 @@ class Iterating:
         waits = self.waits
         for data in observation.obj.drain_raw("stretches"):
             fields = STRETCH.unpack_from(data)
-            asleep, now, ended = fields[1:4]
-            args = fields[4:10]
-            call, first, last, tid, tgid, inner, state, on_cpu, frames = fields[10:19]
+            tid, state, on_cpu, last, first, tgid, inner, frames, asleep, ended = fields[1:11]
+            args, call = fields[11:17], fields[17]
+            last = min(last, len(waits.times) - 1)
             letter = state_of(state)
-            names = [waits.kernel.name(a) for a in fields[19 : 19 + min(frames, 8)]]
+            names = [waits.kernel.name(a) for a in fields[18 : 18 + min(frames, 8)]]
             stack = [n for n in names if n and n not in SLEEPING]
-            comm = fields[27].split(b"\0")[0].decode("utf-8", "replace")
-            seen = (
-                waits.times[min(last, len(waits.times) - 1)]
-                - waits.times[min(first, len(waits.times) - 1)]
-            )
-            until = ended or now
+            comm = fields[26].split(b"\0")[0].decode("utf-8", "replace")
+            seen = waits.times[last] - waits.times[min(first, last)]
+            until = ended or waits.clock[last]
             lasted = (until - asleep) / 1e9 if asleep and until > asleep and letter != "R" else 0.0
             goes_on = waits.flushed and last == len(waits.times) - 1 and lasted
             still = lasted if goes_on else None
@@ -384,7 +399,7 @@ class Iterating:
             if not waits.reader.names.get(int(now[0]), "").startswith("futex"):
                 continue
             op = int(now[2], 16)
-            if op & FUTEX_COMMAND in (WAIT, LOCK_PI, WAIT_BITSET, LOCK_PI2):
+            if op & FUTEX_COMMAND in WAITS:
                 waiting.setdefault((pid, int(now[1], 16)), []).append((tid, op, int(now[3], 16)))
         if waiting:
             waits.look_at_locks(waiting)
@@ -395,7 +410,7 @@ class Iterating:
             self.tick(observation, flush=True)
         except Refused:
             pass
-        self.waits.tell("eBPF iterator")
+        self.waits.tell("eBPF" if self.once else "eBPF iterator")
 
 
 def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:
@@ -418,7 +433,7 @@ def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:
         waits.times.append(began)
         for pid in family(pids):
             for tid in threads_of(pid):
-                row = waits.reader.thread(pid, tid)
+                row = waits.reader.thread(pid, tid)  # type: Any
                 if row is None:
                     continue
                 call = str(row.get("call") or "").split()

@@ -19,6 +19,7 @@ _MOST_ROWS = 25
 _WIDE = 72  # of a name
 _BAR = 40
 _STACKS = 8
+_NAMES = 4
 
 # A column: its head, and what stands there; a column that is empty in every row is left out.
 _COLUMNS: tuple[tuple[str, Callable[[Row, float], str]], ...] = (
@@ -100,9 +101,8 @@ def _waits(found: Waits) -> Iterator[str]:
         share = kernel_words.share_words(sum(w.looks for w in waits), total)
         still = [w.still_s for w in waits if w.still_s is not None]
         threads = dict.fromkeys(w.thread for w in waits)
-        names = ", ".join(list(threads)[:4]) + (
-            f" and {len(threads) - 4} more" if len(threads) > 4 else ""
-        )
+        names = ", ".join(list(threads)[:_NAMES])
+        names += f" and {len(threads) - _NAMES} more" if len(threads) > _NAMES else ""
         count_of = len({w.tid for w in waits})
         longest = duration(max(w.longest_s for w in waits))
         age = duration(max(still)) if still else ""

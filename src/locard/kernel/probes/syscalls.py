@@ -25,6 +25,7 @@ from locard.model import params
 from locard.model.errors import UsageError
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Row, SystemCalls
+from locard.probe import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 _EACH_NS = 300.0  # of a call, measured: bench/RESULTS.md, kernel
 _KIND_MASK, _SOCKET, _PIPE = 0o170000, 0o140000, 0o010000
 _FUTEX_PRIVATE = 0x80
-_HUP, _ERR = 0x10, 0x08
+_READY = ((1, "IN"), (4, "OUT"), (0x08, "ERR"), (0x10, "HUP"), (0x2000, "RDHUP"))
+_MOST_DESCRIPTORS = 1 << 20
 _SMALL = 7  # bytes of 2^7 and more are no small transfer
 _PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmp"}
 
@@ -151,7 +153,7 @@ def _facts(told: Told) -> SystemCalls:
     machine = told.machine
     names = Descriptors(told)
     histograms = {
-        row.get("key"): row.get("slots", {})
+        int(row.get("key") or 0): row.get("slots", {})
         for row in told.map("histogram")
         if isinstance(row.get("slots"), dict)
     }
@@ -164,7 +166,7 @@ def _facts(told: Told) -> SystemCalls:
         locks=_locks(told),
         blocked=_blocked(told, machine),
         slow=_slow(told, machine, names),
-        ready=_ready(told, machine, names),
+        ready=_ready(told, names),
         histograms=tuple(
             _observing.histogram(syscall_table.name(machine, number), slots)
             for number, slots in sorted(histograms.items(), key=lambda item: -sum(item[1].values()))
@@ -198,7 +200,7 @@ class Descriptors:
         ends = event.get("ends") or {}
         known = self._tcp.get(int(number or 0), "")
         if ends.get("far") and not str(ends["far"]).endswith(":0"):
-            protocol = _PROTOCOLS.get(ends.get("protocol"), "socket")
+            protocol = _PROTOCOLS.get(int(ends.get("protocol") or 0), "socket")
             return known or f"{protocol} {ends['local']} -> {ends['far']}", "peer"
         if ends.get("local"):
             return known or f"socket {ends['local']}, not connected", "socket"
@@ -348,19 +350,19 @@ def _blocked(told: Told, machine: str) -> tuple[Row, ...]:
                 detail="has not ended",
             )
         )
-    for row in told.others:  # blocked since before locard came: from /proc
-        if "since_before" in row:
-            rows.append(
-                Row(
-                    syscall_table.name(machine, int(row["number"])),
-                    thread=told.thread(row["since_before"]),
-                    pid=row.get("pid"),
-                    tid=row["since_before"],
-                    count=1,
-                    total_s=round(told.seconds, 6),
-                    detail="the whole time, and since before",
-                )
-            )
+    rows += [  # blocked since before locard came: from /proc
+        Row(
+            syscall_table.name(machine, int(row["number"])),
+            thread=told.thread(row["since_before"]),
+            pid=row.get("pid"),
+            tid=row["since_before"],
+            count=1,
+            total_s=round(told.seconds, 6),
+            detail="the whole time, and since before",
+        )
+        for row in told.others
+        if "since_before" in row
+    ]
     return ranked(rows)[:200]
 
 
@@ -385,27 +387,62 @@ def _slow(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda r: -(r.total_s or 0)))[:1000]
 
 
-def _ready(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:
-    polls = {row["tgid"]: row for row in told.map("readiness")}
-    if not polls:
-        return ()
+def _ready(told: Told, names: Descriptors) -> tuple[Row, ...]:
+    known = {
+        (r.get("of"), r["descriptor"]): str(r["words"]) for r in told.others if "descriptor" in r
+    }
     rows = []
     for row in told.map("readiness"):
-        number = row["data"] & 0xFFFFFFFF
-        words = [w for bit, w in ((1, "IN"), (4, "OUT"), (_ERR, "ERR"), (_HUP, "HUP"), (0x2000, "RDHUP")) if row["mask"] & bit]  # fmt: skip
-        plausible = row["data"] == number and number < 1 << 20
-        on = next(
-            (str(r["words"]) for r in told.others
-             if r.get("descriptor") == number and r.get("of") == row["tgid"] and "words" in r),
-            names.by_number(told, row["tgid"], number),
-        ) if plausible else ""  # fmt: skip
+        # The user's data is a descriptor's number in its lower half, or anything else.
+        number, tgid = row["data"] & 0xFFFFFFFF, row["tgid"]
+        on = known.get((tgid, number)) or names.by_number(told, tgid, number)
+        is_descriptor = bool(on) or row["data"] == number < _MOST_DESCRIPTORS
+        words = [word for bit, word in _READY if row["mask"] & bit]
         rows.append(
             Row(
-                f"descriptor {number}" if plausible else f"data {row['data']:#x}",
+                f"descriptor {number}" if is_descriptor else f"data {row['data']:#x}",
                 "+".join(words) or f"mask {row['mask']:#x}",
-                pid=row["tgid"],
+                pid=tgid,
                 count=row["value"],
                 detail=on,
             )
         )
     return tuple(sorted(rows, key=lambda r: -r.count))[:50]
+
+
+_TEXT = (
+    '{"began": 100, "attached": ["follow", "begin", "end"], "missing": {}, "kernel": "6.18",'
+    ' "machine": "x86_64"}\n'
+    '{"event": "opened_files", "file": 9, "device": 3, "tgid": 7, "descriptor": 3, "mode": 33188,'
+    ' "ends": {"family": 0, "protocol": 0, "local": "", "far": ""}, "path": "/srv/list.txt"}\n'
+    '{"map": "calls", "key": ["tid", "number"], "value": ["count", "total_ns", "max_ns", "errors",'
+    ' "bytes", "empty"], "rows": [[8, 0, 6000, 4000000, 16000, 0, 6000, 0]]}\n'
+    '{"map": "histogram", "key": ["key"], "value": ["slots"], "rows": [[0, {"56": 6000}]]}\n'
+    '{"map": "descriptors", "key": ["file", "device", "number", "tgid", "descriptor"], "value":'
+    ' ["count", "total_ns", "max_ns", "errors", "bytes", "empty", "sizes", "slots"], "rows":'
+    ' [[9, 3, 0, 7, 3, 6000, 4000000, 16000, 0, 6000, 0, {"0": 6000}, {"56": 6000}]]}\n'
+    '{"map": "errors", "key": ["tgid", "number", "error"], "value": ["value"], "rows": [[7, 0, 11, 4]]}\n'
+    '{"thread": 8, "pid": 7, "comm": "sync"}\n'
+    '{"end": 2000000100, "took": 2.0, "why": "", "hits": 6000, "cost_s": 0.1, "losses": {}}\n'
+)
+
+SAMPLES = (
+    Sample(
+        (Output(argv=("python3",), stdout=_TEXT.encode()),),
+        (
+            "what='/srv/list.txt', result='read'",
+            "detail='file, 6000 of 1 byte'",
+            "thread='sync'",
+            "what='read', result='EAGAIN', thread='', pid=7, tid=None, count=4",
+        ),
+    ),
+    Sample(
+        (
+            Output(
+                argv=("python3",),
+                stdout=b'{"refused": "loading the program", "errno": 1, "why": "no", "said": ""}\n',
+            ),
+        ),
+        ("NotObserved", "CAP_BPF"),
+    ),
+)

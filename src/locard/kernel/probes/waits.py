@@ -15,7 +15,7 @@ Source: Poder, xCapture (0x.tools); Linux, Documentation/bpf/bpf_iterators.rst; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.kernel import _observing
@@ -45,7 +45,7 @@ COMMANDS = (
     _observing.template(
         "waits",
         "for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan}; done  # 20 times a second",
-        own="kernel/_thread_reader.py+kernel/_waits_far.py",
+        own="kernel/_thread_reader.py+kernel/_locks_far.py+kernel/_waits_far.py",
     ),
 )
 
@@ -72,7 +72,10 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
-    settings = {"follow": False, "every_s": EVERY_S, "names": False}
+    settings = {
+        "follow": False, "every_s": EVERY_S, "names": False,
+        "attempts": [["look"], ["look_once"]],  # what is quicker first
+    }  # fmt: skip
     yield _observing.observe(COMMANDS[0], asked.for_s, settings, context.target.pids)
 
 
@@ -94,7 +97,7 @@ def _waits(told: Told) -> Waits:
     looks = int(head.get("looks") or 0)
     threads = tuple(
         sorted(
-            filter(None, (_thread(told, r, looks) for r in told.others if "wait" in r)),
+            filter(None, (_thread(r, looks) for r in told.others if "wait" in r)),
             key=lambda w: (-w.looks, w.tid, w.what),
         )
     )
@@ -102,17 +105,11 @@ def _waits(told: Told) -> Waits:
     fallback = next((str(r["fallback"]) for r in told.others if "fallback" in r), "")
     if fallback:
         words = f"the kernel's iterator is not to be had ({fallback}): looked at /proc instead"
-        observed = _replace(observed, words)
+        observed = replace(observed, blind=(*observed.blind, words))
     return Waits(observed, looks, float(head.get("hz") or 0.0), threads, _locks(told, threads))
 
 
-def _replace(observed: Any, blind: str) -> Any:
-    from dataclasses import replace  # noqa: PLC0415 - here only
-
-    return replace(observed, blind=(*observed.blind, blind))
-
-
-def _thread(told: Told, row: dict[str, Any], looks: int) -> ThreadWait | None:
+def _thread(row: dict[str, Any], looks: int) -> ThreadWait | None:
     wait, strip = row["wait"], row.get("strip")
     try:
         state, call, tid = str(wait["state"]), str(wait.get("call") or ""), int(wait["tid"])
@@ -248,8 +245,6 @@ def _symbol(row: dict[str, Any]) -> str:
 
 
 def _with_words(lock: LockWait, still_s: float) -> LockWait:
-    from dataclasses import replace  # noqa: PLC0415 - here only
-
     name = f"{lock.symbol} ({lock.address:#x})" if lock.symbol else f"{lock.address:#x}"
     waiters = count(len(lock.waiter_tids), "thread")
     verb = "wait" if len(lock.waiter_tids) > 1 else "waits"

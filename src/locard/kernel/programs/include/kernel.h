@@ -175,6 +175,9 @@ struct task_struct {
   struct nsproxy *nsproxy;
   struct mm_struct *mm;
 };
+struct bpf_iter_task {
+  u64 opaque[3];
+} __attribute__((aligned(8)));
 struct seq_file;
 struct bpf_iter_meta {
   struct seq_file *seq;
