@@ -91,8 +91,14 @@ class DescriptorNames:
                     if words != "socket":
                         self.sockets[int(to[8:-1])] = words
 
-    def tell(self) -> None:
+    def tell(self, observation: "Observation") -> None:
         """Print them."""
+        for number in {key["device"] for key, _ in observation.obj.entries("descriptors")}:
+            try:
+                to = os.readlink("/sys/dev/block/%d:%d" % (number >> 20, number & 0xFFFFF))
+            except OSError:
+                continue  # no disk: memory, the network, a layer over others
+            emit({"device_number": number, "name": "/dev/" + os.path.basename(to)})
         for (pid, address), found in self.locks.items():
             emit(dict(found, of=pid, address=address))
         for (pid, number), words in self.descriptors.items():
@@ -150,7 +156,7 @@ def tell_names(observation: "Observation") -> None:
     """At its end."""
     tell_older(observation)
     NAMED[0].look(observation, last=True)
-    NAMED[0].tell()
+    NAMED[0].tell(observation)
 
 
 ATTACH = begin_names

@@ -18,16 +18,19 @@ from locard.model import semconv
 from locard.model.evidence import Layer
 from locard.model.facts import StackSamples, ThreadStates
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.kernel_words import duration
 from locard.model.log_facts import LogSummary
 from locard.model.stacks import application_frame
 from locard.model.wording import count
 from locard.rules import _facts, _locks
+from locard.rules import _kernel as _kernel_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.facts import ThreadStack
     from locard.model.finding import Case
+    from locard.model.kernel_facts import LockWait
     from locard.rules._locks import Site, Waits
 
 _ENOUGH = 3  # observations of the kernel, below which it says nothing
@@ -37,7 +40,46 @@ _SURPLUS = 1.0
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for each line at which threads queue."""
+    """One finding for each line at which threads queue; where no stack shows one, for each lock word."""
+    found = list(_from_stacks(case))
+    yield from found or _from_kernel(case)
+
+
+def _from_kernel(case: Case) -> Iterator[Finding]:
+    """Lock words with waiters and a holder, by what the kernel and the process's memory say."""
+    for evidence, waits in _kernel_facts.waits(case):
+        for lock in waits.locks:
+            if not lock.contended:
+                continue
+            name = lock.symbol or f"{lock.address:#x}"
+            held = f", held by {lock.holder} (tid {lock.holder_tid})" if lock.holder_tid else ""
+            if lock.kind.startswith("rwlock") and not held:
+                held = f" ({lock.kind})"
+            threads = count(len(lock.waiter_tids), "thread")
+            verb = "waits" if len(lock.waiter_tids) == 1 else "queue"
+            yield _kernel_facts.finding(
+                "lock-contention",
+                case,
+                f"{threads} {verb} for the lock {name}{held}",
+                [_kernel_facts.support(evidence, lock.says), *_counted(case, lock)],
+                values=(("lock", name),),
+                next_commands=(f"locard trace off-cpu pid/{lock.pid}",),
+            )
+
+
+def _counted(case: Case, lock: LockWait) -> Iterator[Support]:
+    """What the count of system calls says of the same word."""
+    for evidence, calls in _kernel_facts.calls(case):
+        for row in calls.locks:
+            if row.pid == lock.pid and row.what == f"futex {lock.address:#x}":
+                says = (
+                    f"{count(row.count, 'futex wait')} for it ended in {calls.observed.seconds:.1f} s,"
+                    f" {duration(row.total_s)} of waiting in all, longest {duration(row.max_s)}"
+                )
+                yield _kernel_facts.support(evidence, says)
+
+
+def _from_stacks(case: Case) -> Iterator[Finding]:
     for evidence, samples in case.facts(StackSamples):
         for site in _locks.sites(samples):
             supports = [Support(evidence.id, Layer.RUNTIME, _queue_words(site))]

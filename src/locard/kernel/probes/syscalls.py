@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _EACH_NS = 300.0  # of a call, measured: bench/RESULTS.md, kernel
 _KIND_MASK, _SOCKET, _PIPE = 0o170000, 0o140000, 0o010000
+_KINDS = {0o100000: "file", 0o040000: "folder", 0o020000: "device", 0o060000: "block device"}
+_EVENTS = ("/[", "/anon_inode:", "/proc/", "/sys/")  # no disk behind them
 _FUTEX_PRIVATE = 0x80
 _READY = ((1, "IN"), (4, "OUT"), (0x08, "ERR"), (0x10, "HUP"), (0x2000, "RDHUP"))
 _MOST_DESCRIPTORS = 1 << 20
@@ -196,7 +198,8 @@ class Descriptors:
         if kind == _PIPE:
             return f"pipe {number}", "pipe"
         if kind != _SOCKET:
-            return str(event.get("path", "")), "file"
+            path = str(event.get("path", ""))
+            return path, "event" if path.startswith(_EVENTS) else _KINDS.get(kind, "event")
         ends = event.get("ends") or {}
         known = self._tcp.get(int(number or 0), "")
         if ends.get("far") and not str(ends["far"]).endswith(":0"):
@@ -268,12 +271,16 @@ def _threads(told: Told, machine: str) -> tuple[Row, ...]:
 
 
 def _files(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:
+    devices = {r["device_number"]: str(r["name"]) for r in told.others if "device_number" in r}
     rows = []
     for row in told.map("descriptors"):
         sizes = row["sizes"] if isinstance(row["sizes"], dict) else {}
         small = sum(v for k, v in sizes.items() if int(k) < _SMALL)
         one = sizes.get("0", 0)
         detail = names.kind(row)
+        device = devices.get(row["device"])
+        if device and detail == "file":
+            detail += f", on {device}"
         if one:
             detail += f", {one} of 1 byte"
         elif small:

@@ -213,9 +213,14 @@ def _lock(row: dict[str, Any], waits: list[ThreadWait], threads: Sequence[Thread
     doing = row.get("doing")
     words = sorted(doing.items(), key=lambda kv: -kv[1])[:4] if isinstance(doing, dict) else []
     held_up = share >= _LEAST_SHARE or longest >= _LONG_S
-    contended = held_up and (
-        (kind.startswith("mutex") and (bool(holder_tid) or len(by_thread) > 1))
-        or kind.startswith("rwlock")
+    mapped = ThreadState(0, 0, 0, "", "S", "futex", None, futex_in=str(row.get("file") or ""))
+    contended = (
+        held_up
+        and not of_interpreter(mapped)
+        and (
+            (kind.startswith("mutex") and (bool(holder_tid) or len(by_thread) > 1))
+            or kind.startswith("rwlock")
+        )
     )
     lock = LockWait(
         pid=int(row.get("pid") or 0),
