@@ -1,0 +1,108 @@
+"""Each TCP connect of the target: which thread, to whom, when, and what came of it.
+
+Shows: one row an attempt, in order: the peer, the result (ok, an errno's name, "gave up" where the target
+  closed the socket before an answer, "no answer yet"), its thread and process, how long it took, when it
+  began, and the local end.
+How: as tcp-connect-latency, whose eBPF program it is; here each attempt is told by itself.
+Impact: samples. Some 0.1 us for each system call of the machine while it is attached; a connect costs 2 us.
+Limits: a connect that had begun before locard attached is not counted. The time ends when the kernel has the
+  answer, not when the program looks. Which server stands behind a proxy or a NAT is not seen.
+Source: connect(2), tcp(7); iovisor/bcc tcpconnect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from locard.kernel import _observing
+from locard.kernel.programs import _connects
+from locard.model import params
+from locard.model.evidence import Output
+from locard.model.kernel_facts import Trace
+from locard.probe import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from locard.model.evidence import Scope
+    from locard.model.facts import Fact
+    from locard.model.target import Context, Skip
+    from locard.probe import Step
+
+COMMANDS = (_observing.template("tcp_connect_latency", "tcpconnect-bpfcc -p {pid}"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """For how long, and to which port."""
+
+    for_s: float = _observing.for_param()
+    port: int = params.param(0, "only connects to this port; 0: all", least=0, most=65535)
+
+
+PARAMS = Params
+
+
+def applies(context: Context) -> Skip | None:
+    """It takes processes."""
+    return _observing.applies(context)
+
+
+def scope(context: Context) -> Scope:
+    """The processes with the threads and children that they begin."""
+    return _observing.scope(context)
+
+
+def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
+    """One observation of all processes."""
+    settings = _connects.settings(asked.port, each=True)
+    yield _observing.observe(COMMANDS[0], asked.for_s, settings, context.target.pids)
+
+
+def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
+    """One Trace an observation, or why the kernel did not take it."""
+    facts: list[Fact] = []
+    for output in outputs:
+        told = _observing.told(output)
+        refused = _observing.refusal("tcp-connect", told)
+        if refused is not None:
+            facts.append(refused)
+        elif told.began:
+            rows = tuple(_connects.attempts(told))
+            facts.append(
+                Trace(
+                    "tcp-connect",
+                    _connects.listing(rows, told.seconds),
+                    told.observed(),
+                    rows,
+                )
+            )
+    return tuple(facts)
+
+
+_TEXT = """{"began":1000000000,"attached":["state"],"missing":{},"kernel":"6.1","machine":"x86_64"}
+{"thread":5,"pid":5,"comm":"worker","nstid":1}
+{"event":"each","began":1500000000,"took_ns":2000000,"tid":5,"tgid":5,"error":111,"retransmits":0,"ends":{"family":2,"protocol":6,"local":"10.0.0.1:40001","far":"10.0.0.7:5432"}}
+{"end":6000000000,"took":5.0,"why":"","hits":4,"cost_s":0.1,"losses":{}}
+"""
+
+SAMPLES = (
+    Sample(
+        (Output(argv=("python3",), stdout=_TEXT.encode()),),
+        (
+            "1 TCP connect in 5.0 s by 1 thread, most to 10.0.0.7:5432 (1), 1 without success",
+            "what='10.0.0.7:5432', result='ECONNREFUSED', thread='worker (tid 1 inside)', pid=5, tid=5",
+            "detail='at 0.500 s, from 10.0.0.1:40001'",
+        ),
+    ),
+    Sample(
+        (
+            Output(
+                argv=("python3",),
+                stdout=b'{"refused":"loading the program","errno":1,"why":"not permitted","said":""}',
+            ),
+        ),
+        ("NotObserved(program='tcp-connect'", "CAP_BPF"),
+    ),
+)
