@@ -15,6 +15,25 @@ enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_CLOSE = 7, TCP_LISTE
 struct socket___state {
   enum { SS_UNCONNECTED_ = 1 } state;
 };
+struct bpf_iter__task_file {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+  u32 fd;
+  struct file *file;
+};
+struct inet_connection_sock {
+  u8 icsk_ca_state : 5;
+  u8 icsk_pending;
+};
+struct request_sock {
+  struct sock_common __req_common;
+};
+struct tcp_sock {
+  u32 segs_out, data_segs_out, total_retrans, snd_wnd, write_seq, snd_una, snd_nxt, rcv_nxt, copied_seq;
+  u64 bytes_sent, bytes_retrans;
+  u8 chrono_type : 2;
+  u32 chrono_start, chrono_stat[3];
+};
 
 #pragma clang attribute pop
 
