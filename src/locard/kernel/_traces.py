@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from locard.model.facts import Fact
     from locard.model.kernel_facts import Observed, Row
 
+_BELOW_ROOT = 2
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 
@@ -72,3 +73,38 @@ def also_lost(observed: Observed, words: str) -> Observed:
 def recorded(*lines: str) -> Output:
     """Lines as an observation prints them: for the samples."""
     return Output(argv=("python3",), stdout=("\n".join(lines) + "\n").encode())
+
+
+def asked_path(event: dict[str, Any]) -> tuple[str, str]:
+    """The absolute path of what was asked for, and the name by which it is the same in other folders.
+
+    `event` is as programs with folders.h tell a name: `asked`, `folder`, `known`, `descriptor`.
+    """
+    name = event["asked"]["name"]
+    if event["asked"]["more"]:
+        name += "…"
+    if not event["asked"]["size"]:
+        return "a name that cannot be read", ""
+    if event["known"] == _BELOW_ROOT:
+        path = "/" + "/".join(w for w in name.split("/") if w not in {"", "."})
+        return path, path.rpartition("/")[2]
+    if not event["known"]:
+        return f"{name} (below descriptor {event['descriptor']}, which is not open)", name
+    return joined(event["folder"], name), name
+
+
+def joined(folder: str, name: str) -> str:
+    """A name below a folder whose own path has no links: what leads upwards at its beginning is resolved.
+
+    A `..` that follows a name is not: the name may be a link.
+    """
+    parts = [w for w in folder.split("/") if w]
+    cut = bool(parts) and parts[0] == "…"
+    rest = [w for w in name.split("/") if w not in {"", "."}]
+    while rest and rest[0] == ".." and len(parts) > cut:
+        parts.pop()
+        rest.pop(0)
+    while rest and rest[0] == ".." and not cut:
+        rest.pop(0)
+    path = "/".join((*parts, *rest))
+    return path if cut else f"/{path}"

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 from observing_support import observe, observing, working
 
+from locard.kernel import _traces
 from locard.kernel.programs import opens
 from support import needs_root
 
@@ -146,4 +147,4 @@ def test_nothing_opened(tmp_path):
     ],
 )
 def test_only_what_leads_upwards_at_the_beginning_is_resolved(folder, name, path):
-    assert opens.joined(folder, name) == path
+    assert _traces.joined(folder, name) == path

@@ -60,14 +60,6 @@ struct {
 } seen SEC(".maps");
 struct first_seen *seen_event __attribute__((unused));
 
-/* Where a name is read; a program does not leave its CPU meanwhile. */
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __uint(key_size, sizeof(u32)); /* no result: sizes alone */
-  __uint(value_size, sizeof(struct asked));
-} scratch SEC(".maps");
-
 static const struct latencies no_latencies;
 
 FOLLOW(opening)
@@ -131,8 +123,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
   call->began = 0;
   s32 error = is_error(result) ? -result : 0;
   if (failed_only && !error) return 0;
-  u32 zero = 0;
-  struct asked *asked = bpf_map_lookup_elem(&scratch, &zero);
+  struct asked *asked = room_for_name();
   if (!asked) return 0;
   struct by_name key = {.error = error, .tgid = task->tgid};
   key.name = take_name(asked, call->name);

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from locard.kernel import _observing, _traces
 from locard.model import params
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 _EACH_NS = 300.0  # of a system call, opens among them
 _STORM = 20  # failures of one name that the headline says
 _CEASED = 0.5  # of the observation without a failure: it has ended
-_BELOW_ROOT = 2
 
 COMMANDS = (_observing.template("opens", "strace -f -e trace=open,openat,creat -p {pid}"),)
 
@@ -98,7 +97,7 @@ def _trace(told: Told) -> Trace:
     unnamed = 0
     for row in told.map("names"):
         event = names.get((row["folder"], row["name"], row["tgid"]))
-        path, short = _path(event) if event else ("a name that was lost", "")
+        path, short = _traces.asked_path(event) if event else ("a name that was lost", "")
         unnamed += row["count"] if event is None else 0
         shorts[path] = short
         sums = found.setdefault((path, _traces.result_of(row["error"]), row["tgid"]), _Sums())
@@ -137,39 +136,6 @@ def _trace(told: Told) -> Trace:
             if slots.get(key)
         ),
     )
-
-
-def _path(event: dict[str, Any]) -> tuple[str, str]:
-    """The absolute path of what was asked for, and the name by which it is the same in other folders."""
-    name = event["asked"]["name"]
-    if event["asked"]["more"]:
-        name += "…"
-    if not event["asked"]["size"]:
-        return "a name that cannot be read", ""
-    if event["known"] == _BELOW_ROOT:
-        return "/" + "/".join(w for w in name.split("/") if w not in {"", "."}), name.rpartition(
-            "/"
-        )[2]
-    if not event["known"]:
-        return f"{name} (below descriptor {event['descriptor']}, which is not open)", name
-    return joined(event["folder"], name), name
-
-
-def joined(folder: str, name: str) -> str:
-    """A name below a folder whose own path has no links: what leads upwards at its beginning is resolved.
-
-    A `..` that follows a name is not: the name may be a link.
-    """
-    parts = [w for w in folder.split("/") if w]
-    cut = bool(parts) and parts[0] == "…"
-    rest = [w for w in name.split("/") if w not in {"", "."}]
-    while rest and rest[0] == ".." and len(parts) > cut:
-        parts.pop()
-        rest.pop(0)
-    while rest and rest[0] == ".." and not cut:
-        rest.pop(0)
-    path = "/".join((*parts, *rest))
-    return path if cut else f"/{path}"
 
 
 def _detail(told: Told, result: str, sums: _Sums) -> str:
@@ -248,7 +214,7 @@ SAMPLES = (
     ),
     Sample(
         (_traces.recorded(_BEGAN, *_NAMES, _MAP % 1500000000, _END),),
-        ("30 failed: ENOENT 30, none in the last 4.5 s'", "lost=()"),
+        ("30 failed: ENOENT 30, none in the last 4.5 s; ", "lost=()"),
     ),
     Sample(
         (_traces.recorded(_BEGAN, _NAMES[0], _MAP % 5900000000, _END),),

@@ -116,16 +116,9 @@ struct asked {
   char name[MOST_ASKED];
 };
 
-static __always_inline u64 take_name(struct asked *asked, const void *user) {
-  long got = bpf_probe_read_user_str(asked->name, MOST_ASKED, user);
-  asked->more = 0;
+static __always_inline u64 number_name(struct asked *asked, long got) {
   asked->size = got > 0 ? got : 0;
   if (got <= 0) return 0;
-  if (got == MOST_ASKED) {
-    char last = 0;
-    bpf_probe_read_user(&last, 1, (const char *)user + MOST_ASKED - 1);
-    asked->more = last != 0;
-  }
   u64 sum = got;
   u64 *words = (u64 *)asked->name;
   for (u32 k = 0; k < MOST_ASKED / 8; k++) {
@@ -136,6 +129,30 @@ static __always_inline u64 take_name(struct asked *asked, const void *user) {
     sum = mixed(sum, word);
   }
   return sum;
+}
+
+static __always_inline u64 take_name(struct asked *asked, const void *user) {
+  long got = bpf_probe_read_user_str(asked->name, MOST_ASKED, user);
+  asked->more = 0;
+  if (got == MOST_ASKED) {
+    char last = 0;
+    bpf_probe_read_user(&last, 1, (const char *)user + MOST_ASKED - 1);
+    asked->more = last != 0;
+  }
+  return number_name(asked, got);
+}
+
+/* Where a name is read; a program does not leave its CPU meanwhile. Sizes alone: it is no result. */
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __uint(key_size, sizeof(u32));
+  __uint(value_size, sizeof(struct asked));
+} scratch SEC(".maps");
+
+static __always_inline struct asked *room_for_name(void) {
+  u32 zero = 0;
+  return bpf_map_lookup_elem(&scratch, &zero);
 }
 
 #endif
