@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from locard.model.kernel_facts import Observed, Row
 
 _BELOW_ROOT = 2
+_MINOR_BITS = 20
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 
@@ -108,3 +109,38 @@ def joined(folder: str, name: str) -> str:
         rest.pop(0)
     path = "/".join((*parts, *rest))
     return path if cut else f"/{path}"
+
+
+def file_names(told: Told) -> dict[tuple[int, int, int], dict[str, Any]]:
+    """What programs with told_files.h told of files, by inode, device and generation."""
+    return {file_of(e["key"]): e for e in told.events.get("files", ())}
+
+
+def file_of(key: dict[str, int]) -> tuple[int, int, int]:
+    """The identity of a file."""
+    return key["file"], key["device"], key["generation"]
+
+
+def device_names(told: Told) -> dict[int, str]:
+    """Block devices by the kernel's own number."""
+    found = {}
+    for row in told.others:
+        major, colon, minor = str(row.get("device", "")).partition(":")
+        if colon and "name" in row:
+            found[int(major) << _MINOR_BITS | int(minor)] = str(row["name"])
+    return found
+
+
+def device(told: Told, number: int) -> str:
+    """A device's name; its numbers where it has none here; empty for what is on no device."""
+    name = device_names(told).get(number)
+    major, minor = number >> _MINOR_BITS, number & ((1 << _MINOR_BITS) - 1)
+    return name or (f"device {major}:{minor}" if major else "")
+
+
+def thread_of(told: Told, tids: set[int]) -> dict[str, Any]:
+    """`thread` and `tid` of a row where it is of one thread."""
+    if len(tids) != 1:
+        return {}
+    tid = next(iter(tids))
+    return {"thread": told.thread(tid), "tid": tid}

@@ -204,8 +204,10 @@ SAMPLES = (
     Sample(
         (_traces.recorded(_BEGAN, *_SEEN, _EXECS, _LIVES, _FORKS, _END),),
         (
-            ("says='9 programs started in 5.0 s (1.8/s): /opt/tool 6, /bin/sh 3; 4 starts failed:"
-            " ENOENT 4; 9 forks; they used 10.0 ms of CPU'"),
+            (
+                "says='9 programs started in 5.0 s (1.8/s): /opt/tool 6, /bin/sh 3; 4 starts failed:"
+                " ENOENT 4; 9 forks; they used 10.0 ms of CPU'"
+            ),
             "what='/bin/sh', result='ok', thread='', pid=None, tid=None, count=3",
             "by the target 3; CPU 4.00 ms; 1 still running",
             "by /bin/sh 6; CPU 5.00 ms; 1 exited with a failure; 2 ended by a signal",
