@@ -1,0 +1,107 @@
+"""Waits for a CPU, on threads that are kept from running on purpose."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+from observing_support import observing, working
+
+from locard.kernel.programs import run_queue
+from support import needs_root, wait_until
+
+pytestmark = needs_root
+
+_BUSY = """
+os.sched_setaffinity(0, {int(sys.argv[1])})
+def called(name):
+    with open("/proc/thread-self/comm", "w") as f: f.write(name)
+ready()
+rivals = []
+for k in range(int(sys.argv[2])):
+    pid = os.fork()
+    if pid == 0:
+        called("rival")
+        os.setpriority(os.PRIO_PROCESS, 0, 0)
+        until = time.monotonic() + 1.2
+        while time.monotonic() < until: pass
+        os._exit(0)
+    rivals.append(pid)
+called("victim")
+until, used = time.monotonic() + 1.0, time.thread_time()
+while time.monotonic() < until: pass
+used = time.thread_time() - used
+for pid in rivals: os.waitpid(pid, 0)
+tell(waited=1.0 - used)
+"""
+
+
+def _cpu():
+    return max(os.sched_getaffinity(0))
+
+
+def _victims(trace):
+    return [r for r in trace.rows if r.what == "waited for a CPU" and r.thread == "victim"]
+
+
+def test_who_ran_instead():
+    with working(_BUSY, _cpu(), 2) as target, observing(run_queue, target.pid) as seen:
+        truth = json.loads(target.go())
+    trace = seen.trace
+    assert not trace.partial, trace.problem
+    (victim,) = _victims(trace)
+    assert victim.tid == target.pid
+    assert truth["waited"] > 0.3
+    assert truth["waited"] * 0.8 < victim.total_s < truth["waited"] * 1.2 + 0.3
+    assert "put aside while running" in victim.detail
+    instead = {r.what: r for r in trace.rows if r.result == "ran instead"}
+    assert instead["rival"].total_s > 0.2
+    assert "longest behind rival (of the target itself)" in trace.says
+
+
+_CALM = """
+os.sched_setaffinity(0, {int(sys.argv[1])})
+ready()
+for k in range(200): time.sleep(0.002)
+tell()
+"""
+
+
+def test_a_calm_thread_waits_little():
+    with working(_CALM, _cpu()) as target, observing(run_queue, target.pid) as seen:
+        target.go()
+    (row,) = [r for r in seen.trace.rows if r.tid == target.pid and r.what == "waited for a CPU"]
+    assert 200 <= row.count < 300
+    assert row.p50_s < 0.002
+    assert "CPU limit" not in seen.trace.says
+
+
+@contextlib.contextmanager
+def limited(pid):
+    folder = Path(f"/sys/fs/cgroup/cpu/locard-{os.getpid()}")
+    try:
+        folder.mkdir()
+        (folder / "cpu.cfs_period_us").write_text("50000")
+        (folder / "cpu.cfs_quota_us").write_text("10000")
+    except OSError as why:
+        pytest.skip(f"cgroup v1 cpu: {why}")
+    (folder / "cgroup.procs").write_text(str(pid))
+    try:
+        yield folder.name
+    finally:
+        wait_until(lambda: not (folder / "cgroup.procs").read_text().split())
+        folder.rmdir()
+
+
+def test_a_cpu_limit_is_told():
+    with working(_BUSY, _cpu(), 0) as target, limited(target.pid) as group:
+        with observing(run_queue, target.pid) as seen:
+            target.go()
+        target.close()
+    (limit,) = [r for r in seen.trace.rows if r.result == "throttled"]
+    assert limit.what == f"CPU limit of cgroup /{group}"
+    assert limit.count > 5
+    assert f"the CPU limit of cgroup /{group} stopped it" in seen.trace.says
