@@ -1,0 +1,116 @@
+"""Names the stacks of threads that were off their CPU, beside the target: behind `_stacks_far.py`.
+
+{"stack": [outermost…innermost], "value": ns, "count", "max_ns", "ready_ns", "tid", "pid", "state",
+ "still": true where it was away at the end, "waker": [...], "waker_pid"}
+{"away_since_before": tid, "pid", "state"}   a thread that slept the whole time
+"""
+
+import re
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from locard.far.observe import Observation, alive, emit, family, threads_of
+    from locard.kernel._stacks_far import Stacks
+
+MOST_STACKS = 1000
+# The frame of the switch itself and what stands inside it.
+SWITCH = re.compile(
+    r"^(__schedule|schedule|__bpf_trace_\w+|bpf_.*|__traceiter_\w+|schedule_\w+)_\[k\]$"
+)
+WAKE = re.compile(r"^(bpf_\w+|try_to_wake_up|__bpf_trace_\w+|__traceiter_\w+|ttwu_\w+)_\[k\]$")
+# From here on out it is whoever was on that CPU, who has nothing to do with the wake-up.
+INTERRUPT = re.compile(
+    r"^(asm_)?(sysvec_\w+|common_interrupt|exc_nmi|el1h?_\w*irq\w*|el0t?_\w*irq\w*|gic_handle_irq"
+    r"|do_interrupt_handler|irq_exit_rcu|__irq_exit_rcu|handle_softirqs|__do_softirq|do_softirq\w*)_\[k\]$"
+)
+STACKS = []  # type: list[Stacks]
+
+
+def without_switch(names: "list[str]") -> "list[str]":
+    """A stack without the frames of the switch, which are the same in all."""
+    while len(names) > 1 and SWITCH.match(names[-1]):
+        names = names[:-1]
+    return names
+
+
+def who_woke(tgid: int, user: int, kernel: int) -> "list[str]":
+    """A waker's stack: where it was an interrupt, only that and not who was interrupted."""
+    pid = STACKS[0].observation.pids[0]  # whose kernel frames are everybody's
+    names = STACKS[0].by_id(pid, -1, kernel)
+    while len(names) > 1 and WAKE.match(names[-1]):
+        names.pop()
+    for k in range(len(names) - 1, -1, -1):
+        if INTERRUPT.match(names[k]):
+            outer = k
+            while outer > 0 and INTERRUPT.match(names[outer - 1]):
+                outer -= 1
+            return ["[interrupt]"] + names[outer:]
+    return (STACKS[0].by_id(tgid, user, -1) if tgid and user >= 0 else []) + names
+
+
+def tell_one(key: "dict[str, Any]", row: "dict[str, Any]") -> None:
+    """One line."""
+    stacks = STACKS[0]
+    row["stack"] = without_switch(stacks.by_id(key["tgid"], key["user"], key["kernel"]))
+    row["tid"], row["pid"], row["state"] = key["tid"], key["tgid"], key["state"]
+    if not row["stack"]:
+        row["stack"] = ["[a stack that could not be taken]"]
+    if key["waker_user"] >= 0 or key["waker_kernel"] >= 0:
+        row["waker"] = who_woke(key["waker_tgid"], key["waker_user"], key["waker_kernel"])
+        row["waker_pid"] = key["waker_tgid"]
+    emit(row)
+
+
+def tell_older(pid: int, begun: "set[int]") -> None:
+    """Threads that sleep and were not seen to leave their CPU: they slept before."""
+    for tid in threads_of(pid):
+        if tid in begun:
+            continue
+        try:
+            with open("/proc/%d/task/%d/stat" % (pid, tid), "rb") as file:
+                state = file.read().rpartition(b")")[2].split()[0].decode()
+        except (OSError, IndexError):
+            continue
+        if state in ("S", "D", "T", "t"):
+            emit({"away_since_before": tid, "pid": pid, "state": state})
+
+
+def tell_stacks(observation: "Observation") -> None:
+    """The stacks with the most time, those of threads that are still away first."""
+    now = int(time.monotonic() * 1e9)
+    begun = {tid for tid, _ in observation.obj.entries("totals")}
+    for pid in family(observation.pids):
+        if alive(pid):
+            for found in observation.obj.iterate("blocked", "blocked_row", pid):
+                begun.add(found["key"]["tid"])
+                row = {"value": now - found["since"], "count": 1, "still": True}
+                tell_one(found["key"], row)
+            tell_older(pid, begun)
+    rows = sorted(observation.obj.entries("off_cpu"), key=lambda kv: -kv[1]["total_ns"])
+    for key, times in rows[:MOST_STACKS]:
+        tell_one(
+            key,
+            {
+                "value": times["total_ns"], "count": times["count"], "max_ns": times["max_ns"],
+                "ready_ns": times["ready_ns"],
+            },
+        )  # fmt: skip
+    if len(rows) > MOST_STACKS:
+        emit({"unseen": "%d stacks with less time were not named" % (len(rows) - MOST_STACKS)})
+    STACKS[0].tell()
+
+
+def open_files(observation: "Observation") -> None:
+    """While the target lives."""
+    STACKS[:] = [Stacks(observation)]
+
+
+def look_again(_observation: "Observation") -> None:
+    """What was mapped meanwhile."""
+    STACKS[0].refresh()
+
+
+ATTACH, TICK, EXTRA = open_files, look_again, tell_stacks
