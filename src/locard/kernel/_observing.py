@@ -172,6 +172,7 @@ class Told:
         missing = self.began.get("missing")
         if isinstance(missing, dict):
             blind += [f"{name} was not attached: {why}" for name, why in missing.items()]
+        blind += [str(row["unseen"]) for row in self.others if "unseen" in row]
         return Observed(
             seconds=round(self.seconds, 3),
             engine=engine,
