@@ -186,8 +186,27 @@ class Told:
             if isinstance(hits, int) and each_ns
             else None,
             events=hits if isinstance(hits, int) and each_ns else None,
+            left=tuple(self._left()),
         )
 
+    def _left(self) -> Iterator[str]:
+        """The pages that the kernel keeps in a process where functions were attached to."""
+        for row in self.others:
+            pages, before = row.get("pages"), row.get("before")
+            if "left" not in row or not isinstance(pages, list):
+                continue
+            for page in sorted(set(map(str, pages))):
+                known = isinstance(before, list) and page in before
+                yield (
+                    f"a page {page} in process {row['left']} until it ends"
+                    + (", which was there before" if known else "")
+                )  # fmt: skip
+
+
+# What stays where functions were attached to; the kernel offers no way to take it back.
+PROBE_PAGE = Residue(
+    "a page [uprobes] of the kernel's own in each process that was attached to, until the process ends"
+)
 
 MOST_SHOWN = 20000
 

@@ -80,6 +80,7 @@ class Observed:
     cost_s: float | None = None  # CPU of locard's own process
     overhead_s: float | None = None  # CPU of the target, estimated: events times measured cost
     events: int | None = None
+    left: tuple[str, ...] = ()  # what stays at the target, seen at the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,8 @@ class Trace:
     rows: tuple[Row, ...] = ()
     histograms: tuple[Histogram, ...] = ()
     stacks: tuple[CountedStack, ...] = ()
+    threads: tuple[Row, ...] = ()  # the same by thread
+    blocked: tuple[Row, ...] = ()  # what had not ended
 
     @property
     def problem(self) -> str:

@@ -51,7 +51,12 @@ def lines(fact: Fact) -> Iterator[str] | None:
 
 
 def _trace(trace: Trace) -> Iterator[str]:
-    yield from table(trace.rows, trace.observed.seconds)
+    seconds = trace.observed.seconds
+    yield from table(trace.rows, seconds)
+    for head, rows in (("by thread", trace.threads[:12]), ("not ended", trace.blocked[:12])):
+        if rows:
+            yield f"{head}:"
+            yield from table(rows, seconds, indent="  ")
     for found in trace.histograms:
         yield from bars(found)
     for stack in sorted(trace.stacks, key=lambda s: -s.value)[:_STACKS]:
@@ -158,3 +163,5 @@ def _how(observed: Observed) -> Iterator[str]:
         yield f"lost: {words}"
     for words in observed.blind:
         yield f"not seen: {words}"
+    for words in observed.left:
+        yield f"stays: {words}"
