@@ -37,6 +37,18 @@ FAR_API int far_links(const struct far *far);
 FAR_API int far_detach(struct far *far);                /* what was counted stays readable */
 FAR_API void far_close(struct far *far);
 
+/* What a probe inside a function (entry 0) or at its entry (1) does to values that it keeps below its stack
+ * pointer: how many of `tries` were spoilt while the probe was there and was hit so often, and after it. */
+struct far_red_zone_result {
+  uint64_t tries, spoilt, hits, after;
+};
+FAR_API int far_red_zone(int entry, struct far_red_zone_result *result); /* -EOPNOTSUPP: no such machine */
+
+/* Functions of our own to attach to: 0, 1 begin with an instruction that the kernel emulates, 2, 3 with endbr64,
+ * 4, 5 with one that it steps through. `far_time_site`: ns of a call, the median of some hundred. */
+FAR_API const void *far_own_site(int which);
+FAR_API int64_t far_time_site(int which);
+
 /* Maps. `far_dump` writes key and value of each entry, per-CPU values in a row; how many, or -errno. */
 FAR_API int far_map(const struct far *far, const char *name); /* its descriptor */
 FAR_API int far_map_sizes(const struct far *far, const char *name, uint32_t sizes[4]); /* type, key, value, entries */
