@@ -315,7 +315,8 @@ class Object:
         self.check("reading %s" % name, count)
         wrapped = self.types.plain(self.types.named["var " + name])
         key_of, value_of = self.types.field(wrapped, "key"), self.types.field(wrapped, "value")
-        data = room[: count * (key_size + each * cpus)]  # of the room, most is never touched
+        # Of the room most is never touched.
+        data = bytes(memoryview(room)[: count * (key_size + each * cpus)])
         empty = bytes(each * cpus)
         at = 0
         for _ in range(count):

@@ -25,7 +25,7 @@ def tried(c: "Any", entry: int) -> "dict[str, int] | int":
     result = c.far_red_zone(entry, ctypes.byref(found))
     if result < 0:
         return -int(result)
-    return {name: getattr(found, name) for name, _ in RedZone._fields_}
+    return {name: getattr(found, name) for name in ("tries", "spoilt", "hits", "after")}
 
 
 def main() -> int:
