@@ -17,6 +17,7 @@ Declare the map so that it is not printed by itself:
 import bisect
 import ctypes
 import os
+import re
 import struct
 import time
 
@@ -38,6 +39,10 @@ ROOTS = frozenset(
         "__libc_start_main_impl", "libc_start_main_stage2", "start", "_start_c", "runtime.rt0_go",
     )
 )  # fmt: skip
+
+BASE = re.compile(
+    r"\[(libc|libpthread|ld-musl|ld-linux)[-.].*\]$"
+)  # stripped: it begins there as well
 
 
 class Kernel:
@@ -115,7 +120,9 @@ class Process:
         if self.jit is None:
             self.jit = []
             try:
-                fd = os.open("tmp/perf-%d.map" % self.inner, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self.root)
+                fd = os.open(
+                    "tmp/perf-%d.map" % self.inner, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self.root
+                )
             except OSError:
                 return self.jit
             with os.fdopen(fd, "rb") as file:
@@ -157,15 +164,14 @@ class Demangler:
     def __init__(self) -> None:
         """Finds it once."""
         self.known = {}  # type: dict[str, str]
+        self.call, self.free = None, None  # type: Any, Any
         try:
-            library = ctypes.CDLL("libstdc++.so.6")
-            self.call = library.__cxa_demangle
+            self.call = getattr(ctypes.CDLL("libstdc++.so.6"), "__cxa_demangle")
             self.free = ctypes.CDLL(None).free
         except (OSError, AttributeError):
-            self.call = None  # type: Any
             return
         self.call.restype = ctypes.c_void_p
-        self.call.argtypes = [ctypes.c_char_p] + [ctypes.c_void_p] * 3
+        self.call.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
         self.free.argtypes = [ctypes.c_void_p]
 
     def name(self, symbol: str) -> str:
@@ -174,7 +180,9 @@ class Demangler:
             return symbol
         if symbol not in self.known:
             status = ctypes.c_int()
-            at = self.call(symbol.split("@")[0].encode(), None, None, ctypes.byref(status))
+            at = self.call(
+                symbol.split("@", maxsplit=1)[0].encode(), None, None, ctypes.byref(status)
+            )
             if at:
                 self.known[symbol] = ctypes.string_at(at).decode("utf-8", "replace")
                 self.free(at)
@@ -236,7 +244,9 @@ class Stacks:
             return []
         obj = self.observation.obj
         if self.map < 0:
-            self.map = obj.check("map %s" % self.name, obj.c.far_map(obj.handle, self.name.encode()))
+            self.map = obj.check(
+                "map %s" % self.name, obj.c.far_map(obj.handle, self.name.encode())
+            )
         room = ctypes.create_string_buffer(DEPTH * 8)
         key = ctypes.c_uint32(number)
         if obj.c.far_get(self.map, ctypes.byref(key), room) < 0:
@@ -258,17 +268,19 @@ class Stacks:
     ) -> "list[str]":
         """Names of addresses that stand innermost first; the names stand outermost first."""
         process = self.process(pid)
-        names = []
         if kernel and self.kernel is None:
             self.kernel = Kernel()
-        for address in kernel:
-            names.append(self.kernel.name(address) if self.kernel else "[kernel]")
+        names = [self.kernel.name(address) if self.kernel else "[kernel]" for address in kernel]
         for k, address in enumerate(user):
             # Behind a call: the return address may be the next function's first byte.
-            names.append(process.name(address - (1 if k or kernel else 0)) if process else "[unknown]")
+            names.append(
+                process.name(address - (1 if k or kernel else 0)) if process else "[unknown]"
+            )
+            if names[-1] in ROOTS:  # what stands behind it is no frame
+                break
         if user:
             self.seen += 1
-            if not any(n in ROOTS for n in names[-3:]) and len(user) < DEPTH:
+            if len(user) < DEPTH and not any(n in ROOTS or BASE.match(n) for n in names[-3:]):
                 self.short += 1
         names.reverse()
         return names
@@ -284,6 +296,11 @@ class Stacks:
             emit({"unseen": "the kernel hides its names (kptr_restrict): its frames are [kernel]"})
         for pid, process in sorted(self.processes.items()):
             if process is None:
-                emit({"unseen": "process %d: its mappings cannot be read, so its frames have no names" % pid})
+                emit(
+                    {
+                        "unseen": "process %d: its mappings cannot be read, so its frames have no names"
+                        % pid
+                    }
+                )
             elif process.python and not (process.perf_map() and process.trampoline):
                 emit({"unseen": "process %d: Python frames are not merged (it was started without -X perf); locard stacks shows them" % pid})  # fmt: skip
