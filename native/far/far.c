@@ -190,7 +190,7 @@ int far_links(const struct far *far) { return (int)far->count; }
 
 int far_detach(struct far *far) {
   int first = 0;
-  for (size_t k = 0; k < far->count; k++) {
+  for (size_t k = far->count; k-- > 0;) { /* the last first: entries before the returns that belong to them */
     int problem = far->links[k] ? bpf_link__destroy(far->links[k]) : 0;
     if (problem && !first) first = problem;
   }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from compiled_targets import compiled, running
-from observing_support import observe, observing
+from observing_support import observe, observing, working
 
 from locard.kernel.probes import libcalls
 from locard.model.kernel_facts import NotObserved
@@ -257,6 +259,55 @@ def test_a_library_that_is_loaded_meanwhile_is_attached_to(tmp_path):
     rows = {r.what: r for r in look.trace.rows}
     assert 50 < rows["loaded_later"].count < 400
     assert any("liblate.so meanwhile" in words for words in look.trace.observed.blind)
+
+
+TALKS = """
+import ssl, threading
+ready(ssl.OPENSSL_VERSION)
+ours, theirs = socket.socketpair()
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain(sys.argv[1])
+client = ssl.create_default_context()
+client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+def serve():
+    with server.wrap_socket(theirs, server_side=True) as s:
+        for _ in range(50):
+            data = s.recv(100)
+            s.sendall(data + data)
+thread = threading.Thread(target=serve)
+thread.start()
+got = 0
+with client.wrap_socket(ours) as s:
+    for _ in range(50):
+        s.sendall(b"x" * 64)
+        got += len(s.recv(128))
+    thread.join()
+tell(got=got)
+"""
+
+
+def test_bytes_through_tls(tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl")
+    pem = tmp_path / "pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a", "-days", "2",
+         "-keyout", pem, "-out", tmp_path / "cert"], check=True, capture_output=True)  # fmt: skip
+    pem.write_text(pem.read_text() + (tmp_path / "cert").read_text())
+    with (
+        working(TALKS, pem) as target,
+        observing(
+            libcalls, target.pid, expression="SSL_read*+SSL_write*@libssl*", max_overhead=BIG
+        ) as look,
+    ):
+        assert json.loads(target.go()) == {"got": 50 * 128}
+    rows = {r.what: r for r in look.trace.rows}
+    wrote = next(rows[n] for n in ("SSL_write_ex", "SSL_write") if n in rows)
+    read = next(rows[n] for n in ("SSL_read_ex", "SSL_read") if n in rows)
+    assert wrote.bytes == 50 * 64 + 50 * 128 == read.bytes
+    assert wrote.count == 100
+    assert read.count >= 100
+    assert read.total_s is not None
 
 
 def test_samples_are_json_lines():
