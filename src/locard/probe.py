@@ -36,8 +36,11 @@ class Probe(Protocol):
     is pure, so that a replay of the record gives the same facts. It never raises on bad output:
     what cannot be read is simply not in the facts.
 
+    `BY_DEFAULT` says whether an investigation asks it by itself: all do but eBPF programs.
+
     A probe with parameters has `PARAMS`, a type as `model/params.py` describes it, and `plan` takes one
-    of it with defaults as its second argument.
+    of it with defaults as its second argument. Where values have to fit each other or a machine, its
+    `check(params)` raises UsageError before anything runs.
     """
 
     COMMANDS: tuple[Template, ...]

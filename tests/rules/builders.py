@@ -27,6 +27,15 @@ from locard.model.facts import (
     ThreadStates,
 )
 from locard.model.finding import Case
+from locard.model.kernel_facts import (
+    LockWait,
+    Observed,
+    Row,
+    SystemCalls,
+    ThreadWait,
+    Trace,
+    Waits,
+)
 from locard.model.log_facts import Correlate, Extent, FieldRole, LogSummary, MessageCount, Onset
 from locard.model.workload import WorkloadStates
 from locard.report.logs_screen import screen
@@ -45,6 +54,9 @@ _LAYERS = {
     MemoryUse: Layer.HOST,
     Readings: Layer.HOST,
     WorkloadStates: Layer.LOGS,
+    SystemCalls: Layer.KERNEL,
+    Waits: Layer.KERNEL,
+    Trace: Layer.KERNEL,
 }
 
 
@@ -203,3 +215,49 @@ def cpu(value, pid=7):
 def logs_screen(summary, findings=(), tz=None):
     """The screen of `locard logs` with what may be claimed of the log."""
     return screen(summary, logs_alone.conclude(summary).claims, findings, tz)
+
+
+def row(what, result="", count=1, **more):
+    """One row of what the kernel counted."""
+    return Row(what, result, count=count, **more)
+
+
+def system_calls(*calls, files=(), errors=(), ready=(), locks=(), seconds=5.0):
+    """System calls of a process."""
+    return SystemCalls(
+        Observed(seconds, "eBPF"),
+        tuple(calls),
+        (),
+        tuple(files),
+        tuple(errors),
+        tuple(locks),
+        (),
+        (),
+        tuple(ready),
+    )
+
+
+def thread_wait(
+    tid=8, state="S", call="futex", doing="waits on a futex", what="", share=0.9, looks=90, **more
+):
+    """One thread in one wait."""
+    return ThreadWait(7, tid, f"t-{tid}", state, call, doing, what, looks, share, 0.2, **more)
+
+
+def waits(*threads, locks=(), seconds=5.0):
+    """Looks at the threads of a process."""
+    return Waits(Observed(seconds, "eBPF"), 100, 20.0, tuple(threads), tuple(locks))
+
+
+def lock(kind="mutex", holder="refresher", contended=True, **more):
+    """A lock word that five threads wait for."""
+    names = tuple(f"req-{k}" for k in range(5))
+    return LockWait(
+        7, 4096, "cfg_lock", "/srv/orders", kind, 50, 5, names, (10, 11, 12, 13, 14), 0.9, 0.18,
+        holder, 9 if holder else None, 50 if holder else 0, (), contended, "says"
+    )  # fmt: skip
+
+
+def trace(program, *rows, seconds=5.0):
+    """What one program counted."""
+    return Trace(program, "says", Observed(seconds, "eBPF"), tuple(rows))

@@ -20,12 +20,17 @@ from rules.builders import (
     case,
     correlate,
     log,
+    row,
     stack,
     stacks,
     state,
     states,
+    system_calls,
+    thread_wait,
     waiting,
+    waits,
 )
+from rules.builders import lock as lock_word
 from support import run_probe
 
 HANDLER = "handle app.py:20"
@@ -186,3 +191,17 @@ def test_quiet_where_the_kernel_saw_them_sleep_at_that_moment():
     at_lock = stacks(*(waiting(r, t, *WAIT, syscall="futex") for r in ROUNDS for t in (1, 2)))
     assert len(found(at_lock, ONE_FUTEX)) == 1
     assert not found(asleep, ONE_FUTEX)
+
+
+def test_fires_once_for_a_lock_word_that_the_kernel_shows():
+    counted = row("futex 0x1000", "op 0 private", 60, pid=7, total_s=10.8, max_s=0.18)
+    facts = (waits(thread_wait(), locks=(lock_word(),)), system_calls(locks=(counted,)))
+    (finding,) = judge(case(*facts))
+    assert finding.title == "5 threads queue for the lock cfg_lock, held by refresher (tid 9)"
+    assert "60 futex waits for it ended" in finding.detail
+
+
+def test_quiet_on_an_idle_pool_and_on_a_held_lock_without_waiters():
+    pool = lock_word(kind="condition variable", holder="", contended=False)
+    assert not list(judge(case(waits(thread_wait(), locks=(pool,)))))
+    assert not list(judge(case(waits(thread_wait(call="clock_nanosleep", doing="sleeps")))))

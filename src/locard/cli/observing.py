@@ -44,13 +44,19 @@ def entry_of(key: str) -> Entry:
     return catalogue.entry("probe", name, layer)
 
 
+def _words(key: str) -> str:
+    """How a probe of the kernel is asked for on a command line."""
+    entry = entry_of(key)
+    return f"trace {entry.name}" if ".programs." in entry.module else entry.name
+
+
 def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None) -> int:
     """Ask the probe about every target; `given`: parameters beside those of the flags."""
     if not args.target:
         raise UsageError(
             "no TARGET was given",
             "it observes processes",
-            f"Write for example: locard {args.command} pid/4242",
+            f"Write for example: locard {_words(key)} pid/4242",
         )
     from locard.cli.commands import investigate  # noqa: PLC0415 - as above
     from locard.investigate import probing  # noqa: PLC0415 - as above

@@ -70,6 +70,8 @@ def planned(
             if only is not None and probing.key(entry) != only[0]:
                 continue
             probe = probing.load(entry)
+            if only is None and not probing.in_investigation(probe, entry):
+                continue
             asked = probing.params_of(probe, only[1]) if only is not None else None
             skip = probe.applies(context)
             if skip is not None:

@@ -80,11 +80,20 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
 
 
+def in_investigation(probe: Probe, entry: Entry) -> bool:
+    """Whether an investigation asks it by itself: eBPF programs only where they say BY_DEFAULT."""
+    return bool(getattr(probe, "BY_DEFAULT", ".programs." not in entry.module))
+
+
 def params_of(probe: Probe, given: dict[str, str]) -> Any:
     """The parameters of a probe from texts; None where it has none. Raises UsageError."""
     kind = getattr(probe, "PARAMS", None)
     if kind is not None:
-        return params.parse(kind, given)
+        asked = params.parse(kind, given)
+        check = getattr(probe, "check", None)
+        if check is not None:
+            check(asked)
+        return asked
     if given:
         raise UsageError(
             f"the probe takes no parameter {next(iter(given))!r}", "it has none", "Leave it out."

@@ -113,6 +113,8 @@ class Investigator:
                 if only is not None and probing.key(entry) != only[0]:
                     continue
                 probe = probing.load(entry)
+                if only is None and not probing.in_investigation(probe, entry):
+                    continue
                 ask = _Ask(entry, layer, probe, "")
                 if only is not None:
                     ask.params = probing.params_of(probe, only[1])

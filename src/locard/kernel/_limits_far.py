@@ -8,7 +8,6 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from locard.far.observe import Observation, emit
-    from locard.kernel._devices_far import tell_devices
 
 KINDS = ("read_bps", "write_bps", "read_iops", "write_iops")
 V2 = {"rbps": "read_bps", "wbps": "write_bps", "riops": "read_iops", "wiops": "write_iops"}
@@ -85,4 +84,3 @@ def look_for_limits(observation: "Observation") -> None:
 
 
 ATTACH = look_for_limits
-EXTRA = tell_devices

@@ -64,9 +64,10 @@ class LockMemory:
             writer = self.at(24 - base)
             if readers >> 3 >= MANY or writers >= MANY or self.at(28 - base) > 1:
                 continue
-            if self.tid_of(writer) and (writers or readers & 2):
+            wanted = writers or readers & 2  # a writer waits, or has it
+            if wanted and self.tid_of(writer):
                 return "rwlock, held by a writer", self.tid_of(writer)
-            if writers and readers >> 3 and not writer and self.value < 4:
+            if wanted and readers >> 3 and not writer and self.value < 4:
                 return "rwlock, held by readers, a writer waits", 0
         return "", 0
 

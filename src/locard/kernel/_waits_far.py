@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 STRETCH = struct.Struct("=Q8IQQ6Qq8Q16s")  # struct stretch of waits.bpf.c
 PASS = struct.Struct("=IIQ")
 KEY = bytes(4)
+TELL_ALL, TELL_FUTEXES = 1, 2
 COLUMNS = 60
 STATES = {0: "R", 1: "S", 2: "D", 4: "T", 8: "t", 16: "X", 32: "Z", 64: "P", 1026: "I"}
 INTERRUPTIBLE, UNINTERRUPTIBLE = 1, 2
@@ -117,6 +118,7 @@ class Waits:
         self.times = [0.0]  # of each look; looks count from 1
         self.clock = [0]  # the same by the scheduler's clock, in ns
         self.began = time.monotonic()
+        self.futexes = {}  # type: dict[tuple[int, int], list[int]] # who waits, a moment ago
         self.symbols = {}  # type: dict[int, Any]
         self.flushed = False
 
@@ -304,7 +306,7 @@ class Iterating:
         self.waits = Waits([], 0.0)
         self.iterators = {}  # type: dict[int, int]
         self.followed = 0.0
-        self.locked = self.lock_s = 0.0
+        self.locked = self.lock_s = self.snapped = self.snap_s = 0.0
         self.once = False
 
     def attach(self, observation: "Observation") -> None:
@@ -333,8 +335,12 @@ class Iterating:
         obj, waits = observation.obj, self.waits
         if time.monotonic() - self.followed > max(0.5, 1000 * self.follow_s):
             self.follow(observation)
-        number = len(waits.times)
-        obj.c.far_put(self.passes, KEY, PASS.pack(number, int(flush), 0))
+        number, began = len(waits.times), time.monotonic()
+        snapshot = not flush and began - self.snapped > max(1.0, 500 * self.snap_s)
+        if snapshot:
+            waits.futexes = {}
+        telling = TELL_ALL if flush else TELL_FUTEXES if snapshot else 0
+        obj.c.far_put(self.passes, KEY, PASS.pack(number, telling, 0))
         waits.times.append(time.monotonic())
         for pid, iterator in list(self.iterators.items()):
             if self.once:
@@ -351,21 +357,27 @@ class Iterating:
         obj.c.far_get(self.passes, KEY, row)
         waits.clock.append(PASS.unpack(row.raw)[2])
         waits.flushed = flush
-        self.take(observation)
+        self.take(observation, snapshot)
+        if snapshot:
+            self.snapped = time.monotonic()
+            self.snap_s = self.snapped - began
         began = time.monotonic()
         if not flush and began - self.locked > max(0.1, 300 * self.lock_s):
             self.look_at_locks()
             self.locked = time.monotonic()
             self.lock_s = self.locked - began
 
-    def take(self, observation: "Observation") -> None:
-        """The stretches that have ended."""
+    def take(self, observation: "Observation", snapshot: bool) -> None:
+        """The stretches that have ended; `snapshot`: and who waits for a lock word now."""
         waits = self.waits
         for data in observation.obj.drain_raw("stretches"):
             fields = STRETCH.unpack_from(data)
             tid, state, on_cpu, last, first, tgid, inner, frames, asleep, ended = fields[1:11]
             args, call = fields[11:17], fields[17]
             last = min(last, len(waits.times) - 1)
+            if snapshot and last == len(waits.times) - 1:  # it goes on: who waits for which lock word
+                waits.futexes.setdefault((tgid, args[0]), []).append(tid)
+                continue
             letter = state_of(state)
             names = [waits.kernel.name(a) for a in fields[18 : 18 + min(frames, 8)]]
             stack = [n for n in names if n and n not in SLEEPING]
@@ -382,17 +394,12 @@ class Iterating:
         """Which threads wait for which lock words now, by /proc: a few reads where there are any."""
         waits = self.waits
         waiting = {}  # type: dict[tuple[int, int], list[tuple[int, int, int]]]
-        threads = {}  # type: dict[tuple[int, int], int] # a few of each lock word
-        each = collections.Counter()  # type: collections.Counter[Any]
-        for group in waits.groups.values():
-            wait = group["wait"]
-            key = (wait["pid"], wait.get("futex"))
+        threads = []
+        for key, tids in waits.futexes.items():  # a few of each lock word
             known = waits.locks.get(key)
             told = known and known["looks"] > 5 and known["kinds"].most_common(1)[0][0] in NO_HOLDER
-            if wait.get("futex") and not told and each[key] < 16:
-                each[key] += 1
-                threads[(wait["pid"], wait["tid"])] = 1
-        for pid, tid in list(threads)[:200]:
+            threads += [] if told else [(key[0], tid) for tid in tids[:16]]
+        for pid, tid in threads[:200]:
             now = (slurp("/proc/%d/task/%d/syscall" % (pid, tid)) or "").split()
             if len(now) < 4 or not now[0].isdigit():
                 continue
@@ -431,6 +438,7 @@ def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:
             break
         number = len(waits.times)
         waits.times.append(began)
+        waits.futexes = {}
         for pid in family(pids):
             for tid in threads_of(pid):
                 row = waits.reader.thread(pid, tid)  # type: Any
@@ -445,6 +453,8 @@ def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:
                 stack = [n for n in row.get("kernel_stack") or () if n not in SLEEPING]
                 wchan = stack[0] if stack else str(row.get("wchan") or "")
                 args = tuple(int(w, 16) for w in call[1:7]) if known else ()
+                if row.get("futex"):
+                    waits.futexes.setdefault((pid, row["futex"]), []).append(tid)
                 waits.add(pid, tid, str(row["comm"]), int(row.get("nstid") or tid), str(row["state"]), True,
                           int(call[0]) if known else -1, args, wchan, stack, number, number, None,
                           began - since)  # fmt: skip

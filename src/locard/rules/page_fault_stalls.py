@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.headline import share
 from locard.model.kernel_words import duration
-from locard.model.wording import count
+from locard.model.wording import count, verb
 from locard.rules import _kernel
 
 if TYPE_CHECKING:
@@ -34,9 +34,10 @@ def judge(case: Case) -> Iterator[Finding]:
         looks = sum(w.looks for w in stalled)
         worst = max((w.share for w in stalled), default=0.0)
         if looks >= _LEAST_LOOKS and worst >= _LEAST_SHARE:
-            threads = count(len({w.tid for w in stalled}), "thread")
+            number = len({w.tid for w in stalled})
+            threads, were = count(number, "thread"), verb(number, "was", "were")
             says = (
-                f"{threads} of the target were seen in page faults that wait for a disk, one for"
+                f"{threads} of the target {were} seen in page faults that wait for a disk, one for"
                 f" {share(worst, 1.0)} of the time"
             )
             supports.append(_kernel.support(evidence, says))

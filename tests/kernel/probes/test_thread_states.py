@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from locard.kernel import _threads
+from locard.kernel import _thread_reader as _threads
 from locard.kernel.probes import thread_states
 from locard.model.evidence import Output
 from locard.model.facts import Readings, ThreadStates
@@ -19,6 +19,7 @@ from locard.model.target import Context, Process, Target
 from support import needs_root, run_probe
 
 READER = Path(_threads.__file__)
+PROGRAM = READER.read_bytes() + b"\n" + READER.with_name("_threads.py").read_bytes()
 
 
 def context(*pids):
@@ -118,7 +119,7 @@ def test_without_the_permission_it_says_which_one(start):
     program = start("idle_pool.py")
     done = subprocess.run(
         [SYSTEM_PYTHON, "-I", "-S", "-", "1", "0.1", str(program.pid)],
-        input=READER.read_bytes(),
+        input=PROGRAM,
         capture_output=True,
         check=True,
         user=65534,
@@ -131,10 +132,12 @@ def test_without_the_permission_it_says_which_one(start):
     assert fact.states, "state and name are readable by all"
 
 
-def test_many_threads_are_sampled(monkeypatch, capsys, start):
+def test_many_threads_are_sampled(capsys, start):
     program = start("idle_pool.py")
-    monkeypatch.setattr(_threads, "MAX_THREADS", 4)
-    assert _threads.main(["3", "0", str(program.pid)]) == 0
+    names = {"__name__": "reader"}
+    exec(PROGRAM, names)
+    names["MAX_THREADS"] = 4
+    assert names["main"](["3", "0", str(program.pid)]) == 0
     (fact,) = thread_states.read([Output(("python3",), capsys.readouterr().out.encode())])[:1]
     assert fact.rounds == 3
     assert max(Counter(s.round for s in fact.states).values()) <= 4

@@ -84,6 +84,11 @@ def scope(context: Context) -> Scope:
     return _observing.scope(context)
 
 
+def check(asked: Params) -> None:
+    """Raises UsageError where a call is none of any machine."""
+    _chosen("x86_64", asked)
+
+
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
     machine = (context.ground.machine if context.ground else "") or "x86_64"

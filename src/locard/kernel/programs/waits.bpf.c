@@ -7,8 +7,16 @@
 #define FRAMES 8
 #define RUNNING 0
 #define NO_CALL (-1)
+#define TELL_ALL 1
+#define TELL_FUTEXES 2
+#if defined(__TARGET_ARCH_x86)
+#define FUTEX 202
+#else
+#define FUTEX 98
+#endif
 
-/* The number of the pass, set before each; `flush`: tell the stretches that go on. `now_ns`: when it was, by
+/* The number of the pass, set before each; `flush`: tell the stretches that go on, all (1) or those in a futex
+ * (2). `now_ns`: when it was, by
  * the scheduler's clock. */
 struct pass {
   u32 number, flush;
@@ -99,7 +107,7 @@ static __always_inline void begin(struct stretch *stretch, struct task_struct *t
   if (state == RUNNING) return;
   stretch->asleep_ns = asleep_since(task);
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  if (regs) {
+  if (regs && BPF_CORE_READ(task, mm)) { /* a thread of the kernel is in no call */
 #if defined(__TARGET_ARCH_x86)
     stretch->call = (s64)BPF_CORE_READ(regs, orig_ax);
     stretch->args[0] = BPF_CORE_READ(regs, di);
@@ -146,7 +154,7 @@ static __always_inline void look_at(struct task_struct *task, struct pass *pass)
     stretch->switches = switches;
     stretch->last = pass->number;
   }
-  if (pass->flush) tell(stretch);
+  if (pass->flush == TELL_ALL || (pass->flush == TELL_FUTEXES && stretch->call == FUTEX)) tell(stretch);
 }
 
 static __always_inline struct pass *this_pass(void) {
@@ -163,7 +171,7 @@ extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym _
 extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym __weak;
 extern void bpf_rcu_read_lock(void) __ksym __weak;
 extern void bpf_rcu_read_unlock(void) __ksym __weak;
-#define THREADS_OF_IT 1 /* BPF_TASK_ITER_PROC_THREADS */
+#define THREADS_OF_IT 2 /* BPF_TASK_ITER_PROC_THREADS */
 
 struct asked {
   s32 pid;

@@ -1,0 +1,38 @@
+"""`locard trace`: the list, one program for real, and what is refused."""
+
+from __future__ import annotations
+
+from observing_support import working
+
+from support import needs_root
+
+
+def test_the_list_has_every_program_with_what_it_shows(locard):
+    done = locard("trace")
+    assert done.returncode == 0
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    assert {"opens", "tcp-retransmits", "exec", "run-queue"} <= set(names)
+    assert "syscalls" not in names
+
+
+@needs_root
+def test_a_program_by_name(locard, tmp_path):
+    code = f"ready()\nwhile True: open({str(tmp_path)!r} + '/x', 'w').close(); time.sleep(0.01)"
+    with working(code) as target:
+        target._process.stdin.write("go\n")
+        target._process.stdin.flush()
+        done = locard("trace", "opens", f"pid/{target.pid}", "--for", "1s", "-q")
+    assert done.returncode in {0, 1}, done.stderr
+    assert f"{tmp_path}/x" in done.stdout
+
+
+def test_a_name_that_is_near_is_suggested(locard):
+    done = locard("trace", "open", "pid/1")
+    assert done.returncode == 2
+    assert "opens" in done.stderr
+
+
+def test_its_flags_are_in_its_help(locard):
+    done = locard("trace", "tcp-connect-latency", "--help")
+    assert "--port" in done.stdout
+    assert "--for" in done.stdout
