@@ -178,11 +178,11 @@ def working(code: str, *argv: object, prefix: tuple[str, ...] = ()):
 
 
 def in_new_network(*before: str) -> tuple[str, ...]:
-    """The beginning of an argv that runs in a network namespace of its own, `lo` up; skips without root.
+    """The beginning of an argv that runs in network and mount namespaces of its own; skips without root.
 
-    `before`: shell lines to run there first, such as iptables rules.
+    `lo` is up. `before`: shell lines to run there first, such as iptables rules.
     """
     if os.geteuid() != 0:
-        pytest.skip("needs root: a network namespace of its own")
+        pytest.skip("needs root: namespaces of its own")
     lines = ["ip link set lo up", *before, 'exec "$@"']
-    return ("unshare", "-n", "sh", "-ec", "\n".join(lines), "sh")
+    return ("unshare", "-n", "-m", "sh", "-ec", "\n".join(lines), "sh")

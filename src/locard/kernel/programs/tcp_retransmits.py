@@ -136,6 +136,8 @@ def _detail(sums: dict[str, int]) -> str:
     again, segments = sums.get("again", 0), sums.get("segments", 0)
     share = f" ({again / segments:.1%})" if again and segments else ""
     words = [f"{again:,} of {count(segments, 'segment')}{share.replace('%', ' %')}"]
+    if not segments and again:
+        words = [f"{again:,} before any data was sent"]
     words += [
         f"{sums[name]:,} {what}"
         for name, what in (
@@ -166,7 +168,7 @@ def _says(rows: Sequence[Row], seconds: float) -> str:
     if not again:
         words = f"no segment was sent again in {seconds:.1f} s, of {segments:,} to {far}"
     else:
-        named = [f"{r.what} {r.detail.partition('%)')[0]}%)" for r in rows if r.count]
+        named = [f"{r.what} {r.detail.split(', ')[0]}" for r in rows if r.count]
         more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
         words = (
             f"{again:,} of {count(segments, 'segment')} to {far} sent again in {seconds:.1f} s: "
