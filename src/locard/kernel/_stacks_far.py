@@ -7,6 +7,8 @@ Stands before `far/observe.py` in one namespace and is used by a program's own p
   names = stacks.by_id(pid, user, kernel) # ids of bpf_get_stackid into the map `stack_traces`; negative: none
   names = stacks.by_addresses(pid, user_ips, kernel_ips)  # innermost first, as the kernel writes them
   emit({"stack": names, "value": N, "tid": tid})          # outermost first; told by _observing.stacks
+  pieces = Pieces(stacks)                 # for programs with include/piece.h; far/unwind.py stands before
+  pieces.take(); pieces.tell("samples")   # in TICK and at the end: {"stack", "value", "tid", "pid"} for each
   stacks.tell()                           # what could not be named, as {"unseen": words}
 
 Declare the map so that it is not printed by itself:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from locard.far.observe import Observation, emit, family
     from locard.far.symbols import Symbols
+    from locard.far.unwind import BP, BX, PC, R12, R13, R14, R15, SP, Unwinder
 
 DEPTH = 127  # of the map `stack_traces`
 REFRESH_S = 1.0
@@ -304,3 +307,71 @@ class Stacks:
                 )
             elif process.python and not (process.perf_map() and process.trampoline):
                 emit({"unseen": "process %d: Python frames are not merged (it was started without -X perf); locard stacks shows them" % pid})  # fmt: skip
+
+
+HEAD = struct.Struct(
+    "=6I9Q"
+)  # struct piece of piece.h: numbers, then kernel and user addresses, then the stack
+MOST_KERNEL, MOST_USER = 64, 127
+KERNEL_AT = HEAD.size
+USER_AT = KERNEL_AT + 8 * MOST_KERNEL
+PIECE_AT = USER_AT + 8 * MOST_USER
+MOST_ROWS_OF_STACKS = 5000
+
+
+class Pieces:
+    """Pieces of stacks as they come, unwound by the files' tables and counted by where they were taken."""
+
+    def __init__(self, stacks: "Stacks") -> None:
+        """`stacks` names them."""
+        self.stacks = stacks
+        self.counts: "dict[Any, int]" = {}
+        self.unwinders = {}  # type: dict[int, Unwinder]
+        self.taken = self.cut = 0
+
+    def take(self) -> None:
+        """Unwind what has come."""
+        for raw in self.stacks.observation.obj.drain_raw("pieces"):
+            self.one(raw)
+
+    def one(self, raw: bytes) -> None:
+        """One piece."""
+        (tid, tgid, size, of_kernel, of_user, _, weight, ip, sp, bp, bx, r12, r13, r14, r15) = (
+            HEAD.unpack_from(raw)
+        )
+        kernel = struct.unpack_from("=%dQ" % min(of_kernel, MOST_KERNEL), raw, KERNEL_AT)
+        self.taken += 1
+        if size:
+            unwinder = self.unwinder(tgid)
+            registers = {PC: ip, SP: sp, BP: bp, BX: bx, R12: r12, R13: r13, R14: r14, R15: r15}
+            user = (
+                tuple(unwinder.walk(registers, sp, raw[PIECE_AT : PIECE_AT + size]))
+                if unwinder
+                else (ip,)
+            )
+        else:
+            user = struct.unpack_from("=%dQ" % min(of_user, MOST_USER), raw, USER_AT)
+        key = (tid, tgid, user, kernel)
+        self.counts[key] = self.counts.get(key, 0) + weight
+
+    def unwinder(self, pid: int) -> "Unwinder | None":
+        """The unwinder of a process."""
+        if pid not in self.unwinders:
+            process = self.stacks.process(pid)
+            if process is None:
+                return None
+            self.unwinders[pid] = Unwinder(process.symbols)
+        return self.unwinders[pid]
+
+    def tell(self, scale: int = 1) -> None:
+        """Print each stack by name with what was counted for it, the greatest first."""
+        named = {}  # type: dict[Any, int]
+        for (tid, tgid, user, kernel), value in self.counts.items():
+            key = (tid, tgid, tuple(self.stacks.by_addresses(tgid, user, kernel)))
+            named[key] = named.get(key, 0) + value
+        rows = sorted(named.items(), key=lambda item: -item[1])
+        for (tid, tgid, stack), value in rows[:MOST_ROWS_OF_STACKS]:
+            emit({"stack": stack, "value": value * scale, "tid": tid, "pid": tgid})
+        if len(rows) > MOST_ROWS_OF_STACKS:
+            rest = sum(value for _, value in rows[MOST_ROWS_OF_STACKS:])
+            emit({"stack": ["[many different stacks]"], "value": rest * scale})
