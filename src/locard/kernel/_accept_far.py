@@ -1,0 +1,61 @@
+"""Looks at the target's listening sockets again and again, and counts what its network namespace overflowed.
+
+Stands before `far/observe.py` in one namespace.
+
+  {"overflows": namespace, "full": N, "dropped": N}   in the namespace, while it was observed
+"""
+
+import os
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from locard.far.observe import Observation, emit, family
+
+LOOK_EVERY_S = 0.5
+LOOKED = [0.0]
+SPACES = {}  # type: dict[str, tuple[int, list[int], list[int]]]
+COUNTERS = ("ListenOverflows", "ListenDrops")
+
+
+def overflows(pid: int) -> "list[int]":
+    """The counters of a process's network namespace; none where they cannot be read."""
+    try:
+        with open("/proc/%d/net/netstat" % pid) as file:
+            rows = [line.split() for line in file if line.startswith("TcpExt:")]
+        return [int(rows[1][rows[0].index(name)]) for name in COUNTERS]
+    except (OSError, IndexError, KeyError, ValueError):
+        return []
+
+
+def look(observation: "Observation") -> None:
+    """One look at each listening socket; and the counters as they are now."""
+    LOOKED[0] = time.monotonic()
+    for pid in family(observation.pids):
+        observation.obj.iterate("listening", "", pid)
+        try:
+            space = os.readlink("/proc/%d/ns/net" % pid)
+        except OSError:
+            continue
+        if space not in SPACES or pid == SPACES[space][0]:
+            now = overflows(pid)
+            if now:
+                first = SPACES[space][1] if space in SPACES else now
+                SPACES[space] = (pid, first, now)
+
+
+def again(observation: "Observation") -> None:
+    """The next, when it is time."""
+    if time.monotonic() - LOOKED[0] >= LOOK_EVERY_S:
+        look(observation)
+
+
+def tell_overflows(_observation: "Observation") -> None:
+    """What was counted since the first look."""
+    for space, (_, first, last) in SPACES.items():
+        emit({"overflows": space, "full": last[0] - first[0], "dropped": last[1] - first[1]})
+
+
+ATTACH = look
+TICK = again
+EXTRA = tell_overflows
