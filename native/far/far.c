@@ -188,16 +188,22 @@ int far_attach_clock(struct far *far, const char *name, int pid, uint64_t hz) {
 
 int far_links(const struct far *far) { return (int)far->count; }
 
-int far_detach(struct far *far) {
-  int first = 0;
-  for (size_t k = far->count; k-- > 0;) { /* the last first: entries before the returns that belong to them */
-    int problem = far->links[k] ? bpf_link__destroy(far->links[k]) : 0;
-    if (problem && !first) first = problem;
+int far_detach_from(struct far *far, int kept) {
+  int problem = 0;
+  if (kept < 0) return -EINVAL;
+  while (far->count > (size_t)kept) { /* the last first: entries before the returns that belong to them */
+    struct bpf_link *link = far->links[--far->count];
+    int result = link ? bpf_link__destroy(link) : 0;
+    if (result && !problem) problem = result;
   }
+  return problem;
+}
+
+int far_detach(struct far *far) {
+  int problem = far_detach_from(far, 0);
   free(far->links);
   far->links = NULL;
-  far->count = 0;
-  return first;
+  return problem;
 }
 
 void far_close(struct far *far) {

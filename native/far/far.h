@@ -35,6 +35,7 @@ FAR_API int far_attach_usdt(struct far *far, const char *program, int pid, const
 FAR_API int far_attach_clock(struct far *far, const char *program, int pid, uint64_t hz);
 FAR_API int far_links(const struct far *far);
 FAR_API int far_detach(struct far *far);                /* what was counted stays readable */
+FAR_API int far_detach_from(struct far *far, int kept);  /* all but the first so many that were attached */
 FAR_API void far_close(struct far *far);
 
 /* What a probe inside a function (entry 0) or at its entry (1) does to values that it keeps below its stack

@@ -285,9 +285,16 @@ class Object:
         result = self.c.far_attach_clock(self.handle, program.encode(), pid, ctypes.c_uint64(hz))
         self.check("attaching %s to the clock" % program, result)
 
-    def detach(self) -> None:
-        """Detach everything; what was counted can still be read."""
-        self.c.far_detach(self.handle)
+    def links(self) -> int:
+        """How many attachments there are."""
+        return int(self.c.far_links(self.handle))
+
+    def detach(self, kept: int = 0) -> None:
+        """Detach all but the first so many attachments; what was counted can still be read."""
+        if kept:
+            self.c.far_detach_from(self.handle, kept)
+        else:
+            self.c.far_detach(self.handle)
 
     def iterate(self, program: str, row: str, pid: int = 0) -> "list[Any]":
         """The rows that an iterator writes in one pass over the threads of a process."""

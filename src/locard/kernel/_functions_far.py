@@ -395,6 +395,7 @@ class Attacher:
         cost here is measured by the same.
         """
         obj = self.observation.obj
+        kept = obj.links()
         places = [own_place(obj.c.far_own_site(k)) for k in range(6)]
         path = places[0][1]
         test = own_place(ctypes.cast(obj.c.far_version, ctypes.c_void_p).value or 0)
@@ -412,7 +413,7 @@ class Attacher:
                     obj.attach_sites(self.leave + suffix, os.getpid(), path, returns, True)
                 obj.attach_sites(self.enter + suffix, os.getpid(), path, entries)
             except Refused:
-                obj.detach()
+                obj.detach(kept)
                 many = False
                 continue
             thread = threading.Thread(target=obj.c.far_version)
@@ -425,13 +426,15 @@ class Attacher:
             )
             if many:
                 break
-            obj.detach()
+            obj.detach(kept)
         self.measure(obj)
-        obj.detach()
+        obj.detach(kept)
         return many
 
     def measure(self, obj: "Any") -> None:
-        """What a call costs that is probed, by the kind of its site."""
+        """What a call costs that is probed, by the kind of its site; for programs that sum `calls`."""
+        if "var calls" not in obj.types.named:
+            return
         took = [max(0, obj.c.far_time_site(k)) for k in range(6)]
         shown = [0, 0, 0]
         for key, sums in obj.entries("calls"):
@@ -479,3 +482,14 @@ def own_place(address: int) -> "tuple[int, str]":
             if start <= address < end:
                 return address - start + int(words[2], 16), "/proc/self/map_files/" + words[0]
     return 0, ""
+
+
+def left_pages(pid: int) -> "list[str]":
+    """The pages that the kernel keeps in a process for probes."""
+    found = []
+    try:
+        with open("/proc/%d/maps" % pid, errors="replace") as file:
+            found = [line.split(None, 5)[5].strip() for line in file if "[uprobes" in line]
+    except OSError:
+        pass
+    return found

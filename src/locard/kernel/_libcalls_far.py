@@ -11,7 +11,7 @@ import struct
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from locard.far.observe import Observation, alive, emit, family, losses_of
-    from locard.kernel._functions_far import Attacher, File, Functions
+    from locard.kernel._functions_far import Attacher, File, Functions, left_pages
     from locard.kernel._stacks_far import Stacks
 
 PLAIN, SIZE_FIRST, SIZE_PRODUCT, SIZE_SECOND, SIZE_THIRD, FREES, MOVES, MOVES_BY_POINTER = range(8)
@@ -113,17 +113,6 @@ class Calls:
             if alive(pid):
                 pages = left_pages(pid)
                 emit({"left": pid, "pages": pages, "before": self.before.get(pid, [])})
-
-
-def left_pages(pid: int) -> "list[str]":
-    """The pages that the kernel keeps in a process for probes."""
-    found = []
-    try:
-        with open("/proc/%d/maps" % pid, errors="replace") as file:
-            found = [line.split(None, 5)[5].strip() for line in file if "[uprobes" in line]
-    except OSError:
-        pass
-    return found
 
 
 HELD = []  # type: list[Calls] # the one of this observation
