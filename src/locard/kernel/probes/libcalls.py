@@ -167,7 +167,8 @@ _FIELDS = (
 )
 
 
-def _functions(told: Told) -> dict[int, Function]:
+def functions_of(told: Told) -> dict[int, Function]:
+    """What was attached to, by number, with what all threads did."""
     found = {}
     for row in told.others:
         if not isinstance(row.get("function"), int) or "file" not in row:
@@ -182,7 +183,7 @@ def _functions(told: Told) -> dict[int, Function]:
 
 
 def _fact(told: Told) -> Trace | NotObserved:
-    functions = _functions(told)
+    functions = functions_of(told)
     missed = [r for r in told.others if "no_function" in r]
     if not functions:
         words = "; ".join(f"{r['no_function']}: {r.get('why', '')}" for r in missed)
@@ -200,21 +201,22 @@ def _fact(told: Told) -> Trace | NotObserved:
         f"{sum(f.file == x for f in functions.values())} functions of {x}" for x in files
     )
     observed = replace(
-        observed, attached=attached, blind=(*observed.blind, *_blind(functions, missed))
+        observed, attached=attached, blind=(*observed.blind, *unseen(functions, missed))
     )
     return Trace(
         program="libcalls",
         says=_says(functions, observed.seconds),
         observed=observed,
         rows=_rows(told, functions),
-        histograms=tuple(_histograms(told, functions)),
+        histograms=tuple(histograms_of(told, functions)),
         stacks=tuple(_observing.stacks(told, "calls")),
-        threads=_threads(told, functions),
+        threads=threads_of(told, functions),
         blocked=_blocked(told, functions),
     )
 
 
-def _blind(functions: dict[int, Function], missed: Iterable[dict[str, Any]]) -> list[str]:
+def unseen(functions: dict[int, Function], missed: Iterable[dict[str, Any]]) -> list[str]:
+    """Whose wall time is not measured, and what was asked for and not found."""
     by_why: dict[str, list[str]] = {}
     for f in functions.values():
         if f.why and f.sums["count"]:
@@ -254,12 +256,12 @@ def _says(functions: dict[int, Function], seconds: float) -> str:
     if allocations:
         asked = sum(f.sums["bytes"] - f.sums["inside_bytes"] for f in every if f.allocates)
         top = sorted((f for f in called if f.allocates and f.outer), key=lambda f: -f.outer)
-        each = ", ".join(f"{_word(f.name)} {f.outer:,}" for f in top[:_SHOWN])
+        each = ", ".join(f"{word_of(f.name)} {f.outer:,}" for f in top[:_SHOWN])
         parts.append(
             f"{count(allocations, 'allocation')} in {seconds:.1f} s ({rate(allocations, seconds)}): {each};"
             f" {size(asked)} asked for"
         )
-        parts.append(_served(every))
+        parts.append(served_by(every))
     freed = [f for f in every if f.frees]
     frees = sum(f.outer for f in freed)
     if frees:
@@ -278,7 +280,8 @@ def _says(functions: dict[int, Function], seconds: float) -> str:
     return "; ".join(p for p in parts if p)
 
 
-def _served(every: list[Function]) -> str:
+def served_by(every: list[Function]) -> str:
+    """Which file serves the allocations, and whose malloc got none."""
     files = serving(every)
     words = f"served by {', '.join(files)}"
     silent = sorted(
@@ -294,12 +297,13 @@ def _base(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _word(name: str) -> str:
+def word_of(name: str) -> str:
+    """A function as people call it: operator new for _Znwm."""
     return next((w for start, w in _OPERATORS if name.startswith(start)), name)
 
 
 def _detail(f: Function) -> str:
-    word = _word(f.name)
+    word = word_of(f.name)
     words = [f"in {f.file}"] if word == f.name else [word, f"in {f.file}"]
     if not f.sums["count"]:
         words.append("not called")
@@ -339,7 +343,8 @@ def _row(f: Function, sums: dict[str, int], detail: str, slots: dict[str, int], 
     )
 
 
-def _threads(told: Told, functions: dict[int, Function]) -> tuple[Row, ...]:
+def threads_of(told: Told, functions: dict[int, Function]) -> tuple[Row, ...]:
+    """The same by thread."""
     rows = []
     for row in told.map("calls"):
         f = functions.get(row["function"])
@@ -373,7 +378,8 @@ def _blocked(told: Told, functions: dict[int, Function]) -> tuple[Row, ...]:
     return ranked(rows)[:200]
 
 
-def _histograms(told: Told, functions: dict[int, Function]) -> Iterable[Histogram]:
+def histograms_of(told: Told, functions: dict[int, Function]) -> Iterable[Histogram]:
+    """Sizes as they were asked for, or by powers of two where there are many; wall times."""
     sizes: dict[int, list[tuple[int, int]]] = {}
     for row in told.map("sizes"):
         sizes.setdefault(row["function"], []).append((row["bytes"], row["value"]))
@@ -382,7 +388,7 @@ def _histograms(told: Told, functions: dict[int, Function]) -> Iterable[Histogra
         if f is None:
             continue
         exact = sorted(sizes.get(f.number, []))
-        name = f"{_word(f.name)} of {_base(f.file)}, bytes asked for"
+        name = f"{word_of(f.name)} of {_base(f.file)}, bytes asked for"
         if exact and len(exact) <= _EXACT and sum(n for _, n in exact) == f.outer:
             yield Histogram(name, "bytes", tuple(Slot(b, b + 1, n) for b, n in exact))
         else:
@@ -391,7 +397,7 @@ def _histograms(told: Told, functions: dict[int, Function]) -> Iterable[Histogra
         f = functions.get(row["key"])
         if f is not None:
             yield _observing.histogram(
-                f"{_word(f.name)} of {_base(f.file)}, wall time", row["slots"]
+                f"{word_of(f.name)} of {_base(f.file)}, wall time", row["slots"]
             )
 
 
