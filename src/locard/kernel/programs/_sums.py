@@ -29,6 +29,14 @@ class Sums:
         self.max_ns, self.min_ns = most, least
         _observing.add_slots(self.slots, times["slots"])
 
+    def add_one(self, took: int) -> None:
+        """Add a single value, as kernel.h's `slot_of` sorts it."""
+        bits = max(0, took.bit_length() - 1)
+        slot = took if took < 8 else (bits - 2) * 8 + ((took >> (bits - 3)) & 7)  # noqa: PLR2004 - as there
+        self.add(
+            {"count": 1, "total_ns": took, "max_ns": took, "min_ns": took, "slots": {str(slot): 1}}
+        )
+
     @property
     def fields(self) -> dict[str, Any]:
         """Seconds: total, least, median, p99, greatest. No share lies below the least."""

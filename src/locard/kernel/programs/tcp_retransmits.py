@@ -74,6 +74,7 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
     settings = {
         "attach": ["state", "destroyed", "again", "synack"],
         "rows": {"finish": ""},
+        "looks": ["listeners", "connections"],
     }
     yield _observing.observe(COMMANDS[0], asked.for_s, settings, context.target.pids)
 
