@@ -153,6 +153,7 @@ int BPF_PROG(state, struct sock *sk, int before, int after) {
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(segment, struct sock *sk, struct sk_buff *skb) {
   if (!bpf_sk_storage_get(&marks, sk, 0, 0)) return 0;
+  tally(HITS);
   u64 now = bpf_ktime_get_ns();
   u8 head[20];
   unsigned char *at = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
@@ -181,7 +182,6 @@ int BPF_PROG(taken, struct sock *sk) {
   if (!mine || mine->state != ARRIVED) return 0;
   mine->read = bpf_ktime_get_ns();
   mine->state = READ;
-  tally(HITS);
   struct parts *parts = parts_of(mine);
   if (parts) add_time(&parts->socket, mine->read - mine->arrived);
   return 0;
