@@ -266,7 +266,7 @@ def unlock(number: Any, said: str) -> str:
     """What would make the kernel take it, by its errno and libbpf's words."""
     if "BTF" in said:
         return "the kernel was built without BTF (CONFIG_DEBUG_INFO_BTF)"
-    if number in {1, 13}:  # EPERM, EACCES
+    if number == 1:  # EPERM; EACCES is the verifier's, whom no capability persuades
         return (
             "it takes CAP_BPF and CAP_PERFMON (root has them; in a container add both, and see that"
             " seccomp permits bpf(2); kernel lockdown=confidentiality forbids it)"
