@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from locard.model.finding import Role
 from locard.rules.cpu_saturation import judge
-from rules.builders import case, readings
+from rules.builders import case, readings, row, trace
 
 BUSY = ("system.cpu.utilization", "system busy", 0.99, "critical", 1.0)
 QUEUE = ("system.cpu.run_queue", "system", 40, "critical", 2)
@@ -38,3 +38,19 @@ def test_quiet_if_nothing_waits_or_nothing_is_known():
     assert found(BUSY, (*QUEUE[:3], "ok", 2)) == []
     assert found(QUEUE) == []
     assert found((*BUSY[:3], "unknown"), STALLED) == []
+
+
+WAITED = row("waited for a CPU", "", 100, thread="worker", total_s=2.5, p99_s=0.04, max_s=0.06)
+STRESS = row("stress", "ran instead", 90, total_s=2.4)
+
+
+def test_fires_on_threads_that_wait_to_run_and_says_behind_whom():
+    (finding,) = judge(case(trace("run-queue", WAITED, STRESS)))
+    assert finding.title == "Threads wait to run: worker for 50 % of the time, most behind stress"
+
+
+def test_quiet_where_a_limit_stopped_them_or_they_hardly_waited():
+    limit = row("CPU limit of cgroup /case", "throttled", 12, total_s=0.8)
+    short = row("waited for a CPU", "", 100, thread="worker", total_s=0.05)
+    assert not list(judge(case(trace("run-queue", WAITED, limit))))
+    assert not list(judge(case(trace("run-queue", short, STRESS))))

@@ -16,7 +16,7 @@ from locard.model.finding import Role, Severity
 from locard.model.log_facts import Onset
 from locard.model.target import Context, Process, Target
 from locard.rules.cpu_throttled import judge
-from rules.builders import case, log, readings
+from rules.builders import case, log, readings, row, trace
 from support import run_probe
 
 NOW, EVER = "container.cpu.throttled_share", "container.cpu.throttled_share.lifetime"
@@ -121,3 +121,14 @@ def test_fires_on_a_real_cgroup_and_not_on_its_near_miss(group, start, quota_us,
     findings = found(SLOWER, *run_probe(cpu, context)[1])
     assert bool(findings) is fires
     assert all(f.severity is Severity.CRITICAL and group.name in f.title for f in findings)
+
+
+def test_fires_on_what_cpu_stat_says_beside_the_run_queue():
+    limit = row("CPU limit of cgroup /case", "throttled", 12, total_s=0.8)
+    (finding,) = judge(case(trace("run-queue", limit)))
+    assert finding.title == "The CPU limit of cgroup /case stops the target: 12 times in 5.0 s"
+
+
+def test_quiet_where_the_limit_hardly_stopped_it():
+    limit = row("CPU limit of cgroup /case", "throttled", 1, total_s=0.02)
+    assert not list(judge(case(trace("run-queue", limit))))

@@ -1,7 +1,7 @@
 """dns-slow: threads that wait for a name server, or messages that say that names fail."""
 
 from locard.rules.dns_slow import judge
-from rules.builders import calling, case, log, message, stacks, waiting
+from rules.builders import calling, case, log, message, row, stacks, trace, waiting
 
 SERVER = "10.96.0.10:53"
 
@@ -27,3 +27,23 @@ def test_messages_alone():
 def test_quiet_where_few_look_up_or_all_is_well():
     assert not list(judge(case(log(), calling("10.0.0.9:5432"))))
     assert not list(judge(case(log(changed=()), calling(SERVER))))
+
+
+STORM = row(
+    "lookup of db.shop", "ok", 30, total_s=4.3, p50_s=0.145,
+    detail="search path: 8 questions per lookup, 6 answered NXDOMAIN; a final dot or ndots saves 6",
+)  # fmt: skip
+
+
+def test_fires_on_the_search_path_and_names_the_slow_question():
+    slow = row("db.shop.svc.example A", "NXDOMAIN", 30, p50_s=0.12, detail="server 10.0.0.53:53")
+    (finding,) = judge(case(trace("dns-latency", STORM, slow)))
+    assert finding.title.startswith("Each lookup of db.shop takes 145 ms: search path: 8 questions")
+    assert "the slowest question is db.shop.svc.example A: 120 ms" in finding.detail
+
+
+def test_quiet_on_a_quick_lookup_and_on_one():
+    quick = row("lookup of db.shop", "ok", 46, total_s=0.46, p50_s=0.01)
+    one = row("lookup of db.shop", "ok", 1, total_s=0.2, p50_s=0.2)
+    for quiet in (quick, one):
+        assert not list(judge(case(trace("dns-latency", quiet))))

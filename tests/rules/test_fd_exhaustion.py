@@ -5,7 +5,7 @@ from __future__ import annotations
 from locard.model.evidence import Layer
 from locard.model.finding import Role, Severity
 from locard.rules.fd_exhaustion import judge
-from rules.builders import case, log, message, readings
+from rules.builders import case, log, message, readings, row, system_calls
 
 NAME = "process.unix.file_descriptor.count"
 FULL = readings((NAME, "pid 7", 196, "critical", 200))
@@ -57,3 +57,13 @@ def test_fires_with_the_leak_that_takes_them():
     assert any("127.0.0.1:9102" in s.says for s in finding.supports)
     (alone,) = judge(case(readings(full)))
     assert alone.next_commands == ("ls -l /proc/7/fd",)
+
+
+def test_fires_on_calls_that_the_kernel_refused_for_want_of_descriptors():
+    (finding,) = judge(case(system_calls(errors=(row("accept4", "EMFILE", 40),))))
+    assert finding.title == "File descriptors ran out"
+    assert "40 calls of accept4 failed with EMFILE" in finding.detail
+
+
+def test_quiet_on_other_errors():
+    assert not list(judge(case(system_calls(errors=(row("accept4", "EAGAIN", 40),)))))

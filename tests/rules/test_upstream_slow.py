@@ -20,10 +20,12 @@ from rules.builders import (
     message,
     peer,
     peers,
+    row,
     stack,
     stacks,
     state,
     states,
+    trace,
 )
 
 HIT = correlate(upstream="bank", region="eu-1", user_segment="gold")
@@ -148,3 +150,18 @@ def test_quiet_on_threads_that_wait_while_all_is_well_or_for_what_other_rules_na
     blocked = peers(peer("10.0.0.9:5432", ("SELECT waiting", 3)))
     assert not list(judge(case(log(), calling("10.0.0.9:5432"), blocked)))
     assert not list(judge(case(log(), calling("10.0.0.9:3000", syscall="connect"))))
+
+
+def test_fires_on_a_peer_whose_connections_take_long():
+    rows = (
+        row("127.0.0.8:80", "ok", 5, p50_s=1.02, max_s=1.04, detail="5 SYNs sent again"),
+        row("127.0.0.1:80", "ok", 50, p50_s=0.0001),
+    )
+    (finding,) = judge(case(trace("tcp-connect-latency", *rows)))
+    assert finding.title == "Connections to 127.0.0.8:80 take 1.02 s to come about"
+    assert "127.0.0.1:80 answers in time" in finding.detail
+
+
+def test_quiet_on_quick_connects_and_a_few_slow_ones():
+    rows = (row("127.0.0.1:80", "ok", 50, p50_s=0.0001), row("127.0.0.8:80", "ok", 1, p50_s=1.0))
+    assert not list(judge(case(trace("tcp-connect-latency", *rows))))

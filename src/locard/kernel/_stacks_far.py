@@ -25,6 +25,8 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing import Sequence
 
     from locard.far.observe import Observation, emit, family

@@ -143,7 +143,7 @@ class Waits:
         self.words[key] = (now, state)
         return state
 
-    def add(self, pid: int, tid: int, comm: str, nstid: int, state: str, on_cpu: bool, call: int,  # noqa: PLR0917
+    def add(self, pid: int, tid: int, comm: str, nstid: int, state: str, on_cpu: bool, call: int,
             args: "tuple[int, ...]", wchan: str, stack: "list[str]", first: int, last: int,
             still_s: "float | None", longest_s: float) -> None:  # fmt: skip
         """One stretch: looks `first` to `last` in which a thread did one thing."""
@@ -375,7 +375,9 @@ class Iterating:
             tid, state, on_cpu, last, first, tgid, inner, frames, asleep, ended = fields[1:11]
             args, call = fields[11:17], fields[17]
             last = min(last, len(waits.times) - 1)
-            if snapshot and last == len(waits.times) - 1:  # it goes on: who waits for which lock word
+            if (
+                snapshot and last == len(waits.times) - 1
+            ):  # it goes on: who waits for which lock word
                 waits.futexes.setdefault((tgid, args[0]), []).append(tid)
                 continue
             letter = state_of(state)

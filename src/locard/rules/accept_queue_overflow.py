@@ -14,16 +14,44 @@ from typing import TYPE_CHECKING
 
 from locard.model import semconv
 from locard.model.wording import count, verb
-from locard.rules import _facts, _readings
+from locard.rules import _facts, _kernel, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case, Finding
 
+_LATE_S = 0.5  # until a connection is accepted, in the middle
+
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for the longest queue."""
+    """One finding for the longest queue, by readings; else by what the kernel dropped or kept waiting."""
+    found = list(_from_readings(case))
+    yield from found or _from_kernel(case)
+
+
+def _from_kernel(case: Case) -> Iterator[Finding]:
+    for evidence, trace in _kernel.traces(case, "accept-queue"):
+        dropped = [r for r in trace.rows if r.result == "dropped" and r.count]
+        late = [r for r in trace.rows if r.result == "accepted" and (r.p50_s or 0.0) >= _LATE_S]
+        for row in dropped or late:
+            about = [r for r in trace.rows if r.what == row.what]
+            says = ", ".join(
+                f"{r.count} {r.result}" + (f" ({r.detail})" if r.detail else "") for r in about
+            )
+            port = row.what.rpartition(":")[2]
+            yield _kernel.finding(
+                "accept-queue-overflow",
+                case,
+                f"The accept queue of port {port} overflows: {count(row.count, 'connection')} dropped"
+                if dropped
+                else f"Connections to port {port} wait {row.p50_s:.1f} s to be accepted",
+                [_kernel.support(evidence, says)],
+                next_commands=(f"ss -ltnp sport = :{port}",),
+            )
+
+
+def _from_readings(case: Case) -> Iterator[Finding]:
     bad = _facts.bad(case, semconv.PROCESS_ACCEPT_QUEUE)
     if not bad:
         return

@@ -2,7 +2,7 @@
 
 Pattern: calls fail at once; the process that should listen has ended, has not started yet, or listens
   elsewhere.
-Evidence: messages of bad requests in the words of the network library.
+Evidence: messages of bad requests in the words of the network library; connects that the kernel saw refused.
 Against: few of the bad requests say so.
 Next: whether anything listens at that address, and since when.
 """
@@ -13,7 +13,8 @@ import re
 from typing import TYPE_CHECKING
 
 from locard.model.finding import Finding, Role, Severity
-from locard.rules import _said
+from locard.model.wording import count
+from locard.rules import _kernel, _said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +27,38 @@ _MESSAGE = re.compile(
     re.IGNORECASE,
 )
 
+_LEAST = 2  # refusals by one peer: a first one may be a race with its start
+
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for each log whose bad requests say it."""
+    """One finding for each log whose bad requests say it; else one for the peers that refuse."""
+    found = list(_from_logs(case))
+    yield from found or _from_kernel(case)
+
+
+def _from_kernel(case: Case) -> Iterator[Finding]:
+    """Connects that the other end refused, by peer."""
+    for evidence, trace in _kernel.traces(case, "tcp-connect-latency"):
+        refused = [r for r in trace.rows if r.result == "ECONNREFUSED" and r.count >= _LEAST]
+        if not refused:
+            continue
+        names = " and ".join(r.what for r in refused[:4])
+        says = ", ".join(f"{count(r.count, 'connect')} to {r.what}" for r in refused)
+        yield _kernel.finding(
+            "connection-refused",
+            case,
+            f"Connections are refused by {names}",
+            [
+                _kernel.support(
+                    evidence, f"{says} ended with ECONNREFUSED in {trace.observed.seconds:.1f} s"
+                )
+            ],
+            values=tuple(("peer", r.what) for r in refused[:5]),
+            next_commands=_commands(refused[0].what),
+        )
+
+
+def _from_logs(case: Case) -> Iterator[Finding]:
     for said in _said.growing(case, _MESSAGE):
         address = _said.address_in(said.example)
         # Only an example: the messages are counted whatever their addresses.

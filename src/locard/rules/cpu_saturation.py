@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 from locard.model import semconv
 from locard.model.finding import Support
-from locard.rules import _facts, _readings
+from locard.model.headline import share
+from locard.model.kernel_words import duration
+from locard.model.wording import count
+from locard.rules import _facts, _kernel, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +25,52 @@ if TYPE_CHECKING:
 
 _WAITING = (semconv.SYSTEM_RUN_QUEUE, semconv.SYSTEM_CPU_PRESSURE)
 _HOT = 0.2  # CPUs: below, a look at the threads of that process shows an idle one
+_WAITED = "waited for a CPU"
+_HELD_UP = 0.2  # of the time that one thread waited for a CPU
 _MOSTLY = 0.5  # of the busy time is the target's own
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding if the CPUs are busy and something waits for them."""
+    """One finding if the CPUs are busy and something waits for them, by readings or by the run queue."""
+    found = list(_from_readings(case))
+    yield from found or _from_kernel(case)
+
+
+def _from_kernel(case: Case) -> Iterator[Finding]:
+    """Threads of the target that waited for a CPU, where no CPU limit explains it."""
+    if _facts.bad(case, semconv.CONTAINER_CPU_THROTTLED):
+        return
+    for evidence, trace in _kernel.traces(case, "run-queue"):
+        seconds = trace.observed.seconds
+        if any(r.result == "throttled" and r.count for r in trace.rows):
+            continue  # a limit stopped it: cpu-throttled
+        waited = [
+            r for r in trace.rows if r.what == _WAITED and (r.total_s or 0.0) >= _HELD_UP * seconds
+        ]
+        others = [r for r in trace.rows if r.result == "ran instead" and "idle" not in r.what]
+        if not waited or seconds < _kernel.LEAST_S:
+            continue
+        worst = max(waited, key=lambda r: r.total_s or 0.0)
+        who = max(others, key=lambda r: r.total_s or 0.0, default=None)
+        says = (
+            f"{worst.thread} waited {duration(worst.total_s)} of {seconds:.1f} s for a CPU, in"
+            f" {count(worst.count, 'wait')} (p99 {duration(worst.p99_s)}, longest {duration(worst.max_s)})"
+        )
+        supports = [_kernel.support(evidence, says)]
+        if who is not None:
+            words = f"{who.what} ran instead for {duration(who.total_s)} of that"
+            supports.append(_kernel.support(evidence, words))
+        yield _kernel.finding(
+            "cpu-saturation",
+            case,
+            f"Threads wait to run: {worst.thread} for {share(worst.total_s or 0.0, seconds)} of the time"
+            + (f", most behind {who.what}" if who is not None else ""),
+            supports,
+            next_commands=("top -H -b -n 1", "cat /proc/pressure/cpu"),
+        )
+
+
+def _from_readings(case: Case) -> Iterator[Finding]:
     busy = [
         (e, r) for e, r in _facts.bad(case, semconv.SYSTEM_CPU_UTILIZATION) if "busy" in r.subject
     ]

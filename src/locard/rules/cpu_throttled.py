@@ -19,7 +19,7 @@ from locard.model import semconv
 from locard.model.evidence import Layer
 from locard.model.finding import Support
 from locard.model.log_facts import LogSummary
-from locard.rules import _facts, _readings
+from locard.rules import _facts, _kernel, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from locard.model.evidence import Evidence
     from locard.model.finding import Case, Finding
 
+_HELD_UP = 0.1  # of the time that was looked at
 _AS_EVER = 0.8  # of the present share: a service that was always throttled as much
 _FEW = 0.3  # of the present share: then it is new
 _COVERS = 1.25  # times the seconds since the onset: counters that hold less know nothing older
@@ -36,6 +37,7 @@ def judge(case: Case) -> Iterator[Finding]:
     """One finding for the cgroup that is throttled most; all that are stand in its supports."""
     bad = _facts.bad(case, semconv.CONTAINER_CPU_THROTTLED)
     if not bad:
+        yield from _from_kernel(case)
         return
     bad.sort(key=lambda item: -item[1].value)
     worst = bad[0][1]
@@ -53,6 +55,23 @@ def judge(case: Case) -> Iterator[Finding]:
         against=against,
         next_commands=(f"grep -s '' {shlex.quote(f'/sys/fs/cgroup{group}')}/cpu.*",),
     )
+
+
+def _from_kernel(case: Case) -> Iterator[Finding]:
+    """What cpu.stat says beside the run queue of the target's threads."""
+    for evidence, trace in _kernel.traces(case, "run-queue"):
+        for row in trace.rows:
+            held, seconds = row.total_s or 0.0, trace.observed.seconds
+            if row.result != "throttled" or held < _HELD_UP * seconds:
+                continue
+            says = f"{row.what} stopped its threads {row.count} times, for {held:.2f} s in {seconds:.1f} s"
+            yield _kernel.finding(
+                "cpu-throttled",
+                case,
+                f"The {row.what} stops the target: {row.count} times in {seconds:.1f} s",
+                [_kernel.support(evidence, says)],
+                next_commands=("cat /sys/fs/cgroup/cpu.stat",),
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Pattern: each call to another service begins with a look-up; a name server that is gone costs seconds
   a call, and a long search list multiplies them. The service that is called answers at once.
-Evidence: busy threads that wait for port 53, or sit in getaddrinfo; messages that say so.
+Evidence: busy threads that wait for port 53, or sit in getaddrinfo; messages that say so; lookups that
+  the kernel saw, with their questions.
 Against: few of the busy threads do.
 Next: ask that name server itself; see the search list, its options and the order of the servers.
 """
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
-from locard.rules import _said, _waits
+from locard.model.kernel_words import duration
+from locard.model.wording import count
+from locard.rules import _kernel, _said, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 _DNS_PORTS = (":53",)
 _LOOKS_UP = frozenset({"getaddrinfo", "gethostbyname", "getnameinfo", "gethostbyaddr"})
 _LEAST_SHARE = 0.4  # of the busy observations
+_LOOKUP = "lookup of "
+_SEARCH_S, _SLOW_S = 0.03, 0.1  # of a lookup with its search list, and of any
+_LEAST_LOOKUPS = 2
 _MESSAGE = re.compile(
     r"temporary failure in name resolution|name or service not known|could not resolve host"
     r"|EAI_AGAIN|ENOTFOUND|getaddrinfo (failed|error)|no such host|NXDOMAIN|SERVFAIL"
@@ -36,7 +42,49 @@ _MESSAGE = re.compile(
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding if busy threads wait for a name server, or bad requests say so."""
+    """One finding if busy threads wait for a name server, bad requests say so, or lookups were timed."""
+    found = list(_from_threads(case))
+    yield from found or _from_kernel(case)
+
+
+def _from_kernel(case: Case) -> Iterator[Finding]:
+    """Lookups that the kernel saw, with the questions that their search list costs."""
+    for evidence, trace in _kernel.traces(case, "dns-latency"):
+        lookups = [r for r in trace.rows if r.what.startswith(_LOOKUP)]
+        slow = [
+            r
+            for r in lookups
+            if (r.p50_s or 0.0) >= (_SEARCH_S if "search path" in r.detail else _SLOW_S)
+        ]
+        slow = [r for r in slow if r.count >= _LEAST_LOOKUPS]
+        if not slow:
+            continue
+        worst = max(slow, key=lambda r: r.total_s or 0.0)
+        name = worst.what.removeprefix(_LOOKUP)
+        asked = [
+            r for r in trace.rows if not r.what.startswith(_LOOKUP) and r.what.startswith(name)
+        ]
+        top = max(asked, key=lambda r: r.p50_s or 0.0, default=None)
+        says = (
+            f"{count(worst.count, 'lookup')} of {name} took {duration(worst.p50_s)} in the middle"
+        )
+        says += f": {worst.detail}" if worst.detail else ""
+        supports = [_kernel.support(evidence, says)]
+        if top is not None and top.p50_s:
+            words = f"the slowest question is {top.what}: {duration(top.p50_s)}, {top.result}, {top.detail}"
+            supports.append(_kernel.support(evidence, words))
+        yield _kernel.finding(
+            "dns-slow",
+            case,
+            f"Each lookup of {name} takes {duration(worst.p50_s)}"
+            + (f": {worst.detail}" if worst.detail else ""),
+            supports,
+            values=(("name", name),),
+            next_commands=(f"dig +search {name}", "cat /etc/resolv.conf"),
+        )
+
+
+def _from_threads(case: Case) -> Iterator[Finding]:
     seen = _waits.busy(case)
     asking = [s for s in seen if _asks(s)]
     said = next(_said.growing(case, _MESSAGE), None)

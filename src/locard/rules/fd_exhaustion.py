@@ -18,7 +18,8 @@ from locard.model.evidence import Layer
 from locard.model.facts import MetricsSummary
 from locard.model.finding import Support
 from locard.model.log_facts import LogSummary
-from locard.rules import _facts, _readings
+from locard.model.wording import count
+from locard.rules import _facts, _kernel, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ _MESSAGE = re.compile(r"too many open files|\bEMFILE\b|\bENFILE\b", re.IGNORECAS
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for all processes that run out, or for log messages that say so."""
     bad = _facts.bad(case, semconv.PROCESS_OPEN_FDS, semconv.SYSTEM_OPEN_FILES)
-    said = tuple(_messages(case))
+    said = (*_messages(case), *_refused(case))
     if not bad and not said:
         return
     leaks = _facts.bad(case, semconv.PROCESS_CLOSE_WAIT)
@@ -59,6 +60,14 @@ def judge(case: Case) -> Iterator[Finding]:
             *(tuple(f"ls -l /proc/{pid}/fd" for pid in pids[:2]) or ("cat /proc/sys/fs/file-nr",)),
         ),
     )
+
+
+def _refused(case: Case) -> Iterator[Support]:
+    for evidence, found in _kernel.calls(case):
+        for row in found.errors:
+            if row.result in {"EMFILE", "ENFILE"}:
+                says = f"{count(row.count, 'call')} of {row.what} failed with {row.result} in {found.observed.seconds:.1f} s"
+                yield Support(evidence.id, Layer.KERNEL, says)
 
 
 def _messages(case: Case) -> Iterator[Support]:

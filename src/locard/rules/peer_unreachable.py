@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.kernel_words import duration
 from locard.model.wording import count, verb
-from locard.rules import _said, _waits
+from locard.rules import _kernel, _said, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +32,39 @@ _MESSAGE = re.compile(
     re.IGNORECASE,
 )
 _LEAST_SOCKETS = 2
+_NO_ANSWER = frozenset({"ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "gave up"})
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for the address that most connections hang to, or for messages that say so."""
+    """One finding for the address that most connections hang to, or for messages; else by timed connects."""
+    found = list(_from_sockets(case))
+    yield from found or _from_kernel(case)
+
+
+def _from_kernel(case: Case) -> Iterator[Finding]:
+    """Connects that nobody answered, by peer: given up, timed out, or without a way there."""
+    for evidence, trace in _kernel.traces(case, "tcp-connect-latency"):
+        failed = [r for r in trace.rows if r.result in _NO_ANSWER and r.count >= _LEAST_SOCKETS]
+        if not failed:
+            continue
+        failed.sort(key=lambda r: -r.count)
+        names = " and ".join(dict.fromkeys(r.what for r in failed[:4]))
+        says = ", ".join(
+            f"{count(r.count, 'connect')} to {r.what}: {r.result}"
+            + (f" after {duration(r.p50_s)}" if r.p50_s else "")
+            for r in failed
+        )
+        yield _kernel.finding(
+            "peer-unreachable",
+            case,
+            f"No answer to connections from {names}",
+            [_kernel.support(evidence, f"{says}, in {trace.observed.seconds:.1f} s")],
+            values=tuple(("peer", r.what) for r in failed[:5]),
+            next_commands=(f"ip route get {failed[0].what.rpartition(':')[0].strip('[]')}",),
+        )
+
+
+def _from_sockets(case: Case) -> Iterator[Finding]:
     said = next(_said.growing(case, _MESSAGE), None)
     hanging = [(e, p) for e, p in _waits.peers(case) if p.connecting >= _LEAST_SOCKETS]
     hanging.sort(key=lambda item: -item[1].connecting)

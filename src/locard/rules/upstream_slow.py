@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from locard.model import kernel_words
 from locard.model.evidence import Layer
 from locard.model.facts import StackSamples, ThreadStates
 from locard.model.finding import Finding, Role, Severity, Support
@@ -25,7 +26,8 @@ from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import judge as stands
 from locard.model.stacks import is_busy
-from locard.rules import _facts, _waits
+from locard.model.wording import count
+from locard.rules import _facts, _kernel, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +41,7 @@ LEAST_SHARE = 0.2  # of the excess that the upstream explains, else it is not th
 P_VALUE_ALONE = 1e-3  # where no log says it; then the threads must agree as well
 LEAST_OF_BUSY = 0.5  # of the busy observations that wait for one peer
 _DNS = ":53"  # the look-up of names is a rule of its own
+_SLOW_CONNECT_S = 0.2  # a way around the world takes less
 _MIN_SEEN = 3  # observations of threads; fewer say nothing
 
 _TIMEOUT = re.compile(r"tim(ed|e)[ -]?out|deadline|ETIMEDOUT|took too long", re.IGNORECASE)
@@ -49,7 +52,41 @@ _OUTBOUND = (
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for the upstream that logs or, without them, metrics single out."""
+    """One finding for the upstream that logs or, without them, metrics or threads single out; else by connects."""
+    found = list(_from_all_layers(case))
+    yield from found or _from_connects(case)
+
+
+def _from_connects(case: Case) -> Iterator[Finding]:
+    """Peers to which a connection takes long to come about, where others are quick."""
+    for evidence, trace in _kernel.traces(case, "tcp-connect-latency"):
+        good = [r for r in trace.rows if r.result == "ok"]
+        slow = [r for r in good if (r.p50_s or 0.0) >= _SLOW_CONNECT_S and r.count >= _MIN_SEEN]
+        for row in slow:
+            quick = [r.what for r in good if (r.p50_s or 0.0) < _SLOW_CONNECT_S / 4]
+            says = (
+                f"{count(row.count, 'connect')} to {row.what} took {kernel_words.duration(row.p50_s)} in the"
+                f" middle, {kernel_words.duration(row.max_s)} at most"
+                + (f" ({row.detail})" if row.detail else "")
+                + (f"; {quick[0]} answers in time" if quick else "")
+            )
+            found = _finding(
+                row.what,
+                [Support(evidence.id, Layer.KERNEL, says)],
+                [],
+                values=(("upstream", row.what),),
+                explains=None,
+                peer=row.what,
+                over=False,
+            )
+            title = (
+                f"Connections to {row.what} take {kernel_words.duration(row.p50_s)} to come about"
+            )
+            severity = Severity.CRITICAL if _waits.trouble(case) else Severity.WARNING
+            yield replace(found, title=title, severity=severity)
+
+
+def _from_all_layers(case: Case) -> Iterator[Finding]:
     chosen = _from_logs(case)
     rises = _facts.rises(case, "client")
     if chosen is not None:

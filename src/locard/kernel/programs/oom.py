@@ -152,8 +152,10 @@ SAMPLES = (
     Sample(
         (_traces.recorded(_BEGAN, _VICTIM % (9, 9, 7), _GROUP, '{"page":4096}', _NAME, _END),),
         (
-            ("1 process killed for lack of memory in 5.0 s, 1 of the target: worker (9, 199 MiB resident);"
-            " 1 killed in cgroup /case (limit 200 MiB)"),
+            (
+                "1 process killed for lack of memory in 5.0 s, 1 of the target: worker (9, 199 MiB resident);"
+                " 1 killed in cgroup /case (limit 200 MiB)"
+            ),
             "of the target; about 195 MiB of its own; 234 MiB mapped; worker (9) asked for memory",
             "what='cgroup /case', result='oom_kill'",
         ),
