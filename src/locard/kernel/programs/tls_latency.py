@@ -1,8 +1,8 @@
 """TLS of the target: handshakes, reads and writes through OpenSSL and GnuTLS, with how long they took.
 
 Shows: for each library handshakes that were done, that failed and that were given up, from the first call to
-  the end, and how much of that was inside the library (the rest waited for the peer); reads and writes with
-  bytes and latencies, and how often they had nothing to give ("not now").
+  the end, in how many calls, and how long these took (on a blocking socket that contains the wait for the
+  peer); reads and writes with bytes and latencies, and how often they had nothing to give ("not now").
 How: uprobes at the functions' entries and returns (SSL_do_handshake, SSL_connect, SSL_accept, SSL_read,
   SSL_write and their _ex forms, gnutls_handshake, gnutls_record_recv, gnutls_record_send) in the very files
   that the target has mapped, in a container too; a program with OpenSSL built in counts where its names are left.
@@ -136,9 +136,8 @@ def _row(key: tuple[str, str, str], mine: _Moved) -> Row:
     words = [file]
     if kind == "handshake" and mine.sums.count:
         inside = duration(mine.inside_ns / mine.sums.count / 1e9)
-        words.append(
-            f"{inside} of each inside the library, in {mine.calls / mine.sums.count:.3g} calls"
-        )
+        each = mine.calls / mine.sums.count
+        words.append(f"{inside} in {each:.3g} {'call' if each == 1 else 'calls'} of each")
     return Row(
         kind,
         result,
@@ -210,7 +209,7 @@ SAMPLES = (
             "TLS in 5.0 s: 2 handshakes, p50 12",
             "2 handshakes failed",
             "what='handshake', result='ok'",
-            "1.50 ms of each inside the library, in 2 calls",
+            "1.50 ms in 2 calls of each",
             "what='read', result='ok', thread='', pid=None, tid=None, count=2, errors=None, bytes=700",
             "blind=('process 6: it is a Go program, whose crypto/tls is not seen',)",
         ),
