@@ -226,7 +226,7 @@ def losses_of(obj: "Object") -> "dict[str, int]":
     """What was lost or seen that blinds the result; `hits` is how often the program ran."""
     counts = {}
     for key, values in obj.entries("losses"):
-        counts[LOSSES[key]] = sum(values)
+        counts[LOSSES[key]] = sum(values) if isinstance(values, list) else values  # of one CPU
     return counts
 
 
