@@ -83,4 +83,20 @@ def look_for_limits(observation: "Observation") -> None:
         limits_of(root, group, is_v2)
 
 
+def choose_events(observation: "Observation") -> None:
+    """Leave out what this kernel has no event for (block_io_start came with 6.5): it would not load."""
+    try:
+        with open("/sys/kernel/btf/vmlinux", "rb") as file:
+            known = b"btf_trace_block_io_start\0" in file.read()
+    except OSError:
+        known = True  # loading tells
+    if not known:
+        observation.obj.leave_out("accounted")
+        observation.settings["optional"] = []
+        observation.missing["accounted"] = (
+            "this kernel has no block_io_start: who queues counts as sender"
+        )
+
+
+SETUP = choose_events
 ATTACH = look_for_limits
