@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 from locard import catalogue
 from locard.cli import common, live
 from locard.guard.budget import parse_duration
-from locard.model.errors import UsageError
+from locard.model.errors import StateError, UsageError
+from locard.report.plain import safe
 
 if TYPE_CHECKING:
     import argparse
 
     from locard.catalogue import Entry
+    from locard.model.investigation import Investigation
 
+FLAME = "FILE.html (a page), FILE.json (speedscope), else folded lines"
 _BUDGET = "3m"
 _SLACK_S = 30.0  # for finding the target, loading and telling
 
@@ -25,6 +28,9 @@ def arguments(parser: argparse.ArgumentParser, key: str | None) -> None:
         add_params(parser, key)
     live.place_arguments(parser)
     live.ask_arguments(parser)
+    parser.add_argument(
+        "--flame", metavar="FILE", help="write the stacks as a flame graph: " + FLAME
+    )
     common.output_arguments(parser, ("text", "json", "markdown"))
 
 
@@ -53,10 +59,12 @@ def _words(key: str) -> str:
 def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None) -> int:
     """Ask the probe about every target; `given`: parameters beside those of the flags."""
     if not args.target:
+        name = key.partition("/")[2]
+        command = f"trace {name}" if getattr(args, "name", None) else name
         raise UsageError(
             "no TARGET was given",
             "it observes processes",
-            f"Write for example: locard {_words(key)} pid/4242",
+            f"Write for example: locard {command} pid/4242",
         )
     from locard.cli.commands import investigate  # noqa: PLC0415 - as above
     from locard.investigate import probing  # noqa: PLC0415 - as above
@@ -71,3 +79,22 @@ def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None)
     if args.budget == _BUDGET and seconds + _SLACK_S > parse_duration(_BUDGET):
         args.budget = f"{seconds + _SLACK_S:g}s"
     return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked))
+
+
+def write_flame(found: Investigation, args: argparse.Namespace) -> None:
+    """Write the flame graph that was asked for; raises StateError where there is none to write."""
+    from locard.model.headline import headline  # noqa: PLC0415 - only where it is asked for
+    from locard.report import flame_graph  # noqa: PLC0415 - as above
+
+    stacks = flame_graph.stacks_of(found)
+    if not stacks:
+        raise StateError(
+            f"{args.flame} was not written",
+            "no stack came",
+            "Ask for stacks: locard trace cpu-profile, locard libcalls --stacks.",
+        )
+    title = " ".join((found.target.ref, *dict.fromkeys(e.probe for e in found.evidence)))
+    says = next((headline(e) for e in found.evidence), "")
+    common.write_file(args.flame, flame_graph.rendered(args.flame, stacks, title, says))
+    if args.output == "text":
+        print(safe(f"flame graph: {args.flame}"))

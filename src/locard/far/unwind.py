@@ -432,12 +432,13 @@ class Unwinder:
         new = dict(registers)
         new[PC] = piece.word(end + where if how == "o" else piece.value(where, end))
         for register in KEPT:
-            if register in rule.kept:
-                how, where = rule.kept[register]
-                if how != "u":
-                    new[register] = piece.word(
-                        end + where if how == "o" else piece.value(where, end)
-                    )
+            how, where = rule.kept.get(register, ("u", None))
+            if (
+                how == "o" and end + where >= registers[SP]
+            ):  # below it: it has been given back already
+                new[register] = piece.word(end + where)
+            elif how == "e":
+                new[register] = piece.word(piece.value(where, end))
         if SP in rule.kept and rule.kept[SP][0] == "e":  # out of a signal's frame
             new[SP] = piece.word(piece.value(rule.kept[SP][1], end))
         else:

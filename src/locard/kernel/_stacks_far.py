@@ -217,6 +217,7 @@ class Stacks:
         self.processes = {}  # type: dict[int, Process | None]
         self.kernel = None  # type: Kernel | None
         self.map = -1
+        self.tables = False  # whether stacks are unwound by tables
         self.seen = self.short = self.lost = 0
         self.looked = 0.0
         self.refresh()
@@ -293,8 +294,9 @@ class Stacks:
     def tell(self) -> None:
         """What the stacks do not show."""
         if self.short:
-            emit({"unseen": "%d of %d stacks do not reach the thread's beginning: code without frame pointers hides its callers"
-                  % (self.short, self.seen)})  # fmt: skip
+            lacks = "frame pointers or unwind tables" if self.tables else "frame pointers"
+            emit({"unseen": "%d of %d stacks do not reach the thread's beginning: code without %s hides its callers"
+                  % (self.short, self.seen, lacks)})  # fmt: skip
         if self.lost:
             emit({"unseen": "%d stacks were overwritten before they were read" % self.lost})
         if self.kernel is not None and not self.kernel.starts:
@@ -327,6 +329,7 @@ class Pieces:
     def __init__(self, stacks: "Stacks") -> None:
         """`stacks` names them."""
         self.stacks = stacks
+        stacks.tables = os.uname().machine == "x86_64"
         self.counts: "dict[Any, int]" = {}
         self.unwinders = {}  # type: dict[int, Unwinder]
         self.taken = self.cut = 0

@@ -1,23 +1,65 @@
-"""`locard libcalls`: the whole command on a real process."""
+"""`locard libcalls` and `--flame` as typed: on a real program, what is refused, what is missing."""
 
 from __future__ import annotations
 
-from observing_support import working
+import json
 
-from support import needs_root
+from compiled_targets import compiled, running
 
-
-@needs_root
-def test_the_screen_counts_what_was_asked_for(locard):
-    code = "ready()\nwhile True: time.sleep(0.005); os.getppid()"
-    with working(code) as target:
-        target._process.stdin.write("go\n")
-        target._process.stdin.flush()
-        done = locard("libcalls", f"pid/{target.pid}", "-e", "getppid@libc*", "--for", "1s", "-q")
-    assert done.returncode == 0, done.stderr
-    assert "getppid" in done.stdout
-    assert "[uprobes]" in done.stdout
+CALLS = r"""
+static __attribute__((noinline)) void *kept(void) { void *p = malloc(77); __asm__ volatile("" :: "r"(p)); return p; }
+int main() { ready(); for (int k = 0; k < 300; k++) { free(kept()); usleep(5000); } puts("{}"); }
+"""
 
 
-def test_its_help_shows_the_filter(locard):
-    assert "-e" in locard("libcalls", "--help").stdout
+def test_it_counts_and_writes_the_stacks(locard, tmp_path):
+    program = compiled(tmp_path, CALLS, "-O1", "-fno-builtin", "-fno-omit-frame-pointer")
+    page = tmp_path / "flame.html"
+    with running(program) as target:
+        target.begin()
+        done = locard("libcalls", f"pid/{target.pid}", "--for", "700ms", "-e", "malloc+free@libc*",
+                      "--stacks", "--max-overhead", "1000", "--flame", page)  # fmt: skip
+    if "not observed" in done.stdout:
+        return
+    assert done.returncode in {0, 1}, done.stderr
+    assert "malloc" in done.stdout
+    assert "stays: a page [uprobes] in process" in done.stdout
+    assert f"flame graph: {page}" in done.stdout
+    assert "kept" in page.read_text()
+
+
+def test_json_names_functions_and_what_stays(locard, tmp_path):
+    program = compiled(tmp_path, CALLS, "-O1", "-fno-builtin")
+    with running(program) as target:
+        target.begin()
+        found = locard.json(
+            "libcalls", f"pid/{target.pid}", "--for", "500ms", "--max-overhead", "1000"
+        )
+    (fact,) = [f for e in found["evidence"] for f in e["facts"]]
+    if "rows" in fact:
+        assert {r["what"] for r in fact["rows"]} >= {"malloc", "free"}
+        assert fact["observed"]["left"]
+
+
+def test_no_stack_no_flame_graph(locard, tmp_path):
+    program = compiled(tmp_path, CALLS, "-O1", "-fno-builtin")
+    page = tmp_path / "flame.json"
+    with running(program) as target:
+        done = locard("libcalls", f"pid/{target.pid}", "--for", "200ms", "--flame", page)
+    assert done.returncode != 0
+    assert "no stack came" in done.stderr
+    assert not page.exists()
+
+
+def test_words_that_cannot_be(locard):
+    assert locard("libcalls").returncode == 2
+    done = locard("libcalls", "pid/1", "-e", "+")
+    assert done.returncode == 2
+    assert "which functions" in done.stderr
+
+
+def test_the_plan_says_what_stays(locard, tmp_path):
+    program = compiled(tmp_path, CALLS, "-O1")
+    with running(program) as target:
+        plan = json.loads(locard("libcalls", f"pid/{target.pid}", "--dry-run", "-o", "json").stdout)
+    assert "[uprobes]" in json.dumps(plan)

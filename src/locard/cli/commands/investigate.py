@@ -111,8 +111,12 @@ def _one(
 
         for line in probe_screen.screen(found, args.tz):
             print(safe(line))
-        return code
-    _show(found, code, args)
+    else:
+        _show(found, code, args)
+    if getattr(args, "flame", None):
+        from locard.cli import observing  # noqa: PLC0415 - as above
+
+        observing.write_flame(found, args)
     return code
 
 
@@ -148,9 +152,11 @@ def _sources(args: argparse.Namespace, asked: tuple[Asked, ...]) -> tuple[str, .
 
 def _check_output(args: argparse.Namespace, *, many: bool) -> None:
     """What is to be written can be, before anything runs."""
-    page = getattr(args, "html", None)
+    page = getattr(args, "html", None) or getattr(args, "flame", None)
     if args.dry_run and (page or args.output not in {"text", "json"}):
-        given = "--html" if page else f"-o {args.output}"
+        given = (
+            "--flame" if getattr(args, "flame", None) else "--html" if page else f"-o {args.output}"
+        )
         raise UsageError(
             f"--dry-run and {given} do not go together",
             "a plan is text or JSON, and there is no report",
