@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from locard.transport.running import Running
     from locard.transport.session import Session
 
-LANES = 4  # tasks at one place at once
+LANES = 8  # tasks at one place at once: most only wait for the end of what they observe
 PLACES = 64  # with tasks at once
 INTERRUPTED = "interrupted"
 NO_TIME = "the time budget ran out"

@@ -58,23 +58,28 @@ class LockMemory:
         return (MUTEX, owner) if owner else ("", 0)
 
     def rwlock(self) -> "tuple[str, int]":
-        """glibc: readers, writers, phase word, writers' word, 2 x padding, writer, shared."""
+        """glibc: readers, writers, phase word, writers' word, 2 x padding, writer, shared, padding, flags.
+
+        Who waits has set the bit 2 in the word; the padding is zero. Anything else is another lock.
+        """
+        if self.value not in (2, 3) or self.word != self.value:
+            return "", 0
         for base in (8, 12):
-            readers, writers = self.at(-base), self.at(4 - base)
-            writer = self.at(24 - base)
-            if readers >> 3 >= MANY or writers >= MANY or self.at(28 - base) > 1:
+            readers, writers, writer = self.at(-base), self.at(4 - base), self.at(24 - base)
+            zero = [self.at(k - base) for k in (16, 20, 36, 40, 44)]
+            sane = readers >> 3 < MANY and writers < MANY and self.at(28 - base) < 2
+            if any(zero) or not sane or self.at(48 - base) > 2 or not (writers or readers & 2):
                 continue
-            wanted = writers or readers & 2  # a writer waits, or has it
-            if wanted and self.tid_of(writer):
+            if self.tid_of(writer):
                 return "rwlock, held by a writer", self.tid_of(writer)
-            if wanted and readers >> 3 and not writer and self.value < 4:
+            if readers >> 3 and not writer:
                 return "rwlock, held by readers, a writer waits", 0
         return "", 0
 
     def condition(self) -> "tuple[str, int]":
-        """glibc: how many threads wait stands before the two words that they wait on."""
+        """glibc: how many threads ever waited stands first, how many do before the two words they wait on."""
         for base in (40, 44):
-            waiting = self.at(36 - base) >> 3
-            if self.op == WAIT_BITSET and self.waiting <= waiting < MANY:
-                return CONDITION, 0
+            waiting, ever, high = self.at(36 - base) >> 3, self.at(-base) >> 1, self.at(4 - base)
+            if self.op == WAIT_BITSET and self.waiting <= waiting < MANY and (high or ever >= waiting):
+                return (CONDITION, 0) if high < MANY else ("", 0)
         return "", 0

@@ -83,6 +83,7 @@ class Params:
 
 
 PARAMS = Params
+BY_DEFAULT = False  # it leaves a page in the target
 
 
 def applies(context: Context) -> Skip | None:

@@ -62,6 +62,7 @@ class Params:
 
 
 PARAMS = Params
+BY_DEFAULT = True
 
 
 def applies(context: Context) -> Skip | None:
