@@ -227,9 +227,10 @@ int far_map_sizes(const struct far *far, const char *name, uint32_t sizes[4]) {
   return 0;
 }
 
-long far_dump(int map, size_t key_size, size_t value_size, int cpus, char *out, size_t size) {
+long far_dump(int map, size_t key_size, size_t value_size, int cpus, const char *after, char *out, size_t size) {
   size_t each = cpus > 1 ? (value_size + 7) / 8 * 8 * (size_t)cpus : value_size;
-  char *key = NULL, *used = malloc(key_size ? key_size : 1);
+  char *used = malloc(key_size ? key_size : 1);
+  const char *key = after;
   long count = 0;
   size_t at = 0;
   if (!used) return -ENOMEM;

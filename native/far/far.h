@@ -50,10 +50,11 @@ FAR_API int far_red_zone(int entry, struct far_red_zone_result *result); /* -EOP
 FAR_API const void *far_own_site(int which);
 FAR_API int64_t far_time_site(int which);
 
-/* Maps. `far_dump` writes key and value of each entry, per-CPU values in a row; how many, or -errno. */
+/* Maps. `far_dump` writes key and value of entries, per-CPU values in a row, as far as there is room: after the
+ * key `after`, or from the first (NULL). How many, or -errno. */
 FAR_API int far_map(const struct far *far, const char *name); /* its descriptor */
 FAR_API int far_map_sizes(const struct far *far, const char *name, uint32_t sizes[4]); /* type, key, value, entries */
-FAR_API long far_dump(int map, size_t key_size, size_t value_size, int cpus, char *out, size_t size);
+FAR_API long far_dump(int map, size_t key_size, size_t value_size, int cpus, const char *after, char *out, size_t size);
 FAR_API int far_put(int map, const void *key, const void *value);
 FAR_API int far_get(int map, const void *key, void *value);
 FAR_API int far_cpus(void);

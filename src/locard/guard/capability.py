@@ -32,7 +32,21 @@ TRY = Template(
     needs=(needs.PYTHON,),
     prompt=True,
 )
-COMMANDS = (TRY,)
+TRY_KERNEL = Template(
+    ("python3", "-I", "-S", "-"),
+    Impact.READS,
+    20.0,
+    by_hand="bpftool feature probe",
+    program="far/ebpf.py+far/try_kernel.py",
+    output="json",
+    needs=(needs.PYTHON,),
+    prompt=True,
+    parts=(
+        ("library", "far/libfar.{machine}.so"),
+        ("object", "kernel/programs/objects/{machine}/trial.o"),
+    ),
+)
+COMMANDS = (TRY, TRY_KERNEL)
 _CAP_SYS_PTRACE = 19  # linux/capability.h
 
 
@@ -73,7 +87,75 @@ def read_tried(stdout: str) -> dict[str, Any]:
 def at_place(ground: Ground, tried: dict[str, Any], wanted: Iterable[Need]) -> tuple[Check, ...]:
     """What works at a place: permissions, then each program that some command declares to need."""
     programs = (_program(need, ground, tried) for need in wanted)
-    return (_root(ground), _kernel_stacks(tried), *programs)
+    return (_root(ground), _kernel_stacks(tried), *_kernel_programs(tried, ground), *programs)
+
+
+# What each kind of eBPF program adds, by its name in far/try_kernel.py.
+_KINDS = (
+    (
+        "typed_tracepoint",
+        "eBPF tracepoints",
+        "system calls, opens, connects, run queue: nearly all of locard trace",
+    ),
+    (
+        "iterator",
+        "eBPF iterators",
+        "locard waits at next to no cost; without it /proc is read, less often",
+    ),
+    ("function_entry", "eBPF uprobes", "locard libcalls, malloc-sizes, gil-wait, tls-latency"),
+    (
+        "function_entries",
+        "eBPF uprobe_multi",
+        "many functions attached at once: else one by one, slower to begin",
+    ),
+    ("clock", "eBPF CPU clock", "locard trace cpu-profile"),
+    ("kprobe", "eBPF kprobes", "nothing that locard needs: its programs take tracepoints"),
+    ("fentry", "eBPF fentry", "nothing that locard needs: its programs take tracepoints"),
+)
+_WANTED = 5  # of these; what nothing needs is said, and is not missing
+_CAPS = ((39, "CAP_BPF"), (38, "CAP_PERFMON"), (21, "CAP_SYS_ADMIN"))
+
+
+def _kernel_programs(tried: dict[str, Any], ground: Ground) -> Iterable[Check]:
+    """Each kind of eBPF program, as loading and attaching one of it went."""
+    kinds, facts = tried.get("kinds"), tried.get("facts")
+    if not isinstance(kinds, dict) or not isinstance(facts, dict):
+        return
+    for number, (kind, name, adds) in enumerate(_KINDS):
+        why = str(kinds.get(kind, "it was not tried"))
+        if not why:
+            words = f"loaded and attached on kernel {facts.get('kernel', '')} by libbpf {facts.get('libbpf', '')}"
+            yield Check(name, True, words, adds, "")
+        else:
+            missing = number < _WANTED
+            yield Check(name, not missing, f"no: {why}" if missing else f"not here, and not needed: {why}",
+                        adds, _unlock(why, facts, ground))  # fmt: skip
+    spoils = str(tried.get("spoils", ""))
+    yield Check(
+        "USDT and probes inside functions",
+        True,
+        f"refused here: {spoils}" if spoils else "tried in a process of ours: they do no harm",
+        "",
+        "",
+    )
+
+
+def _unlock(why: str, facts: dict[str, Any], ground: Ground) -> str:
+    """What would make the kernel take it: the first of these that explains the refusal."""
+    if "not part of this build" in why:
+        return "a build for this machine, with libelf-dev and zlib1g-dev where locard is installed"
+    if not facts.get("btf"):
+        return "a kernel with BTF (CONFIG_DEBUG_INFO_BTF=y): /sys/kernel/btf/vmlinux is missing"
+    if facts.get("lockdown") == "confidentiality":
+        return "kernel lockdown is in confidentiality mode: it forbids reading memory by eBPF"
+    lacks = [name for number, name in _CAPS[:2] if not ground.may(number)]
+    if lacks and not ground.may(_CAPS[2][0]):
+        return f"run as root, or with {' and '.join(lacks)} (container: --cap-add {' --cap-add '.join(lacks)})"
+    if facts.get("seccomp") not in {"", "0"} and ("EPERM" in why or "EACCES" in why):
+        return "a seccomp profile that permits bpf(2) and perf_event_open(2): one is in force here"
+    if "no such event" in why and not facts.get("tracefs"):
+        return "tracefs (mount -t tracefs tracefs /sys/kernel/tracing): it is not mounted here"
+    return "a kernel that supports it"
 
 
 def _program(need: Need, ground: Ground, tried: dict[str, Any]) -> Check:

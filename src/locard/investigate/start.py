@@ -110,9 +110,12 @@ def try_place(place: Place) -> tuple[Ground, dict[str, Any]]:
         )
         if ground.bare:
             return ground, {}
-        command = capability.TRY.fill()
-        output = session.run(gate.admit(capability.NAME, command), command.bound_s)
-        return session.ground or ground, capability.read_tried(output.text)
+        tried: dict[str, Any] = {}
+        for template in capability.COMMANDS:
+            command = template.fill()
+            output = session.run(gate.admit(capability.NAME, command), command.bound_s)
+            tried |= capability.read_tried(output.text)
+        return session.ground or ground, tried
 
 
 @contextlib.contextmanager

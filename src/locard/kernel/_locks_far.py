@@ -80,6 +80,10 @@ class LockMemory:
         """glibc: how many threads ever waited stands first, how many do before the two words they wait on."""
         for base in (40, 44):
             waiting, ever, high = self.at(36 - base) >> 3, self.at(-base) >> 1, self.at(4 - base)
-            if self.op == WAIT_BITSET and self.waiting <= waiting < MANY and (high or ever >= waiting):
+            if (
+                self.op == WAIT_BITSET
+                and self.waiting <= waiting < MANY
+                and (high or ever >= waiting)
+            ):
                 return (CONDITION, 0) if high < MANY else ("", 0)
         return "", 0
