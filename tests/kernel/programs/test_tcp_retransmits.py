@@ -116,6 +116,7 @@ def test_a_servers_answers_by_the_clients_host():
         rows = {r.what: r for r in seen.trace.rows}
     assert truth["total"] > 10
     assert rows["127.0.0.1 to port 7005"].count == truth["total"]
+    assert not any("port 0" in what for what in rows)
 
 
 SLOW = """

@@ -15,6 +15,7 @@ enum { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 /* What was seen of a connection so far. */
 struct watched {
   u32 accepted; /* its far port means nothing: it is kept by the near one */
+  u32 port;     /* the near one: the kernel forgets it when the connection closes */
   u32 done;     /* it had its last look: several processes may hold it */
   u32 segments, again;
   u32 chrono[3];
@@ -77,13 +78,14 @@ static __always_inline void watch(struct sock *sk, u32 accepted) {
   }
   struct tcp_sock *tcp = (struct tcp_sock *)sk;
   mine->accepted = accepted;
+  mine->port = BPF_CORE_READ(sk, __sk_common.skc_num);
   mine->segments = BPF_CORE_READ(tcp, data_segs_out);
   mine->again = BPF_CORE_READ(tcp, total_retrans);
   mine->bytes = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
   read_chrono(tcp, mine->chrono);
 }
 
-static __noinline struct sent *sums_of(struct sock *sk, u32 accepted) {
+static __noinline struct sent *sums_of(struct sock *sk, u32 accepted, u32 port) {
   static const struct sent none;
   struct by_peer key;
   memset(&key, 0, sizeof key);
@@ -91,7 +93,7 @@ static __noinline struct sent *sums_of(struct sock *sk, u32 accepted) {
   memset(key.ends.local, 0, sizeof key.ends.local);
   key.accepted = accepted;
   if (accepted) key.ends.far_port = 0;
-  else key.ends.local_port = 0;
+  key.ends.local_port = accepted ? port : 0;
   return entry_of(&peers, &key, &none);
 }
 
@@ -99,7 +101,7 @@ static __always_inline u64 since32(u32 now, u32 before) { return now >= before ?
 
 /* Add what the connection has sent since the last time. */
 static __always_inline struct sent *take(struct sock *sk, struct watched *mine) {
-  struct sent *sums = sums_of(sk, mine->accepted);
+  struct sent *sums = sums_of(sk, mine->accepted, mine->port);
   if (!sums) return 0;
   struct tcp_sock *tcp = (struct tcp_sock *)sk;
   u32 segments = BPF_CORE_READ(tcp, data_segs_out), again = BPF_CORE_READ(tcp, total_retrans), chrono[3];
