@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locard.kernel import _observing
-from locard.kernel.programs import _lookups
+from locard.kernel.programs import _lookups, _reading
 from locard.kernel.programs._lookups import NO_ANSWER, NXDOMAIN, OK, WAITS, Lookup, Question
 from locard.model import params
 from locard.model.evidence import Output
@@ -89,15 +89,7 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One Trace an observation, or why the kernel did not take it."""
-    facts: list[Fact] = []
-    for output in outputs:
-        told = _observing.told(output)
-        refused = _observing.refusal("dns-latency", told)
-        if refused is not None:
-            facts.append(refused)
-        elif told.began:
-            facts.append(_trace(told))
-    return tuple(facts)
+    return _reading.facts("dns-latency", outputs, _trace)
 
 
 def _trace(told: Told) -> Trace:

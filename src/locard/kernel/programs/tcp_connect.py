@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.kernel import _observing
-from locard.kernel.programs import _connects
+from locard.kernel.programs import _connects, _reading
 from locard.model import params
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Trace
@@ -25,6 +25,7 @@ from locard.probe import Sample
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from locard.kernel._observing import Told
     from locard.model.evidence import Scope
     from locard.model.facts import Fact
     from locard.model.target import Context, Skip
@@ -62,23 +63,13 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One Trace an observation, or why the kernel did not take it."""
-    facts: list[Fact] = []
-    for output in outputs:
-        told = _observing.told(output)
-        refused = _observing.refusal("tcp-connect", told)
-        if refused is not None:
-            facts.append(refused)
-        elif told.began:
-            rows = tuple(_connects.attempts(told))
-            facts.append(
-                Trace(
-                    "tcp-connect",
-                    _connects.listing(rows, told.seconds),
-                    told.observed(),
-                    rows,
-                )
-            )
-    return tuple(facts)
+    return _reading.facts("tcp-connect", outputs, _trace)
+
+
+def _trace(told: Told) -> Trace:
+    rows = tuple(_connects.attempts(told))
+    says = _connects.listing(rows, told.seconds)
+    return Trace("tcp-connect", says, told.observed(), rows)
 
 
 _TEXT = """{"began":1000000000,"attached":["state"],"missing":{},"kernel":"6.1","machine":"x86_64"}

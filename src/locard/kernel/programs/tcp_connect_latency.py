@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locard.kernel import _observing
-from locard.kernel.programs import _connects
+from locard.kernel.programs import _connects, _reading
 from locard.model import params
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Trace
@@ -26,6 +26,7 @@ from locard.probe import Sample
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from locard.kernel._observing import Told
     from locard.model.evidence import Scope
     from locard.model.facts import Fact
     from locard.model.target import Context, Skip
@@ -64,23 +65,13 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One Trace an observation, or why the kernel did not take it."""
-    facts: list[Fact] = []
-    for output in outputs:
-        told = _observing.told(output)
-        refused = _observing.refusal("tcp-connect-latency", told)
-        if refused is not None:
-            facts.append(refused)
-        elif told.began:
-            rows = tuple(_connects.peers(told))
-            facts.append(
-                Trace(
-                    "tcp-connect-latency",
-                    _connects.says(rows, told.seconds),
-                    told.observed(),
-                    rows,
-                )
-            )
-    return tuple(facts)
+    return _reading.facts("tcp-connect-latency", outputs, _trace)
+
+
+def _trace(told: Told) -> Trace:
+    rows = tuple(_connects.peers(told))
+    says = _connects.says(rows, told.seconds)
+    return Trace("tcp-connect-latency", says, told.observed(), rows)
 
 
 _ENDS = '{"family":2,"protocol":6,"local":"0.0.0.0:0","far":"%s"}'

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locard.kernel import _observing
+from locard.kernel.programs import _reading
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Row, Trace
 from locard.model.wording import count
@@ -82,16 +83,12 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One Trace an observation, or why the kernel did not take it."""
-    facts: list[Fact] = []
-    for output in outputs:
-        told = _observing.told(output)
-        refused = _observing.refusal("tcp-retransmits", told)
-        if refused is not None:
-            facts.append(refused)
-        elif told.began:
-            rows = tuple(_rows(told))
-            facts.append(Trace("tcp-retransmits", _says(rows, told.seconds), told.observed(), rows))
-    return tuple(facts)
+    return _reading.facts("tcp-retransmits", outputs, _trace)
+
+
+def _trace(told: Told) -> Trace:
+    rows = tuple(_rows(told))
+    return Trace("tcp-retransmits", _says(rows, told.seconds), told.observed(), rows)
 
 
 def rate(row: Row) -> tuple[int, int]:

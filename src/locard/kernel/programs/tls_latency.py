@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from locard.kernel import _observing
+from locard.kernel.programs import _reading
 from locard.kernel.programs._sums import Sums
 from locard.model.evidence import Output
 from locard.model.kernel_facts import NotObserved, Row, Trace
@@ -80,19 +81,15 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One Trace an observation, or why there was nothing to attach to."""
-    facts: list[Fact] = []
-    for output in outputs:
-        told = _observing.told(output)
-        refused = _observing.refusal("tls-latency", told)
-        if refused is not None:
-            facts.append(refused)
-        elif told.began and told.end and not any(r.get("tls_in") for r in told.others):
-            blind = [str(r["unseen"]) for r in told.others if "unseen" in r]
-            why = "no file that the target has mapped has functions of OpenSSL or GnuTLS by name"
-            facts.append(NotObserved("tls-latency", "; ".join([why, *blind]), ""))
-        elif told.began:
-            facts.append(_trace(told))
-    return tuple(facts)
+    return _reading.facts("tls-latency", outputs, _fact)
+
+
+def _fact(told: Told) -> Fact:
+    if told.end and not any(r.get("tls_in") for r in told.others):
+        blind = [str(r["unseen"]) for r in told.others if "unseen" in r]
+        why = "no file that the target has mapped has functions of OpenSSL or GnuTLS by name"
+        return NotObserved("tls-latency", "; ".join([why, *blind]), "")
+    return _trace(told)
 
 
 @dataclass(slots=True)
