@@ -4,7 +4,6 @@
 """
 
 import ctypes
-import socket
 import struct
 
 TYPE_CHECKING = False
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from locard.far.observe import Observation, address_of, emit, family, threads_of
 
+UNIX, IPV4, IPV6 = 1, 2, 10  # address families
 MOST_BYTES = 32 << 20
 MOST_THREADS = 512
 LEAST_THREADS = 32
@@ -36,11 +36,11 @@ def make_room(observation: "Observation") -> None:
 def address_in(raw: bytes) -> str:
     """The words of a socket address."""
     family_of = struct.unpack_from("=H", raw)[0]
-    if family_of == socket.AF_INET:
+    if family_of == IPV4:
         return address_of(family_of, raw[4:8], struct.unpack_from(">H", raw, 2)[0])
-    if family_of == socket.AF_INET6:
+    if family_of == IPV6:
         return address_of(family_of, raw[8:24], struct.unpack_from(">H", raw, 2)[0])
-    if family_of == socket.AF_UNIX:
+    if family_of == UNIX:
         name = raw[2:32]
         return "unix " + name.lstrip(b"\0").split(b"\0")[0].decode("utf-8", "replace")
     return ""

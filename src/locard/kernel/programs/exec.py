@@ -4,7 +4,7 @@ Shows: each program with how often it was started, by which program, how long it
   used and how it ended; each start that failed, by errno and path; forks that executed nothing.
 How: an eBPF program on the kernel's exec, fork and exit events; each process carries the program that it
   runs, inherited by fork, so that a parent is known when it has gone. Counted in the kernel.
-Impact: samples. About 0.1 us for each system call of the target, some us for a start; it detaches by
+Impact: samples. About 0.2 us for each system call of the target, some us for a start; it detaches by
   itself past --max-overhead. Also known as execsnoop, exitsnoop.
 Limits: programs started by processes that are not below the target are not its own. The path is the one
   that was asked for. Failed starts of 32-bit programs are not seen.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from locard.model.target import Context, Skip
     from locard.probe import Step
 
-_EACH_NS = 120.0  # of a system call
+_EACH_NS = 170.0  # of a system call
 _TARGET = "the target"
 
 COMMANDS = (_observing.template("exec", "strace -f -e trace=execve,fork,clone -p {pid}"),)

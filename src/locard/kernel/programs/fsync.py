@@ -4,7 +4,7 @@ Shows: for each file and call the count, latencies and errors: fsync, fdatasync,
   sync, msync; and writes to files opened with O_SYNC or O_DSYNC, on mounts with `sync`, or by pwritev2
   with RWF_SYNC or RWF_DSYNC. What has not ended when the look is over.
 How: an eBPF program on sys_enter and sys_exit; the file is taken when the call begins, its name told once.
-Impact: samples. About 0.15 us for each system call of the target; it detaches by itself past
+Impact: samples. About 0.2 us for each system call of the target; it detaches by itself past
   --max-overhead. Also known as fsyncsnoop, filesync.
 Limits: the time is that of the call: a limit of the cgroup or a journal counts as much as the device;
   `disk-latency` tells them apart. A call that began before locard attached is not seen. Not io_uring.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from locard.model.target import Context, Skip
     from locard.probe import Step
 
-_EACH_NS = 150.0  # of a system call
+_EACH_NS = 190.0  # of a system call
 _HOW = ("", "O_DSYNC", "O_SYNC", "mounted sync")
 _NO_FILE = {"sync": "every file system", "msync": "memory without a file"}
 _MOST_GROUPS = 3

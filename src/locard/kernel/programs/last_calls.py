@@ -5,7 +5,7 @@ Shows: for each thread its last calls (--keep, 200 by default) with their argume
   status or the signal.
 How: an eBPF program on sys_enter and sys_exit writes into a ring of each thread's own, in the kernel: a
   process that is killed takes nothing of it along. It is read when the target ends or the time is over.
-Impact: samples. About 0.4 us for each system call of the target; at most 32 MiB of kernel memory; it
+Impact: samples. About 0.3 us for each system call of the target; at most 32 MiB of kernel memory; it
   detaches by itself past --max-overhead, and shows what it has until then.
 Limits: names of 95 characters; what was read or written is not kept. Up to 512 threads, less with a large
   --keep; the rings of threads that ended are used again. 32-bit programs are not recorded, nor io_uring.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from locard.model.target import Context, Skip
     from locard.probe import Step
 
-_EACH_NS = 400.0  # of a system call
+_EACH_NS = 250.0  # of a system call
 _KIND_MASK, _SOCKET, _PIPE = 0o170000, 0o140000, 0o010000
 _DESCRIPTOR, _PATH, _FOLDER_AND_PATH, _ADDRESS = 1, 2, 3, 4
 _AT_FDCWD = -100

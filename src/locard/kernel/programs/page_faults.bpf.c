@@ -5,8 +5,18 @@
  * comes, what the last one was; it is off its CPU only while it waits. */
 #include "include/target.h"
 #include "include/told_files.h"
+#include "include/entry.h"
 
 #define TASK_RUNNING 0
+#define MMAP CALL(9, 222)
+#define MUNMAP CALL(11, 215)
+#define MREMAP CALL(25, 216)
+#define BRK CALL(12, 214)
+#define SHMAT CALL(30, 196)
+#define SHMDT CALL(67, 197)
+#define EXECVE CALL(59, 221)
+#define EXECVEAT CALL(322, 281)
+#define KNOWN 4 /* mappings that a thread remembers */
 #define IS_WRITE 2
 #define IS_PRESENT 1
 
@@ -25,15 +35,27 @@ struct task_struct___faults {
 #define KIND_OF_FILE 1
 #define KIND_STACK 2
 #define KIND_NOT_MAPPED 3
+#define KIND_CHANGING 4 /* the mappings were locked just then */
 
 struct by_mapping {
   struct file_key key;
   u32 kind, write, tgid, pad;
 };
 
+/* Looking a mapping up takes a lock that is given back by an interrupt: 10 us. So the last are remembered,
+ * until any thread of the target changes its mappings. */
+struct remembered {
+  u64 from, to, generation;
+  struct file_key key;
+  u32 kind, pad;
+};
+u64 generation = 1;
+
 struct faulting {
+  struct remembered known[KNOWN];
+  u64 next_known;
   struct by_mapping key; /* of the last fault, while it may not be over */
-  u32 open, from_kernel;
+  u32 open, changes;
   unsigned long major;
   u64 away_since, away_ns;
 };
@@ -55,12 +77,14 @@ FOLLOW(faulting)
 
 struct looked {
   struct file *file;
-  u64 flags;
+  u64 flags, from, to;
   u32 found;
 };
 static long take_area(struct task_struct *task, struct vm_area_struct *area, struct looked *looked) {
   looked->file = BPF_CORE_READ(area, vm_file);
   looked->flags = BPF_CORE_READ(area, vm_flags);
+  looked->from = BPF_CORE_READ(area, vm_start);
+  looked->to = BPF_CORE_READ(area, vm_end);
   looked->found = 1;
   return 0;
 }
@@ -84,22 +108,50 @@ static __always_inline void settle(struct task_struct *task, struct faulting *mi
   if (mine->away_ns > sums->max_ns) sums->max_ns = mine->away_ns;
 }
 
+static __noinline int find_mapping(struct task_struct *task, struct faulting *mine, unsigned long address) {
+  if (!mine) return 0;
+  u64 now = generation;
+  for (int k = 0; k < KNOWN; k++) {
+    struct remembered *known = &mine->known[k];
+    if (known->generation == now && address >= known->from && address < known->to) {
+      mine->key.key = known->key;
+      mine->key.kind = known->kind;
+      return 0;
+    }
+  }
+  struct looked looked = {};
+  long problem = bpf_find_vma(task, address, take_area, &looked, 0);
+  if (!looked.found) {
+    mine->key.kind = problem == -16 ? KIND_CHANGING : KIND_NOT_MAPPED;
+    return 0;
+  }
+  if (looked.file) {
+    mine->key.kind = KIND_OF_FILE;
+    key_of(looked.file, &mine->key.key);
+    tell_file(looked.file, &mine->key.key);
+  } else mine->key.kind = looked.flags & VM_GROWSDOWN ? KIND_STACK : KIND_ANONYMOUS;
+  struct remembered *known = &mine->known[mine->next_known++ & (KNOWN - 1)];
+  known->from = looked.from;
+  known->to = looked.to;
+  known->key = mine->key.key;
+  known->kind = mine->key.kind;
+  known->generation = now;
+  return 0;
+}
+
+static __always_inline int changes_mappings(long number) {
+  return number == MMAP || number == MUNMAP || number == MREMAP || number == BRK || number == SHMAT ||
+         number == SHMDT || number == EXECVE || number == EXECVEAT;
+}
+
 static __always_inline int begins(unsigned long address, unsigned long code, int from_kernel) {
   struct task_struct *task = current();
   struct faulting *mine = own(task);
   if (!mine) return 0;
   tally(HITS);
   settle(task, mine);
-  struct looked looked = {};
-  long problem = bpf_find_vma(task, address, take_area, &looked, 0);
   mine->key = (struct by_mapping){.tgid = task->tgid, .write = !!(code & IS_WRITE)};
-  if (!looked.found) mine->key.kind = KIND_NOT_MAPPED;
-  else if (looked.file) {
-    mine->key.kind = KIND_OF_FILE;
-    key_of(looked.file, &mine->key.key);
-    tell_file(looked.file, &mine->key.key);
-  } else mine->key.kind = looked.flags & VM_GROWSDOWN ? KIND_STACK : KIND_ANONYMOUS;
-  if (problem == -16) mine->key.kind = 4; /* the mappings were locked just then */
+  find_mapping(task, mine, address);
   mine->open = 1;
   mine->major = major_of(task);
   mine->away_ns = 0;
@@ -148,7 +200,10 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(calls, struct pt_regs *regs, long number) {
   struct task_struct *task = current();
   struct faulting *mine = own(task);
-  if (mine) settle(task, mine);
+  if (!mine) return 0;
+  settle(task, mine);
+  mine->changes = changes_mappings(number);
+  if (mine->changes) __sync_fetch_and_add(&generation, 1);
   return 0;
 }
 
@@ -156,7 +211,10 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(returns, struct pt_regs *regs, long result) {
   struct task_struct *task = current();
   struct faulting *mine = own(task);
-  if (mine) settle(task, mine);
+  if (!mine) return 0;
+  settle(task, mine);
+  if (mine->changes) __sync_fetch_and_add(&generation, 1); /* others may have looked just before */
+  mine->changes = 0;
   return 0;
 }
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from locard.model.target import Context, Skip
     from locard.probe import Step
 
-_EACH_NS = 1000.0  # of a switch to a thread of the target, with what its wake-up cost
+_EACH_NS = 500.0  # of a switch to a thread of the target, with what its wake-up cost
 _WAITED = "waited for a CPU"
 _IDLE = "nobody: the CPU was idle"
 _MOST_OTHERS = 40
