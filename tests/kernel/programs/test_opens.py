@@ -124,6 +124,31 @@ def test_a_search_at_the_beginning_is_no_storm(tmp_path):
     assert "not found" not in seen.trace.says
 
 
+_MANY = (
+    _OPENS
+    + """
+ready()
+for k in range(20000):
+    try: os.open(root + "/cache/%d" % k, os.O_RDONLY)
+    except OSError: pass
+tell()
+"""
+)
+
+
+def test_more_names_than_are_kept_are_counted_by_result(tmp_path):
+    with (
+        working(_MANY, tmp_path) as target,
+        observing(opens, target.pid, max_overhead=100) as seen,
+    ):
+        target.go()
+    trace = seen.trace
+    assert sum(r.count for r in trace.rows if r.result == "ENOENT") >= 20000
+    assert "failed: ENOENT 20,0" in trace.says
+    assert f"names in {tmp_path}/cache were not found" in trace.says
+    assert "opens are counted without their names" in trace.problem
+
+
 def test_only_what_fails(tmp_path):
     with working(_STORM, tmp_path) as target, observing(opens, target.pid, failed=True) as seen:
         target.go()

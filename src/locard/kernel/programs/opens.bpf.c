@@ -47,6 +47,18 @@ struct {
   __type(value, struct latencies);
 } histogram SEC(".maps");
 
+/* Those for whose names there was no room: by result alone. */
+struct by_result {
+  s32 error;
+  u32 tgid;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1024);
+  __type(key, struct by_result);
+  __type(value, u64);
+} nameless SEC(".maps");
+
 struct first_seen {
   u64 folder_number, name_number;
   u32 tgid, known;
@@ -113,6 +125,17 @@ static __noinline int tell_first(struct opening *call, struct asked *asked, stru
   return 1;
 }
 
+static __always_inline void count_nameless(s32 error, u32 tgid) {
+  struct by_result key = {.error = error, .tgid = tgid};
+  u64 *count = bpf_map_lookup_elem(&nameless, &key), none = 0;
+  if (!count) {
+    bpf_map_update_elem(&nameless, &key, &none, BPF_NOEXIST);
+    count = bpf_map_lookup_elem(&nameless, &key);
+  }
+  if (count) __sync_fetch_and_add(count, 1);
+  else tally(LOST_ENTRY);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(end, struct pt_regs *regs, long result) {
   struct task_struct *task = current();
@@ -136,7 +159,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
     bpf_map_update_elem(&names, &key, &none, BPF_NOEXIST);
     sums = bpf_map_lookup_elem(&names, &key);
     if (!sums) {
-      tally(LOST_ENTRY);
+      count_nameless(error, task->tgid);
       return 0;
     }
   }

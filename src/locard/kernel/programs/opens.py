@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from locard.probe import Step
 
 _EACH_NS = 300.0  # of a system call, opens among them
+_NAMELESS = "a name that was not kept"
 _STORM = 20  # failures of one name that the headline says
+_MANY = 4  # times as often in one folder as under one name: it is the folder
 _CEASED = 0.5  # of the observation without a failure: it has ended
 
 COMMANDS = (_observing.template("opens", "strace -f -e trace=open,openat,creat -p {pid}"),)
@@ -97,7 +99,7 @@ def _trace(told: Told) -> Trace:
     unnamed = 0
     for row in told.map("names"):
         event = names.get((row["folder"], row["name"], row["tgid"]))
-        path, short = _traces.asked_path(event) if event else ("a name that was lost", "")
+        path, short = _traces.asked_path(event) if event else (_NAMELESS, "")
         unnamed += row["count"] if event is None else 0
         shorts[path] = short
         sums = found.setdefault((path, _traces.result_of(row["error"]), row["tgid"]), _Sums())
@@ -120,9 +122,14 @@ def _trace(told: Told) -> Trace:
         )
         for (path, result, pid), sums in found.items()
     ]
+    for row in told.map("nameless"):
+        unnamed += row["value"]
+        rows.append(
+            Row(_NAMELESS, _traces.result_of(row["error"]), pid=row["tgid"], count=row["value"])
+        )
     observed = told.observed(each_ns=_EACH_NS)
     if unnamed:
-        lost = f"the names of {unnamed} opens were lost: they came faster than they are read"
+        lost = f"{unnamed:,} opens are counted without their names: these came faster than they are kept"
         observed = _traces.also_lost(observed, lost)
     slots = {row["key"]: row["slots"] for row in told.map("histogram")}
     return Trace(
@@ -181,6 +188,15 @@ def _storm(rows: list[Row], shorts: dict[str, str]) -> str:
         return ""
     name, paths = max(missing.items(), key=lambda item: (sum(item[1].values()), item[0]))
     times = sum(paths.values())
+    folders: Counter[str] = Counter()
+    names: Counter[str] = Counter()
+    for several in missing.values():
+        for path, number in several.items():
+            folders[path.rpartition("/")[0]] += number
+            names[path.rpartition("/")[0]] += 1
+    folder, number = folders.most_common(1)[0]
+    if number >= _STORM and times < number / _MANY and names[folder] >= _MANY:
+        return f"{names[folder]:,} names in {folder or '/'} were not found ({number:,} times)"
     if times < _STORM:
         return ""
     if len(paths) == 1:
@@ -218,7 +234,7 @@ SAMPLES = (
     ),
     Sample(
         (_traces.recorded(_BEGAN, _NAMES[0], _MAP % 5900000000, _END),),
-        ("the names of 30 opens were lost",),
+        ("30 opens are counted without their names",),
     ),
     Sample(
         (_traces.recorded('{"refused":"loading the program","errno":1,"why":"not permitted"}'),),
