@@ -37,7 +37,7 @@ def catalog() -> str:
             parts += ["", f"### {name}", "", doc]
             templates = getattr(entry.load(), "COMMANDS", ())
             for template in templates:
-                residue = ", ".join(template.residue) or "none"
+                residue = ", ".join(r.what for r in template.residue) or "none"
                 words = f"impact {template.impact.word}, residue {residue}"
                 argv = " ".join(template.argv)
                 parts += ["", f"Runs `{argv}`: {words}, at most {template.bound_s:g} s."]

@@ -291,7 +291,15 @@ class Functions:
         """Say what was found, and which rule found nothing."""
         for f in self.every:
             emit({"function": f.id, "name": f.name, "file": f.path, "offset": f.offset, "aliases": f.names[1:9],
-                  "pids": f.pids, "returns": returns and f.returns, "why": f.why if returns else ""})  # fmt: skip
+                  "pids": f.pids, "returns": returns and f.returns, "site": f.site, "why": f.why if returns else ""})  # fmt: skip
+        chosen = sorted({n for f in self.files.values() for n in f.skipped})
+        if chosen:
+            names = ", ".join(chosen[:8]) + (
+                " and %d more" % (len(chosen) - 8) if len(chosen) > 8 else ""
+            )
+            emit(
+                {"unseen": "%s: chosen when the program starts (IFUNC), so not attached to" % names}
+            )
         for rule in self.rules:
             if not rule.add:
                 continue

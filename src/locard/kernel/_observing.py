@@ -36,10 +36,10 @@ def for_param(default: float = DEFAULT_S) -> Any:
     )
 
 
-def overhead_param() -> Any:
+def overhead_param(share: float = MAX_OVERHEAD) -> Any:
     """The parameter `--max-overhead`: after which it detaches by itself."""
     return params.param(
-        MAX_OVERHEAD * 100,
+        share * 100,
         "per cent of the target's CPU time that it may cost; then it detaches",
         least=0.01,
         most=1000.0,

@@ -50,7 +50,7 @@ class Params:
 
     for_s: float = _observing.for_param()
     stacks: bool = params.switch("by whose stacks it is allocated")
-    max_overhead: float = _observing.overhead_param()
+    max_overhead: float = _observing.overhead_param(libcalls.MAX_OVERHEAD)
 
 
 PARAMS = Params
@@ -94,7 +94,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
 
 
 def _fact(told: Told) -> Trace | NotObserved:
-    functions = libcalls.functions_of(told)
+    functions = {n: f for n, f in libcalls.functions_of(told).items() if f.allocates}
     if not functions:
         return NotObserved(
             "malloc-sizes",
