@@ -313,25 +313,27 @@ class Object:
         """(key, value) of a map; a value per CPU is a list."""
         sizes = (ctypes.c_uint32 * 4)()
         self.check("map %s" % name, self.c.far_map_sizes(self.handle, name.encode(), sizes))
-        kind, key_size, value_size, most = list(sizes)
+        kind, key_size, value_size, _ = list(sizes)
         cpus = self.cpus if kind in PER_CPU else 1
         each = (value_size + 7) // 8 * 8 if cpus > 1 else value_size
-        room = ctypes.create_string_buffer((most + 1) * (key_size + each * cpus))
-        count = self.c.far_dump(self.c.far_map(self.handle, name.encode()), ctypes.c_size_t(key_size),
-                                ctypes.c_size_t(value_size), cpus, room, ctypes.c_size_t(len(room)))  # fmt: skip
-        self.check("reading %s" % name, count)
         wrapped = self.types.plain(self.types.named["var " + name])
         key_of, value_of = self.types.field(wrapped, "key"), self.types.field(wrapped, "value")
-        # Of the room most is never touched.
-        data = bytes(memoryview(room)[: count * (key_size + each * cpus)])
-        empty = bytes(each * cpus)
-        at = 0
-        for _ in range(count):
-            raw = data[at + key_size : at + key_size + each * cpus]
-            if kind not in (2, 6) or raw != empty:  # of an array, what was never written
-                values = [self.types.read(value_of, raw, k * each) for k in range(cpus)]
-                yield self.types.read(key_of, data, at), values if cpus > 1 else values[0]
-            at += key_size + each * cpus
+        row, empty = key_size + each * cpus, bytes(each * cpus)
+        room = ctypes.create_string_buffer(max(ROOM, row))
+        fits, after = len(room) // row, None
+        while True:
+            count = self.c.far_dump(self.c.far_map(self.handle, name.encode()), ctypes.c_size_t(key_size),
+                                    ctypes.c_size_t(value_size), cpus, after, room, ctypes.c_size_t(len(room)))  # fmt: skip
+            self.check("reading %s" % name, count)
+            data = ctypes.string_at(room, count * row)
+            for at in range(0, len(data), row):
+                raw = data[at + key_size : at + row]
+                if kind not in (2, 6) or raw != empty:  # of an array, what was never written
+                    values = [self.types.read(value_of, raw, k * each) for k in range(cpus)]
+                    yield self.types.read(key_of, data, at), values if cpus > 1 else values[0]
+            if count < fits:
+                return
+            after = data[-row : key_size - row or None]
 
     def drain(self, name: str) -> "Iterator[Any]":
         """The events that stand in a ring buffer now, as its `NAME_event` is declared."""
