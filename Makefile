@@ -5,8 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FAR := $(VENV)/.far
+CLANG := $(VENV)/.clang
 
-.PHONY: demo setup test test-k8s test-vm check format docs lab bench bench-accuracy fuzz clean
+.PHONY: demo setup test test-k8s test-vm check bpf format docs lab bench bench-accuracy fuzz clean
 
 demo: $(STAMP)  ## start a real broken service and diagnose it
 	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \
@@ -21,12 +22,13 @@ test-k8s: $(STAMP)  ## those that need a real Kubernetes: LOCARD_K8S names it (t
 test-vm: $(STAMP)  ## those that need a real far machine: LOCARD_VM names it (tests/machine_lab.py)
 	$(BIN)/python -m pytest -m vm tests/machine
 
-check: $(STAMP)  ## lint, types, import contracts, docs current
+check: $(STAMP) $(CLANG)  ## lint, types, import contracts, docs current, eBPF objects from their sources
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/docs.py --check
+	tools/bpf.sh --check
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix
@@ -47,12 +49,19 @@ bench-accuracy: $(STAMP)  ## score public data with known truth, into bench/RESU
 fuzz: $(STAMP)  ## fuzz the native reader with sanitizers (long)
 	native/fuzz/run.sh
 
-$(STAMP): pyproject.toml CMakeLists.txt tools/setup.sh $(wildcard native/*.cpp native/*.h native/third_party/*/*)
+$(STAMP): pyproject.toml CMakeLists.txt tools/setup.sh $(wildcard native/*.cpp native/*.h native/far/* native/third_party/*/*)
 	@bash tools/setup.sh $(PYTHON) $(VENV)
 	@touch $@
 
 $(FAR): $(STAMP) tools/setup_far.sh
 	@bash tools/setup_far.sh
+	@touch $@
+
+bpf: $(STAMP) $(CLANG)  ## compile the eBPF programs; the objects are committed
+	tools/bpf.sh
+
+$(CLANG): $(STAMP) tools/setup_clang.sh
+	@bash tools/setup_clang.sh
 	@touch $@
 
 clean:

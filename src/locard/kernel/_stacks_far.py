@@ -25,9 +25,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from typing import Sequence
+    from typing import Any, Sequence
 
     from locard.far.observe import Observation, emit, family
     from locard.far.symbols import Symbols

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from observing_support import working
 
+from locard import catalogue
+from locard.cli.commands import trace
 from support import needs_root
 
 
 def test_the_list_has_every_program_with_what_it_shows(locard):
     done = locard("trace")
     assert done.returncode == 0
-    names = [line.split()[0] for line in done.stdout.splitlines()]
+    names = [line.split()[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
     assert {"opens", "tcp-retransmits", "exec", "run-queue"} <= set(names)
     assert "syscalls" not in names
 
@@ -24,6 +26,12 @@ def test_a_program_by_name(locard, tmp_path):
         done = locard("trace", "opens", f"pid/{target.pid}", "--for", "1s", "-q")
     assert done.returncode in {0, 1}, done.stderr
     assert f"{tmp_path}/x" in done.stdout
+
+
+def test_the_names_that_people_know_lead_to_ours(locard):
+    for known, ours in trace.KNOWN_AS.items():
+        assert catalogue.entry("probe", ours, "kernel"), known
+    assert "--port" in locard("trace", "tcpconnlat-bpfcc", "--help").stdout
 
 
 def test_a_name_that_is_near_is_suggested(locard):

@@ -179,7 +179,7 @@ def test_no_question():
         assert seen.trace.says.startswith("no DNS question in ")
 
 
-def question(name, kind, at, took, result, tid=1):  # noqa: PLR0917 - as a table
+def question(name, kind, at, took, result, tid=1):
     ended = None if took is None else at + took
     return Question(name, kind, result, at, ended, tid, 1, "10.0.0.53:53")
 

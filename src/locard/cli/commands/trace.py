@@ -20,6 +20,21 @@ if TYPE_CHECKING:
 
     from locard.catalogue import Entry
 
+# What people know the same from: bcc's tools, the article, DESIGN's older names.
+KNOWN_AS = {
+    "opensnoop": "opens", "statsnoop": "opens", "execsnoop": "exec", "exitsnoop": "exec",
+    "tcpconnect": "tcp-connect", "tcpconnlat": "tcp-connect-latency", "tcpretrans": "tcp-retransmits",
+    "tcpdrop": "tcp-retransmits", "biolatency": "disk-latency", "biosnoop": "disk-latency",
+    "runqlat": "run-queue", "runqslower": "run-queue", "cpudist": "run-queue",
+    "offcputime": "off-cpu", "offwaketime": "off-cpu", "profile": "cpu-profile",
+    "fileslower": "file-latency", "ext4slower": "file-latency", "xfsslower": "file-latency",
+    "read-latency": "file-latency", "slow-io": "file-latency", "filetop": "file-latency",
+    "syncsnoop": "fsync", "gethostlatency": "dns-latency", "memleak": "malloc-sizes",
+    "sigsnoop": "signals", "killsnoop": "signals", "oomkill": "oom", "sslsniff": "tls-latency",
+    "traceloop": "last-calls", "flight-recorder": "last-calls", "accept-latency": "accept-queue",
+    "http-latency": "request-latency", "kyanos": "request-latency",
+}  # fmt: skip
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
@@ -29,7 +44,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def more_arguments(parser: argparse.ArgumentParser, words: list[str]) -> None:
     """The flags of the program that is named."""
-    named = next((w for w in words if not w.startswith("-") and w in _programs()), "")
+    every = _programs()
+    found = (KNOWN_AS.get(w.removesuffix("-bpfcc"), w) for w in words if not w.startswith("-"))
+    named = next((w for w in found if w in every), "")
     if named:
         observing.add_params(parser, f"kernel/{named}")
 
@@ -39,7 +56,11 @@ def run(args: argparse.Namespace) -> int:
     if args.name is None:
         for name, entry in _programs().items():
             print(f"{name:<22}{entry.summary()}")
+            known = [k for k, of in KNOWN_AS.items() if of == name]
+            if known:
+                print(f"{'':<22}  known as {', '.join(known)}")
         return ExitCode.NOTHING_FOUND
+    args.name = KNOWN_AS.get(args.name.removesuffix("-bpfcc"), args.name)
     if args.name not in _programs():
         names = list(_programs())
         raise UsageError(
