@@ -142,20 +142,24 @@ def _kernel_programs(tried: dict[str, Any], ground: Ground) -> Iterable[Check]:
 
 def _unlock(why: str, facts: dict[str, Any], ground: Ground) -> str:
     """What would make the kernel take it: the first of these that explains the refusal."""
-    if "not part of this build" in why:
-        return "a build for this machine, with libelf-dev and zlib1g-dev where locard is installed"
-    if not facts.get("btf"):
-        return "a kernel with BTF (CONFIG_DEBUG_INFO_BTF=y): /sys/kernel/btf/vmlinux is missing"
-    if facts.get("lockdown") == "confidentiality":
-        return "kernel lockdown is in confidentiality mode: it forbids reading memory by eBPF"
     lacks = [name for number, name in _CAPS[:2] if not ground.may(number)]
-    if lacks and not ground.may(_CAPS[2][0]):
-        return f"run as root, or with {' and '.join(lacks)} (container: --cap-add {' --cap-add '.join(lacks)})"
-    if facts.get("seccomp") not in {"", "0"} and ("EPERM" in why or "EACCES" in why):
-        return "a seccomp profile that permits bpf(2) and perf_event_open(2): one is in force here"
-    if "no such event" in why and not facts.get("tracefs"):
-        return "tracefs (mount -t tracefs tracefs /sys/kernel/tracing): it is not mounted here"
-    return "a kernel that supports it"
+    lacks = [] if ground.may(_CAPS[2][0]) else lacks
+    denied = "EPERM" in why or "EACCES" in why
+    reasons = (
+        ("not part of this build" in why,
+         "a build for this machine, with libelf-dev and zlib1g-dev where locard is installed"),
+        (not facts.get("btf"),
+         "a kernel with BTF (CONFIG_DEBUG_INFO_BTF=y): /sys/kernel/btf/vmlinux is missing"),
+        (facts.get("lockdown") == "confidentiality",
+         "kernel lockdown is in confidentiality mode: it forbids reading memory by eBPF"),
+        (bool(lacks),
+         f"run as root, or with {' and '.join(lacks)} (container: --cap-add {' --cap-add '.join(lacks)})"),
+        (denied and facts.get("seccomp") not in {"", "0"},
+         "a seccomp profile that permits bpf(2) and perf_event_open(2): one is in force here"),
+        ("no such event" in why and not facts.get("tracefs"),
+         "tracefs (mount -t tracefs tracefs /sys/kernel/tracing): it is not mounted here"),
+    )  # fmt: skip
+    return next((words for holds, words in reasons if holds), "a kernel that supports it")
 
 
 def _program(need: Need, ground: Ground, tried: dict[str, Any]) -> Check:
