@@ -87,6 +87,14 @@ def plain(value: "Any") -> "Any":  # noqa: PLR0911 - one return a kind
     return value
 
 
+def bytes_of(sparse: "dict[str, int]") -> bytes:
+    """An array of bytes by what is not zero: {"0": 3, "17": 3}."""
+    found = bytearray(1 + max((int(k) for k in sparse), default=0))
+    for index, value in sparse.items():
+        found[int(index)] = value
+    return bytes(found)
+
+
 def names_of(obj: "Object") -> "list[str]":
     """The maps whose entries are results: what has a key and a value and is none of the machinery."""
     found = []
@@ -256,7 +264,7 @@ class Observation:
     def load(self) -> None:
         """Set what is asked for, and give it to the kernel."""
         for name, value in self.settings.get("set", {}).items():
-            self.obj.set(name, bytes(bytearray(value)) if isinstance(value, list) else value)
+            self.obj.set(name, bytes_of(value) if isinstance(value, dict) else value)
         for name in self.settings.get("leave_out", ()):
             self.obj.leave_out(name)
         setup = globals().get("SETUP")

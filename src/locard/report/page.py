@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from locard.model import reading_words
-from locard.model.headline import milliseconds, share
-from locard.report import chart, log_tables, sentences, times, told, words
+from locard.model.headline import headline, milliseconds, share
+from locard.model.kernel_facts import Waits
+from locard.report import (
+    chart,
+    kernel_screen,
+    log_tables,
+    sentences,
+    times,
+    told,
+    wait_strip,
+    words,
+)
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterator
 
+    from locard.model.evidence import Evidence
     from locard.model.investigation import Investigation
     from locard.model.log_facts import GroupCount
 
@@ -52,8 +64,21 @@ def text(found: Investigation, *, tz: dt.tzinfo | None = None) -> str:
         factor_ids={f.finding for f in found.contributing_factors},
         metrics=tuple(found.metrics()),
         readings=tuple(found.readings()),
+        kernel=tuple(_kernel(found)),
         commands=sum(len(e.ran) for e in found.evidence),
     )
+
+
+def _kernel(
+    found: Investigation,
+) -> Iterator[tuple[Evidence, str, tuple[str, ...], wait_strip.Strip | None]]:
+    """What was observed in the kernel: the evidence, its headline, the lines of its tables, a time strip."""
+    for evidence in found.evidence:
+        for fact in evidence.facts:
+            lines = kernel_screen.lines(fact)
+            if lines is not None:
+                strip = wait_strip.strip(fact) if isinstance(fact, Waits) else None
+                yield evidence, headline(evidence), tuple(lines), strip
 
 
 def _groups(groups: tuple[GroupCount, ...]) -> tuple[GroupCount, ...]:

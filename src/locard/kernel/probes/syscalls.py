@@ -98,17 +98,15 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
 
 
 def _settings(machine: str, asked: Params) -> dict[str, Any]:
-    takes, wanted = [0] * 512, [0] * 512
+    takes = {}
     for number, name in syscall_table.names(machine).items():
         if name in syscall_table.ON_DESCRIPTOR:
-            takes[number] = 3 if name in syscall_table.MOVES_BYTES else 1
+            takes[str(number)] = 3 if name in syscall_table.MOVES_BYTES else 1
     chosen = _chosen(machine, asked)
-    for number in chosen:
-        wanted[number] = 1
     return {
         "set": {
             "takes": takes,
-            "wanted": wanted,
+            "wanted": {str(number): 1 for number in sorted(chosen)},
             "only_wanted": int(bool(chosen)),
             "slow_ns": int(asked.slow * 1e9),
         },
