@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_FUNCTIONS = 2000
 # A cookie (calls.h): the function's number, then whether its return is attached to, then the kind of its site.
+MOST_SINGLE = 60  # probes, where each takes one of its own
 SELF_TEST = 0xFFFFFFFF  # our own call, by which the kernel is tried
 RETURNS = 1 << 32
 SITE_SHIFT = 33
@@ -290,6 +291,8 @@ class Functions:
     def tell(self, returns: bool) -> None:
         """Say what was found, and which rule found nothing."""
         for f in self.every:
+            if not f.pids:
+                continue
             emit({"function": f.id, "name": f.name, "file": f.path, "offset": f.offset, "aliases": f.names[1:9],
                   "pids": f.pids, "returns": returns and f.returns, "site": f.site, "why": f.why if returns else ""})  # fmt: skip
         chosen = sorted({n for f in self.files.values() for n in f.skipped})
@@ -366,16 +369,29 @@ class Attacher:
     def attach(self, pid: int, file: "File") -> None:
         """Attach to a file's functions in one process; returns first, so that no return is unseen."""
         seen = bool(self.leave)
+        chosen = file.functions if self.multi else self.few(pid, file)
         sites = [
             (f.offset, f.id | (RETURNS if seen and f.returns else 0) | f.site << SITE_SHIFT)
-            for f in file.functions
+            for f in chosen
         ]
-        returns = [(f.offset, f.id) for f in file.functions if f.returns]
+        returns = [(f.offset, f.id) for f in chosen if f.returns]
         if self.prepare:
             self.prepare(pid, file)
         if self.leave and returns:
             self.put(self.leave, pid, file, returns, True)
-        self.put(self.enter, pid, file, sites, False)
+        if sites:
+            self.put(self.enter, pid, file, sites, False)
+
+    def few(self, pid: int, file: "File") -> "list[Function]":
+        """Where each function takes a probe of its own the kernel takes 0.1 s to take each away: few then."""
+        room = max(0, (MOST_SINGLE - self.sites) // (2 if self.leave else 1))
+        rest = file.functions[room:]
+        if rest:
+            self.failed[file.path] = self.failed.get(file.path, 0) + len(rest)
+            self.why = "this kernel has no link for many functions, and is slow to take probes away"
+            for function in rest:
+                function.pids.remove(pid)
+        return file.functions[:room]
 
     def put(
         self, program: str, pid: int, file: "File", sites: "list[tuple[int, int]]", at_return: bool
