@@ -46,11 +46,11 @@ def compiled(folder, source, *flags, cc="cc", name="orders"):
 class Running:
     """One that is ready."""
 
-    def __init__(self, program, *argv, prefix=(), env=None):
+    def __init__(self, program, *argv, prefix=(), env=None, cwd=None):
         self._process = subprocess.Popen(
             [*prefix, str(program), *map(str, argv)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **(env or {})}, cwd=cwd,
         )  # fmt: skip
         self.pid = self._process.pid
         self.line = self._process.stdout.readline().strip()
@@ -80,9 +80,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(program, *argv, prefix=(), env=None):
+def running(program, *argv, prefix=(), env=None, cwd=None):
     """Started and ready; ended with the block."""
-    target = Running(program, *argv, prefix=prefix, env=env)
+    target = Running(program, *argv, prefix=prefix, env=env, cwd=cwd)
     try:
         yield target
     finally:

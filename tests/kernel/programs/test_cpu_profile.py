@@ -94,11 +94,11 @@ process.stdin.once('data', () => {
 """
 
 
-def test_code_made_at_run_time_is_named_by_its_map():
+def test_code_made_at_run_time_is_named_by_its_map(tmp_path):
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node")
-    with running(node, "--perf-basic-prof", "-e", NODE) as target:
+    with running(node, "--perf-basic-prof", "-e", NODE, cwd=tmp_path) as target:
         with observing(cpu_profile, target.pid, hz=199) as look:
             target.go()
         written = Path(f"/tmp/perf-{target.pid}.map")
