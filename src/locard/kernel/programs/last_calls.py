@@ -152,9 +152,8 @@ def scope(context: Context) -> Scope:
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
     machine = (context.ground.machine if context.ground else "") or "x86_64"
-    takes = [0] * 512
-    for number, name in syscall_table.names(machine).items():
-        takes[number] = _kind(name)
+    kinds = {number: _kind(name) for number, name in syscall_table.names(machine).items()}
+    takes = {str(number): kind for number, kind in kinds.items() if kind}
     settings = {
         "set": {"takes": takes},
         "keep": asked.keep,
