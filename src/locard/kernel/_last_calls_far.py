@@ -64,7 +64,7 @@ def tell_calls(observation: "Observation") -> None:
         if began:
             found.setdefault(struct.unpack_from("=I", raw, offset["tid"])[0], []).append(raw)
     share = max(1, MOST_CALLS // max(1, len(found)))
-    takes = observation.settings.get("set", {}).get("takes", [])
+    takes = observation.settings.get("set", {}).get("takes", {})
     left_out = 0
     for tid in sorted(found):
         rows = sorted(found[tid], key=lambda r: struct.unpack_from("=Q", r, offset["began_ns"])[0])
@@ -75,10 +75,10 @@ def tell_calls(observation: "Observation") -> None:
         emit({"unseen": "%d older calls are not shown: there are many threads" % left_out})
 
 
-def tell_call(row: "dict[str, Any]", takes: "list[int]") -> None:
+def tell_call(row: "dict[str, Any]", takes: "dict[str, int]") -> None:
     """One call."""
     raw = row["text"]
-    kind = takes[row["number"]] if row["number"] < len(takes) else 0
+    kind = takes.get(str(row["number"]), 0)
     address = address_in(raw) if kind == 4 else ""
     text = "" if kind == 4 else raw.split(b"\0")[0].decode("utf-8", "replace")
     if len(raw.split(b"\0")[0]) == len(raw) - 1:
