@@ -245,6 +245,16 @@ long far_dump(int map, size_t key_size, size_t value_size, int cpus, const char 
   return count;
 }
 
+long far_keys(int map, size_t key_size, const char *after, char *out, size_t size) {
+  const char *key = after;
+  long count = 0;
+  for (size_t at = 0; at + key_size <= size && bpf_map_get_next_key(map, key, out + at) == 0; at += key_size) {
+    key = out + at;
+    count++;
+  }
+  return count;
+}
+
 int far_put(int map, const void *key, const void *value) {
   return bpf_map_update_elem(map, key, value, BPF_ANY) ? -errno : 0;
 }

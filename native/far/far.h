@@ -55,6 +55,7 @@ FAR_API int64_t far_time_site(int which);
 FAR_API int far_map(const struct far *far, const char *name); /* its descriptor */
 FAR_API int far_map_sizes(const struct far *far, const char *name, uint32_t sizes[4]); /* type, key, value, entries */
 FAR_API long far_dump(int map, size_t key_size, size_t value_size, int cpus, const char *after, char *out, size_t size);
+FAR_API long far_keys(int map, size_t key_size, const char *after, char *out, size_t size); /* the keys alone */
 FAR_API int far_put(int map, const void *key, const void *value);
 FAR_API int far_get(int map, const void *key, void *value);
 FAR_API int far_cpus(void);

@@ -128,6 +128,8 @@ class Types:
                 if item[1] == "char":
                     return raw if count > 64 else raw.split(b"\0")[0].decode("utf-8", "replace")
                 return raw
+            if item[0] == INT and not struct.unpack("=I", item[5])[0] >> 24 & SIGNED:
+                return list(struct.unpack_from("=%d%s" % (count, FORMATS[item[2]]), data, at))
             width = self.width(of)
             return [self.read(of, data, at + k * width) for k in range(count)]
         if kind == ENUM:
@@ -153,7 +155,7 @@ def library() -> "ctypes.CDLL":
     found = ctypes.CDLL("/proc/self/fd/%d" % PARTS["library"], use_errno=True)
     for name, result in (("far_said", ctypes.c_char_p), ("far_version", ctypes.c_char_p),
                          ("far_open", ctypes.c_void_p), ("far_ring", ctypes.c_void_p),
-                         ("far_types", ctypes.c_void_p), ("far_dump", ctypes.c_long),
+                         ("far_types", ctypes.c_void_p), ("far_dump", ctypes.c_long), ("far_keys", ctypes.c_long),
                          ("far_iterate", ctypes.c_long), ("far_read_iterator", ctypes.c_long),
                          ("far_drain", ctypes.c_long), ("far_own_site", ctypes.c_void_p),
                          ("far_time_site", ctypes.c_int64)):  # fmt: skip
@@ -334,6 +336,25 @@ class Object:
             if count < fits:
                 return
             after = data[-row : key_size - row or None]
+
+    def keys(self, name: str) -> "Iterator[Any]":
+        """The keys of a map alone: for who looks while it grows."""
+        sizes = (ctypes.c_uint32 * 4)()
+        self.check("map %s" % name, self.c.far_map_sizes(self.handle, name.encode(), sizes))
+        wrapped = self.types.plain(self.types.named["var " + name])
+        of, fd = self.types.field(wrapped, "key"), self.c.far_map(self.handle, name.encode())
+        room, fits, after = ctypes.create_string_buffer(ROOM), ROOM // sizes[1], None
+        while True:
+            count = self.check(
+                "reading %s" % name,
+                self.c.far_keys(fd, ctypes.c_size_t(sizes[1]), after, room, ctypes.c_size_t(ROOM)),
+            )
+            data = ctypes.string_at(room, count * sizes[1])
+            for at in range(0, len(data), sizes[1]):
+                yield self.types.read(of, data, at)
+            if count < fits:
+                return
+            after = data[-sizes[1] :]
 
     def drain(self, name: str) -> "Iterator[Any]":
         """The events that stand in a ring buffer now, as its `NAME_event` is declared."""

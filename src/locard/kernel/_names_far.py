@@ -66,7 +66,7 @@ class DescriptorNames:
 
     def look_at_descriptors(self, observation: "Observation") -> None:
         """The descriptors that epoll reported, where its data is a descriptor's number."""
-        for key, _ in observation.obj.entries("readiness"):
+        for key in observation.obj.keys("readiness"):
             number = key["data"] & 0xFFFFFFFF
             if number < 1 << 20 and os.path.isdir("/proc/%d/fd" % key["tgid"]):
                 words, _, _ = self.reader.descriptor(key["tgid"], number)
@@ -93,7 +93,7 @@ class DescriptorNames:
 
     def tell(self, observation: "Observation") -> None:
         """Print them."""
-        for number in {key["device"] for key, _ in observation.obj.entries("descriptors")}:
+        for number in {key["device"] for key in observation.obj.keys("descriptors")}:
             try:
                 to = os.readlink("/sys/dev/block/%d:%d" % (number >> 20, number & 0xFFFFF))
             except OSError:
@@ -113,7 +113,7 @@ class DescriptorNames:
 def tell_older(observation: "Observation") -> None:
     """Say which threads are in a call that began before the observation: the kernel had no entry of it."""
     begun = set()
-    for key, _ in observation.obj.entries("calls"):
+    for key in observation.obj.keys("calls"):
         begun.add(key["tid"])
     for pid in family(observation.pids):
         for tid, (call, of) in observation.before.items():

@@ -70,9 +70,8 @@ struct transfers {
   u32 slots[SLOTS];
 };
 struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 8192);
+  __uint(type, BPF_MAP_TYPE_HASH); /* made beforehand: in a burst there is no time to find memory */
+  __uint(max_entries, 6144);
   __type(key, struct by_descriptor);
   __type(value, struct transfers);
 } descriptors SEC(".maps");
@@ -130,7 +129,7 @@ struct slow {
 };
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 1 << 20);
+  __uint(max_entries, 8 << 20);
 } opened_files SEC(".maps");
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -215,18 +214,19 @@ static __always_inline u64 count_transfer(struct task_struct *task, struct call 
       return key.file;
     }
   }
-  sums->count++;
-  sums->total_ns += took;
-  sums->slots[slot_of(took)]++;
+  /* Threads share descriptors. */
+  __sync_fetch_and_add(&sums->count, 1);
+  __sync_fetch_and_add(&sums->total_ns, took);
+  __sync_fetch_and_add(&sums->slots[slot_of(took)], 1);
   if (took > sums->max_ns) sums->max_ns = took;
   if (is_error(result)) {
-    if (!is_restart(result)) sums->errors++;
+    if (!is_restart(result)) __sync_fetch_and_add(&sums->errors, 1);
   } else if (kind & 2) {
-    sums->bytes += result;
-    if (!result) sums->empty++;
+    if (!result) __sync_fetch_and_add(&sums->empty, 1);
     else {
       u32 slot = log2_of(result);
-      sums->sizes[slot < SIZE_SLOTS ? slot : SIZE_SLOTS - 1]++;
+      __sync_fetch_and_add(&sums->bytes, result);
+      __sync_fetch_and_add(&sums->sizes[slot < SIZE_SLOTS ? slot : SIZE_SLOTS - 1], 1);
     }
   }
   return key.file;
