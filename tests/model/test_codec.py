@@ -45,3 +45,22 @@ def test_names_that_are_no_utf_8_can_be_kept():
     kept = canonical({"path": name})
     assert kept.decode("utf-8") == '{"path":"bad\\udcff.log"}'
     assert json.loads(kept) == {"path": name}
+
+
+def test_no_two_modules_of_the_model_give_one_name_to_two_things():
+    """Types are resolved by name over all modules: one that two of them define is read as the wrong one."""
+    import importlib
+    import pkgutil
+    import typing
+
+    from locard import model
+
+    seen: dict[str, tuple[str, object]] = {}
+    for found in pkgutil.iter_modules(model.__path__):
+        module = importlib.import_module(f"locard.model.{found.name}")
+        for name, value in vars(module).items():
+            alias = typing.get_origin(value) is typing.Literal
+            if name.startswith("_") or not (isinstance(value, type) or alias):
+                continue
+            first = seen.setdefault(name, (found.name, value))
+            assert first[1] is value or first[1] == value, f"{name} in {first[0]} and {found.name}"

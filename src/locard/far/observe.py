@@ -192,9 +192,9 @@ def inner_tid(pid: int, tid: int) -> int:
 
 
 def family(pids: "list[int]") -> "list[int]":
-    """The processes and all that descend from them now."""
+    """The processes and all that descend from them now; never locard's own, beside a target that is process 1."""
     found, at = list(pids), 0
-    seen = set(found)
+    seen = set(found) | {os.getpid(), os.getppid()}
     while at < len(found) and len(found) < 4096:
         for tid in threads_of(found[at]):
             try:

@@ -12,7 +12,7 @@ from locard.guard.command import Command, Impact, Residue, Template
 from locard.model import params
 from locard.model.evidence import Scope
 from locard.model.foreign_json import parsed
-from locard.model.kernel_facts import CountedStack, Histogram, NotObserved, Observed, Row, Slot
+from locard.model.kernel_facts import CountedStack, Histogram, NotObserved, Observed, Row, Bucket
 from locard.model.target import Skip
 
 if TYPE_CHECKING:
@@ -333,7 +333,7 @@ def histogram(name: str, slots: dict[str, int], unit: str = "s", scale: float = 
         name,
         unit,
         tuple(
-            Slot((1 << bits >> 1) * scale, (1 << bits) * scale, merged[bits])
+            Bucket((1 << bits >> 1) * scale, (1 << bits) * scale, merged[bits])
             for bits in sorted(merged)
         ),
     )

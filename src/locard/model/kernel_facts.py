@@ -35,7 +35,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class Bucket:
     """One bar of a histogram: from (inclusive) to (exclusive), and how many."""
 
     least: float
@@ -49,7 +49,7 @@ class Histogram:
 
     name: str
     unit: str
-    slots: tuple[Slot, ...]
+    slots: tuple[Bucket, ...]
 
 
 @dataclass(frozen=True, slots=True)
