@@ -12,7 +12,7 @@ from locard.guard.command import Command, Impact, Residue, Template
 from locard.model import params
 from locard.model.evidence import Scope
 from locard.model.foreign_json import parsed
-from locard.model.kernel_facts import CountedStack, Histogram, NotObserved, Observed, Row, Bucket
+from locard.model.kernel_facts import Bucket, CountedStack, Histogram, NotObserved, Observed, Row
 from locard.model.target import Skip
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from locard.kernel import _observing
 from locard.kernel._observing import Told, latencies, ranked
 from locard.model import params
 from locard.model.evidence import Output
-from locard.model.kernel_facts import Histogram, NotObserved, Row, Slot, Trace
+from locard.model.kernel_facts import Bucket, Histogram, NotObserved, Row, Trace
 from locard.model.kernel_words import duration, rate, size
 from locard.model.wording import count
 from locard.probe import Sample
@@ -411,7 +411,7 @@ def histograms_of(told: Told, functions: dict[int, Function]) -> Iterable[Histog
         exact = sorted(sizes.get(f.number, []))
         name = f"{word_of(f.name)} of {_base(f.file)}, bytes asked for"
         if exact and len(exact) <= _EXACT and sum(n for _, n in exact) == f.outer:
-            yield Histogram(name, "bytes", tuple(Slot(b, b + 1, n) for b, n in exact))
+            yield Histogram(name, "bytes", tuple(Bucket(b, b + 1, n) for b, n in exact))
         else:
             yield _observing.histogram(name, row["slots"], "bytes", 1)
     for row in sorted(told.map("took"), key=lambda r: -sum(r["slots"].values()))[:4]:
@@ -426,7 +426,7 @@ def _times(f: Function, slots: dict[str, int]) -> Histogram:
     short = [s for s in whole.slots if s.least * 1e9 < f.finest_ns]
     if not short:
         return whole
-    bar = Slot(0.0, short[-1].below, sum(s.count for s in short))
+    bar = Bucket(0.0, short[-1].below, sum(s.count for s in short))
     return replace(whole, slots=(bar, *whole.slots[len(short) :]))
 
 
@@ -461,12 +461,12 @@ SAMPLES = (
             "served by /usr/lib/libc.so.6; malloc of libjemalloc.so.2 got none",
             "90 frees, 4 of them of NULL",
             "200 inside another counted call",
-            "Slot(least=200, below=201, count=100)",
+            "Bucket(least=200, below=201, count=100)",
             "a page [uprobes] in process 7 until it ends",
             "SSL_read@libssl*: no file of that name is mapped",
             "has not returned",
             "4 of NULL, most of them under 2.35 us",
-            "Slot(least=0.0, below=1.024e-06, count=90)",
+            "Bucket(least=0.0, below=1.024e-06, count=90)",
         ),
     ),
     Sample(
