@@ -14,7 +14,7 @@ demo: $(STAMP)  ## start a real broken service and diagnose it
 	  echo "the report: $(CURDIR)/demo.html"; [ $$code -le 1 ] || exit $$code
 
 test: $(STAMP) $(FAR)  ## every test
-	$(BIN)/python -m pytest $(TESTS)
+	@bash tools/run_tests.sh $(BIN)/python $(TESTS)
 
 test-k8s: $(STAMP)  ## those that need a real Kubernetes: LOCARD_K8S names it (tests/k8s_lab.py)
 	$(BIN)/python -m pytest -m k8s tests/cluster tests/logs/sources

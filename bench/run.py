@@ -31,6 +31,7 @@ BENCHES = {
     "fleet": ("fleet.py",),
     "waiting": ("waiting.py",),
     "kubernetes": ("kubernetes.py",),
+    "kernel": ("kernel.py",),
 }
 
 

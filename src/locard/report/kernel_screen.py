@@ -85,8 +85,10 @@ def _system_calls(found: SystemCalls) -> Iterator[str]:
             yield f"{head}:"
             yield from table(rows, seconds, indent="  ")
             yield ""
-    if found.histograms:
-        yield from bars(found.histograms[0])
+    for unit in ("s", "bytes"):
+        shown = next((h for h in found.histograms if h.unit == unit), None)
+        if shown is not None:
+            yield from bars(shown)
     yield from _how(found.observed)
 
 

@@ -15,7 +15,7 @@ Source: strace(1) -c -f -w; Gregg, "BPF Performance Tools", ch. 6; proc(5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from locard.kernel._observing import Told, latencies, ranked
 from locard.model import params
 from locard.model.errors import UsageError
 from locard.model.evidence import Output
-from locard.model.kernel_facts import Row, SystemCalls
+from locard.model.kernel_facts import Bucket, Histogram, Row, SystemCalls
 from locard.probe import Sample
 
 if TYPE_CHECKING:
@@ -97,6 +97,10 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
     )
 
 
+# Calls that the vDSO mostly answers without the kernel.
+_VDSO = frozenset({"clock_gettime", "gettimeofday", "time", "getcpu", "clock_getres"})
+
+
 def _settings(machine: str, asked: Params) -> dict[str, Any]:
     takes = {}
     for number, name in syscall_table.names(machine).items():
@@ -157,13 +161,20 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
 def _facts(told: Told) -> SystemCalls:
     machine = told.machine
     names = Descriptors(told)
+    observed = told.observed(each_ns=_EACH_NS)
+    seen = {syscall_table.name(machine, row["number"]) for row in told.map("calls")} & _VDSO
+    if seen:
+        words = (
+            f"most calls of {', '.join(sorted(seen))} go through the vDSO and are no system calls"
+        )
+        observed = replace(observed, blind=(*observed.blind, words))
     histograms = {
         int(row.get("key") or 0): row.get("slots", {})
         for row in told.map("histogram")
         if isinstance(row.get("slots"), dict)
     }
     return SystemCalls(
-        observed=told.observed(each_ns=_EACH_NS),
+        observed=observed,
         calls=_calls(told, machine, histograms),
         threads=_threads(told, machine),
         files=_files(told, machine, names),
@@ -172,12 +183,35 @@ def _facts(told: Told) -> SystemCalls:
         blocked=_blocked(told, machine),
         slow=_slow(told, machine, names),
         ready=_ready(told, names),
-        histograms=tuple(
-            _observing.histogram(syscall_table.name(machine, number), slots)
-            for number, slots in sorted(histograms.items(), key=lambda item: -sum(item[1].values()))
-            if isinstance(number, int)
-        )[:12],
+        histograms=(*_sizes(told, machine), *_latencies(machine, histograms)),
     )
+
+
+def _latencies(machine: str, histograms: dict[int, dict[str, int]]) -> tuple[Histogram, ...]:
+    """Of the calls that are made most often."""
+    ordered = sorted(histograms.items(), key=lambda item: -sum(item[1].values()))
+    return tuple(
+        _observing.histogram(syscall_table.name(machine, number), slots)
+        for number, slots in ordered
+    )[:12]
+
+
+def _sizes(told: Told, machine: str) -> tuple[Histogram, ...]:
+    """Bytes that a call moved, by powers of two."""
+    by_call: dict[str, dict[str, int]] = {}
+    for row in told.map("descriptors"):
+        name = syscall_table.name(machine, row["number"])
+        _observing.add_slots(by_call.setdefault(name, {}), row["sizes"])
+    ordered = sorted(by_call.items(), key=lambda item: -sum(item[1].values()))
+    return tuple(
+        Histogram(
+            f"bytes a call, {name}",
+            "bytes",
+            tuple(Bucket(1 << k, 2 << k, sizes[str(k)]) for k in sorted(map(int, sizes))),
+        )
+        for name, sizes in ordered
+        if sizes
+    )[:6]
 
 
 class Descriptors:
