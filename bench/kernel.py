@@ -348,11 +348,11 @@ def main(number: int) -> None:
     """Run everything, print a section."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        lines = [
+        head = (
             f"## Kernel\n\n`bench/kernel.py {number}`: throughput left to a process while a tool observes it"
-            + f" (1.0: untouched), {number} alternating pairs of {MEASURED_S} s.\n",
-            f"Versions: {versions()}.",
-        ]
+            f" (1.0: untouched), {number} alternating pairs of {MEASURED_S} s.\n"
+        )
+        lines = [head, f"Versions: {versions()}."]
         hot = Counted(folder, "hot call loop")
         lines += table(
             "A loop of one system call (goal 0.40, and above perf's summary)",
