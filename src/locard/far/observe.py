@@ -17,6 +17,7 @@ target's CPU time that it may cost), `cost_ns` (a call of the program, measured)
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -218,6 +219,40 @@ def alive(pid: int) -> bool:
         return False
 
 
+class Ends:
+    """Waits for a while, or until all of some processes have ended: by descriptors of them, else by looking."""
+
+    def __init__(self, pids: "list[int]") -> None:
+        """Those that have ended already are not waited for."""
+        self.pids = [pid for pid in pids if alive(pid)]
+        self.fds = {}  # type: dict[int, int]
+        self.poll = select.poll()
+        try:
+            for pid in self.pids if hasattr(os, "pidfd_open") else ():
+                fd = os.pidfd_open(pid)
+                self.fds[fd] = pid
+                self.poll.register(fd, select.POLLIN)
+        except OSError:
+            pass  # it has ended meanwhile, or the kernel is older than 5.3
+
+    def wait(self, seconds: float) -> bool:
+        """Whether all have ended, after so long at most."""
+        if not self.pids or len(self.fds) != len(self.pids):
+            time.sleep(seconds)
+            self.pids = [pid for pid in self.pids if alive(pid)]
+            return not self.pids
+        until = time.monotonic() + seconds
+        while self.fds:
+            left = until - time.monotonic()
+            if left <= 0:
+                return False
+            for fd, _ in self.poll.poll(int(left * 1000) + 1):
+                self.poll.unregister(fd)
+                os.close(fd)
+                self.pids.remove(self.fds.pop(fd))
+        return True
+
+
 def cpu_s(pids: "list[int]") -> float:
     """CPU seconds of the processes and of their children that have ended."""
     ticks = 0
@@ -322,21 +357,22 @@ class Observation:
         until = self.began + self.seconds
         every, looked = self.settings.get("every_s", EVERY_S), 0.0
         tick, named = globals().get("TICK"), self.settings.get("names", True)
+        ends = Ends(self.pids)
         while not self.stop:
             now = time.monotonic()
             if now >= until:
                 return ""
-            time.sleep(min(every, until - now))
+            ended = ends.wait(min(every, until - now)) and bool(self.pids)
             self.drain()
             if tick:
                 tick(self)
+            if ended:
+                return "ended: the target ended"
             if now - looked < EVERY_S:
                 continue
             looked = now
             if named and self.names.due():
                 self.names.look(self.pids)
-            if self.pids and not any(alive(pid) for pid in self.pids):
-                return "ended: the target ended"
             over = self.over()
             if over:
                 return over
