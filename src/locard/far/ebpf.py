@@ -40,12 +40,11 @@ class Refused(Exception):  # noqa: N818 - the kernel refuses
     """The kernel did not take it: `step`, and the errno as a number."""
 
     def __init__(self, step: str, number: int, said: str = "") -> None:
-        """`said` is the last line of what libbpf and the verifier said."""
+        """`said` is the last line of what libbpf and the verifier said; number 0: `step` says it all."""
         self.step, self.number, self.said = step, number, said
         words = MEANS.get(number, os.strerror(number))
-        super(Refused, self).__init__(
-            "%s: %s (%s)" % (step, words, errno.errorcode.get(number, number))
-        )
+        code = errno.errorcode.get(number, number)
+        super(Refused, self).__init__("%s: %s (%s)" % (step, words, code) if number else step)
 
 
 class Types:
@@ -56,6 +55,7 @@ class Types:
         _, _, _, head, type_off, type_len, str_off, str_len = struct.unpack_from("=HBBIIIII", raw)
         self.strings = raw[head + str_off : head + str_off + str_len]
         self.types = [None]  # type: list[Any]
+        self.fields = {}  # type: dict[int, list[tuple[int, tuple[int, str, int]]]] # of structs that were read
         self.named = {}  # type: dict[str, int]
         at, end = head + type_off, head + type_off + type_len
         extra = {1: 4, 3: 12, 14: 4, 17: 4}
@@ -97,6 +97,8 @@ class Types:
 
     def members(self, number: int) -> "list[tuple[int, tuple[int, str, int]]]":
         """(byte offset, (type, name, bits)) of a struct's fields."""
+        if number in self.fields:
+            return self.fields[number]
         _, _, _, flagged, count, rest = self.types[number]
         found = []
         for k in range(count):
@@ -104,6 +106,7 @@ class Types:
             bits = offset >> 24 if flagged else 0
             offset = offset & 0xFFFFFF if flagged else offset
             found.append((offset // 8, (kind, self.text(name_off), bits)))
+        self.fields[number] = found
         return found
 
     def read(self, number: int, data: bytes, at: int = 0) -> "Any":  # noqa: PLR0911 - one return a kind
@@ -111,10 +114,9 @@ class Types:
         number = self.plain(number)
         kind, _, size, _, _, rest = self.types[number]
         if kind == INT:
-            encoding = struct.unpack("=I", rest)[0] >> 24
             form = FORMATS[size]
             return struct.unpack_from(
-                "=" + (form.lower() if encoding & SIGNED else form), data, at
+                "=" + (form.lower() if self.signed(number) else form), data, at
             )[0]
         if kind in (STRUCT, UNION):
             fields = self.members(number)
@@ -128,13 +130,17 @@ class Types:
                 if item[1] == "char":
                     return raw if count > 64 else raw.split(b"\0")[0].decode("utf-8", "replace")
                 return raw
-            if item[0] == INT and not struct.unpack("=I", item[5])[0] >> 24 & SIGNED:
+            if item[0] == INT and not self.signed(of):
                 return list(struct.unpack_from("=%d%s" % (count, FORMATS[item[2]]), data, at))
             width = self.width(of)
             return [self.read(of, data, at + k * width) for k in range(count)]
         if kind == ENUM:
             return struct.unpack_from("=" + FORMATS[size], data, at)[0]
         return struct.unpack_from("=Q", data, at)[0]
+
+    def signed(self, number: int) -> bool:
+        """Whether a plain type of numbers has negative ones."""
+        return bool(struct.unpack("=I", self.types[number][5])[0] >> 24 & SIGNED)
 
     def width(self, number: int) -> int:
         """Bytes that a value of a type takes."""
