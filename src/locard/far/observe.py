@@ -9,6 +9,7 @@ target's CPU time that it may cost), `cost_ns` (a call of the program, measured)
   {"began": ns, "attached": [...], "missing": {program: why}, "kernel": ...}
   {"event": ring, ...}           an event
   {"map": name, "key": [...], "value": [...], "rows": [[...], ...]}
+  {"over": seconds}              it looks no more; what follows is what was counted
   {"iterator": name, ...}        a row of an iterator, at the end
   {"thread": tid, "pid", "comm", "nstid"}
   {"end": ns, "why": ..., "cost_s": own CPU, "hits": calls of the program, "losses": {...}}
@@ -421,14 +422,13 @@ class Observation:
 def take_first(seconds: float, settings: "dict[str, Any]", pids: "list[int]") -> Observation:
     """The first of `attempts` (programs that are left out) that the kernel takes; raises Refused."""
     attempts = settings.get("attempts") or [[]]
+    always = settings.get("leave_out", [])
     for left_out in attempts[:-1]:
         try:
-            return Observation(seconds, dict(settings, leave_out=left_out), pids)
+            return Observation(seconds, dict(settings, leave_out=always + left_out), pids)
         except Refused:
             continue
-    if attempts[-1]:
-        settings = dict(settings, leave_out=attempts[-1])
-    return Observation(seconds, settings, pids)
+    return Observation(seconds, dict(settings, leave_out=always + attempts[-1]), pids)
 
 
 def why_not(refused: "Refused") -> str:
@@ -444,8 +444,11 @@ def main(argv: "list[str]") -> int:
     """Exit 0 with a report; 1 where the kernel did not take the program, said as a line."""
     seconds, settings, pids = float(argv[1]), json.loads(argv[2]), [int(a) for a in argv[3:]]
     try:
-        observation = Observation(seconds, settings, pids)
+        observation = take_first(seconds, settings, pids)
     except Refused as refused:
+        fall_back = globals().get("FALL_BACK")
+        if fall_back:
+            return int(fall_back(refused, seconds, pids))
         emit(
             {
                 "refused": refused.step,
@@ -462,6 +465,8 @@ def main(argv: "list[str]") -> int:
     sys.stdout.flush()
     why = observation.watch()
     observation.ended = time.monotonic()
+    emit({"over": observation.ended - observation.began})
+    sys.stdout.flush()  # telling may be cut off
     observation.tell(why)
     return 0
 

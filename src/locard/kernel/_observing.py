@@ -116,6 +116,7 @@ class Told:
     cut: list[str] = field(default_factory=list)
     io_uring: list[int] = field(default_factory=list)
     problem: str = ""
+    over: float = 0.0
 
     @property
     def machine(self) -> str:
@@ -124,8 +125,8 @@ class Told:
 
     @property
     def seconds(self) -> float:
-        """How long it was attached."""
-        return _number(self.end.get("took"))
+        """How long it was attached; 0 where it was cut off before it said so."""
+        return _number(self.end.get("took")) or self.over
 
     def map(self, name: str) -> list[dict[str, Any]]:
         """The entries of a map."""
@@ -243,6 +244,8 @@ def _take(found: Told, row: dict[str, Any]) -> None:
         found.began = row
     elif "end" in row:
         found.end = row
+    elif "over" in row:
+        found.over = _number(row["over"])
     elif "refused" in row:
         found.refused = row
     elif "cut" in row:
