@@ -39,6 +39,7 @@ LOSSES = ("events", "entries", "calls_32bit", "io_uring", "hits")
 HITS = 4
 FAMILIES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
 SETTLES_S = 0.5  # before a cost is judged
+FIRST_SPACE = 0xEFFFFFFC  # the inode number of the kernel's first pid namespace
 
 
 def emit(row: "dict[str, Any]") -> None:
@@ -193,6 +194,20 @@ def inner_tid(pid: int, tid: int) -> int:
     return tid
 
 
+def own_space() -> int:
+    """The inode number of our pid namespace, 0 where it is the kernel's first; raises Refused.
+
+    The kernel counts as we do only if /proc does as well.
+    """
+    try:
+        shown, space = int(os.readlink("/proc/self")), os.stat("/proc/self/ns/pid").st_ino
+    except (OSError, ValueError):
+        shown, space = 0, 0
+    if shown != os.getpid():
+        raise Refused("/proc shows another pid namespace than the one that locard runs in there", 0)
+    return 0 if space == FIRST_SPACE else space
+
+
 def family(pids: "list[int]") -> "list[int]":
     """The processes and all that descend from them now; never locard's own, beside a target that is process 1."""
     found, at = list(pids), 0
@@ -303,10 +318,17 @@ class Observation:
             self.obj.set(name, bytes_of(value) if isinstance(value, dict) else value)
         for name in self.settings.get("leave_out", ()):
             self.obj.leave_out(name)
+        self.space = own_space()
+        if self.space:
+            self.obj.set("observer_space", self.space)
+        else:
+            self.obj.leave_out("locate")
         setup = globals().get("SETUP")
         if setup:
             setup(self)
         self.obj.load()
+        if self.space:
+            self.obj.iterate("locate", "", os.getpid())
         if self.settings.get("names", True):
             self.names.look(self.pids)
 

@@ -159,7 +159,7 @@ static __always_inline struct started *made(struct request *request, u64 now) {
   new.operation = BPF_CORE_READ(request, cmd_flags) & OPERATION;
   new.cgroup = cgroup_of(request);
   struct task_struct *task = current();
-  new.sender.tgid = task->tgid;
+  new.sender.tgid = tgid_of(task);
   new.sender.ours = own(task) != 0;
   bpf_probe_read_kernel(new.sender.comm, COMM, task->comm);
   if (bpf_map_update_elem(&outstanding, &key, &new, BPF_ANY)) tally(LOST_ENTRY);

@@ -116,8 +116,8 @@ static __noinline int sent(struct asking *mine, u64 data, u64 length) {
   if (size <= 0 || (u64)size + HEAD + 4 > length || bpf_probe_read_user(type, 2, (void *)(data + HEAD + size))) return 0;
   struct task_struct *task = current();
   question->began = bpf_ktime_get_ns();
-  question->tid = task->pid;
-  question->tgid = task->tgid;
+  question->tid = tid_of(task);
+  question->tgid = tgid_of(task);
   question->type = type[0] << 8 | type[1];
   question->again = 0;
   struct by_number key = {.sk = mine->sk, .number = head[0] << 8 | head[1]};

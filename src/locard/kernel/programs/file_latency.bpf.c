@@ -142,7 +142,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
     if (took > sums->max_ns) sums->max_ns = took;
     return 0;
   }
-  struct by_file key = {.key = call->key, .direction = call->direction, .tgid = task->tgid};
+  struct by_file key = {.key = call->key, .direction = call->direction, .tgid = tgid_of(task)};
   struct transfers *sums = bpf_map_lookup_elem(&transfers, &key);
   if (!sums) {
     bpf_map_update_elem(&transfers, &key, &none, BPF_NOEXIST);
@@ -167,7 +167,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
     return 0;
   }
   *event = (struct slow_one){.at_ns = now, .took_ns = took, .asked = call->asked, .result = result, .at = call->at,
-                             .key = call->key, .direction = call->direction, .tid = task->pid, .number = call->number};
+                             .key = call->key, .direction = call->direction, .tid = tid_of(task), .number = call->number};
   bpf_ringbuf_submit(event, 0);
   return 0;
 }
@@ -184,7 +184,7 @@ SEC("iter/task") int blocked(struct bpf_iter__task *context) {
   struct transfer *call = bpf_task_storage_get(&threads, task, 0, 0);
   if (!call || !call->began || call->kind != KIND_FILE) return 0;
   struct waiting row = {.began = call->began, .key = call->key, .direction = call->direction, .kind = call->kind,
-                        .number = call->number, .tid = task->pid};
+                        .number = call->number, .tid = tid_of(task)};
   bpf_seq_write(context->meta->seq, &row, sizeof row);
   return 0;
 }

@@ -123,7 +123,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
   if (!call || !call->began) return 0;
   u64 took = bpf_ktime_get_ns() - call->began;
   call->began = 0;
-  struct by_file key = {.key = call->key, .number = call->number, .how = call->how, .tid = task->pid,
+  struct by_file key = {.key = call->key, .number = call->number, .how = call->how, .tid = tid_of(task),
                         .error = is_error(result) ? -result : 0};
   struct syncs *sums = bpf_map_lookup_elem(&syncs, &key);
   if (!sums) {
@@ -154,7 +154,7 @@ SEC("iter/task") int blocked(struct bpf_iter__task *context) {
   struct syncing *call = bpf_task_storage_get(&threads, task, 0, 0);
   if (!call || !call->began) return 0;
   struct waiting row = {.began = call->began, .key = call->key, .number = call->number, .how = call->how,
-                        .tid = task->pid};
+                        .tid = tid_of(task)};
   bpf_seq_write(context->meta->seq, &row, sizeof row);
   return 0;
 }

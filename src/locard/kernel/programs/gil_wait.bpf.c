@@ -47,7 +47,7 @@ struct {
 } gil SEC(".maps");
 
 static __always_inline int of_interpreter(u64 caller) {
-  u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  u32 tgid = tgid_of(bpf_get_current_task_btf());
   struct ranges *ranges = bpf_map_lookup_elem(&interpreters, &tgid);
   if (!ranges) return 0;
   for (u32 k = 0; k < MOST_RANGES; k++)
@@ -99,7 +99,7 @@ int BPF_PROG(call_begins, struct pt_regs *regs, long number) {
   if (op != 0 && op != 9) return 0; /* it wakes others */
   if (address < mine->condition || address >= mine->condition + CONDITION) return 0;
   u64 now = bpf_ktime_get_ns();
-  if (mine->sum && now - mine->ended > APART_NS) count_wait(task->pid, mine);
+  if (mine->sum && now - mine->ended > APART_NS) count_wait(tid_of(task), mine);
   mine->began = now;
   return 0;
 }
@@ -112,7 +112,7 @@ int BPF_PROG(call_ends, struct pt_regs *regs, long result) {
   mine->ended = bpf_ktime_get_ns();
   mine->sum += mine->ended - mine->began;
   mine->began = 0;
-  if (result != TIMED_OUT) count_wait(task->pid, mine);
+  if (result != TIMED_OUT) count_wait(tid_of(task), mine);
   return 0;
 }
 
@@ -126,7 +126,7 @@ SEC("iter/task") int open_waits(struct bpf_iter__task *context) {
   if (!task) return 0;
   struct waiting *mine = bpf_task_storage_get(&threads, task, 0, 0);
   if (!mine || (!mine->began && !mine->sum)) return 0;
-  struct open_wait row = {.began = mine->began, .sum = mine->sum, .tid = task->pid, .tgid = task->tgid};
+  struct open_wait row = {.began = mine->began, .sum = mine->sum, .tid = tid_of(task), .tgid = tgid_of(task)};
   bpf_seq_write(context->meta->seq, &row, sizeof row);
   return 0;
 }

@@ -100,8 +100,8 @@ int BPF_PROG(begin, struct pt_regs *regs, long number) {
   row->result = 0;
   row->file = (struct file_key){};
   row->text[0] = 0;
-  row->tid = task->pid;
-  row->tgid = task->tgid;
+  row->tid = tid_of(task);
+  row->tgid = tgid_of(task);
   row->number = number;
   row->arguments[0] = ARG0(regs);
   row->arguments[1] = ARG1(regs);
@@ -164,8 +164,8 @@ int BPF_PROG(leaves, struct task_struct *task) {
     return 0;
   }
   event->at_ns = bpf_ktime_get_ns();
-  event->tid = task->pid;
-  event->tgid = task->tgid;
+  event->tid = tid_of(task);
+  event->tgid = tgid_of(task);
   event->code = task->exit_code;
   bpf_probe_read_kernel(event->comm, COMM, task->comm);
   bpf_ringbuf_submit(event, 0);

@@ -141,7 +141,7 @@ static __always_inline void count_size(u32 function, u64 bytes) {
 }
 
 static __noinline void count_stack(struct pt_regs *regs, u32 function, u64 bytes, u64 caller) {
-  struct by_stack key = {.caller = caller, .tgid = bpf_get_current_pid_tgid() >> 32, .function = function};
+  struct by_stack key = {.caller = caller, .tgid = tgid_of(bpf_get_current_task_btf()), .function = function};
   key.user = bpf_get_stackid(regs, &stack_traces, BPF_F_USER_STACK);
   struct stack_sums *sums = bpf_map_lookup_elem(&stacks, &key);
   if (!sums) {
@@ -159,7 +159,7 @@ static __noinline void count_stack(struct pt_regs *regs, u32 function, u64 bytes
 
 /* Whether a call comes out of a counted function whose return is not seen. */
 static __noinline int from_wrapper(u64 caller) {
-  u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  u32 tgid = tgid_of(bpf_get_current_task_btf());
   struct ranges *ranges = bpf_map_lookup_elem(&wrappers, &tgid);
   if (!ranges) return 0;
   for (u32 k = 0; k < MOST_WRAPPERS; k++) {
@@ -236,7 +236,7 @@ static __always_inline int entered(struct pt_regs *regs) {
   thread->last_function = function;
 
   thread->spent += each;
-  struct sums *sums = sums_of(task->pid, function);
+  struct sums *sums = sums_of(tid_of(task), function);
   if (!sums) return 0;
   sums->count++;
   if (inside) sums->inside++;
@@ -293,7 +293,7 @@ static __always_inline int left(struct pt_regs *regs) {
   struct costs *cost = bpf_map_lookup_elem(&costs, &zero);
   if (cost) ours += cost->shown[call->site & (MOST_SITES - 1)];
   wall = wall > ours ? wall - ours : 0;
-  struct sums *sums = sums_of(task->pid, function);
+  struct sums *sums = sums_of(tid_of(task), function);
   if (!sums) return 0;
   sums->ended++;
   sums->total_ns += wall;
@@ -339,7 +339,7 @@ SEC("iter/task") int inside(struct bpf_iter__task *context) {
     if (k >= thread->depth) break;
     struct open_call *call = &thread->calls[k];
     if (call->stack < stack) break; /* it was left without a return */
-    struct inside_call row = {.began = call->began, .tid = task->pid, .tgid = task->tgid,
+    struct inside_call row = {.began = call->began, .tid = tid_of(task), .tgid = tgid_of(task),
                               .function = call->function, .depth = k};
     bpf_seq_write(context->meta->seq, &row, sizeof row);
   }

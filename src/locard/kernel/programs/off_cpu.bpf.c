@@ -69,13 +69,13 @@ int BPF_PROG(waking, struct task_struct *task) {
   if (!wakers) return 0;
   mine->waker_user = bpf_get_stackid(ctx, &stack_traces, BPF_F_USER_STACK);
   mine->waker_kernel = bpf_get_stackid(ctx, &stack_traces, 0);
-  mine->waker_tgid = current()->tgid;
+  mine->waker_tgid = tgid_of(current());
   return 0;
 }
 
 static __always_inline void came_back(struct task_struct *task, struct away *mine) {
   u64 now = bpf_ktime_get_ns(), took = now - mine->since;
-  u32 tid = task->pid;
+  u32 tid = tid_of(task);
   tally(HITS);
   struct totals *sums = bpf_map_lookup_elem(&totals, &tid);
   if (!sums) {
@@ -83,7 +83,7 @@ static __always_inline void came_back(struct task_struct *task, struct away *min
     sums = bpf_map_lookup_elem(&totals, &tid);
   }
   if (sums) {
-    sums->tgid = task->tgid;
+    sums->tgid = tgid_of(task);
     sums->count++;
     sums->total_ns += took;
     sums->slots[slot_of(took)]++;
@@ -95,7 +95,7 @@ static __always_inline void came_back(struct task_struct *task, struct away *min
     sums->counted++;
     sums->counted_ns += took;
   }
-  struct by_stack key = {.tgid = task->tgid, .tid = tid, .user = mine->user, .kernel = mine->kernel,
+  struct by_stack key = {.tgid = tgid_of(task), .tid = tid, .user = mine->user, .kernel = mine->kernel,
                          .waker_user = mine->waker_user, .waker_kernel = mine->waker_kernel,
                          .waker_tgid = mine->waker_tgid, .state = mine->state};
   struct times *times = bpf_map_lookup_elem(&off_cpu, &key);
@@ -149,7 +149,7 @@ SEC("iter/task") int blocked(struct bpf_iter__task *context) {
   struct away *mine = bpf_task_storage_get(&threads, task, 0, 0);
   if (!mine || !mine->since) return 0;
   struct still_away row = {.since = mine->since};
-  row.key = (struct by_stack){.tgid = task->tgid, .tid = task->pid, .user = mine->user, .kernel = mine->kernel,
+  row.key = (struct by_stack){.tgid = tgid_of(task), .tid = tid_of(task), .user = mine->user, .kernel = mine->kernel,
                               .waker_user = -1, .waker_kernel = -1, .state = mine->state};
   bpf_seq_write(context->meta->seq, &row, sizeof row);
   return 0;

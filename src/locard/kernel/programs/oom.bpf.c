@@ -51,18 +51,18 @@ int marked(struct bpf_raw_tracepoint_args *context) {
   memset(event, 0, sizeof *event);
   tally(HITS);
   event->at_ns = bpf_ktime_get_ns();
-  event->asked_tgid = bpf_get_current_pid_tgid() >> 32;
+  event->asked_tgid = tgid_of(bpf_get_current_task_btf());
   bpf_get_current_comm(event->asked_comm, COMM);
   struct trace_event_raw_mark_victim *form = 0;
   if (!bpf_core_field_exists(form->total_vm)) { /* the number alone */
-    event->pid = event->tgid = context->args[0];
+    event->pid = event->tgid = observer_space ? 0 : context->args[0]; /* whose number it is not from there */
     bpf_ringbuf_submit(event, 0);
     return 0;
   }
   struct task_struct *task = (void *)context->args[0];
   struct task_struct___sized *sized = (void *)task;
-  event->pid = BPF_CORE_READ(task, pid);
-  event->tgid = BPF_CORE_READ(task, tgid);
+  event->pid = tid_read(task);
+  event->tgid = tgid_read(task);
   event->score_adj = BPF_CORE_READ(sized, signal, oom_score_adj);
   bpf_probe_read_kernel(event->comm, COMM, &task->comm);
   struct mm_struct___size *mm = BPF_CORE_READ(sized, mm);
@@ -77,7 +77,7 @@ int marked(struct bpf_raw_tracepoint_args *context) {
   struct task_struct *at = task;
   for (int k = 0; k < MOST_ABOVE; k++) {
     at = BPF_CORE_READ(at, real_parent);
-    u32 tgid = BPF_CORE_READ(at, tgid);
+    u32 tgid = tgid_read(at);
     if (!tgid) break;
     event->above[k] = tgid;
     event->depth = k + 1;

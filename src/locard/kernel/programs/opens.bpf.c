@@ -148,18 +148,18 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
   if (failed_only && !error) return 0;
   struct asked *asked = room_for_name();
   if (!asked) return 0;
-  struct by_name key = {.error = error, .tgid = task->tgid};
+  struct by_name key = {.error = error, .tgid = tgid_of(task)};
   key.name = take_name(asked, call->name);
   if (asked->name[0] == '/' && asked->size && !call->in_root) call->known = 2;
   else if (call->known) key.folder = number_of(&call->folder, &call->root) | 1;
   else key.name = mixed(key.name, (u32)call->descriptor);
   struct opens *sums = bpf_map_lookup_elem(&names, &key);
   if (!sums) {
-    struct opens none = {.first_ns = now, .tid = task->pid};
+    struct opens none = {.first_ns = now, .tid = tid_of(task)};
     bpf_map_update_elem(&names, &key, &none, BPF_NOEXIST);
     sums = bpf_map_lookup_elem(&names, &key);
     if (!sums) {
-      count_nameless(error, task->tgid);
+      count_nameless(error, tgid_of(task));
       return 0;
     }
   }

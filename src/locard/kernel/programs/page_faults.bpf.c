@@ -150,7 +150,7 @@ static __always_inline int begins(unsigned long address, unsigned long code, int
   if (!mine) return 0;
   tally(HITS);
   settle(task, mine);
-  mine->key = (struct by_mapping){.tgid = task->tgid, .write = !!(code & IS_WRITE)};
+  mine->key = (struct by_mapping){.tgid = tgid_of(task), .write = !!(code & IS_WRITE)};
   find_mapping(task, mine, address);
   mine->open = 1;
   mine->major = major_of(task);
@@ -230,7 +230,7 @@ SEC("iter/task") int unsettled(struct bpf_iter__task *context) {
   if (!task) return 0;
   struct faulting *mine = bpf_task_storage_get(&threads, task, 0, 0);
   if (!mine || !mine->open) return 0;
-  struct last_fault row = {.tid = task->pid, .open = mine->open, .away_ns = mine->away_ns,
+  struct last_fault row = {.tid = tid_of(task), .open = mine->open, .away_ns = mine->away_ns,
                            .away_since = mine->away_since, .key = mine->key, .major = major_of(task),
                            .before = mine->major};
   bpf_seq_write(context->meta->seq, &row, sizeof row);

@@ -61,7 +61,7 @@ SEC("tp_btf/sched_wakeup") int BPF_PROG(wakes, struct task_struct *task) { retur
 SEC("tp_btf/sched_wakeup_new") int BPF_PROG(wakes_new, struct task_struct *task) { return woken(task); }
 
 static __always_inline void count_other(struct task_struct *other, u64 waited, int ours) {
-  struct by_other key = {.tgid = other->tgid, .ours = ours};
+  struct by_other key = {.tgid = tgid_of(other), .ours = ours};
   if (other->pid) bpf_probe_read_kernel(key.comm, COMM, other->comm);
   struct behind *sums = bpf_map_lookup_elem(&others, &key);
   if (!sums) {
@@ -94,7 +94,7 @@ int BPF_PROG(switches, int preempted, struct task_struct *previous, struct task_
   if (!since) return 0;
   tally(HITS);
   u64 waited = now - since;
-  u32 tid = next->pid;
+  u32 tid = tid_of(next);
   struct waits *sums = bpf_map_lookup_elem(&waits, &tid);
   if (!sums) {
     bpf_map_update_elem(&waits, &tid, &none, BPF_NOEXIST);
@@ -103,7 +103,7 @@ int BPF_PROG(switches, int preempted, struct task_struct *previous, struct task_
       tally(LOST_ENTRY);
       return 0;
     }
-    sums->tgid = next->tgid;
+    sums->tgid = tgid_of(next);
   }
   sums->count++;
   sums->total_ns += waited;
@@ -128,7 +128,7 @@ SEC("iter/task") int blocked(struct bpf_iter__task *context) {
   struct ready *mine = bpf_task_storage_get(&threads, task, 0, 0);
   struct task_struct___placed *placed = (void *)task;
   if (!mine || !mine->since || BPF_CORE_READ(placed, on_cpu)) return 0;
-  struct waiting row = {.since = mine->since, .tid = task->pid, .tgid = task->tgid};
+  struct waiting row = {.since = mine->since, .tid = tid_of(task), .tgid = tgid_of(task)};
   bpf_seq_write(context->meta->seq, &row, sizeof row);
   return 0;
 }

@@ -62,8 +62,8 @@ int BPF_PROG(generated, int signal, struct kernel_siginfo *info, struct task_str
   barrier_var(from_target);
   if (!to_target && !from_target) return 0;
   tally(HITS);
-  struct by_signal key = {.signal = signal, .result = result, .receiver = task->tgid, .to_thread = !group,
-                          .to_target = to_target, .from_target = from_target, .sender = from->tgid};
+  struct by_signal key = {.signal = signal, .result = result, .receiver = tgid_of(task), .to_thread = !group,
+                          .to_target = to_target, .from_target = from_target, .sender = tgid_of(from)};
   u64 special = 0; /* two pointers are no pointers; the verifier takes each for one, so it is read as a number */
   bpf_probe_read_kernel(&special, sizeof special, ctx + 1);
   if (special == BY_KERNEL) key.code = SI_KERNEL;
@@ -95,7 +95,7 @@ int BPF_PROG(delivers, int signal, struct kernel_siginfo *info, struct k_sigacti
   struct task_struct *task = current();
   if (!own(task)) return 0;
   u64 handler = (u64)BPF_CORE_READ(action, sa.sa_handler), one = 1;
-  struct by_delivery key = {.signal = signal, .tgid = task->tgid,
+  struct by_delivery key = {.signal = signal, .tgid = tgid_of(task),
                             .meets = handler == 0 ? THE_DEFAULT : handler == 1 ? IGNORED : A_HANDLER};
   u64 *count = bpf_map_lookup_elem(&delivered, &key);
   if (count) __sync_fetch_and_add(count, 1);

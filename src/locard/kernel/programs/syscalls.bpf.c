@@ -201,7 +201,7 @@ static __always_inline u64 count_transfer(struct task_struct *task, struct call 
                                           u32 *device) {
   struct file *file = file_of(task, call->first);
   if (!file) return 0;
-  struct by_descriptor key = {.number = call->number, .tgid = task->tgid, .descriptor = call->first};
+  struct by_descriptor key = {.number = call->number, .tgid = tgid_of(task), .descriptor = call->first};
   struct inode *inode = BPF_CORE_READ(file, f_inode);
   key.file = BPF_CORE_READ(inode, i_ino);
   key.device = *device = BPF_CORE_READ(inode, i_sb, s_dev);
@@ -235,7 +235,7 @@ static __always_inline u64 count_transfer(struct task_struct *task, struct call 
 static __always_inline void count_lock(struct task_struct *task, struct call *call, u64 took, s64 result) {
   u32 op = call->second & FUTEX_CMD;
   if (op != 0 && op != 6 && op != 9 && op != 11 && op != 13) return; /* it wakes, it does not wait */
-  struct by_lock key = {.address = call->first, .tgid = task->tgid, .op = call->second};
+  struct by_lock key = {.address = call->first, .tgid = tgid_of(task), .op = call->second};
   struct lock_sums *sums = bpf_map_lookup_elem(&locks, &key);
   if (!sums) {
     static const struct lock_sums none;
@@ -271,7 +271,7 @@ static __noinline void count_readiness(struct task_struct *task, u64 epoll, u64 
   if (bpf_probe_read_user(events, sizeof events[0] * (seen & 7), (void *)into)) return;
   for (u32 k = 0; k < 4; k++) {
     if (k >= seen) break;
-    struct by_readiness key = {.data = events[k].data, .tgid = task->tgid, .epoll = epoll, .mask = events[k].mask};
+    struct by_readiness key = {.data = events[k].data, .tgid = tgid_of(task), .epoll = epoll, .mask = events[k].mask};
     count_one(&readiness, &key);
   }
 }
@@ -289,7 +289,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
   tally(HITS);
   if (only_wanted && !wanted[number & (NUMBERS - 1)]) return 0;
   int failed = is_error(result) && !is_restart(result);
-  struct by_thread key = {.tid = task->pid, .number = number};
+  struct by_thread key = {.tid = tid_of(task), .number = number};
   struct sums *sums = bpf_map_lookup_elem(&calls, &key);
   if (!sums) {
     static const struct sums none;
@@ -318,7 +318,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
   if ((number == EPOLL_PWAIT || (int)number == EPOLL_WAIT) && result > 0)
     count_readiness(task, call->first, call->second, result);
   if (failed) {
-    struct by_error error = {.tgid = task->tgid, .number = number, .error = -result};
+    struct by_error error = {.tgid = tgid_of(task), .number = number, .error = -result};
     count_one(&errors, &error);
   }
   if (slow_ns && took >= slow_ns) {
@@ -334,8 +334,8 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
     slow->result = result;
     slow->first = call->first;
     slow->second = call->second;
-    slow->tid = task->pid;
-    slow->tgid = task->tgid;
+    slow->tid = tid_of(task);
+    slow->tgid = tgid_of(task);
     slow->number = number;
     bpf_get_current_comm(slow->comm, COMM);
     bpf_ringbuf_submit(slow, 0);
@@ -354,7 +354,7 @@ SEC("iter/task") int blocked(struct bpf_iter__task *context) {
   struct call *call = bpf_task_storage_get(&threads, task, 0, 0);
   if (!call || !call->began) return 0;
   struct blocked_call row = {.began = call->began, .first = call->first, .second = call->second,
-                             .tid = task->pid, .tgid = task->tgid, .number = call->number};
+                             .tid = tid_of(task), .tgid = tgid_of(task), .number = call->number};
   bpf_seq_write(context->meta->seq, &row, sizeof row);
   return 0;
 }

@@ -121,8 +121,8 @@ int BPF_PROG(state, struct sock *sk, int before, int after) {
     struct attempt attempt;
     memset(&attempt, 0, sizeof attempt);
     attempt.began = now;
-    attempt.tid = task->pid;
-    attempt.tgid = task->tgid;
+    attempt.tid = tid_of(task);
+    attempt.tgid = tgid_of(task);
     read_ends(sk, &attempt.ends);
     if (mine->sk == key) {
       mine->started = 1;
@@ -209,8 +209,8 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
   struct attempt failed;
   memset(&failed, 0, sizeof failed);
   failed.began = mine->began;
-  failed.tid = task->pid;
-  failed.tgid = task->tgid;
+  failed.tid = tid_of(task);
+  failed.tgid = tgid_of(task);
   failed.ends = mine->ends;
   count(&failed, bpf_ktime_get_ns() - mine->began, -result);
   return 0;

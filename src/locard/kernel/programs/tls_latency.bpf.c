@@ -82,7 +82,7 @@ static __always_inline u32 kind_of(u32 function) {
 
 /* A handshake is over. */
 static __always_inline void over(u64 session, u32 result, u64 now) {
-  struct by_session key = {.session = session, .tgid = bpf_get_current_pid_tgid() >> 32};
+  struct by_session key = {.session = session, .tgid = tgid_of(bpf_get_current_task_btf())};
   struct handshake *known = bpf_map_lookup_elem(&handshakes, &key);
   if (!known) return;
   struct handshake done = *known;
@@ -126,8 +126,8 @@ static __always_inline int entered(struct pt_regs *regs) {
   call->kind = kind;
   thread->depth = depth + 1;
   if (depth || (kind != HANDSHAKE && kind != GNU_HANDSHAKE)) return 0;
-  struct by_session key = {.session = session, .tgid = bpf_get_current_pid_tgid() >> 32};
-  struct handshake begun = {.began = now, .function = function, .tid = (u32)bpf_get_current_pid_tgid()};
+  struct by_session key = {.session = session, .tgid = tgid_of(bpf_get_current_task_btf())};
+  struct handshake begun = {.began = now, .function = function, .tid = tid_of(bpf_get_current_task_btf())};
   if (!bpf_map_lookup_elem(&handshakes, &key) && bpf_map_update_elem(&handshakes, &key, &begun, BPF_NOEXIST))
     tally(LOST_ENTRY);
   return 0;
@@ -157,7 +157,7 @@ static __always_inline int left(struct pt_regs *regs) {
     return 0;
   }
   if (kind == HANDSHAKE || kind == GNU_HANDSHAKE) {
-    struct by_session key = {.session = call->session, .tgid = bpf_get_current_pid_tgid() >> 32};
+    struct by_session key = {.session = call->session, .tgid = tgid_of(bpf_get_current_task_btf())};
     struct handshake *known = bpf_map_lookup_elem(&handshakes, &key);
     if (known) {
       __sync_fetch_and_add(&known->inside_ns, took);

@@ -1,4 +1,5 @@
 /* One small program of each kind, to see by loading and attaching what this kernel takes. Each does nothing. */
+#define KINDS_ONLY
 #include "include/kernel.h"
 
 SEC("tp_btf/sched_process_exit") int typed_tracepoint(u64 *context) { return 0; }

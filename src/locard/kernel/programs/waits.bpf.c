@@ -93,8 +93,8 @@ static __always_inline void begin(struct stretch *stretch, struct task_struct *t
   stretch->first = pass;
   stretch->state = state;
   stretch->on_cpu = on_cpu;
-  stretch->tid = task->pid;
-  stretch->tgid = task->tgid;
+  stretch->tid = tid_of(task);
+  stretch->tgid = tgid_of(task);
   struct pid *pid = BPF_CORE_READ(task, thread_pid);
   u32 level = BPF_CORE_READ(pid, level);
   struct upid numbers;
@@ -165,6 +165,7 @@ static __always_inline struct pass *this_pass(void) {
 /* Kernels from 6.7 on: one call goes over the threads of a process, several times quicker than an iterator
  * that is read. `asked`: the process. */
 extern struct task_struct *bpf_task_from_pid(s32 pid) __ksym __weak;
+extern struct task_struct *bpf_task_from_vpid(s32 pid) __ksym __weak; /* as who calls counts; from 6.14 on */
 extern void bpf_task_release(struct task_struct *task) __ksym __weak;
 extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task, unsigned int flags) __ksym __weak;
 extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym __weak;
@@ -178,7 +179,7 @@ struct asked {
 };
 SEC("syscall") int look_once(struct asked *asked) {
   struct pass *pass = this_pass();
-  struct task_struct *process = bpf_task_from_pid(asked->pid);
+  struct task_struct *process = observer_space ? bpf_task_from_vpid(asked->pid) : bpf_task_from_pid(asked->pid);
   if (!process) return 0;
   if (pass) {
     pass->now_ns = scheduler_now();

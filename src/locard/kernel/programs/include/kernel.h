@@ -26,6 +26,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define COMM 16
 #define EINPROGRESS 115
+#define MOST_SPACES 32 /* of pids, one in another */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -189,6 +190,45 @@ struct bpf_iter__task {
 };
 
 #pragma clang attribute pop
+
+/* Numbers of threads and processes are those of who observes, so that they fit its /proc. `observer_space`: the
+ * inode number of its pid namespace, 0 for the kernel's first one, where a task's own number is it and nothing of
+ * this remains in the program. `locate`, run by an iterator over the observer itself, finds how deep it lies. A task
+ * that cannot be seen from there has the number 0, as everywhere in Linux. */
+const volatile u32 observer_space;
+u32 observer_level;
+
+static __always_inline u32 number_of_pid(struct pid *pid) {
+  struct upid seen = {};
+  u32 level = observer_level;
+  if (!pid || level >= MOST_SPACES || BPF_CORE_READ(pid, level) < level) return 0;
+  bpf_probe_read_kernel(&seen, sizeof seen, &pid->numbers[level]);
+  return seen.ns && BPF_CORE_READ(seen.ns, ns.inum) == observer_space ? seen.nr : 0;
+}
+
+static __always_inline u32 tid_of(struct task_struct *task) {
+  return observer_space ? number_of_pid(BPF_CORE_READ(task, thread_pid)) : task->pid;
+}
+
+static __always_inline u32 tgid_of(struct task_struct *task) {
+  return observer_space ? number_of_pid(BPF_CORE_READ(task, group_leader, thread_pid)) : task->tgid;
+}
+
+/* The same of a task that the verifier knows nothing about. */
+static __always_inline u32 tid_read(struct task_struct *task) {
+  return observer_space ? number_of_pid(BPF_CORE_READ(task, thread_pid)) : BPF_CORE_READ(task, pid);
+}
+
+static __always_inline u32 tgid_read(struct task_struct *task) {
+  return observer_space ? number_of_pid(BPF_CORE_READ(task, group_leader, thread_pid)) : BPF_CORE_READ(task, tgid);
+}
+
+#ifndef KINDS_ONLY
+SEC("iter/task") int locate(struct bpf_iter__task *context) {
+  if (context->task) observer_level = BPF_CORE_READ(context->task, thread_pid, level);
+  return 0;
+}
+#endif
 
 /* The kernel's errno values that come back in a system call's result. */
 static __always_inline int is_error(s64 result) { return result < 0 && result > -4096; }

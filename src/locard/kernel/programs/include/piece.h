@@ -34,8 +34,8 @@ static __always_inline struct piece *take_piece(void *context, struct task_struc
   u32 zero = 0;
   struct piece *piece = bpf_map_lookup_elem(&scratch, &zero);
   if (!piece) return 0;
-  piece->tid = task->pid;
-  piece->tgid = task->tgid;
+  piece->tid = tid_of(task);
+  piece->tgid = tgid_of(task);
   piece->weight = 1;
   long got = bpf_get_stack(context, piece->kernel, sizeof piece->kernel, 0);
   piece->kernel_frames = got > 0 ? got / 8 : 0;
