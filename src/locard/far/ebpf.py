@@ -8,6 +8,7 @@ an entry of a map or an event holds is told by the object's BTF, so that a progr
 import ctypes
 import errno
 import os
+import re
 import struct
 
 TYPE_CHECKING = False
@@ -45,6 +46,24 @@ class Refused(Exception):  # noqa: N818 - the kernel refuses
         words = MEANS.get(number, os.strerror(number))
         code = errno.errorcode.get(number, number)
         super(Refused, self).__init__("%s: %s (%s)" % (step, words, code) if number else step)
+
+
+# Lines that explain nothing, or wrongly: what stands around the verifier's words, and libbpf's guess at a limit that
+# no kernel since 5.11 has.
+IDLE = re.compile(
+    r"libbpf: (failed to load object|prog '.*': (failed to load|-- BEGIN|BPF program load failed)|permission error while)"
+    r"|processed \d+ insns|-- (BEGIN|END) |(peak_states|verification time|stack depth) |; "
+)
+
+
+def why_not(refused: "Refused") -> str:
+    """The last words of the verifier or of libbpf that explain; empty where there are none."""
+    lines = [line.strip() for line in refused.said.splitlines()]
+    lines = [line for line in lines if line and not IDLE.match(line)]
+    for line in reversed(lines):
+        if "BTF" in line or "permitted" in line or "lockdown" in line:
+            return line[:300]
+    return lines[-1][:300] if lines else ""
 
 
 class Types:

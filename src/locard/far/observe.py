@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.ebpf import Object, Refused, summed
+    from locard.far.ebpf import Object, Refused, summed, why_not
 
 EVERY_S = 0.1
 COMMS_EVERY_S = 0.5
@@ -451,15 +451,6 @@ def take_first(seconds: float, settings: "dict[str, Any]", pids: "list[int]") ->
         except Refused:
             continue
     return Observation(seconds, dict(settings, leave_out=always + attempts[-1]), pids)
-
-
-def why_not(refused: "Refused") -> str:
-    """The last words that explain: of the verifier or of libbpf."""
-    lines = [line.strip() for line in refused.said.splitlines() if line.strip()]
-    for line in reversed(lines):
-        if "BTF" in line or "permitted" in line or "lockdown" in line:
-            return line[:300]
-    return lines[-1][:300] if lines else ""
 
 
 def main(argv: "list[str]") -> int:

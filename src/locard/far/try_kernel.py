@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.ebpf import Object, Refused, inside_spoils, library
+    from locard.far.ebpf import Object, Refused, inside_spoils, library, why_not
 
 KINDS = ("typed_tracepoint", "raw_tracepoint", "tracepoint", "iterator", "kprobe", "fentry",
          "function_entry", "function_entries", "clock")  # fmt: skip
@@ -66,8 +66,8 @@ def try_kind(kind: str) -> str:
             obj.attach(kind)
         obj.detach()
     except Refused as refused:
-        lines = [line.strip() for line in refused.said.splitlines() if line.strip()]
-        return "%s%s" % (refused, ": " + lines[-1] if lines else "")
+        said = why_not(refused)
+        return "%s%s" % (refused, ": " + said if said else "")
     except OSError as error:
         return str(error)
     return ""

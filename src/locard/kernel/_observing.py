@@ -354,6 +354,11 @@ def ranked(rows: list[Row]) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda r: (-(r.total_s or 0.0), -r.count, r.what)))
 
 
+def process(comm: Any, pid: Any) -> str:
+    """A process by name and number; 0 is none that can be seen from the pid namespace of who observes."""
+    return f"{comm} ({pid})" if pid else f"{comm} (of another pid namespace)"
+
+
 def stacks(told: Told, unit: str, scale: float = 1.0) -> Iterator[CountedStack]:
     """The stacks that the place has symbolised: {"stack": [...], "value", "tid", "waker"}."""
     for row in told.others:

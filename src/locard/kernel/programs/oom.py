@@ -83,16 +83,16 @@ def _trace(told: Told) -> Trace:
             words.append(f"about {size(page * max(0, event['anonymous_pages']))} of its own")
         if event["total_pages"]:
             words.append(f"{size(page * event['total_pages'])} mapped")
-        words.append(f"{event['asked_comm']} ({event['asked_tgid']}) asked for memory")
+        words.append(f"{_observing.process(event['asked_comm'], event['asked_tgid'])} asked for memory")
         if event["score_adj"]:
             words.append(f"oom_score_adj {event['score_adj']}")
         ago = _traces.ended_ago(told, event["at_ns"])
         words += [f"{duration(ago)} before the end"] if ago else []
         rows.append(
             Row(
-                event["comm"] or f"process {event['tgid']}",
+                event["comm"] or f"process {event['tgid'] or 'of another pid namespace'}",
                 "killed",
-                pid=event["tgid"],
+                pid=event["tgid"] or None,
                 count=1,
                 bytes=resident,
                 detail="; ".join(words),

@@ -111,8 +111,9 @@ def _trace(told: Told) -> Trace:
     rows = []
     for row in told.map("sent"):
         called = name(row["signal"])
-        sender = f"{row['sender_comm']} ({row['sender']})" if row["sender"] else _KERNEL
-        words = [f"by {sender}{' of the target' if row['from_target'] and row['sender'] else ''}"]
+        named = row["sender"] or row["sender_comm"]
+        sender = _observing.process(row["sender_comm"], row["sender"]) if named else _KERNEL
+        words = [f"by {sender}{' of the target' if row['from_target'] and named else ''}"]
         why = _CODES.get(called, {}).get(row["code"], "")
         words += [why] if why else []
         if row["result"] in {0, 4} and row["to_target"]:
@@ -126,7 +127,7 @@ def _trace(told: Told) -> Trace:
             Row(
                 f"{called} to {row['receiver_comm']}",
                 _RESULTS[row["result"]] if 0 <= row["result"] < len(_RESULTS) else "sent",
-                pid=row["receiver"],
+                pid=row["receiver"] or None,
                 count=row["count"],
                 detail="; ".join(words),
             )
@@ -191,8 +192,8 @@ def _sender(told: Told, number: int, pid: int) -> str:
         return ""
     last = max(fits, key=lambda r: r["last_ns"])
     return (
-        f", sent by {last['sender_comm']} ({last['sender']})"
-        if last["sender"]
+        f", sent by {_observing.process(last['sender_comm'], last['sender'])}"
+        if last["sender"] or last["sender_comm"]
         else ", raised by the kernel"
     )
 

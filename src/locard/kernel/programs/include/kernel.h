@@ -225,7 +225,8 @@ static __always_inline u32 tgid_read(struct task_struct *task) {
 
 #ifndef KINDS_ONLY
 SEC("iter/task") int locate(struct bpf_iter__task *context) {
-  if (context->task) observer_level = BPF_CORE_READ(context->task, thread_pid, level);
+  struct task_struct *observer = context->task;
+  if (observer) observer_level = BPF_CORE_READ(observer, thread_pid, level);
   return 0;
 }
 #endif
