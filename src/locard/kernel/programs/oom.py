@@ -83,7 +83,9 @@ def _trace(told: Told) -> Trace:
             words.append(f"about {size(page * max(0, event['anonymous_pages']))} of its own")
         if event["total_pages"]:
             words.append(f"{size(page * event['total_pages'])} mapped")
-        words.append(f"{_observing.process(event['asked_comm'], event['asked_tgid'])} asked for memory")
+        words.append(
+            f"{_observing.process(event['asked_comm'], event['asked_tgid'])} asked for memory"
+        )
         if event["score_adj"]:
             words.append(f"oom_score_adj {event['score_adj']}")
         ago = _traces.ended_ago(told, event["at_ns"])

@@ -125,7 +125,9 @@ def _others(told: Told) -> list[Row]:
     found: dict[tuple[str, bool], list[dict[str, Any]]] = {}
     for row in told.map("others"):
         name = row["comm"].partition("/")[0] if row["comm"].startswith("kworker/") else row["comm"]
-        found.setdefault((name if row["tgid"] or name else _IDLE, bool(row["ours"])), []).append(row)
+        found.setdefault((name if row["tgid"] or name else _IDLE, bool(row["ours"])), []).append(
+            row
+        )
     rows = [
         Row(
             name,
