@@ -307,10 +307,22 @@ class Observation:
         self.load()
         if settings.get("follow", True):
             self.attach("follow")
-            for pid in family(pids):
-                self.obj.iterate("mark", "", pid)
         self.began = time.monotonic()
-        self.attach_all()
+        if settings.get(
+            "mark_last"
+        ):  # what a thread is in just now is told by programs that are attached
+            self.attach_all()
+            self.mark()
+        else:
+            self.mark()
+            self.began = time.monotonic()
+            self.attach_all()
+
+    def mark(self) -> None:
+        """Take the threads that run now as the target's."""
+        if self.settings.get("follow", True):
+            for pid in family(self.pids):
+                self.obj.iterate("mark", "", pid)
 
     def load(self) -> None:
         """Set what is asked for, and give it to the kernel."""

@@ -5,7 +5,6 @@ Stands behind `_thread_reader.py` and before `far/observe.py` in one namespace: 
   {"of": pid, "address": N, "symbol", "offset", "file"}   a lock word
   {"of": pid, "descriptor": N, "words": ...}               what epoll reported
   {"socket": inode, "words": ...}                          a socket that is still open
-  {"since_before": tid, "pid", "number"}                   a call from before locard came
 """
 
 import os
@@ -44,6 +43,8 @@ class DescriptorNames:
         self.look_at_locks(observation)
         self.look_at_sockets(family(observation.pids))
         self.look_at_descriptors(observation)
+        if last:
+            self.look_at_blocked(observation)
         self.looked = time.monotonic()
         self.took = self.looked - began
 
@@ -73,6 +74,15 @@ class DescriptorNames:
                 if words != "descriptor %d" % number:
                     lost = "a socket that is not connected"
                     self.descriptors[(key["tgid"], number)] = lost if words == "socket" else words
+
+    def look_at_blocked(self, observation: "Observation") -> None:
+        """The descriptors of calls that have not ended."""
+        for pid in family(observation.pids):
+            for row in observation.obj.iterate("blocked", "blocked_row", pid)[:200]:
+                if row["first"] < 1 << 20 and os.path.isdir("/proc/%d/fd" % pid):
+                    words, _, _ = self.reader.descriptor(pid, row["first"])
+                    if not words.startswith("descriptor "):
+                        self.descriptors.setdefault((pid, row["first"]), words)
 
     def look_at_sockets(self, pids: "list[int]") -> None:
         """Who stands at both ends of the sockets that are open, with the direction."""
@@ -110,40 +120,11 @@ class DescriptorNames:
                 symbols.close()
 
 
-def tell_older(observation: "Observation") -> None:
-    """Say which threads are in a call that began before the observation: the kernel had no entry of it."""
-    begun = set()
-    for key in observation.obj.keys("calls"):
-        begun.add(key["tid"])
-    for pid in family(observation.pids):
-        for tid, (call, of) in observation.before.items():
-            if of != pid or tid in begun:
-                continue
-            now = slurp("/proc/%d/task/%d/syscall" % (pid, tid)) or ""
-            if now == call and now.split()[:1] not in ([], ["running"], ["-1"]):
-                emit({"since_before": tid, "pid": pid, "number": int(now.split()[0])})
-
-
-def look_before(observation: "Observation") -> None:
-    """Keep the call that each thread is in when the observation begins."""
-    observation.before = {}
-    for pid in family(observation.pids):
-        try:
-            tids = os.listdir("/proc/%d/task" % pid)
-        except OSError:
-            continue
-        for tid in tids[:2000]:
-            call = slurp("/proc/%d/task/%s/syscall" % (pid, tid))
-            if call:
-                observation.before[int(tid)] = (call, pid)
-
-
 NAMED = []  # type: list[DescriptorNames] # the one of this observation
 
 
-def begin_names(observation: "Observation") -> None:
+def begin_names(_observation: "Observation") -> None:
     """When it is attached."""
-    look_before(observation)
     NAMED.append(DescriptorNames())
 
 
@@ -154,7 +135,6 @@ def look_at_names(observation: "Observation") -> None:
 
 def tell_names(observation: "Observation") -> None:
     """At its end."""
-    tell_older(observation)
     NAMED[0].look(observation, last=True)
     NAMED[0].tell(observation)
 

@@ -162,14 +162,14 @@ class Told:
         words = why.partition(": ")[2] or why
         ended = f"detached after {self.seconds:.1f} s: {words}" if early else words
         hits = self.end.get("hits")
+        if losses.get("calls_32bit"):
+            lost.append(f"{losses['calls_32bit']} calls of 32-bit programs were not counted")
         blind = []
         if self.io_uring:
             pids = ", ".join(map(str, self.io_uring))
             blind.append(
                 f"process {pids} uses io_uring: what it reads and writes that way is no system call"
             )
-        if losses.get("calls_32bit"):
-            blind.append(f"{losses['calls_32bit']} calls of 32-bit programs were not counted")
         missing = self.began.get("missing")
         if isinstance(missing, dict):
             blind += [f"{name} was not attached: {why}" for name, why in missing.items()]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from locard.far.observe import (
         Names,
         Observation,
+        address_of,
         alive,
         emit,
         family,
@@ -42,11 +43,13 @@ if TYPE_CHECKING:
         WAITS,
         LockMemory,
     )
-    from locard.kernel._thread_reader import Reader, slurp
+    from locard.kernel._thread_reader import Reader, link, slurp
+    from locard.kernel._throttle_far import look_at_limits, tell_throttled
 
-STRETCH = struct.Struct("=Q8IQQ6Qq8Q16s")  # struct stretch of waits.bpf.c
+STRETCH = struct.Struct("=Q8IQQ6Qq4H16s16s8Q16s")  # struct stretch of waits.bpf.c
 PASS = struct.Struct("=IIQ")
 KEY = bytes(4)
+FILE_LOCKS = ("flock", "fcntl")
 TELL_ALL, TELL_FUTEXES = 1, 2
 COLUMNS = 60
 STATES = {0: "R", 1: "S", 2: "D", 4: "T", 8: "t", 16: "X", 32: "Z", 64: "P", 1026: "I"}
@@ -117,6 +120,7 @@ class Waits:
         self.times = [0.0]  # of each look; looks count from 1
         self.clock = [0]  # the same by the scheduler's clock, in ns
         self.began = time.monotonic()
+        self.file_locks = {}  # type: dict[tuple[int, int], dict[str, Any]]
         self.futexes = {}  # type: dict[tuple[int, int], list[int]] # who waits, a moment ago
         self.symbols = {}  # type: dict[int, Any]
         self.flushed = False
@@ -144,12 +148,16 @@ class Waits:
 
     def add(self, pid: int, tid: int, comm: str, nstid: int, state: str, on_cpu: bool, call: int,
             args: "tuple[int, ...]", wchan: str, stack: "list[str]", first: int, last: int,
-            still_s: "float | None", longest_s: float) -> None:  # fmt: skip
+            still_s: "float | None", longest_s: float, ends: "tuple[Any, ...]" = (0,)) -> None:  # fmt: skip
         """One stretch: looks `first` to `last` in which a thread did one thing."""
         self.inner[(pid, nstid)] = tid
         known = {}  # type: dict[str, Any]
         if state != "R" and call >= 0:
             known = self.named(pid, call, args)
+            if ends[0] and known.get("waits_for", "").startswith(("descriptor ", "socket")):
+                known = dict(known, **self.ends_in_words(pid, ends))
+            if known.get("syscall") in FILE_LOCKS:
+                known = dict(known, file_lock=self.file_lock(pid, args))
         name = known.get("syscall") or ""
         futex = known.get("futex")
         words = known.get("waits_for") or ""
@@ -165,11 +173,16 @@ class Waits:
             wait = group["wait"]
             if nstid != tid:
                 wait["nstid"] = nstid
-            for label in ("peer", "client", "waits_for", "futex", "futex_in", "fds"):
+            for label in ("peer", "client", "waits_for", "futex", "futex_in", "fds", "file_lock"):
                 if known.get(label):
                     wait[label] = known[label]
             if words == "a CPU":
                 wait["waits_for"] = words
+            if words == "pipe" and args:
+                try:
+                    wait["pipe"] = os.readlink("/proc/%d/fd/%d" % (pid, args[0] & 0xFFFFFFFF))
+                except OSError:
+                    pass
             if name.startswith("futex"):
                 wait["op"] = args[1]
             if stack:
@@ -181,7 +194,40 @@ class Waits:
             group["still_s"] = still_s
         group["wait"]["comm"] = comm
 
+    def ends_in_words(self, pid: int, ends: "tuple[Any, ...]") -> "dict[str, Any]":
+        """A socket that is closed by now, by its ends as they were; a client's where the port is listened on."""
+        family, protocol, near_port, far_port, near, far = ends
+        near, far = address_of(family, near, near_port), address_of(family, far, far_port)
+        if not far or far.endswith(":0"):
+            return {}
+        name = {6: "tcp", 17: "udp"}.get(protocol, "socket")
+        table = self.reader.sockets.get(link("/proc/%d/ns/net" % pid) or "")
+        if table and "%04X" % near_port in table.serving:
+            return {"waits_for": "%s %s <- %s" % (name, near, far), "client": far}
+        return {"waits_for": "%s %s -> %s" % (name, near, far), "peer": far}
+
     # -- locks -------------------------------------------------------------------------------
+
+    def file_lock(self, pid: int, args: "tuple[int, ...]") -> int:
+        """The inode of a file whose lock is waited for; who holds it is looked up, with what it does."""
+        try:
+            inode = os.stat("/proc/%d/fd/%d" % (pid, args[0] & 0xFFFFFFFF)).st_ino
+            with open("/proc/locks") as file:
+                rows = [line.split() for line in file]
+        except OSError:
+            return 0
+        lock = self.file_locks.setdefault(
+            (pid, inode),
+            {"looks": 0, "holders": collections.Counter(), "doing": collections.Counter()},
+        )
+        lock["looks"] += 1
+        for row in rows:  # 1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF; an arrow marks who waits
+            if len(row) > 5 and row[1] != "->" and row[5].rpartition(":")[2] == str(inode):
+                holder = int(row[4])
+                if holder > 0:
+                    lock["holders"][holder] += 1
+                    lock["doing"][self.does(holder, holder)] += 1
+        return inode
 
     def look_at_locks(self, waiting: "dict[tuple[int, int], list[tuple[int, int, int]]]") -> None:
         """Read the words of the locks that threads wait for now: (pid, address) -> [(tid, op, value)]."""
@@ -247,11 +293,43 @@ class Waits:
 
     # -- at the end --------------------------------------------------------------------------
 
+    def name_pipes(self) -> None:
+        """Who else has the pipes that threads waited for: one pass over the descriptors of all processes."""
+        wanted = {g["wait"]["pipe"] for g in self.groups.values() if g["wait"].get("pipe")}
+        if not wanted:
+            return
+        ends = collections.defaultdict(set)  # type: dict[str, set[int]]
+        for name in os.listdir("/proc"):
+            try:
+                fds = os.listdir("/proc/%s/fd" % name) if name.isdigit() else []
+            except OSError:
+                continue
+            for fd in fds[:1024]:
+                try:
+                    to = os.readlink("/proc/%s/fd/%s" % (name, fd))
+                except OSError:
+                    continue
+                if to in wanted:
+                    ends[to].add(int(name))
+        for group in self.groups.values():
+            wait = group["wait"]
+            others = sorted(ends.get(wait.get("pipe", ""), set()) - {wait["pid"]})[:3]
+            if others:
+                names = [
+                    "%s (pid %d)" % ((slurp("/proc/%d/comm" % p) or "").strip(), p) for p in others
+                ]
+                wait["waits_for"] = "%s with %s" % (wait["pipe"], ", ".join(names))
+            elif wait.get("pipe"):
+                wait["waits_for"] = (
+                    "%s, whose other end is in the same process or gone" % wait["pipe"]
+                )
+
     def tell(self, engine: str) -> None:
         """Print groups and locks."""
         looks = len(self.times) - 1
         took = max(1e-9, self.times[-1] - self.began)
         emit({"looks": looks, "hz": round(looks / took, 2), "engine": engine})
+        self.name_pipes()
         for group in self.groups.values():
             columns = [0] * COLUMNS
             for first, last in group.pop("spans"):
@@ -264,6 +342,19 @@ class Waits:
                        kind=lock["kinds"].most_common(1)[0][0], doing=lock["doing"])  # fmt: skip
             if lock["holders"]:
                 row["holder"], row["held"] = lock["holders"].most_common(1)[0]
+            emit(row)
+        for (pid, inode), lock in self.file_locks.items():
+            row = {
+                "lock": inode,
+                "pid": pid,
+                "kind": "file lock",
+                "looks": lock["looks"],
+                "doing": lock["doing"],
+                "most": 1,
+            }
+            if lock["holders"]:
+                row["holder"], row["held"] = lock["holders"].most_common(1)[0]
+                row["holder_name"] = (slurp("/proc/%d/comm" % row["holder"]) or "").strip()
             emit(row)
         for found in self.symbols.values():
             if found:
@@ -309,7 +400,9 @@ class Iterating:
         self.once = False
 
     def attach(self, observation: "Observation") -> None:
-        """One kept iterator a process."""
+        """One kept iterator a process; and the ends of threads."""
+        observation.attach("gone")
+        look_at_limits(observation)
         self.waits = Waits(observation.pids, observation.seconds)
         self.once = "look_once" not in observation.settings.get("leave_out", ())
         self.passes = observation.obj.c.far_map(observation.obj.handle, b"passes")
@@ -373,6 +466,7 @@ class Iterating:
             fields = STRETCH.unpack_from(data)
             tid, state, on_cpu, last, first, tgid, inner, frames, asleep, ended = fields[1:11]
             args, call = fields[11:17], fields[17]
+            ends = fields[18:24]
             last = min(last, len(waits.times) - 1)
             if (
                 snapshot and last == len(waits.times) - 1
@@ -380,16 +474,16 @@ class Iterating:
                 waits.futexes.setdefault((tgid, args[0]), []).append(tid)
                 continue
             letter = state_of(state)
-            names = [waits.kernel.name(a) for a in fields[18 : 18 + min(frames, 8)]]
+            names = [waits.kernel.name(a) for a in fields[24 : 24 + min(frames, 8)]]
             stack = [n for n in names if n and n not in SLEEPING]
-            comm = fields[26].split(b"\0")[0].decode("utf-8", "replace")
+            comm = fields[32].split(b"\0")[0].decode("utf-8", "replace")
             seen = waits.times[last] - waits.times[min(first, last)]
             until = ended or waits.clock[last]
             lasted = (until - asleep) / 1e9 if asleep and until > asleep and letter != "R" else 0.0
             goes_on = waits.flushed and last == len(waits.times) - 1 and lasted
             still = lasted if goes_on else None
             waits.add(tgid, tid, comm, inner, letter, bool(on_cpu), call, args, stack[0] if stack else "",
-                      stack, first, last, still, max(seen, lasted))  # fmt: skip
+                      stack, first, last, still, max(seen, lasted), ends)  # fmt: skip
 
     def look_at_locks(self) -> None:
         """Which threads wait for which lock words now, by /proc: a few reads where there are any."""
@@ -419,6 +513,7 @@ class Iterating:
         except Refused:
             pass
         self.waits.tell("eBPF" if self.once else "eBPF iterator")
+        tell_throttled(observation)
 
 
 def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:

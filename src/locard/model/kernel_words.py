@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from locard.model.kernel_facts import Observed, SystemCalls, ThreadWait, Waits
 
 _SHOWN = 3
+_CLOSED = re.compile(r"\bdescriptor \d+")
+_OUT = re.compile(r"\b(tcp|udp) \S+ ->")
+_IN = re.compile(r"\b(tcp) (\S+) <- \S+?(?=,|$)")
 
 
 def duration(seconds: float | None) -> str:
@@ -51,13 +55,17 @@ def rate(number: float, seconds: float) -> str:
 
 def system_calls(found: SystemCalls) -> str:
     """Headline: which calls took most of the wall time."""
-    if not found.calls and not found.blocked:
-        return f"no system call ended in {found.observed.seconds:.1f} s"
+    stuck = Counter(r.what for r in found.blocked)
+    inside = ", ".join(f"{n} in {what}" for what, n in stuck.most_common(_SHOWN))
+    if not found.calls:
+        words = f"no system call ended in {found.observed.seconds:.1f} s"
+        return f"{words}; threads that are in one: {inside}" if inside else words
     top = [
         f"{r.what} {duration(r.total_s)} in {count(r.count, 'call')}" for r in found.calls[:_SHOWN]
     ]
     total = sum(r.count for r in found.calls)
-    return f"{count(total, 'system call')} in {found.observed.seconds:.1f} s, by wall time: {', '.join(top)}"
+    least = "at least " if found.observed.lost else ""
+    return f"{least}{count(total, 'system call')} in {found.observed.seconds:.1f} s, by wall time: {', '.join(top)}"
 
 
 def waits(found: Waits) -> str:
@@ -71,7 +79,7 @@ def waits(found: Waits) -> str:
     total = sum(shares.values())
     top = ", ".join(f"{share_words(n, total)} {words}" for words, n in shares.most_common(_SHOWN))
     threads = len({(w.pid, w.tid) for w in found.threads})
-    return "; ".join([*contended, f"of {count(threads, 'thread')}' time: {top}"])
+    return "; ".join([*contended, f"of the time of {count(threads, 'thread')}: {top}"])
 
 
 def share_words(part: float, whole: float) -> str:
@@ -81,8 +89,11 @@ def share_words(part: float, whole: float) -> str:
 
 
 def wait_words(wait: ThreadWait) -> str:
-    """What a thread does, without whose thread it is."""
-    on = f" {wait.what}" if wait.what else ""
+    """What a thread does, without whose thread it is, and of a connection its lasting end."""
+    what = _OUT.sub(r"\1 ->", wait.what)
+    what = _IN.sub(r"\1 \2 <- clients", what)
+    what = _CLOSED.sub("a descriptor that is closed by now", what)
+    on = f" {what}" if what else ""
     return f"{wait.doing}{on}" + (
         f" ({wait.call})" if wait.call and wait.call not in wait.doing else ""
     )

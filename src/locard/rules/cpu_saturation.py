@@ -42,10 +42,12 @@ def _from_kernel(case: Case) -> Iterator[Finding]:
         return
     for evidence, trace in _kernel.traces(case, "run-queue"):
         seconds = trace.observed.seconds
-        if any(r.result == "throttled" and r.count for r in trace.rows):
-            continue  # a limit stopped it: cpu-throttled
+        limited = sum(r.total_s or 0.0 for r in trace.rows if r.result == "throttled")
+        # What a limit stopped is cpu-throttled.
         waited = [
-            r for r in trace.rows if r.what == _WAITED and (r.total_s or 0.0) >= _HELD_UP * seconds
+            r
+            for r in trace.rows
+            if r.what == _WAITED and (r.total_s or 0.0) - limited >= _HELD_UP * seconds
         ]
         others = [r for r in trace.rows if r.result == "ran instead" and "idle" not in r.what]
         if not waited or seconds < _kernel.LEAST_S:

@@ -52,6 +52,7 @@ def _from_kernel(case: Case) -> Iterator[Finding]:
             if not lock.contended:
                 continue
             name = lock.symbol or f"{lock.address:#x}"
+            name = f"of the file {name}" if lock.kind == "file lock" else name
             held = f", held by {lock.holder} (tid {lock.holder_tid})" if lock.holder_tid else ""
             if lock.kind.startswith("rwlock") and not held:
                 held = f" ({lock.kind})"

@@ -156,7 +156,8 @@ def _text(
     print("\nworks")
     for check in checks:
         if check.works:
-            _row(f"  {'yes':<4} {check.name:<16} ", check.detail)
+            shown = "--" if check.detail.startswith(("not here", "refused here")) else "yes"
+            _row(f"  {shown:<4} {check.name:<16} ", check.detail)
     for kind, rows in listed.items():
         print(f"\n{kind}s")
         for name, layer, words in rows:

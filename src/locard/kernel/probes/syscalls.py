@@ -119,6 +119,7 @@ def _settings(machine: str, asked: Params) -> dict[str, Any]:
         "rows": {"blocked": "blocked_row"},
         "share": asked.max_overhead / 100,
         "cost_ns": _EACH_NS,
+        "mark_last": True,
     }
 
 
@@ -281,11 +282,20 @@ def _calls(told: Told, machine: str, histograms: dict[Any, dict[str, int]]) -> t
                 count=sum(p["count"] for p in parts),
                 errors=sum(p["errors"] for p in parts),
                 bytes=sum(p["bytes"] for p in parts) if name in syscall_table.MOVES_BYTES else None,
-                detail="waits" if name in syscall_table.WAITS else "",
+                detail=_of_call(name, sum(p.get("older", 0) for p in parts)),
                 **latencies(whole),
             )
         )
     return ranked(rows)
+
+
+def _of_call(name: str, older: int) -> str:
+    words = ["waits"] if name in syscall_table.WAITS else []
+    if older:
+        words.append(
+            f"{older} had begun before and {'is' if older == 1 else 'are'} counted from then on"
+        )
+    return ", ".join(words)
 
 
 def _threads(told: Told, machine: str) -> tuple[Row, ...]:
@@ -308,43 +318,76 @@ def _threads(told: Told, machine: str) -> tuple[Row, ...]:
 
 
 def _files(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:
+    """By name and call: a file that is opened again and again, and a far end over many connections, is one row."""
     devices = {r["device_number"]: str(r["name"]) for r in told.others if "device_number" in r}
-    rows = []
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in told.map("descriptors"):
-        sizes = row["sizes"] if isinstance(row["sizes"], dict) else {}
-        small = sum(v for k, v in sizes.items() if int(k) < _SMALL)
-        one = sizes.get("0", 0)
-        detail = names.kind(row)
-        device = devices.get(row["device"])
-        if device and detail == "file":
-            detail += f", on {device}"
-        if one:
-            detail += f", {one} of 1 byte"
-        elif small:
-            detail += f", {small} of less than 128 bytes"
-        if row["empty"]:
-            detail += f", {row['empty']} gave 0"
-        rows.append(
-            Row(
-                names.name(row),
-                syscall_table.name(machine, row["number"]),
-                pid=row["tgid"],
-                count=row["count"],
-                errors=row["errors"],
-                bytes=row["bytes"] or None,
-                detail=detail,
-                **latencies(row),
-            )
-        )
+        kind, name = names.kind(row), names.name(row)
+        if kind == "peer":
+            protocol, _, ends = name.partition(" ")
+            way = " -> " if " -> " in ends else " <- "
+            near, _, far = ends.partition(way)
+            # Of a client's connection our end names the service; of our own, the far end names the peer.
+            name = f"{protocol}{way}{far}" if way == " -> " else f"{protocol} {near} <- clients"
+        groups.setdefault((name, kind, row["number"], row["tgid"]), []).append(row)
+    rows = [
+        _file(key, parts, machine, {devices.get(p["device"], "") for p in parts}, names)
+        for key, parts in groups.items()
+    ]
     return ranked(rows)[:200]
+
+
+def _file(
+    key: tuple[Any, ...],
+    parts: list[dict[str, Any]],
+    machine: str,
+    devices: set[str],
+    names: Descriptors,
+) -> Row:
+    name, kind, number, tgid = key
+    slots: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for part in parts:
+        _observing.add_slots(slots, part["slots"])
+        _observing.add_slots(sizes, part["sizes"])
+    small = sum(v for k, v in sizes.items() if int(k) < _SMALL)
+    one, empty = sizes.get("0", 0), sum(p["empty"] for p in parts)
+    detail = kind
+    if kind == "file" and len(devices) == 1 and (device := next(iter(devices))):
+        detail += f", on {device}"
+    if len(parts) > 1:
+        detail += f", {len(parts)} {'connections' if kind == 'peer' else 'descriptors'}"
+    if one:
+        detail += f", {one} of 1 byte"
+    elif small:
+        detail += f", {small} of less than 128 bytes"
+    if empty:
+        detail += f", {empty} gave 0"
+    whole = {
+        "total_ns": sum(p["total_ns"] for p in parts),
+        "max_ns": max(p["max_ns"] for p in parts),
+        "slots": slots,
+    }
+    return Row(
+        names.name(parts[0]) if len(parts) == 1 else name,
+        syscall_table.name(machine, number),
+        pid=tgid,
+        count=sum(p["count"] for p in parts),
+        errors=sum(p["errors"] for p in parts),
+        bytes=sum(p["bytes"] for p in parts) or None,
+        detail=detail,
+        **latencies(whole),
+    )
 
 
 def _errors(told: Told, machine: str) -> tuple[Row, ...]:
     rows = []
     for row in told.map("errors"):
         name = syscall_table.error(row["error"])
-        not_now = "not now: no failure" if name in syscall_table.NOT_NOW else ""
         what = syscall_table.name(machine, row["number"])
+        not_now = "not now: no failure" if name in syscall_table.NOT_NOW else ""
+        if what == "connect" and name == "EAGAIN":
+            not_now = ""  # of a unix socket whose backlog is full: nothing goes on by itself
         if what.startswith("futex") and name == "ETIMEDOUT":
             not_now = "its time limit passed: no failure"
         rows.append(Row(what, name, pid=row["tgid"], count=row["value"], detail=not_now))
@@ -377,12 +420,17 @@ def _locks(told: Told) -> tuple[Row, ...]:
 
 
 def _blocked(told: Told, machine: str) -> tuple[Row, ...]:
-    end, began = told.end.get("end"), told.began.get("began")
+    end = told.end.get("end")
+    known = {
+        (r.get("of"), r["descriptor"]): str(r["words"]) for r in told.others if "descriptor" in r
+    }
     rows = []
     for row in told.iterators.get("blocked", ()):
         name = syscall_table.name(machine, row["number"])
-        if not isinstance(end, int) or not isinstance(began, int):
+        if not isinstance(end, int):
             continue
+        on = known.get((row["tgid"], row["first"])) if name in syscall_table.ON_DESCRIPTOR else None
+        since = "the whole time, and since before" if row.get("older") else "has not ended"
         rows.append(
             Row(
                 name,
@@ -391,22 +439,9 @@ def _blocked(told: Told, machine: str) -> tuple[Row, ...]:
                 tid=row["tid"],
                 count=1,
                 total_s=round((end - row["began"]) / 1e9, 6),
-                detail="has not ended",
+                detail=f"{since}, on {on}" if on else since,
             )
         )
-    rows += [  # blocked since before locard came: from /proc
-        Row(
-            syscall_table.name(machine, int(row["number"])),
-            thread=told.thread(row["since_before"]),
-            pid=row.get("pid"),
-            tid=row["since_before"],
-            count=1,
-            total_s=round(told.seconds, 6),
-            detail="the whole time, and since before",
-        )
-        for row in told.others
-        if "since_before" in row
-    ]
     return ranked(rows)[:200]
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing
+from locard.kernel import _observing, syscall_table
 from locard.model.evidence import Output
 from locard.model.facts import ThreadState
 from locard.model.kernel_facts import LockWait, ThreadWait, Waits
@@ -45,7 +45,7 @@ COMMANDS = (
     _observing.template(
         "waits",
         "for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan}; done  # 20 times a second",
-        own="kernel/_thread_reader.py+kernel/_locks_far.py+kernel/_waits_far.py",
+        own="kernel/_thread_reader.py+kernel/_locks_far.py+kernel/_throttle_far.py+kernel/_waits_far.py",
     ),
 )
 
@@ -72,7 +72,14 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    machine = (context.ground.machine if context.ground else "") or "x86_64"
+    on = {
+        str(k): 1
+        for k, v in syscall_table.names(machine).items()
+        if v in syscall_table.ON_DESCRIPTOR
+    }
     settings = {
+        "set": {"takes": on},
         "follow": False, "every_s": EVERY_S, "names": False,
         "attempts": [["look"], ["look_once"]],  # what is quicker first
     }  # fmt: skip
@@ -106,6 +113,13 @@ def _waits(told: Told) -> Waits:
     if fallback:
         words = f"the kernel's iterator is not to be had ({fallback}): looked at /proc instead"
         observed = replace(observed, blind=(*observed.blind, words))
+    for row in told.others:
+        if "throttled" in row:
+            words = (
+                f"the CPU limit of cgroup {row.get('cgroup')} stopped it {row['throttled']} times, for"
+                f" {duration(float(row.get('seconds') or 0.0))}: that is part of the time in which threads wait for a CPU"
+            )
+            observed = replace(observed, blind=(*observed.blind, words))
     return Waits(observed, looks, float(head.get("hz") or 0.0), threads, _locks(told, threads))
 
 
@@ -133,7 +147,10 @@ def _thread(row: dict[str, Any], looks: int) -> ThreadWait | None:
         share=round(seen / looks, 4) if looks else 0.0,
         longest_s=round(float(row.get("longest_s") or 0.0), 3),
         still_s=round(float(still), 3) if isinstance(still, int | float) else None,
-        address=wait.get("futex") if isinstance(wait.get("futex"), int) else None,
+        address=next(
+            (a for a in (wait.get("futex"), wait.get("file_lock")) if isinstance(a, int) and a),
+            None,
+        ),
         peer=wait.get("peer") if isinstance(wait.get("peer"), str) else None,
         wchan=str(wait.get("wchan") or ""),
         strip=tuple(int(columns.get(str(k), 0)) for k in range(COLUMNS)),
@@ -144,13 +161,15 @@ _CHILDREN = frozenset({"wait4", "waitid"})
 _SIGNALS = frozenset({"pause", "rt_sigtimedwait", "rt_sigsuspend"})
 
 
-def _doing(wait: dict[str, Any], state: str, call: str) -> tuple[str, str]:  # noqa: PLR0911 - one return a kind
+def _doing(wait: dict[str, Any], state: str, call: str) -> tuple[str, str]:  # noqa: C901, PLR0911 - one return a kind
     """(what a thread does, what it does it to)."""
     on = str(wait.get("waits_for") or "")
     if state == "R":
         return ("waits for", "a CPU") if on == "a CPU" else ("runs", "")
     if state in {"T", "t"}:
         return "is stopped", ""
+    if str(wait.get("comm", "")).startswith("iou-"):
+        return "is a worker of io_uring", ""
     if state == "D":
         if not call:
             return "waits for a page (page fault)" if _fault(
@@ -207,7 +226,9 @@ def _lock(row: dict[str, Any], waits: list[ThreadWait], threads: Sequence[Thread
     share, longest = max(by_thread.values()), max(w.longest_s for w in waits)
     kind, holder_tid = str(row.get("kind") or "unknown"), row.get("holder")
     held, looks = int(row.get("held") or 0), int(row.get("looks") or 0)
-    holder = next((w.thread for w in threads if w.tid == holder_tid), "")
+    holder = next(
+        (w.thread for w in threads if w.tid == holder_tid), str(row.get("holder_name") or "")
+    )
     if holder_tid in by_thread and not kind.startswith("join"):
         holder_tid, holder, held = None, "", 0  # who waits for it does not hold it
     doing = row.get("doing")
@@ -225,7 +246,7 @@ def _lock(row: dict[str, Any], waits: list[ThreadWait], threads: Sequence[Thread
     lock = LockWait(
         pid=int(row.get("pid") or 0),
         address=int(row["lock"]),
-        symbol=_symbol(row),
+        symbol=_symbol(row) or (waits[0].what.removeprefix("file ") if kind == "file lock" else ""),
         file=str(row.get("file") or ""),
         kind=kind,
         looks=looks,
@@ -251,6 +272,7 @@ def _symbol(row: dict[str, Any]) -> str:
 
 def _with_words(lock: LockWait, still_s: float) -> LockWait:
     name = f"{lock.symbol} ({lock.address:#x})" if lock.symbol else f"{lock.address:#x}"
+    name = lock.symbol if lock.kind == "file lock" and lock.symbol else name
     waiters = count(len(lock.waiter_tids), "thread")
     verb = "wait" if len(lock.waiter_tids) > 1 else "waits"
     who = ", ".join(lock.waiters[:6]) + (", …" if len(lock.waiters) > 6 else "")  # noqa: PLR2004 - as many as fit

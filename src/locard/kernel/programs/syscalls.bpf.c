@@ -1,8 +1,8 @@
 /* System calls of the target, summed in the kernel: by thread and call, by file or socket, by error, by lock.
  *
  * One look-up in task storage tells whose call it is; everybody else pays that and no more. Times are wall
- * time from entry to exit. A call that had begun before we looked is not counted, and one that has not ended
- * is in `threads` with its beginning: `blocked` lists those. */
+ * time from entry to exit. A call that had begun before we looked is counted from then on (`older`); one that
+ * has not ended is in `threads` with its beginning: `blocked` lists those. */
 #include "include/target.h"
 #include "include/files.h"
 
@@ -33,7 +33,7 @@ const volatile u32 by_file = 1;
 struct call {
   u64 began;
   u32 number;
-  u32 op; /* of a futex */
+  u32 older; /* it had begun before we looked */
   u64 first, second;
 };
 
@@ -42,11 +42,11 @@ struct by_thread {
   u32 tid, number;
 };
 struct sums {
-  u64 count, total_ns, max_ns, errors, bytes, empty; /* empty: gave 0 */
+  u64 count, total_ns, max_ns, errors, bytes, empty, older; /* empty: gave 0; older: counted from when we came */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 16384);
+  __uint(max_entries, 32768);
   __type(key, struct by_thread);
   __type(value, struct sums);
 } calls SEC(".maps");
@@ -143,7 +143,26 @@ struct slow *slow_calls_event __attribute__((unused));
 static const struct latencies no_latencies;
 static const struct transfers no_transfers;
 
-FOLLOW(call)
+/* The call in which a thread is when we come. */
+static __always_inline void take_current(struct task_struct *task, struct call *call) {
+  struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+  if (!regs || call->began || !task->__state || !BPF_CORE_READ(task, mm)) return;
+#if defined(__TARGET_ARCH_x86)
+  s64 number = BPF_CORE_READ(regs, orig_ax);
+  call->first = BPF_CORE_READ(regs, di);
+  call->second = BPF_CORE_READ(regs, si);
+#else
+  s64 number = BPF_CORE_READ(regs, syscallno);
+  call->first = BPF_CORE_READ(regs, orig_x0);
+  call->second = BPF_CORE_READ(regs, regs[1]);
+#endif
+  if (number < 0 || number >= NUMBERS) return;
+  call->number = number;
+  call->older = 1;
+  call->began = bpf_ktime_get_ns();
+}
+
+FOLLOW_FROM(call, take_current)
 
 static __always_inline int is_32bit(struct task_struct *task) {
 #if defined(__TARGET_ARCH_x86)
@@ -163,6 +182,7 @@ int BPF_PROG(begin, struct pt_regs *regs, long number) {
     return 0;
   }
   call->number = number;
+  call->older = 0;
 #if defined(__TARGET_ARCH_x86)
   call->first = regs->di;
   call->second = regs->si;
@@ -301,6 +321,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
     sums->count++;
     sums->total_ns += took;
     if (took > sums->max_ns) sums->max_ns = took;
+    if (call->older) sums->older++;
     if (failed) sums->errors++;
     else if (result == 0) sums->empty++;
     else if ((kind & 2) && result > 0) sums->bytes += result;
@@ -346,7 +367,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
 /* The calls that have not ended, at the end of the look. */
 struct blocked_call {
   u64 began, first, second;
-  u32 tid, tgid, number, pad;
+  u32 tid, tgid, number, older;
 };
 SEC("iter/task") int blocked(struct bpf_iter__task *context) {
   struct task_struct *task = context->task;
@@ -354,7 +375,7 @@ SEC("iter/task") int blocked(struct bpf_iter__task *context) {
   struct call *call = bpf_task_storage_get(&threads, task, 0, 0);
   if (!call || !call->began) return 0;
   struct blocked_call row = {.began = call->began, .first = call->first, .second = call->second,
-                             .tid = tid_of(task), .tgid = tgid_of(task), .number = call->number};
+                             .tid = tid_of(task), .tgid = tgid_of(task), .number = call->number, .older = call->older};
   bpf_seq_write(context->meta->seq, &row, sizeof row);
   return 0;
 }

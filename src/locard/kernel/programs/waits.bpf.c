@@ -1,12 +1,13 @@
-/* What each thread does, looked at many times a second: nothing is hooked, so no event costs anything.
+/* What each thread does, looked at many times a second: but for the end of a thread nothing is hooked.
  *
  * One pass of the iterator looks at every thread of a process. A thread that has not run since the last pass is
  * one comparison; a change ends a stretch of passes in which it did one thing, and the stretch is the event. */
-#include "include/kernel.h"
+#include "include/files.h"
 
 #define FRAMES 8
 #define RUNNING 0
 #define NO_CALL (-1)
+#define OF_THE_KERNEL 0x4010 /* PF_IO_WORKER, PF_USER_WORKER */
 #define TELL_ALL 1
 #define TELL_FUTEXES 2
 #if defined(__TARGET_ARCH_x86)
@@ -36,6 +37,7 @@ struct stretch {
   u32 tid, state, on_cpu, last, first, tgid, inner_tid, frames;
   u64 asleep_ns, ended_ns, args[6];
   s64 call;
+  struct ends ends; /* of the socket that the call is on: it may be closed when we are told of it */
   u64 stack[FRAMES];
   char comm[COMM];
 };
@@ -82,6 +84,9 @@ static __always_inline u64 asleep_since(struct task_struct *task) {
          BPF_CORE_READ(timed, se.prev_sum_exec_runtime);
 }
 
+#define NUMBERS 512
+const volatile u8 takes[NUMBERS]; /* calls whose first argument is a descriptor */
+
 /* The scheduler's clock now: it has just put us on our CPU. */
 static __always_inline u64 scheduler_now(void) {
   struct task_struct *me = bpf_get_current_task_btf();
@@ -103,11 +108,13 @@ static __always_inline void begin(struct stretch *stretch, struct task_struct *t
   bpf_probe_read_kernel_str(stretch->comm, COMM, task->comm);
   stretch->call = NO_CALL;
   stretch->frames = 0;
+  stretch->ends.family = 0;
   stretch->asleep_ns = stretch->ended_ns = 0;
   if (state == RUNNING) return;
   stretch->asleep_ns = asleep_since(task);
   struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-  if (regs && BPF_CORE_READ(task, mm)) { /* a thread of the kernel is in no call */
+  /* Threads of the kernel are in no call, nor are the workers of an io_uring. */
+  if (regs && BPF_CORE_READ(task, mm) && !(BPF_CORE_READ(task, flags) & OF_THE_KERNEL)) {
 #if defined(__TARGET_ARCH_x86)
     stretch->call = (s64)BPF_CORE_READ(regs, orig_ax);
     stretch->args[0] = BPF_CORE_READ(regs, di);
@@ -121,6 +128,11 @@ static __always_inline void begin(struct stretch *stretch, struct task_struct *t
     stretch->args[0] = BPF_CORE_READ(regs, orig_x0);
     for (int k = 1; k < 6; k++) stretch->args[k] = BPF_CORE_READ(regs, regs[k]);
 #endif
+  }
+  if (stretch->call >= 0 && takes[stretch->call & (NUMBERS - 1)]) {
+    struct file *file = file_of(task, stretch->args[0]);
+    struct sock *sk = file ? sock_of(file) : 0;
+    if (sk) read_ends(sk, &stretch->ends);
   }
   long size = bpf_get_task_stack(task, stretch->stack, sizeof stretch->stack, 0);
   stretch->frames = size > 0 ? size / 8 : 0;
@@ -192,6 +204,14 @@ SEC("syscall") int look_once(struct asked *asked) {
     bpf_rcu_read_unlock();
   }
   bpf_task_release(process);
+  return 0;
+}
+
+/* What a thread did last, when it ends between two looks. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(gone, struct task_struct *task) {
+  struct stretch *stretch = bpf_task_storage_get(&threads, task, 0, 0);
+  if (stretch && stretch->tid) tell(stretch);
   return 0;
 }
 

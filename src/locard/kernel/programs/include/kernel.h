@@ -161,6 +161,7 @@ struct mm_struct {
 struct task_struct {
   struct thread_info thread_info;
   unsigned int __state;
+  unsigned int flags;
   struct sched_entity se;
   struct sched_info sched_info;
   int exit_code;

@@ -3,7 +3,8 @@
  * `follow` to new threads, and to children where they are followed.
  *
  *   struct state { ... };          what the program keeps of a thread
- *   FOLLOW(state)                  then: struct state *mine = own(current) in each program, NULL: not ours */
+ *   FOLLOW(state)                  then: struct state *mine = own(current) in each program, NULL: not ours
+ *   FOLLOW_FROM(state, first)      the same, and first(task, mine) for each thread that runs at the beginning */
 #ifndef LOCARD_TARGET_H
 #define LOCARD_TARGET_H
 
@@ -11,7 +12,11 @@
 
 const volatile u32 follow_children = 1;
 
-#define FOLLOW(STATE)                                                                             \
+#define begin_with_nothing(task, mine) (void)(mine)
+
+#define FOLLOW(STATE) FOLLOW_FROM(STATE, begin_with_nothing)
+
+#define FOLLOW_FROM(STATE, FIRST)                                                                           \
   struct {                                                                                        \
     __uint(type, BPF_MAP_TYPE_TASK_STORAGE);                                                      \
     __uint(map_flags, BPF_F_NO_PREALLOC);                                                         \
@@ -25,7 +30,9 @@ const volatile u32 follow_children = 1;
                                                                                                   \
   SEC("iter/task") int mark(struct bpf_iter__task *context) {                                     \
     struct task_struct *task = context->task;                                                     \
-    if (task) bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);            \
+    if (!task) return 0;                                                                          \
+    struct STATE *mine = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);  \
+    if (mine) FIRST(task, mine);                                                                  \
     return 0;                                                                                     \
   }                                                                                               \
                                                                                                   \
