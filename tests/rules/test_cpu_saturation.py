@@ -50,7 +50,7 @@ def test_fires_on_threads_that_wait_to_run_and_says_behind_whom():
 
 
 def test_quiet_where_a_limit_stopped_them_or_they_hardly_waited():
-    limit = row("CPU limit of cgroup /case", "throttled", 12, total_s=0.8)
+    limit = row("CPU limit of cgroup /case", "throttled", 12, total_s=2.3)
     short = row("waited for a CPU", "", 100, thread="worker", total_s=0.05)
     assert not list(judge(case(trace("run-queue", WAITED, limit))))
     assert not list(judge(case(trace("run-queue", short, STRESS))))

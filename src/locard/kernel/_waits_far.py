@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         LockMemory,
     )
     from locard.kernel._thread_reader import Reader, link, slurp
-    from locard.kernel._throttle_far import look_at_limits, tell_throttled
+    from locard.kernel._throttle_far import look_at_limits
 
 STRETCH = struct.Struct("=Q8IQQ6Qq4H16s16s8Q16s")  # struct stretch of waits.bpf.c
 PASS = struct.Struct("=IIQ")
@@ -513,7 +513,6 @@ class Iterating:
         except Refused:
             pass
         self.waits.tell("eBPF" if self.once else "eBPF iterator")
-        tell_throttled(observation)
 
 
 def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:

@@ -120,3 +120,57 @@ def test_without_bpf_it_looks_at_proc_and_says_so():
     )
     (fact,) = waits.read([Output(("python3",), text)])
     assert "looked at /proc instead" in fact.observed.blind[0]
+
+
+_SHORT = """
+ready()
+def wait(seconds): time.sleep(seconds)
+thread = threading.Thread(target=wait, args=(1.0,))
+thread.start(); thread.join()
+time.sleep(600)
+"""
+
+
+def test_a_thread_that_ends_before_we_do_is_told():
+    with working(_SHORT) as target:
+        target._process.stdin.write("go\n")
+        target._process.stdin.flush()
+        found = observe(waits, target.pid, for_s=2.5)
+    skip_if_refused(found)
+    gone = [w for w in found.threads if w.tid != target.pid and w.doing == "sleeps"]
+    assert sum(w.looks for w in gone) >= 5
+
+
+_LOCKED = """
+import fcntl
+first = open(sys.argv[1], "w"); fcntl.flock(first, fcntl.LOCK_EX)
+pid = os.fork()
+if pid == 0:
+    fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX)
+    os._exit(0)
+ready(pid)
+time.sleep(600)
+"""
+
+
+def test_a_file_lock_names_who_holds_it(tmp_path):
+    with working(_LOCKED, tmp_path / "k.lock") as target:
+        found = observe(waits, int(target.line), for_s=1.5)
+    skip_if_refused(found)
+    (lock,) = found.locks
+    assert lock.kind == "file lock"
+    assert lock.holder_tid == target.pid
+    assert lock.contended
+
+
+def test_the_other_end_of_a_pipe_is_named():
+    code = "r, w = os.pipe(); pid = os.fork()\nif pid == 0:\n    os.close(w); time.sleep(600)\n"
+    code += "os.close(r); threading.Thread(target=os.write, args=(w, b'x' * 200000), daemon=True).start(); ready(pid)\ntime.sleep(600)"
+    with working(code) as target:
+        found = observe(waits, target.pid, for_s=1.0)
+        import os
+        import signal
+
+        os.kill(int(target.line), signal.SIGKILL)
+    skip_if_refused(found)
+    assert any(f"(pid {target.line})" in w.what for w in found.threads if w.call == "write")
