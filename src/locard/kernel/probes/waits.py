@@ -240,7 +240,7 @@ def _lock(row: dict[str, Any], waits: list[ThreadWait], threads: Sequence[Thread
         and not of_interpreter(mapped)
         and (
             (kind.startswith("mutex") and (bool(holder_tid) or len(by_thread) > 1))
-            or kind.startswith("rwlock")
+            or kind.startswith(("rwlock", "file lock"))
         )
     )
     lock = LockWait(
