@@ -6,13 +6,12 @@
 """
 
 import re
-import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.observe import Observation, alive, emit, family, threads_of
+    from locard.far.observe import Observation, alive, emit, family
     from locard.kernel._stacks_far import Stacks
 
 MOST_STACKS = 1000
@@ -27,6 +26,8 @@ INTERRUPT = re.compile(
     r"|do_interrupt_handler|irq_exit_rcu|__irq_exit_rcu|handle_softirqs|__do_softirq|do_softirq\w*)_\[k\]$"
 )
 STACKS = []  # type: list[Stacks]
+AWAY = []  # type: list[dict[str, Any]]
+STATES = "SDT"  # as the program numbers them
 
 
 def without_switch(names: "list[str]") -> "list[str]":
@@ -64,31 +65,24 @@ def tell_one(key: "dict[str, Any]", row: "dict[str, Any]") -> None:
     emit(row)
 
 
-def tell_older(pid: int, begun: "set[int]") -> None:
-    """Threads that sleep and were not seen to leave their CPU: they slept before."""
-    for tid in threads_of(pid):
-        if tid in begun:
-            continue
-        try:
-            with open("/proc/%d/task/%d/stat" % (pid, tid), "rb") as file:
-                state = file.read().rpartition(b")")[2].split()[0].decode()
-        except (OSError, IndexError):
-            continue
-        if state in ("S", "D", "T", "t"):
-            emit({"away_since_before": tid, "pid": pid, "state": state})
+def look_at_end(observation: "Observation") -> None:
+    """Who is away, while the program still sees who comes back."""
+    for pid in family(observation.pids):
+        if alive(pid):
+            AWAY.extend(observation.obj.iterate("blocked", "blocked_row", pid))
 
 
 def tell_stacks(observation: "Observation") -> None:
     """The stacks with the most time, those of threads that are still away first."""
-    now = int(time.monotonic() * 1e9)
-    begun = {tid for tid, _ in observation.obj.entries("totals")}
-    for pid in family(observation.pids):
-        if alive(pid):
-            for found in observation.obj.iterate("blocked", "blocked_row", pid):
-                begun.add(found["key"]["tid"])
-                row = {"value": now - found["since"], "count": 1, "still": True}
-                tell_one(found["key"], row)
-            tell_older(pid, begun)
+    now = int(observation.ended * 1e9)
+    for found in AWAY:
+        key = found["key"]
+        if found["before"]:
+            emit(
+                {"away_since_before": key["tid"], "pid": key["tgid"], "state": STATES[key["state"]]}
+            )
+        elif found["since"] < now:
+            tell_one(key, {"value": now - found["since"], "count": 1, "still": True})
     rows = sorted(observation.obj.entries("off_cpu"), key=lambda kv: -kv[1]["total_ns"])
     for key, times in rows[:MOST_STACKS]:
         tell_one(
@@ -103,8 +97,11 @@ def tell_stacks(observation: "Observation") -> None:
     STACKS[0].tell()
 
 
-def open_files(observation: "Observation") -> None:
-    """While the target lives."""
+def begin(observation: "Observation") -> None:
+    """Who is away already; and the files, while the target lives."""
+    AWAY.clear()
+    for pid in family(observation.pids):
+        observation.obj.iterate("already", "", pid)
     STACKS[:] = [Stacks(observation)]
 
 
@@ -113,4 +110,4 @@ def look_again(_observation: "Observation") -> None:
     STACKS[0].refresh()
 
 
-ATTACH, TICK, EXTRA = open_files, look_again, tell_stacks
+ATTACH, TICK, LAST, EXTRA = begin, look_again, look_at_end, tell_stacks

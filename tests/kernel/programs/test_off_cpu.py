@@ -70,6 +70,41 @@ def test_short_waits_are_by_thread_only():
     assert not any("nanosleep" in "".join(s.frames) for s in trace.stacks)
 
 
+_BORN_AND_WOKEN = """
+r, w = os.pipe()
+tids = {}
+def old():
+    tids["old"] = threading.get_native_id(); os.read(r, 1)
+threading.Thread(target=old).start()
+while not tids: time.sleep(0.001)
+time.sleep(0.01)
+ready(); began = time.monotonic()
+time.sleep(0.5); os.write(w, b"1"); slept = time.monotonic() - began
+stop = threading.Event()
+def short(): time.sleep(0.1)
+until = time.monotonic() + 4
+print(json.dumps(dict(tids=tids, slept=slept)), flush=True)
+while time.monotonic() < until:
+    for k in range(4): threading.Thread(target=short).start()
+    time.sleep(0.02)
+"""
+
+
+def test_a_wait_from_before_counts_and_new_threads_did_not_sleep_before():
+    with working(_BORN_AND_WOKEN) as target:
+        with observing(off_cpu, target.pid, for_s=2.0) as seen:
+            truth = json.loads(target.go())
+    trace = seen.trace
+    (old,) = [r for r in trace.rows if r.tid == truth["tids"]["old"]]
+    assert truth["slept"] - 0.02 < old.total_s < trace.observed.seconds
+    assert "in a wait since before" in old.detail
+    assert not [r for r in trace.rows if r.result == "the whole time"]
+    assert "the whole time" not in trace.says
+    ended = [r for r in trace.rows if r.result != "the whole time"]
+    assert f"in {sum(r.count for r in ended):,} waits" in trace.says
+    assert all(r.total_s <= trace.observed.seconds for r in trace.rows)
+
+
 def test_a_thread_that_sleeps_the_whole_time_is_told():
     with working(_WAITS) as target:
         trace = observe(off_cpu, target.pid, for_s=0.5)

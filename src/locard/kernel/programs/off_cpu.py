@@ -2,7 +2,7 @@
 
 Shows: for each stack how long threads were away, of waits of at least --min; for each thread all of its
   waits, and how much of them was uninterruptible (D); with --wakers the stack that woke it; threads that
-  were away when the look was over.
+  were away when the look was over. A wait that began before counts from the beginning of the look, without a stack.
 How: an eBPF program on sched_switch takes the stack when a thread leaves its CPU and counts when it runs
   again, sched_waking sees who wakes it. Names come from the process's own files, beside the target.
 Impact: samples. About 1.8 us for each time that a thread of the target leaves its CPU; it detaches by itself
@@ -23,7 +23,7 @@ from locard.kernel._observing import latencies
 from locard.model import params
 from locard.model.kernel_facts import CountedStack, Row, Trace
 from locard.model.kernel_words import duration
-from locard.model.wording import count
+from locard.model.wording import count, verb
 from locard.probe import Sample
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ def _trace(told: Told) -> Trace:
     rows = []
     for row in told.map("totals"):
         _observing.add_slots(slots, row["slots"])
-        firm = row["firm_ns"] / 1e9
+        words = [f"uninterruptible {duration(row['firm_ns'] / 1e9)}"] if row["firm_ns"] else []
+        if row["before_ns"]:
+            words.append(f"{duration(row['before_ns'] / 1e9)} in a wait since before")
         rows.append(
             Row(
                 _OFF,
@@ -103,7 +105,7 @@ def _trace(told: Told) -> Trace:
                 pid=row["tgid"],
                 tid=row["key"],
                 count=row["count"],
-                detail=f"uninterruptible {duration(firm)}" if firm else "",
+                detail=", ".join(words),
                 **latencies(row),
             )
         )
@@ -165,28 +167,41 @@ def _says(told: Told, rows: list[Row], stacks: list[CountedStack]) -> str:
     seconds = f"{told.seconds:.1f} s"
     if not rows:
         return f"no thread left its CPU in {seconds}"
-    totals = told.map("totals")
-    counted, counted_s = (
-        sum(r["counted"] for r in totals),
-        sum(r["counted_ns"] for r in totals) / 1e9,
-    )
-    tids = {r.tid for r in rows}
-    said = f"in {seconds} {count(len(tids), 'thread')} were off CPU"
-    if counted:
-        said += f" {duration(counted_s)} in {count(counted, 'wait')}"
-    if stacks:
-        top = stacks[0]
-        said += f", longest: {top.thread} {duration(top.value)} in {_where(top.frames)}"
     whole = sum(r.result == "the whole time" for r in rows)
+    waits = [r for r in rows if r.result != "the whole time"]
+    parts = []
+    if waits:
+        threads = len({r.tid for r in waits})
+        said = (
+            f"{count(threads, 'thread')} {verb(threads, 'was', 'were')} off CPU"
+            f" {duration(sum(r.total_s or 0.0 for r in waits))}"
+            f" in {count(sum(r.count for r in waits), 'wait')}"
+        )
+        said += _most(told, stacks)
+        parts.append(said)
     if whole:
-        said += f"; {count(whole, 'thread')} slept the whole time"
-    return said
+        more = " more" if waits else ""
+        parts.append(f"{whole:,}{more} thread{'s' * (whole > 1)} slept the whole time")
+    return f"in {seconds} " + "; ".join(parts)
+
+
+def _most(told: Told, stacks: list[CountedStack]) -> str:
+    """Where most time went: at one stack, or in a wait that began before and has none."""
+    older = max(told.map("totals"), key=lambda r: r["before_ns"], default=None)
+    older_s = older["before_ns"] / 1e9 if older else 0.0
+    if older and older_s > (stacks[0].value if stacks else 0.0):
+        thread = told.thread(older["key"])
+        return f", most: {thread} {duration(older_s)} in a wait since before"
+    if not stacks:
+        return ""
+    top = stacks[0]
+    return f", most: {top.thread} {duration(top.value)} in {_where(top.frames)}"
 
 
 _BEGAN = '{"began":1000000000,"attached":["switches"],"machine":"x86_64"}'
 _TOTALS = (
-    '{"map":"totals","key":["key"],"value":["count","total_ns","max_ns","firm_ns","counted","counted_ns",'
-    '"tgid","slots"],"rows":[[8,30,3000000000,190000000,2900000000,20,2990000000,7,{"203":20,"60":10}]]}'
+    '{"map":"totals","key":["key"],"value":["count","total_ns","max_ns","firm_ns","before_ns",'
+    '"tgid","slots"],"rows":[[8,30,3000000000,190000000,2900000000,90000000,7,{"203":20,"60":10}]]}'
 )
 _STACK = (
     '{"value":2900000000,"count":20,"max_ns":190000000,"ready_ns":1000,"stack":["main","pwrite64",'
@@ -202,10 +217,10 @@ SAMPLES = (
         (_traces.recorded(_BEGAN, _TOTALS, _STACK, _STILL, _OLDER, _NAMES, _END),),
         (
             (
-                "in 5.0 s 3 threads were off CPU 2.99 s in 20 waits, longest: wal-writer 2.90 s in"
-                " pwrite64, io_schedule; 1 thread slept the whole time"
+                "in 5.0 s 2 threads were off CPU 5.00 s in 31 waits, most: wal-writer 2.90 s in"
+                " pwrite64, io_schedule; 1 more thread slept the whole time"
             ),
-            "detail='uninterruptible 2.90 s'",
+            "detail='uninterruptible 2.90 s, 90.0 ms in a wait since before'",
             "result='not ended', thread='input', pid=7, tid=9",
             "detail='in read, pipe_read'",
             "waker=('[interrupt]', 'complete_[k]')",
