@@ -75,6 +75,11 @@ def test_a_full_queue_and_what_it_throws_away():
     assert 2.0 < rows[where, "still waiting"].max_s < 3.2
     assert rows[where, "dropped"].count >= truth["drops"] >= 5
     assert "overflows of accept queues" in seen.trace.says
+    dropped = rows[where, "dropped"]
+    assert dropped.detail.startswith("packets of connections: ")
+    assert (
+        f"{dropped.count:,} packets of connections dropped (SYNs and last ACKs" in seen.trace.says
+    )
 
 
 def test_workers_that_share_a_socket_accept_for_it():
@@ -101,3 +106,19 @@ def test_a_client_listens_on_nothing():
             client.go()
         assert seen.trace.rows == ()
         assert "listens on no TCP socket" in seen.trace.says
+
+
+UNIX = """
+server = socket.socket(socket.AF_UNIX); server.bind(sys.argv[1] + "/app sock"); server.listen(4)
+far = socket.socket(socket.AF_UNIX); far.connect(sys.argv[1] + "/app sock")
+ready(); tell(); time.sleep(60)
+"""
+
+
+def test_a_unix_socket_that_it_listens_on_is_told_as_not_seen(tmp_path):
+    with working(UNIX, tmp_path) as server:
+        with observing(accept_queue, server.pid, for_s=0.5) as seen:
+            server.go()
+    assert "but on 1 unix socket, which this does not follow" in seen.trace.says
+    (blind,) = seen.trace.observed.blind
+    assert f"{tmp_path}/app sock" in blind

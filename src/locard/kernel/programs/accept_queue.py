@@ -2,7 +2,8 @@
 
 Shows: for each listening TCP socket how long a connection waited from established to accept(2), how long the
   queue was at most against the room in it, what still waits, what was closed before anybody accepted it,
-  and what the socket threw away (SYNs and connections, mostly because the queue was full).
+  and how many packets of connections the socket threw away (SYNs and last ACKs, mostly because the queue
+  was full; each is sent again, so they are more than the connections that failed).
 How: an eBPF program follows each connection from the listening socket that made it to the accept that takes it,
   in whichever process; the queue and the drops are the socket's own counters, looked at twice a second.
 Impact: samples. About 1 us for each connection; some 0.05 us for each system call of the machine.
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from locard.model.target import Context, Skip
     from locard.probe import Step
 
+_PACKETS = "packets of connections: SYNs and last ACKs; each is sent again"
 ACCEPTED, WAITS, DROPPED, CLOSED = "accepted", "still waiting", "dropped", "closed before accept"
 
 COMMANDS = (
@@ -154,9 +156,7 @@ def _rows(address: str, mine: _Listener, ages: list[float]) -> list[Row]:
             )
         )
     if mine.drops:
-        rows.append(
-            Row(address, DROPPED, count=mine.drops, errors=mine.drops, detail="SYNs or connections")
-        )
+        rows.append(Row(address, DROPPED, count=mine.drops, errors=mine.drops, detail=_PACKETS))
     if mine.closed:
         rows.append(Row(address, CLOSED, count=mine.closed, errors=mine.closed))
     return rows
@@ -170,7 +170,11 @@ def _queue(mine: _Listener) -> str:
 def _says(told: Told, by_address: dict[str, _Listener], ages: dict[str, list[float]]) -> str:
     seconds = told.seconds
     if not by_address:
-        return f"the target listens on no TCP socket that was seen in {seconds:.1f} s"
+        number = sum("listens_unix" in r for r in told.others)
+        said = f"the target listens on no TCP socket that was seen in {seconds:.1f} s"
+        if not number:
+            return said
+        return f"{said}, but on {count(number, 'unix socket')}, which this does not follow"
     parts = []
     ordered = sorted(
         by_address.items(),
@@ -185,7 +189,10 @@ def _says(told: Told, by_address: dict[str, _Listener], ages: dict[str, list[flo
         if mine.waiting:
             words += f", {mine.waiting:,} still waiting"
         if mine.drops:
-            words += f", {mine.drops:,} dropped"
+            words += (
+                f", {count(mine.drops, 'packet')} of connections dropped"
+                " (SYNs and last ACKs; each is sent again)"
+            )
         parts.append(words)
     if len(ordered) > 2:  # noqa: PLR2004 - two are shown
         parts.append(f"{count(len(ordered) - 2, 'more address')}")
@@ -209,7 +216,7 @@ SAMPLES = (
         (Output(argv=("python3",), stdout=_TEXT.encode()),),
         (
             "0.0.0.0:8080: 3 connections accepted after",
-            "200 ms (longest), queue at most 5 of 5, 5 still waiting, 7 dropped",
+            "200 ms (longest), queue at most 5 of 5, 5 still waiting, 7 packets of connections dropped",
             "7 overflows of accept queues in the network namespace",
             "result='dropped', thread='', pid=None, tid=None, count=7, errors=7",
             "result='still waiting'",
@@ -217,5 +224,15 @@ SAMPLES = (
             "full in 6 of 10 looks",
             "result='closed before accept'",
         ),
+    ),
+    Sample(
+        (
+            Output(
+                argv=("python3",),
+                stdout=b'{"began":1}\n{"listens_unix":"/run/app.sock"}\n{"unseen":"what waits at /run/app.sock"}\n'
+                b'{"end":5000000001,"took":5.0,"why":"","hits":0,"losses":{}}\n',
+            ),
+        ),
+        ("in 5.0 s, but on 1 unix socket, which this does not follow", "blind=('what waits at"),
     ),
 )
