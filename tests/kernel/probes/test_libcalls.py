@@ -314,3 +314,48 @@ def test_samples_are_json_lines():
     for sample in libcalls.SAMPLES:
         for output in sample.outputs:
             assert all(json.loads(line) for line in output.text.splitlines())
+
+
+FAILS = r"""
+void *volatile sink;
+int main() {
+  setvbuf(stdout, NULL, _IONBF, 0);
+  ready();
+  for (int k = 0; k < 50; k++) free(sink = malloc(100));
+  volatile size_t huge = 1UL << 62, half = 1UL << 33, much = 1UL << 46;
+  for (int k = 0; k < 7; k++) if ((sink = malloc(huge))) return 1;
+  for (int k = 0; k < 5; k++) if ((sink = calloc(half, half))) return 1;
+  for (int k = 0; k < 3; k++) if ((sink = malloc(much))) return 1;
+  puts("{}");
+}
+"""
+
+
+@pytest.mark.parametrize("no_latency", [False, True], ids=["latency", "no-latency"])
+def test_what_was_not_granted_is_in_no_bytes(tmp_path, no_latency):
+    program = compiled(tmp_path, FAILS, "-O1", "-fno-builtin")
+    trace, _ = seen_once(program, no_latency)
+    malloc, calloc = (by_name(trace, "libc.so.6")[name] for name in ("malloc", "calloc"))
+    granted = 50 * 100
+    assert malloc.bytes == granted + (3 << 46 if no_latency else 0)
+    assert calloc.bytes is None
+    assert (malloc.count, calloc.count) == (60, 5)
+    assert "7 impossible requests" in malloc.detail
+    assert "12 impossible requests (more than 128 TiB), in no sum" in trace.says
+    if not no_latency:
+        assert (malloc.errors, calloc.errors) == (10, 5)
+        assert "4.9 KiB asked for, without 15 that failed; " in trace.says
+
+
+def seen_once(program, no_latency):
+    with running(program) as target:
+        with observing(
+            libcalls,
+            target.pid,
+            max_overhead=BIG,
+            no_latency=no_latency,
+            expression="malloc+calloc",
+        ) as look:
+            truth = target.go()
+        assert target.ended_well()
+    return look.trace, truth

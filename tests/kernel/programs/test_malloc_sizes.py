@@ -54,3 +54,34 @@ def test_nothing_is_allocated(tmp_path, stacks):
         target.begin()
     assert look.trace.says.startswith("no allocation in ")
     assert not look.trace.rows
+
+
+FAILS = r"""
+void *volatile sink;
+int main() {
+  setvbuf(stdout, NULL, _IONBF, 0);
+  ready();
+  for (int k = 0; k < 50; k++) free(sink = malloc(100));
+  volatile size_t huge = 1UL << 62, half = 1UL << 33, much = 1UL << 46;
+  for (int k = 0; k < 7; k++) if ((sink = malloc(huge))) return 1;
+  for (int k = 0; k < 5; k++) if ((sink = calloc(half, half))) return 1;
+  for (int k = 0; k < 3; k++) if ((sink = malloc(much))) return 1;
+  puts("{}");
+}
+"""
+
+
+def test_what_nobody_can_grant_is_in_no_sum(tmp_path):
+    program = compiled(tmp_path, FAILS, "-O1", "-fno-builtin")
+    with running(program) as target:
+        with observing(malloc_sizes, target.pid, max_overhead=10000.0) as look:
+            target.go()
+        assert target.ended_well()
+    trace = look.trace
+    assert "53 allocations asked for 196608 GiB in" in trace.says  # 3 of 64 TiB might be granted
+    assert "; 12 impossible requests (more than 128 TiB), in no sum; served by" in trace.says
+    rows = {(r.what, r.detail.partition(" in ")[0]): r.count for r in trace.rows}
+    assert rows["impossible", "more than 128 TiB: malloc"] == 7
+    assert rows["impossible", "more than 128 TiB: calloc"] == 5
+    assert rows["100 bytes", "malloc"] == 50
+    assert "other sizes" not in {what for what, _ in rows}

@@ -1,7 +1,7 @@
 """Calls of library functions: how many, how long, of what size, by function, thread and file.
 
 Shows: for each function that an expression names (as ltrace -e takes them) its calls, wall time, the
-  sizes that were asked for, bytes moved, failures, frees of NULL; by thread; calls that have not
+  sizes that were asked for (without those that failed, where returns are seen), bytes moved, failures, frees of NULL; by thread; calls that have not
   returned; which file serves the allocations; with --stacks by whom.
 How: an eBPF program at the functions' entries and returns (uprobes), only in the target's processes;
   the files are those that each process has mapped, so containers and static programs are found.
@@ -58,6 +58,7 @@ _OPERATORS = (
     ("_Zda", "operator delete[]"),
 )
 _UNTOLD = 0.25  # of what a probe costs, by which that cost varies
+_FULL = (1 << 64) - 1
 _EXACT = 24  # so many different sizes are shown as they are
 _SHOWN = 4
 
@@ -157,6 +158,11 @@ class Function:
         return bool(_FREES.fullmatch(self.name))
 
     @property
+    def possible(self) -> int:
+        """Its calls that were inside no other counted one and asked for what there can be."""
+        return self.outer - self.sums["impossible"]
+
+    @property
     def outer(self) -> int:
         """Its calls that were inside no other counted one."""
         return self.sums["count"] - self.sums["inside"]
@@ -172,6 +178,7 @@ _FIELDS = (
     "inside_bytes",
     "null",
     "failed",
+    "impossible",
 )
 
 
@@ -269,13 +276,15 @@ def _says(functions: dict[int, Function], seconds: float) -> str:
     parts = []
     allocations = sum(f.outer for f in every if f.allocates)
     if allocations:
-        asked = sum(f.sums["bytes"] - f.sums["inside_bytes"] for f in every if f.allocates)
+        failed = sum(f.sums["failed"] for f in every if f.allocates)
         top = sorted((f for f in called if f.allocates and f.outer), key=lambda f: -f.outer)
         each = ", ".join(f"{word_of(f.name)} {f.outer:,}" for f in top[:_SHOWN])
         parts.append(
             f"{count(allocations, 'allocation')} in {seconds:.1f} s ({rate(allocations, seconds)}): {each};"
-            f" {size(asked)} asked for"
+            f" {asked_for([f for f in every if f.allocates])} asked for"
+            + (f", without {failed:,} that failed" if failed else "")
         )
+        parts.append(impossible(every))
         parts.append(served_by(every))
     freed = [f for f in every if f.frees]
     frees = sum(f.outer for f in freed)
@@ -293,6 +302,20 @@ def _says(functions: dict[int, Function], seconds: float) -> str:
         if silent:
             parts.append(f"{count(silent, 'other function')} of the expression not called")
     return "; ".join(p for p in parts if p)
+
+
+def asked_for(functions: Iterable[Function]) -> str:
+    """The bytes that calls inside no other counted one asked for; a sum that is full is a least one."""
+    every = list(functions)
+    if any(f.sums["bytes"] >= _FULL for f in every):
+        return "more than 16 EiB"
+    return size(max(0, sum(f.sums["bytes"] - f.sums["inside_bytes"] for f in every)))
+
+
+def impossible(functions: Iterable[Function]) -> str:
+    """How many requests nobody could grant, in words; empty where there were none."""
+    number = sum(f.sums["impossible"] for f in functions)
+    return f"{count(number, 'impossible request')} (more than 128 TiB), in no sum" if number else ""
 
 
 def served_by(every: list[Function]) -> str:
@@ -326,6 +349,8 @@ def _detail(f: Function) -> str:
         words.append(f"{f.sums['inside']:,} inside another counted call")
     if f.sums["null"]:
         words.append(f"{f.sums['null']:,} of NULL")
+    if f.sums["impossible"]:
+        words.append(count(f.sums["impossible"], "impossible request"))
     return ", ".join(words)
 
 
@@ -410,7 +435,7 @@ def histograms_of(told: Told, functions: dict[int, Function]) -> Iterable[Histog
             continue
         exact = sorted(sizes.get(f.number, []))
         name = f"{word_of(f.name)} of {_base(f.file)}, bytes asked for"
-        if exact and len(exact) <= _EXACT and sum(n for _, n in exact) == f.outer:
+        if exact and len(exact) <= _EXACT and sum(n for _, n in exact) == f.possible:
             yield Histogram(name, "bytes", tuple(Bucket(b, b + 1, n) for b, n in exact))
         else:
             yield _observing.histogram(name, row["slots"], "bytes", 1)
@@ -430,13 +455,24 @@ def _times(f: Function, slots: dict[str, int]) -> Histogram:
     return replace(whole, slots=(bar, *whole.slots[len(short) :]))
 
 
-_ROW = ("count", "inside", "total_ns", "max_ns", "ended", "bytes", "inside_bytes", "null", "failed")
+_ROW = (
+    "count",
+    "inside",
+    "total_ns",
+    "max_ns",
+    "ended",
+    "bytes",
+    "inside_bytes",
+    "null",
+    "failed",
+    "impossible",
+)
 _TOLD = (
     {"began": 1000, "attached": [], "missing": {}, "kernel": "6.18", "machine": "x86_64"},
     {"iterator": "inside", "began": 2000, "tid": 7, "tgid": 7, "function": 0, "depth": 0},
     {"map": "calls", "key": ["tid", "function"], "value": list(_ROW), "rows": [
-        [7, 0, 300, 200, 90000, 900, 299, 60000, 40000, 0, 0], [7, 1, 200, 0, 0, 0, 0, 40000, 0, 0, 0],
-        [7, 2, 90, 0, 45000, 700, 90, 0, 0, 4, 0]]},
+        [7, 0, 300, 200, 90000, 900, 299, 60000, 40000, 0, 0, 0], [7, 1, 200, 0, 0, 0, 0, 40000, 0, 0, 0, 0],
+        [7, 2, 90, 0, 45000, 700, 90, 0, 0, 4, 0, 0]]},
     {"map": "took", "key": ["key"], "value": ["slots"], "rows": [[0, {"56": 299}], [2, {"57": 90}]]},
     {"map": "asked", "key": ["key"], "value": ["slots"], "rows": [[0, {"46": 300}], [1, {"46": 200}]]},
     {"map": "sizes", "key": ["bytes", "function", "pad"], "value": ["value"], "rows": [[200, 0, 0, 100], [200, 1, 0, 200]]},

@@ -9,6 +9,7 @@
 
 #define DEEPEST 16
 #define MOST_WRAPPERS 24
+#define MOST_BYTES (1ull << 47) /* of an address space: more than this cannot be given to anybody */
 
 /* What the arguments and the result mean. */
 enum kind { PLAIN, SIZE_FIRST, SIZE_PRODUCT, SIZE_SECOND, SIZE_THIRD, FREES, MOVES, MOVES_BY_POINTER };
@@ -18,7 +19,8 @@ const volatile u32 with_stacks = 0;
 
 struct open_call {
   u64 stack, caller, began, argument, spent; /* spent: by probes of this thread, until it began */
-  u32 function, site;
+  u64 added;                                 /* to the bytes that were asked for */
+  u32 function, site, inside, pad;
 };
 struct thread {
   struct open_call calls[DEEPEST]; /* whose return will be seen */
@@ -56,6 +58,7 @@ struct by_thread {
 };
 struct sums {
   u64 count, inside, total_ns, max_ns, ended, bytes, inside_bytes, null, failed;
+  u64 impossible; /* requests of more than MOST_BYTES, inside no other call: in no sum of bytes */
 };
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -181,6 +184,12 @@ static __always_inline struct sums *sums_of(u32 tid, u32 function) {
   return sums;
 }
 
+/* Sums of what is asked for stay at their most, where others would begin anew. */
+static __always_inline void add_bytes(u64 *sum, u64 bytes) { *sum = *sum + bytes < *sum ? ~0ull : *sum + bytes; }
+static __always_inline void take_bytes(u64 *sum, u64 bytes) {
+  if (*sum != ~0ull && *sum >= bytes) *sum -= bytes;
+}
+
 /* Forget the calls of this thread that cannot be any more: their frames lie below where the stack ends. */
 static __always_inline void forget(struct thread *thread, u64 stack) {
   for (u32 k = 0; k < DEEPEST; k++) {
@@ -224,7 +233,7 @@ static __always_inline int entered(struct pt_regs *regs) {
   }
   u32 number = function & (MOST_FUNCTIONS - 1);
   u32 *known = bpf_map_lookup_elem(&kinds, &number), kind = known ? *known : PLAIN;
-  u64 stack = STACK_AT_ENTRY(regs), caller = caller_of(regs), argument = 0;
+  u64 stack = STACK_AT_ENTRY(regs), caller = caller_of(regs), argument = 0, added = 0;
   forget(thread, stack);
   if (left_without_return(thread, stack, caller)) forget(thread, stack + 1);
   int inside = thread->depth > 0;
@@ -241,18 +250,26 @@ static __always_inline int entered(struct pt_regs *regs) {
   sums->count++;
   if (inside) sums->inside++;
   if (kind == SIZE_FIRST) argument = FIRST(regs);
-  else if (kind == SIZE_PRODUCT) argument = FIRST(regs) * SECOND(regs);
+  else if (kind == SIZE_PRODUCT) {
+    u64 each_bytes = FIRST(regs), number_of = SECOND(regs);
+    argument = each_bytes && number_of > MOST_BYTES / each_bytes ? ~0ull : each_bytes * number_of;
+  }
   else if (kind == SIZE_SECOND) argument = SECOND(regs);
   else if (kind == SIZE_THIRD) argument = THIRD(regs);
   else if (kind == MOVES_BY_POINTER) argument = FOURTH(regs);
   else if (kind == FREES && !FIRST(regs)) sums->null++;
   if (ALLOCATES(kind)) {
-    sums->bytes += argument;
-    if (inside) sums->inside_bytes += argument;
-    add_slot(&asked, function, argument);
-    if (!inside) count_size(function, argument);
+    if (argument > MOST_BYTES) {
+      if (!inside) sums->impossible++;
+    } else {
+      added = argument;
+      add_bytes(&sums->bytes, added);
+      if (inside) add_bytes(&sums->inside_bytes, added);
+      add_slot(&asked, function, added);
+      if (!inside) count_size(function, added);
+    }
   }
-  if (with_stacks && !inside) count_stack(regs, function, ALLOCATES(kind) ? argument : 0, caller);
+  if (with_stacks && !inside) count_stack(regs, function, added, caller);
   if (returns) {
     u32 depth = thread->depth;
     if (depth < DEEPEST) { /* deeper ones are counted, without their time */
@@ -260,6 +277,8 @@ static __always_inline int entered(struct pt_regs *regs) {
       call->stack = stack;
       call->caller = caller;
       call->argument = argument;
+      call->added = added;
+      call->inside = inside;
       call->function = function;
       call->site = site;
       call->spent = thread->spent;
@@ -301,10 +320,12 @@ static __always_inline int left(struct pt_regs *regs) {
   u32 number = function & (MOST_FUNCTIONS - 1);
   u32 *known = bpf_map_lookup_elem(&kinds, &number), kind = known ? *known : PLAIN;
   s64 result = RESULT(regs);
-  if (kind == SIZE_THIRD) {
-    if ((s32)result) sums->failed++;
-  } else if (ALLOCATES(kind)) {
-    if (!result && call->argument) sums->failed++;
+  if (ALLOCATES(kind)) {
+    if (kind == SIZE_THIRD ? (s32)result != 0 : !result && call->argument) {
+      sums->failed++;
+      take_bytes(&sums->bytes, call->added);
+      if (call->inside) take_bytes(&sums->inside_bytes, call->added);
+    }
   } else if (kind == MOVES) {
     if ((s32)result > 0) sums->bytes += (s32)result;
     else sums->failed++;

@@ -21,7 +21,7 @@ from locard.kernel.probes import libcalls
 from locard.model import params
 from locard.model.evidence import Output
 from locard.model.kernel_facts import NotObserved, Row, Trace
-from locard.model.kernel_words import rate, size
+from locard.model.kernel_words import rate
 from locard.model.wording import count
 from locard.probe import Sample
 
@@ -136,7 +136,12 @@ def _rows(told: Told, functions: dict[int, libcalls.Function]) -> tuple[Row, ...
         )  # fmt: skip
     rows.sort(key=lambda r: (-(r.bytes or 0), -r.count, r.what))
     for f in functions.values():
-        rest = f.outer - seen[f.number]
+        if f.sums["impossible"]:
+            rows.append(
+                Row("impossible", count=f.sums["impossible"],
+                    detail=f"more than 128 TiB: {libcalls.word_of(f.name)} in {f.file}")
+            )  # fmt: skip
+        rest = f.possible - seen[f.number]
         if rest > 0:
             rows.append(
                 Row("other sizes", count=rest, detail=f"{libcalls.word_of(f.name)} in {f.file}")
@@ -146,23 +151,29 @@ def _rows(told: Told, functions: dict[int, libcalls.Function]) -> tuple[Row, ...
 
 def _says(rows: tuple[Row, ...], functions: dict[int, libcalls.Function], seconds: float) -> str:
     every = list(functions.values())
-    total = sum(f.outer for f in every)
+    total, refused = sum(f.possible for f in every), libcalls.impossible(every)
     if not total:
         files = ", ".join(sorted({f.file for f in every}))
-        return f"no allocation in {seconds:.1f} s by the {count(len(every), 'function')} of {files}"
-    asked = sum(f.sums["bytes"] - f.sums["inside_bytes"] for f in every)
+        nothing = (
+            f"no allocation in {seconds:.1f} s by the {count(len(every), 'function')} of {files}"
+        )
+        return f"{nothing}, but {refused}" if refused else nothing
     often = sorted((r for r in rows if r.bytes is not None), key=lambda r: -r.count)[:_SHOWN]
     most = ", ".join(f"{r.what} {r.count / total:.0%}" for r in often)
     return (
-        f"{count(total, 'allocation')} of {size(asked)} in {seconds:.1f} s ({rate(total, seconds)}); most often"
-        f" {most}; {libcalls.served_by(every)}"
+        f"{count(total, 'allocation')} asked for {libcalls.asked_for(every)} in {seconds:.1f} s ({rate(total, seconds)}); most often"
+        f" {most}; {refused + '; ' if refused else ''}{libcalls.served_by(every)}"
     )
 
 
 SAMPLES = (
     Sample(
         libcalls.SAMPLES[0].outputs,
-        ("300 allocations of 59 KiB in 5.0 s", "200 bytes 67%, 200 bytes 33%", "what='200 bytes'"),
+        (
+            "300 allocations asked for 59 KiB in 5.0 s",
+            "200 bytes 67%, 200 bytes 33%",
+            "what='200 bytes'",
+        ),
     ),
     Sample(
         (
