@@ -67,3 +67,37 @@ def test_waiting_for_somebody_is_no_slow_file(tmp_path):
     assert max(r.max_s for r in waits) > 0.25
     assert not any("slow" in r.detail for r in seen.trace.rows)
     assert not any("anon_inode" in r.what for r in seen.trace.rows)
+
+
+_COPIES = """
+root = sys.argv[1]
+open(root + "/from", "w").write("x" * 40960); open(root + "/gone", "w").write("y" * 100)
+f, g = os.open(root + "/from", os.O_RDONLY), os.open(root + "/gone", os.O_RDONLY)
+c = os.open(root + "/copied", os.O_CREAT | os.O_WRONLY)
+s = os.open(root + "/sent", os.O_CREAT | os.O_WRONLY)
+p = os.open(root + "/spliced", os.O_CREAT | os.O_WRONLY)
+os.unlink(root + "/gone")
+r, w = os.pipe()
+ready()
+copied = sum(os.copy_file_range(f, c, 4096, 0) for k in range(10))
+sent = sum(os.sendfile(s, f, 0, 1000) for k in range(20))
+spliced = 0
+for k in range(5):
+    os.splice(f, w, 4096, offset_src=0); spliced += os.splice(r, p, 4096)
+os.pread(g, 10, 0)
+tell(copied=copied, sent=sent, spliced=spliced)
+"""
+
+
+def test_both_files_of_a_copy_and_a_deleted_one(tmp_path):
+    with working(_COPIES, tmp_path) as target, observing(file_latency, target.pid) as seen:
+        truth = json.loads(target.go())
+    rows = {(r.what, r.detail.partition(";")[0]): (r.count, r.bytes) for r in seen.trace.rows}
+    assert rows[f"{tmp_path}/copied", "write"] == (10, truth["copied"])
+    assert rows[f"{tmp_path}/sent", "write"] == (20, truth["sent"])
+    assert rows[f"{tmp_path}/spliced", "write"] == (5, truth["spliced"])
+    total = truth["copied"] + truth["sent"] + truth["spliced"]
+    assert rows[f"{tmp_path}/from", "read"] == (35, total)
+    assert rows[f"{tmp_path}/gone (deleted)", "read"] == (1, 10)
+    pipes = [r for r in seen.trace.rows if r.result == "no file" and r.what == "pipes"]
+    assert not any(r.detail.startswith("read") for r in pipes)  # its truth is written to one

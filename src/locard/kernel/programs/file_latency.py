@@ -1,7 +1,8 @@
 """Reads and writes of files by path, and which of them took longer than a threshold.
 
 Shows: for each file and direction the count, bytes and latencies, how many took at least --slow and whose
-  they were; directory listings. What has not ended when the look is over.
+  they were; directory listings. sendfile, copy_file_range and splice are a read of
+  the one file and a write of the other. A file whose name was gone is marked (deleted). What has not ended when the look is over.
 How: an eBPF program on sys_enter and sys_exit; only what lies on a file system counts as a file. Pipes,
   sockets, terminals and event descriptors wait for somebody else: they stand apart and are never slow.
 Impact: samples. About 0.7 us for each read and write of the target, 0.2 us for other calls; it detaches
@@ -88,7 +89,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
 
 
 def _trace(told: Told) -> Trace:
-    names = _traces.file_names(told)
+    names = _names(told)
     whose: dict[tuple[Any, ...], Counter[str]] = {}
     for event in told.events.get("slow_ones", ()):
         key = (*_traces.file_of(event["key"]), event["direction"])
@@ -128,6 +129,16 @@ def _trace(told: Told) -> Trace:
             if 0 <= d < len(_DIRECTIONS)
         ),
     )
+
+
+def _names(told: Told) -> dict[tuple[int, int, int], dict[str, Any]]:
+    """The files' names, marked where they were gone when the file was used."""
+    names = _traces.file_names(told)
+    used = [(r["key"], r["max_deleted"]) for r in told.map("transfers")]
+    used += [(r["key"], r["deleted"]) for r in told.iterators.get("blocked", ())]
+    for file in {_traces.file_of(key) for key, deleted in used if deleted} & names.keys():
+        names[file] = {**names[file], "path": f"{names[file]['path']} (deleted)"}
+    return names
 
 
 def _direction(row: dict[str, Any]) -> str:
@@ -209,9 +220,9 @@ _SLOW = (
 )
 _MAP = (
     '{"map":"transfers","key":["key","direction","tgid"],"value":["count","total_ns","max_ns","bytes",'
-    '"errors","slow","slow_ns","slots"],"rows":['
-    '[{"file":13,"device":7340032,"generation":5},0,7,90,90000,2000,900,0,0,0,{"80":90}],'
-    '[{"file":13,"device":7340032,"generation":5},1,7,3,190000000,189000000,12288,0,%d,%d,{"80":2,"203":1}]]}'
+    '"errors","slow","slow_ns","max_deleted","slots"],"rows":['
+    '[{"file":13,"device":7340032,"generation":5},0,7,90,90000,2000,900,0,0,0,0,{"80":90}],'
+    '[{"file":13,"device":7340032,"generation":5},1,7,3,190000000,189000000,12288,0,%d,%d,0,{"80":2,"203":1}]]}'
 )
 _OTHERS = (
     '{"map":"others","key":["kind","direction"],"value":["count","total_ns","max_ns","slow"],'
