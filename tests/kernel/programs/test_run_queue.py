@@ -79,6 +79,7 @@ def test_a_calm_thread_waits_little():
     assert 200 <= row.count < 300
     assert row.p50_s < 0.002
     assert "CPU limit" not in seen.trace.says
+    assert not any("CPU limit" in r.detail for r in seen.trace.rows)
 
 
 @contextlib.contextmanager
@@ -107,3 +108,6 @@ def test_a_cpu_limit_is_told():
     assert limit.what == f"CPU limit of cgroup /{group}"
     assert limit.count > 5
     assert f"the CPU limit of cgroup /{group} stopped it" in seen.trace.says
+    behind = [r for r in seen.trace.rows if r.result == "ran instead"]
+    assert behind
+    assert all("time under the CPU limit included" in r.detail for r in behind)

@@ -7,7 +7,8 @@ How: an eBPF program on sched_wakeup, sched_wakeup_new and sched_switch.
 Impact: samples. About 0.1 us for each switch of the machine, 0.5 us for each of the target; it detaches by
   itself past --max-overhead. Also known as runqlat, runqslower, perf sched latency.
 Limits: who ran before on the same CPU is named as who ran instead, whatever ran before that. Waits that
-  began before locard attached are not counted. The time that a hypervisor takes (steal) is not in it.
+  began before locard attached are not counted. Time in which a CPU limit stopped the thread is a part of
+  what it waited, and of what stands behind others. The time that a hypervisor takes (steal) is not in it.
 Source: runqlat(8) of bcc; Gregg, "BPF Performance Tools", ch. 6; cgroups cpu.stat.
 """
 
@@ -36,6 +37,7 @@ _EACH_NS = 500.0  # of a switch to a thread of the target, with what its wake-up
 _WAITED = "waited for a CPU"
 _IDLE = "nobody: the CPU was idle"
 _MOST_OTHERS = 40
+_OURS, _LIMITED = "of the target itself", "time under the CPU limit included"
 
 COMMANDS = (_observing.template("run_queue", "runqlat -p {pid}", own="kernel/_throttle_far.py"),)
 
@@ -100,7 +102,8 @@ def _trace(told: Told) -> Trace:
             )
         )
     rows.sort(key=lambda r: (-(r.total_s or 0.0), -r.count))
-    others = _others(told)
+    limited = any("throttled" in row for row in told.others)
+    others = _others(told, limited)
     waiting = _waiting(told)
     throttled = [
         Row(
@@ -121,7 +124,8 @@ def _trace(told: Told) -> Trace:
     )
 
 
-def _others(told: Told) -> list[Row]:
+def _others(told: Told, limited: bool) -> list[Row]:
+    """Who ran instead; where a limit stopped the target as well, nobody knows which of it was the limit's."""
     found: dict[tuple[str, bool], list[dict[str, Any]]] = {}
     for row in told.map("others"):
         name = row["comm"].partition("/")[0] if row["comm"].startswith("kworker/") else row["comm"]
@@ -136,7 +140,7 @@ def _others(told: Told) -> list[Row]:
             count=sum(p["count"] for p in parts),
             total_s=round(sum(p["total_ns"] for p in parts) / 1e9, 9),
             max_s=round(max(p["max_ns"] for p in parts) / 1e9, 9),
-            detail="of the target itself" if ours else "",
+            detail=", ".join(w for w in (_OURS if ours else "", _LIMITED if limited else "") if w),
         )
         for (name, ours), parts in found.items()
     ]
@@ -183,8 +187,9 @@ def _says(
         )
         first = next((r for r in others if r.what != _IDLE), None)
         if first is not None:
-            own = " (of the target itself)" if first.detail else ""
-            said += f"; longest behind {first.what}{own}: {duration(first.total_s)}"
+            own = f" ({first.detail})" if first.detail else ""
+            behind = min(first.total_s or 0.0, total)
+            said += f"; longest behind {first.what}{own}: {duration(behind)}"
     longest = max((r.total_s or 0.0 for r in waiting), default=0.0)
     if longest > told.seconds / 10:
         said += f"; {count(len(waiting), 'thread')} still waiting, for {duration(longest)} so far"
@@ -217,12 +222,16 @@ SAMPLES = (
         (
             "1 thread waited for a CPU 100 times in 5.0 s: p50 ",
             (
-                "500 ms in all; longest behind stress: 490 ms; 1 thread still waiting, for 3.00 s so far;"
+                "500 ms in all; longest behind stress (time under the CPU limit included): 490 ms; 1 thread still waiting, for 3.00 s so far;"
                 " the CPU limit of cgroup /case stopped it 12 times, 800 ms"
             ),
             "what='waited for a CPU', result='', thread='worker', pid=7, tid=8, count=100",
             "what='kworker', result='ran instead', thread='', pid=None, tid=None, count=2",
         ),
+    ),
+    Sample(
+        (_traces.recorded(_BEGAN, _WAITS, _OTHERS, _NAME, _END),),
+        ("500 ms in all; longest behind stress: 490 ms", "count=90, errors=None"),
     ),
     Sample((_traces.recorded(_BEGAN, _END),), ("no thread was put on a CPU in 5.0 s",)),
 )
