@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from locard.model.facts import MemoryUse
-from locard.model.kernel_facts import NotObserved, Observed
+from locard.model.kernel_facts import Bucket, Histogram, NotObserved, Observed
 from locard.report import kernel_screen, wait_strip
 from rules.builders import lock, row, system_calls, thread_wait, trace, waits
 
@@ -58,3 +58,10 @@ def test_what_was_refused_lost_and_not_seen_is_said():
     assert "lost: 9 events" in text
     assert "not seen: io_uring" in text
     assert "ended: the target ended" in text
+
+
+def test_a_bar_of_one_value_shows_it_once():
+    found = Histogram("malloc", "bytes", (Bucket(5000, 5001, 3), Bucket(4096, 8192, 2)))
+    lines = list(kernel_screen.bars(found))
+    assert lines[1].split()[:3] == ["4.9", "KiB", "3"]
+    assert lines[2].split()[:5] == ["4.0", "KiB", "..", "8.0", "KiB"]

@@ -153,7 +153,8 @@ def bars(found: Histogram) -> Iterator[str]:
     yield f"{found.name}:"
     most = max(s.count for s in found.slots)
     for slot in found.slots:
-        span = f"{show(slot.least) or '0'} .. {show(slot.below)}"
+        least, below = show(slot.least) or "0", show(slot.below)
+        span = least if least == below else f"{least} .. {below}"
         yield f"  {span:>20} {slot.count:>9,} {'#' * max(1, round(_BAR * slot.count / most))}"
 
 
