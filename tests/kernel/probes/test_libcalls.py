@@ -342,6 +342,7 @@ def test_what_was_not_granted_is_in_no_bytes(tmp_path, no_latency):
     assert (malloc.count, calloc.count) == (60, 5)
     assert "7 impossible requests" in malloc.detail
     assert "12 impossible requests (more than 128 TiB), in no sum" in trace.says
+    assert not any("far_time_site" in s.frames for s in trace.stacks)  # locard's own
     if not no_latency:
         assert (malloc.errors, calloc.errors) == (10, 5)
         assert "4.9 KiB asked for, without 15 that failed; " in trace.says
@@ -355,6 +356,7 @@ def seen_once(program, no_latency):
             max_overhead=BIG,
             no_latency=no_latency,
             expression="malloc+calloc",
+            stacks=True,
         ) as look:
             truth = target.go()
         assert target.ended_well()

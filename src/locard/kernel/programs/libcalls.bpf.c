@@ -269,7 +269,7 @@ static __always_inline int entered(struct pt_regs *regs) {
       if (!inside) count_size(function, added);
     }
   }
-  if (with_stacks && !inside) count_stack(regs, function, added, caller);
+  if (with_stacks && !inside && function < OWN_FUNCTIONS) count_stack(regs, function, added, caller);
   if (returns) {
     u32 depth = thread->depth;
     if (depth < DEEPEST) { /* deeper ones are counted, without their time */
