@@ -10,6 +10,7 @@ Tests wait for what is so, never for a while: the observation is attached when i
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -113,13 +114,18 @@ def readers() -> set[int]:
     while at:
         pid = at.pop()
         at += children_of(pid)
-        with contextlib.suppress(OSError):
-            status = Path(f"/proc/{pid}/status").read_text()
-            caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-            links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
-            if caught & _CATCHES_TERM and any(to.startswith("anon_inode:bpf") for to in links):
-                found.add(pid)
+        if _has_attached(pid):
+            found.add(pid)
     return found
+
+
+def _has_attached(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        links = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+        return bool(caught & _CATCHES_TERM) and any(to.startswith("anon_inode:bpf") for to in links)
+    return False
 
 
 def observe(probe, *pids: int, for_s: float, **asked):
@@ -186,3 +192,66 @@ def in_new_network(*before: str) -> tuple[str, ...]:
         pytest.skip("needs root: namespaces of its own")
     lines = ["ip link set lo up", *before, 'exec "$@"']
     return ("unshare", "-n", "-m", "sh", "-ec", "\n".join(lines), "sh")
+
+
+def readers_in(space: str) -> set[int]:
+    """The same in a pid namespace, whoever started them: `space` is what its /proc/PID/ns/pid leads to."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and str((entry / "ns/pid").readlink()) == space:
+                found |= {int(entry.name)} if _has_attached(int(entry.name)) else set()
+    return found
+
+
+class Asked:
+    """One question put to locard as a user puts it; its document when the block is over."""
+
+    def __init__(self):
+        self.document = {}
+        self.stderr = ""
+
+    @property
+    def facts(self):
+        return [fact for e in self.document["evidence"] for fact in e["facts"]]
+
+    @property
+    def fact(self):
+        """The one fact of the one probe."""
+        (fact,) = self.facts
+        return fact
+
+
+@contextlib.contextmanager
+def asking(
+    *words: object, prefix: tuple[str, ...] = (), space: str = "", attaches: bool = True, **options
+):
+    """Run `locard WORDS -o json` while the block runs; it begins when all is attached, or locard has ended.
+
+    `space`: where its reader runs, if that is no descendant of ours. `attaches` False: do not wait for it.
+    """
+    asked = Asked()
+    argv = [*prefix, sys.executable, "-m", "locard", *map(str, words), "-o", "json"]
+    look = (lambda: readers_in(space)) if space else readers
+    before = look()
+    child = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        **options,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: not attaches or child.poll() is not None or look() - before, 60.0)
+        yield asked
+    except BaseException:
+        child.kill()
+        raise
+    finally:
+        out, asked.stderr = child.communicate(timeout=120)
+    assert out, asked.stderr
+    asked.document = json.loads(out)
+
+
+def run_to_end(*words: object, prefix: tuple[str, ...] = (), **options) -> Asked:
+    """The same where nothing has to happen meanwhile."""
+    with asking(*words, prefix=prefix, attaches=False, **options) as asked:
+        pass
+    return asked

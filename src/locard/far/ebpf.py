@@ -23,6 +23,7 @@ ROOM = 4 << 20  # bytes for one pass over a map or a ring
 INT, POINTER, ARRAY, STRUCT, UNION, ENUM, TYPEDEF = 1, 2, 3, 4, 5, 6, 8
 MODIFIERS = (8, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag
 SIGNED = 1
+FIRST_USERS = 0xEFFFFFFD  # the inode number of the kernel's first user namespace
 FORMATS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 # What the kernel lacks or forbids when a step fails, by its errno.
 MEANS = {
@@ -51,7 +52,8 @@ class Refused(Exception):  # noqa: N818 - the kernel refuses
 # Lines that explain nothing, or wrongly: what stands around the verifier's words, and libbpf's guess at a limit that
 # no kernel since 5.11 has.
 IDLE = re.compile(
-    r"libbpf: (failed to load object|prog '.*': (failed to load|-- BEGIN|BPF program load failed)|permission error while)"
+    r"libbpf: (failed to load object|prog '.*': (failed to load|-- BEGIN|BPF program load failed)|permission error while"
+    r"|Error in bpf_object__probe_loading|Failed to bump RLIMIT_MEMLOCK)"
     r"|processed \d+ insns|-- (BEGIN|END) |(peak_states|verification time|stack depth) |; "
 )
 
@@ -64,6 +66,40 @@ def why_not(refused: "Refused") -> str:
         if "BTF" in line or "permitted" in line or "lockdown" in line:
             return line[:300]
     return lines[-1][:300] if lines else ""
+
+
+def words_of(path: str) -> str:
+    """The text of a file of the kernel; empty where there is none."""
+    try:
+        with open(path, errors="replace") as file:
+            return file.read(4096).strip()
+    except OSError:
+        return ""
+
+
+def surroundings() -> "dict[str, str]":
+    """What explains a refusal: guard/kernel_refusal.py reads it."""
+    status = dict(
+        line.split(":", 1) for line in words_of("/proc/self/status").splitlines() if ":" in line
+    )
+    lockdown = words_of("/sys/kernel/security/lockdown")
+    try:
+        users = os.stat("/proc/self/ns/user").st_ino
+    except OSError:
+        users = FIRST_USERS
+    return {
+        "btf": "yes" if os.path.exists("/sys/kernel/btf/vmlinux") else "",
+        "lockdown": lockdown.partition("[")[2].partition("]")[0],
+        "tracefs": "yes" if os.path.isdir("/sys/kernel/tracing/events") else "",
+        "seccomp": status.get("Seccomp", "").strip(),
+        "capabilities": status.get("CapEff", "").strip(),
+        "user": str(os.geteuid()),
+        "users": ""
+        if users == FIRST_USERS
+        else "own",  # a user namespace of its own, as rootless containers have
+        "last_capability": words_of("/proc/sys/kernel/cap_last_cap"),
+        "kernel": os.uname().release,
+    }
 
 
 class Types:
@@ -174,9 +210,7 @@ class Types:
 def library() -> "ctypes.CDLL":
     """The C library, from memory."""
     if "library" not in PARTS:
-        raise Refused(
-            "the C library for %s is not part of this build" % os.uname().machine, errno.ENOENT
-        )
+        raise Refused("the C library for %s is not part of this build" % os.uname().machine, 0)
     found = ctypes.CDLL("/proc/self/fd/%d" % PARTS["library"], use_errno=True)
     for name, result in (("far_said", ctypes.c_char_p), ("far_version", ctypes.c_char_p),
                          ("far_open", ctypes.c_void_p), ("far_ring", ctypes.c_void_p),

@@ -13,7 +13,7 @@ target's CPU time that it may cost), `cost_ns` (a call of the program, measured)
   {"iterator": name, ...}        a row of an iterator, at the end
   {"thread": tid, "pid", "comm", "nstid"}
   {"end": ns, "why": ..., "cost_s": own CPU, "hits": calls of the program, "losses": {...}}
-  {"refused": step, "errno", "why", "said"}   in place of all this, where the kernel took it not
+  {"refused": step, "errno", "why", "said", "facts"}   in place of all this, where the kernel took it not
 """
 
 import json
@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.ebpf import Object, Refused, summed, why_not
+    from locard.far.ebpf import Object, Refused, summed, surroundings, why_not
 
 EVERY_S = 0.1
 COMMS_EVERY_S = 0.5
@@ -269,6 +269,19 @@ class Ends:
         return True
 
 
+def tell_closed(pids: "list[int]") -> None:
+    """Say of which processes the descriptors and memory are closed to us."""
+    for pid in pids:
+        try:
+            for fd in os.listdir("/proc/%d/fd" % pid)[:1]:
+                os.readlink("/proc/%d/fd/%s" % (pid, fd))
+        except PermissionError:
+            emit({"unseen": "process %d: its descriptors and memory cannot be read: run as root with CAP_SYS_PTRACE, or"
+                            " as its user" % pid})  # fmt: skip
+        except OSError:
+            continue
+
+
 def cpu_s(pids: "list[int]") -> float:
     """CPU seconds of the processes and of their children that have ended."""
     ticks = 0
@@ -480,6 +493,7 @@ def main(argv: "list[str]") -> int:
                 "errno": refused.number,
                 "why": str(refused),
                 "said": why_not(refused),
+                "facts": surroundings(),
             }
         )
         return 1

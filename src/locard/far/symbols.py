@@ -5,6 +5,7 @@ taken for one of ours with the same name. A file without the symbol tables gives
 """
 
 import bisect
+import errno
 import os
 import struct
 
@@ -130,6 +131,7 @@ class Symbols:
         self.pid = pid
         self.files = {}  # type: dict[tuple[str, str], Elf | None]
         self.maps = []  # type: list[Mapping]
+        self.closed = 0  # files that may not be opened
         self.read_maps()
 
     def read_maps(self) -> None:
@@ -139,13 +141,30 @@ class Symbols:
         self.starts = [m.start for m in self.maps]
 
     def open(self, mapping: Mapping) -> int:
-        """A descriptor of the file of a mapping, as the process has it."""
+        """A descriptor of the file of a mapping, as the process has it; raises OSError."""
         try:
             return os.open(
                 "/proc/%d/map_files/%x-%x" % (self.pid, mapping.start, mapping.end), os.O_RDONLY
             )
         except OSError:
+            pass
+        try:
             return os.open("/proc/%d/root%s" % (self.pid, mapping.path), os.O_RDONLY)
+        except PermissionError:
+            return self.same(mapping)
+
+    def same(self, mapping: Mapping) -> int:
+        """A descriptor of the file as we have it, if it is the very same; raises PermissionError."""
+        try:
+            fd = os.open(mapping.path, os.O_RDONLY)
+        except OSError as error:
+            raise PermissionError(errno.EACCES, "its root cannot be seen") from error
+        found = os.fstat(fd)
+        device = "%02x:%02x" % (os.major(found.st_dev), os.minor(found.st_dev))
+        if (device, str(found.st_ino)) == mapping.inode:
+            return fd
+        os.close(fd)
+        raise PermissionError(errno.EACCES, "its root cannot be seen")
 
     def elf(self, mapping: Mapping) -> "Elf | None":
         """The file of a mapping; None where it is none or cannot be read."""
@@ -155,7 +174,8 @@ class Symbols:
             self.files[mapping.inode] = None
             try:
                 fd = self.open(mapping)
-            except OSError:
+            except OSError as error:
+                self.closed += isinstance(error, PermissionError)
                 return None
             try:
                 self.files[mapping.inode] = Elf(fd)

@@ -12,7 +12,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locard.guard import needs
+from locard.guard import kernel_refusal, needs
 from locard.guard.command import Impact, Template
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def read_tried(stdout: str) -> dict[str, Any]:
 def at_place(ground: Ground, tried: dict[str, Any], wanted: Iterable[Need]) -> tuple[Check, ...]:
     """What works at a place: permissions, then each program that some command declares to need."""
     programs = (_program(need, ground, tried) for need in wanted)
-    return (_root(ground), _kernel_stacks(tried), *_kernel_programs(tried, ground), *programs)
+    return (_root(ground), _kernel_stacks(tried), *_kernel_programs(tried), *programs)
 
 
 # What each kind of eBPF program adds, by its name in far/try_kernel.py.
@@ -102,64 +102,52 @@ _KINDS = (
         "eBPF iterators",
         "locard waits at next to no cost; without it /proc is read, less often",
     ),
-    ("function_entry", "eBPF uprobes", "locard libcalls, malloc-sizes, gil-wait, tls-latency"),
-    (
-        "function_entries",
-        "eBPF uprobe_multi",
-        "many functions attached at once: else one by one, slower to begin",
-    ),
     ("clock", "eBPF CPU clock", "locard trace cpu-profile"),
-    ("kprobe", "eBPF kprobes", "nothing that locard needs: its programs take tracepoints"),
-    ("fentry", "eBPF fentry", "nothing that locard needs: its programs take tracepoints"),
 )
-_WANTED = 5  # of these; what nothing needs is said, and is not missing
-_CAPS = ((39, "CAP_BPF"), (38, "CAP_PERFMON"), (21, "CAP_SYS_ADMIN"))
+_FUNCTIONS = ("function_entries", "function_entry")  # either will do
+_UNNEEDED = (("kprobe", "eBPF kprobes"), ("fentry", "eBPF fentry"))
+_GET = "root, or CAP_BPF and CAP_PERFMON, on a kernel with BTF"
 
 
-def _kernel_programs(tried: dict[str, Any], ground: Ground) -> Iterable[Check]:
+def _kernel_programs(tried: dict[str, Any]) -> Iterable[Check]:
     """Each kind of eBPF program, as loading and attaching one of it went."""
-    kinds, facts = tried.get("kinds"), tried.get("facts")
+    kinds, facts, numbers = tried.get("kinds"), tried.get("facts"), tried.get("numbers")
     if not isinstance(kinds, dict) or not isinstance(facts, dict):
         return
-    for number, (kind, name, adds) in enumerate(_KINDS):
-        why = str(kinds.get(kind, "it was not tried"))
-        if not why:
-            words = f"loaded and attached on kernel {facts.get('kernel', '')} by libbpf {facts.get('libbpf', '')}"
-            yield Check(name, True, words, adds, "")
-        else:
-            missing = number < _WANTED
-            yield Check(name, not missing, f"no: {why}" if missing else f"not here, and not needed: {why}",
-                        adds, _unlock(why, facts, ground))  # fmt: skip
+    numbers = numbers if isinstance(numbers, dict) else {}
+    why = {kind: str(words) for kind, words in kinds.items()}
+    works = f"loaded and attached on kernel {facts.get('kernel', '')} by libbpf {facts.get('libbpf', '')}"
+
+    def no(kind: str, name: str, adds: str) -> Check:
+        words = why.get(kind, "it was not tried")
+        unlock = (
+            kernel_refusal.unlock(numbers.get(kind), words, facts) or "a kernel that supports it"
+        )
+        return Check(name, False, f"no: {words}", adds, unlock)
+
+    for kind, name, adds in _KINDS:
+        yield Check(name, True, works, adds, _GET) if why.get(kind) == "" else no(kind, name, adds)
+    many, single = (why.get(kind) for kind in _FUNCTIONS)
+    functions = "locard libcalls, malloc-sizes, gil-wait, tls-latency"
+    if many == "":
+        yield Check("eBPF uprobes", True, f"{works}, many functions at once", functions, _GET)
+    elif single == "":
+        slower = f"{works}, one by one: many at once are not to be had ({many})"
+        yield Check("eBPF uprobes", True, slower, functions, _GET)
+    else:
+        yield no("function_entry", "eBPF uprobes", functions)
+    for kind, name in _UNNEEDED:
+        words = works if why.get(kind) == "" else f"not here, and not needed: {why.get(kind)}"
+        adds = "nothing that locard needs: its programs take tracepoints"
+        yield Check(name, True, words, adds, "a kernel that supports it")
     spoils = str(tried.get("spoils", ""))
     yield Check(
         "USDT and probes inside functions",
         True,
         f"refused here: {spoils}" if spoils else "tried in a process of ours: they do no harm",
-        "",
-        "",
+        "the marks that programs carry for tracing, such as those of CPython and libc",
+        "a kernel whose probes leave the stack alone: this is tried before each use",
     )
-
-
-def _unlock(why: str, facts: dict[str, Any], ground: Ground) -> str:
-    """What would make the kernel take it: the first of these that explains the refusal."""
-    lacks = [name for number, name in _CAPS[:2] if not ground.may(number)]
-    lacks = [] if ground.may(_CAPS[2][0]) else lacks
-    denied = "EPERM" in why or "EACCES" in why
-    reasons = (
-        ("not part of this build" in why,
-         "a build for this machine, with libelf-dev and zlib1g-dev where locard is installed"),
-        (not facts.get("btf"),
-         "a kernel with BTF (CONFIG_DEBUG_INFO_BTF=y): /sys/kernel/btf/vmlinux is missing"),
-        (facts.get("lockdown") == "confidentiality",
-         "kernel lockdown is in confidentiality mode: it forbids reading memory by eBPF"),
-        (bool(lacks),
-         f"run as root, or with {' and '.join(lacks)} (container: --cap-add {' --cap-add '.join(lacks)})"),
-        (denied and facts.get("seccomp") not in {"", "0"},
-         "a seccomp profile that permits bpf(2) and perf_event_open(2): one is in force here"),
-        ("no such event" in why and not facts.get("tracefs"),
-         "tracefs (mount -t tracefs tracefs /sys/kernel/tracing): it is not mounted here"),
-    )  # fmt: skip
-    return next((words for holds, words in reasons if holds), "a kernel that supports it")
 
 
 def _program(need: Need, ground: Ground, tried: dict[str, Any]) -> Check:

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.ebpf import Refused
+    from locard.far.ebpf import PARTS, Refused
     from locard.far.observe import Observation, emit, family
     from locard.far.symbols import FUNC, IFUNC, Elf, Mapping, Symbols
 
@@ -228,7 +228,7 @@ class Functions:
         self.every = []  # type: list[Function]
         self.mapped = {}  # type: dict[int, set[Any]]
         self.maps = {}  # type: dict[int, str]
-        self.unread = {}  # type: dict[int, str]
+        self.unread = set()  # type: set[int]
         self.cut = 0
         # where the code of a file lies in a process: (start, end, offset in the file)
         self.places = {}  # type: dict[Any, list[tuple[int, int, int]]]
@@ -240,10 +240,12 @@ class Functions:
         for pid in pids:
             try:
                 symbols = Symbols(pid)
-            except OSError as error:
-                self.unread.setdefault(pid, os.strerror(error.errno or 0))
+            except PermissionError:
+                self.unread.add(pid)
                 continue
-            self.unread.pop(pid, None)
+            except OSError:
+                continue  # it has ended
+            self.unread.discard(pid)
             seen = self.mapped.setdefault(pid, set())
             try:
                 main = os.readlink("/proc/%d/exe" % pid)
@@ -267,6 +269,8 @@ class Functions:
                     for function in file.functions:
                         function.pids.append(pid)
                     found.append((pid, file))
+            if symbols.closed and not any(pid in f.pids for f in self.every):
+                self.unread.add(pid)
             symbols.close()
         return found
 
@@ -325,8 +329,6 @@ class Functions:
             emit({"no_function": rule.text.lstrip("+"), "why": why})
         if self.cut:
             emit({"unseen": "%d more functions fit; %d is the most" % (self.cut, MOST_FUNCTIONS)})
-        for pid, why in sorted(self.unread.items()):
-            emit({"unseen": "process %d: its mappings cannot be read: %s" % (pid, why)})
 
 
 class Attacher:
@@ -344,6 +346,7 @@ class Attacher:
         self.sites = 0
         self.took_s = 0.0
         self.failed = {}  # type: dict[str, int]
+        self.failed_by = None  # type: Any
         self.late = []  # type: list[tuple[int, str]]
         self.entry_ns, self.both_ns, self.shown_ns = [], [], []  # type: list[int], list[int], list[int]
         self.prepare = None  # type: Any # called with (process, file) before each
@@ -352,8 +355,14 @@ class Attacher:
         """Attach to all that is mapped now."""
         began = time.monotonic()
         self.multi = self.many_work()
-        for pid, file in self.functions.look(family(self.observation.pids)):
+        pids = family(self.observation.pids)
+        for pid, file in self.functions.look(pids):
             self.attach(pid, file)
+        closed = self.functions.unread
+        if closed and closed.issuperset(pids):  # else nothing found would look like nothing there
+            raise Refused("the files that process %d has mapped cannot be read" % min(closed), 0)
+        if self.failed and not self.sites:
+            raise self.failed_by
         self.looked = time.monotonic()
         self.took_s = self.looked - began
 
@@ -407,7 +416,7 @@ class Attacher:
                 return
             if len(sites) == 1:
                 self.failed[file.path] = self.failed.get(file.path, 0) + 1
-                self.why = str(refused)
+                self.why, self.failed_by = str(refused), refused
                 return
             for site in sites:
                 self.put(program, pid, file, [site], at_return)
@@ -488,6 +497,13 @@ class Attacher:
               "engine": "one link for many functions" if self.multi else "a probe for each function"})  # fmt: skip
         for path, count in sorted(self.failed.items()):
             emit({"unseen": "%d functions of %s were not attached: %s" % (count, path, self.why)})
+        for pid in sorted(self.functions.unread):
+            emit(
+                {
+                    "unseen": "process %d: the files that it has mapped cannot be read, so nothing of it is counted"
+                    % pid
+                }
+            )
         for pid, path in self.late[:20]:
             emit(
                 {
@@ -498,13 +514,13 @@ class Attacher:
 
 
 def own_place(address: int) -> "tuple[int, str]":
-    """Where an address of our own lies in its file, and that file."""
+    """Where an address of the C library lies in its file, and that file."""
     with open("/proc/self/maps") as file:
         for line in file:
             words = line.split(None, 5)
             start, end = (int(w, 16) for w in words[0].split("-"))
             if start <= address < end:
-                return address - start + int(words[2], 16), "/proc/self/map_files/" + words[0]
+                return address - start + int(words[2], 16), "/proc/self/fd/%d" % PARTS["library"]
     return 0, ""
 
 

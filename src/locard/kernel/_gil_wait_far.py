@@ -58,7 +58,7 @@ class Interpreters:
         for pid in sorted(set(family(self.observation.pids)) | set(self.observation.pids)):
             if pid in self.found:
                 emit({"python": pid, "file": self.found[pid]})
-            else:
+            elif pid not in self.marks.unread:
                 emit({"no_python": pid})
         self.attacher.tell()
         for pid in sorted(self.waits.mapped):

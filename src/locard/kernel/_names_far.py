@@ -12,7 +12,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.far.observe import Observation, emit, family
+    from locard.far.observe import Observation, emit, family, tell_closed
     from locard.far.symbols import Symbols
     from locard.kernel._thread_reader import Reader, slurp
 
@@ -135,6 +135,7 @@ def look_at_names(observation: "Observation") -> None:
 
 def tell_names(observation: "Observation") -> None:
     """At its end."""
+    tell_closed(observation.pids)
     NAMED[0].look(observation, last=True)
     NAMED[0].tell(observation)
 

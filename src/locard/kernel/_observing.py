@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from locard.guard import needs
+from locard.guard import kernel_refusal, needs
 from locard.guard.command import Command, Impact, Residue, Template
 from locard.model import params
 from locard.model.evidence import Scope
@@ -260,23 +260,17 @@ def refusal(program: str, told: Told) -> NotObserved | None:
     """Why the kernel did not take it, and what would unlock it; None where it did."""
     if not told.refused:
         return None
-    number, why = told.refused.get("errno"), str(told.refused.get("why", ""))
-    said = str(told.refused.get("said", ""))
-    return NotObserved(program, f"{why}: {said}" if said else why, unlock(number, said))
+    why, said = str(told.refused.get("why", "")), str(told.refused.get("said", ""))
+    return NotObserved(program, f"{why}: {said}" if said else why, unlock(told.refused))
 
 
-def unlock(number: Any, said: str) -> str:
-    """What would make the kernel take it, by its errno and libbpf's words."""
-    if "BTF" in said:
-        return "the kernel was built without BTF (CONFIG_DEBUG_INFO_BTF)"
-    if number == 1:  # EPERM; EACCES is the verifier's, whom no capability persuades
-        return (
-            "it takes CAP_BPF and CAP_PERFMON (root has them; in a container add both, and see that"
-            " seccomp permits bpf(2); kernel lockdown=confidentiality forbids it)"
-        )
-    if number == 2:  # noqa: PLR2004 - ENOENT
-        return "this build has no C library for that machine, or the kernel lacks the event"
-    return ""
+def unlock(refused: dict[str, Any]) -> str:
+    """What would make the kernel take what a record says it refused."""
+    facts = refused.get("facts")
+    words = f"{refused.get('why') or refused.get('fallback') or ''} {refused.get('said', '')}"
+    return kernel_refusal.unlock(
+        refused.get("errno"), words, facts if isinstance(facts, dict) else {}
+    )
 
 
 # -- numbers -----------------------------------------------------------------------------------

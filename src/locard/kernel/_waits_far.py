@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from locard.far.ebpf import Refused, why_not
+    from locard.far.ebpf import Refused, surroundings, why_not
     from locard.far.observe import (
         Names,
         Observation,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         emit,
         family,
         inner_tid,
+        tell_closed,
         threads_of,
     )
     from locard.far.symbols import Symbols
@@ -327,9 +328,10 @@ class Waits:
     def tell(self, engine: str) -> None:
         """Print groups and locks."""
         looks = len(self.times) - 1
-        took = max(1e-9, self.times[-1] - self.began)
+        took = max(1e-9, time.monotonic() - self.began)
         emit({"looks": looks, "hz": round(looks / took, 2), "engine": engine})
         self.name_pipes()
+        tell_closed(self.pids)
         for group in self.groups.values():
             columns = [0] * COLUMNS
             for first, last in group.pop("spans"):
@@ -515,14 +517,14 @@ class Iterating:
         self.waits.tell("eBPF" if self.once else "eBPF iterator")
 
 
-def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:
+def look_by_proc(seconds: float, pids: "list[int]", why: "dict[str, Any]") -> int:
     """The same from /proc, as often as it takes a small share of a core."""
     waits = Waits(pids, seconds)
     stop = []  # type: list[int]
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     emit({"began": int(waits.began * 1e9), "attached": [], "missing": {}, "kernel": os.uname().release,
           "machine": os.uname().machine})  # fmt: skip
-    emit({"fallback": why})
+    emit(why)
     before = {}  # type: dict[int, tuple[Any, ...]]
     iterating = Iterating()
     iterating.waits = waits
@@ -557,15 +559,10 @@ def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:
         if not any(alive(pid) for pid in pids):
             ended = "ended: the target ended"
             break
-        took = time.monotonic() - began
-        time.sleep(
-            max(
-                0.0,
-                min(
-                    max(0.05, took / SHARE), 1 / LEAST_HZ, waits.began + seconds - time.monotonic()
-                ),
-            )
-        )
+        # The first look reads tables, too: it tells nothing about the next ones.
+        took = time.monotonic() - began if number > 1 else 0.0
+        pause = min(max(0.05, took / SHARE), 1 / LEAST_HZ, waits.began + seconds - time.monotonic())
+        time.sleep(max(0.0, pause))
     waits.tell("/proc")
     names = Names()
     names.look(pids)
@@ -579,7 +576,12 @@ def look_by_proc(seconds: float, pids: "list[int]", why: str) -> int:
 def fall_back(refused: "Refused", seconds: float, pids: "list[int]") -> int:
     """What observe.py calls where the kernel did not take the program."""
     said = why_not(refused)
-    return look_by_proc(seconds, pids, "%s%s" % (refused, ": " + said if said else ""))
+    words = "%s%s" % (refused, ": " + said if said else "")
+    return look_by_proc(
+        seconds,
+        pids,
+        {"fallback": words, "errno": refused.number, "said": said, "facts": surroundings()},
+    )
 
 
 LOOKS = Iterating()

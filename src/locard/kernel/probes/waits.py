@@ -109,9 +109,13 @@ def _waits(told: Told) -> Waits:
         )
     )
     observed = told.observed(str(head.get("engine") or "eBPF iterator"))
-    fallback = next((str(r["fallback"]) for r in told.others if "fallback" in r), "")
+    fallback = next((r for r in told.others if "fallback" in r), None)
     if fallback:
-        words = f"the kernel's iterator is not to be had ({fallback}): looked at /proc instead"
+        unlock = _observing.unlock(fallback)
+        words = (
+            f"the kernel's iterator is not to be had ({fallback['fallback']}): looked at /proc instead,"
+            f" {head.get('hz') or 0} times a second{f'; {unlock}' if unlock else ''}"
+        )
         observed = replace(observed, blind=(*observed.blind, words))
     for row in told.others:
         if "throttled" in row:
