@@ -38,7 +38,9 @@ def test_quiet_on_an_empty_queue():
 def test_fires_on_what_the_kernel_dropped():
     rows = (row("0.0.0.0:8080", "dropped", 7), row("0.0.0.0:8080", "accepted", 3, p50_s=0.14))
     (finding,) = judge(case(trace("accept-queue", *rows)))
-    assert finding.title == "The accept queue of port 8080 overflows: 7 connections dropped"
+    assert (
+        finding.title == "The accept queue of port 8080 overflows: 7 packets of connections dropped"
+    )
 
 
 def test_quiet_where_connections_are_accepted_at_once():

@@ -43,7 +43,7 @@ def _from_kernel(case: Case) -> Iterator[Finding]:
             yield _kernel.finding(
                 "accept-queue-overflow",
                 case,
-                f"The accept queue of port {port} overflows: {count(row.count, 'connection')} dropped"
+                f"The accept queue of port {port} overflows: {count(row.count, 'packet')} of connections dropped"
                 if dropped
                 else f"Connections to port {port} wait {row.p50_s:.1f} s to be accepted",
                 [_kernel.support(evidence, says)],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 from compiled_targets import compiled, running
 from observing_support import context, observe, skip_if_refused, working
@@ -155,7 +158,10 @@ time.sleep(600)
 
 def test_a_file_lock_names_who_holds_it(tmp_path):
     with working(_LOCKED, tmp_path / "k.lock") as target:
-        found = observe(waits, int(target.line), for_s=1.5)
+        try:
+            found = observe(waits, int(target.line), for_s=1.5)
+        finally:
+            os.kill(int(target.line), signal.SIGKILL)
     skip_if_refused(found)
     (lock,) = found.locks
     assert lock.kind == "file lock"
@@ -167,10 +173,9 @@ def test_the_other_end_of_a_pipe_is_named():
     code = "r, w = os.pipe(); pid = os.fork()\nif pid == 0:\n    os.close(w); time.sleep(600)\n"
     code += "os.close(r); threading.Thread(target=os.write, args=(w, b'x' * 200000), daemon=True).start(); ready(pid)\ntime.sleep(600)"
     with working(code) as target:
-        found = observe(waits, target.pid, for_s=1.0)
-        import os
-        import signal
-
-        os.kill(int(target.line), signal.SIGKILL)
+        try:
+            found = observe(waits, target.pid, for_s=1.0)
+        finally:
+            os.kill(int(target.line), signal.SIGKILL)
     skip_if_refused(found)
     assert any(f"(pid {target.line})" in w.what for w in found.threads if w.call == "write")
