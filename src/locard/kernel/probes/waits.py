@@ -45,7 +45,7 @@ COMMANDS = (
     _observing.template(
         "waits",
         "for p in {pid}; do grep -s '' /proc/$p/task/*/{stat,syscall,wchan}; done  # 20 times a second",
-        own="kernel/_thread_reader.py+kernel/_locks_far.py+kernel/_throttle_far.py+kernel/_waits_far.py",
+        own="kernel/_thread_reader.py+kernel/_locks_far.py+kernel/_throttle_far.py+kernel/_wait_groups_far.py+kernel/_waits_far.py",
     ),
 )
 
