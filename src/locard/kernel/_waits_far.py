@@ -20,14 +20,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.ebpf import Refused, why_not
+    from locard.far.ebpf import Refused, surroundings, why_not
     from locard.far.observe import (
         Names,
         Observation,
         alive,
         emit,
         family,
-        surroundings,
         threads_of,
     )
     from locard.kernel._locks_far import FUTEX_COMMAND, NO_HOLDER, WAITS
