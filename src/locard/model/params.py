@@ -51,9 +51,7 @@ def add_arguments(group: argparse._ActionsContainer, kind: type) -> None:
         if field.metadata.get("as") == "switch":
             options |= {"action": "store_const", "const": "yes"}
         else:
-            options["metavar"] = {"duration": "TIME", "text": "TEXT"}.get(
-                str(field.metadata.get("as")), "N"
-            )
+            options["metavar"] = _metavar(field)
         group.add_argument(*flags(field), **options)
 
 
@@ -69,6 +67,16 @@ def given(args: argparse.Namespace) -> dict[str, str]:
 def flags(field: dataclasses.Field[Any]) -> tuple[str, ...]:
     """How a field is written on a command line."""
     return tuple((field.metadata.get("flag") or flag(field.name)).split())
+
+
+def usage(field: dataclasses.Field[Any]) -> str:
+    """A field as a usage line shows it: `[--for TIME]`, `[--net]`."""
+    switch = field.metadata.get("as") == "switch"
+    return f"[{flags(field)[-1]}{'' if switch else ' ' + _metavar(field)}]"
+
+
+def _metavar(field: dataclasses.Field[Any]) -> str:
+    return {"duration": "TIME", "text": "TEXT"}.get(str(field.metadata.get("as")), "N")
 
 
 def _help(field: dataclasses.Field[Any]) -> str:

@@ -21,7 +21,9 @@ def test_text_lists_what_there_is_and_how_to_get_the_rest(locard):
     checks = locard.json("doctor")["capabilities"]
     assert done.returncode == (0 if all(c["works"] for c in checks) else 4)
     for check in checks:
-        line = re.search(rf"^  (yes|NO ) +{re.escape(check['name'])}", done.stdout, re.MULTILINE)
+        line = re.search(
+            rf"^  (yes|NO |-- ) +{re.escape(check['name'])}", done.stdout, re.MULTILINE
+        )
         assert line
         if not check["works"]:
             assert check["get"][:30] in " ".join(done.stdout.split())

@@ -176,3 +176,23 @@ def test_nothing_is_seen_of_a_target_that_sleeps():
         found = observe(syscalls, target.pid, for_s=0.5)
     assert not found.calls
     assert [r.what for r in found.blocked] == ["read"]
+
+
+_FAILS = """
+ready()
+for k in range(40):
+    try: os.stat("/none")
+    except OSError: pass
+    os.getppid()
+tell()
+"""
+
+
+def test_only_what_fails():
+    with working(_FAILS) as target:
+        with observing(syscalls, target.pid, for_s=60.0, errors=True) as seen:
+            target.go()
+        found = seen.calls
+    counts = {r.what: r.count for r in found.calls}
+    assert counts["newfstatat"] == 40
+    assert "getppid" not in counts

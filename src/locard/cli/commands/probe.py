@@ -108,7 +108,7 @@ def _list(args: argparse.Namespace) -> None:
         sys.stdout.write(document.dumps(body) + "\n")
         return
     for entry, kind in every:
-        flags = " ".join(f"[{params.flags(f)[-1]}]" for f in params.fields(kind)) if kind else ""
+        flags = " ".join(params.usage(f) for f in params.fields(kind)) if kind else ""
         print(f"{entry.layer}/{entry.name}".ljust(24) + entry.summary())
         if flags:
             print(" " * 24 + flags)

@@ -61,7 +61,7 @@ class Params:
     for_s: float = _observing.for_param()
     net: bool = params.switch("only calls of the network")
     files: bool = params.switch("only calls on files and descriptors")
-    errors: bool = params.switch("what fails, by call and errno")
+    errors: bool = params.switch("only calls that fail, by call, errno and file")
     slow: float = params.duration(
         0.0, "tell each call of at least this, such as 1ms", least=0.0, most=600.0
     )
@@ -113,6 +113,7 @@ def _settings(machine: str, asked: Params) -> dict[str, Any]:
             "wanted": {str(number): 1 for number in sorted(chosen)},
             "only_wanted": int(bool(chosen)),
             "slow_ns": int(asked.slow * 1e9),
+            "errors_only": int(asked.errors),
         },
         "attach": ["begin", "end"],
         "rings": ["opened_files", "slow_calls"],

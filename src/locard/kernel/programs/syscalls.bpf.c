@@ -309,6 +309,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
   tally(HITS);
   if (only_wanted && !wanted[number & (NUMBERS - 1)]) return 0;
   int failed = is_error(result) && !is_restart(result);
+  if (errors_only && !failed) return 0;
   struct by_thread key = {.tid = tid_of(task), .number = number};
   struct sums *sums = bpf_map_lookup_elem(&calls, &key);
   if (!sums) {
