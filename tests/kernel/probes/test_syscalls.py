@@ -146,7 +146,7 @@ def test_it_detaches_past_its_overhead_and_says_so():
     assert found.observed.seconds < 20
     assert "detached after" in found.observed.ended
     assert found.partial
-    assert found.calls[0].what == "getppid"
+    assert "getppid" in {r.what for r in found.calls}
 
 
 def test_slow_calls_are_told_one_by_one():
