@@ -86,7 +86,9 @@ def test_the_sdist_holds_what_a_build_needs_and_no_leftovers(sdist):
         assert needed in names
     parts = {part for name in names for part in Path(name).parts}
     assert not parts & {"build", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache"}
-    assert not [n for n in names if n.endswith((".so", ".pyc", ".o", ".a"))]
+    built = [n for n in names if n.endswith((".so", ".pyc", ".o", ".a"))]
+    assert not [n for n in built if "/kernel/programs/objects/" not in n]
+    assert "src/locard/kernel/programs/objects/x86_64/opens.o" in built
 
 
 def test_without_a_compiler_the_pure_parts_install_and_read_logs(checkout, tmp_path):

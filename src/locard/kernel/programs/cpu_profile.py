@@ -92,7 +92,7 @@ def _hz(output: Output) -> int:
     for word in output.argv:
         try:
             value = json.loads(word)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict) and isinstance(value.get("hz"), int):
             return max(1, int(value["hz"]))
