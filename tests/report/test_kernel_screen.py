@@ -34,7 +34,7 @@ def test_waits_mark_the_contended_lock_and_draw_a_strip():
     assert lines[1] == "  CONTENDED says"
     assert any(line.strip() == "▄█" for line in lines)
     drawn = wait_strip.strip(found)
-    assert [(b.x, b.height) for b in drawn.bars] == [(200.0, 40.0), (400.0, 80.0)]
+    assert [(b.x, b.height) for b in drawn.bars] == [(200.0, 80.0), (400.0, 80.0)]
     assert drawn.legend == ((0, "waits on a futex (futex)", "100 %"),) or drawn.legend[0][0] == 0
 
 

@@ -24,6 +24,9 @@ _SLACK_S = 30.0  # for finding the target, loading and telling
 def arguments(parser: argparse.ArgumentParser, key: str | None) -> None:
     """The target, the probe's own flags, places, and how far it may go."""
     parser.add_argument("target", nargs="*", metavar="TARGET", help=live.TARGET_HELP)
+    parser.add_argument(
+        "-p", "--pid", action="append", default=[], metavar="PID", help="the same as pid/PID"
+    )
     if key is not None:
         add_params(parser, key)
     live.place_arguments(parser)

@@ -17,8 +17,9 @@ LOCK_BEFORE, LOCK_ROOM = 48, 112  # bytes before the word that are read, and in 
 TID = 0x3FFFFFFF
 MANY = 1 << 16  # readers or writers: more are none
 MUTEX, CONDITION, UNKNOWN = "mutex", "condition variable", "unknown"
+SEMAPHORE = "semaphore"
 JOIN = "join: waits for a thread to end"
-NO_HOLDER = (CONDITION, UNKNOWN)  # after a few looks they are let alone
+NO_HOLDER = (CONDITION, SEMAPHORE, UNKNOWN)  # after a few looks they are let alone
 
 
 class LockMemory:
@@ -40,7 +41,7 @@ class LockMemory:
         """(words, tid of who holds it or 0)."""
         if self.op in (LOCK_PI, LOCK_PI2):
             return "mutex (priority inheritance)", self.tid_of(self.word & TID)
-        for found in (self.join(), self.mutex(), self.rwlock(), self.condition()):
+        for found in (self.join(), self.mutex(), self.rwlock(), self.semaphore(), self.condition()):
             if found[0]:
                 return found
         return (MUTEX, 0) if self.value == 2 and self.word == 2 else (UNKNOWN, 0)
@@ -74,6 +75,13 @@ class LockMemory:
                 return "rwlock, held by a writer", self.tid_of(writer)
             if readers >> 3 and not writer:
                 return "rwlock, held by readers, a writer waits", 0
+        return "", 0
+
+    def semaphore(self) -> "tuple[str, int]":
+        """glibc: the value, how many wait, whether it is shared. Locks of interpreters are semaphores."""
+        waits = self.op == WAIT_BITSET and self.value == 0 and self.word == 0
+        if waits and self.waiting <= self.at(4) < MANY and self.at(8) in (0, 128):
+            return SEMAPHORE, 0
         return "", 0
 
     def condition(self) -> "tuple[str, int]":

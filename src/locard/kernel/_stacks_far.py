@@ -308,7 +308,7 @@ class Stacks:
                     }
                 )
             elif process.python and not (process.perf_map() and process.trampoline):
-                emit({"unseen": "process %d: Python frames are not merged (it was started without -X perf); locard stacks shows them" % pid})  # fmt: skip
+                emit({"unseen": "process %d: Python frames are not merged (it was started without -X perf); locard probe stacks shows them" % pid})  # fmt: skip
 
 
 HEAD = struct.Struct(

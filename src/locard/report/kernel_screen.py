@@ -20,6 +20,7 @@ _WIDE = 72  # of a name
 _BAR = 40
 _STACKS = 8
 _NAMES = 4
+_STATES = {"R": "runs", "S": "asleep", "D": "D: disk", "T": "stopped", "t": "traced"}
 
 # A column: its head, and what stands there; a column that is empty in every row is left out.
 _COLUMNS: tuple[tuple[str, Callable[[Row, float], str]], ...] = (
@@ -86,7 +87,11 @@ def _system_calls(found: SystemCalls) -> Iterator[str]:
             yield from table(rows, seconds, indent="  ")
             yield ""
     for unit in ("s", "bytes"):
-        shown = next((h for h in found.histograms if h.unit == unit), None)
+        busy = [c.what for c in found.calls if "waits" not in c.detail]
+        every = [h for h in found.histograms if h.unit == unit]
+        shown = next(
+            (h for w in busy for h in every if h.name.endswith(w)), next(iter(every), None)
+        )
         if shown is not None:
             yield from bars(shown)
     yield from _how(found.observed)
@@ -103,7 +108,7 @@ def _waits(found: Waits) -> Iterator[str]:
         groups.setdefault((wait.state, kernel_words.wait_words(wait)), []).append(wait)
     total = sum(w.looks for w in found.threads)
     ordered = sorted(groups.items(), key=lambda g: -sum(w.looks for w in g[1]))
-    yield "share of thread time, threads, longest, still so, state, what they do"
+    yield " share threads  longest    since  state    what they do [threads]; below: when, from left to right"
     for (state, words), waits in ordered[:_MOST_ROWS]:
         share = kernel_words.share_words(sum(w.looks for w in waits), total)
         still = [w.still_s for w in waits if w.still_s is not None]
@@ -113,11 +118,11 @@ def _waits(found: Waits) -> Iterator[str]:
         count_of = len({w.tid for w in waits})
         longest = duration(max(w.longest_s for w in waits))
         age = duration(max(still)) if still else ""
-        yield f"  {share:>6} {count_of:>5} {longest:>8} {age:>8}  {state}  {shorten(words, _WIDE)}  [{names}]"
+        yield f"{share:>6} {count_of:>7} {longest:>8} {age:>8}  {_STATES.get(state, state):<7}  {shorten(words, _WIDE)}  [{names}]"
         yield f"         {strip([w.strip for w in waits])}"
     if len(ordered) > _MOST_ROWS:
         yield f"  and {len(ordered) - _MOST_ROWS} more, in -o json"
-    yield f"{found.looks} looks, {found.hz:g} a second"
+    yield f"{found.looks} looks, {found.hz:g} a second; share: of the time of all threads; since: in this for so long when we stopped"
     yield from _how(found.observed)
 
 
@@ -150,7 +155,7 @@ def bars(found: Histogram) -> Iterator[str]:
     if not found.slots:
         return
     show = duration if found.unit == "s" else size
-    yield f"{found.name}:"
+    yield f"how long each {found.name} took:" if found.unit == "s" else f"{found.name}:"
     most = max(s.count for s in found.slots)
     for slot in found.slots:
         least, below = show(slot.least) or "0", show(slot.below)

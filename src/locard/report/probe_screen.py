@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
+from locard.model import columns
 from locard.model.codec import encode
 from locard.model.facts import Readings
 from locard.model.headline import headline
@@ -18,24 +22,50 @@ if TYPE_CHECKING:
     from locard.model.evidence import Evidence
     from locard.model.investigation import Investigation
 
+_TABLE = re.compile(r"(count|share) {2,}")
 _MOST_LINES = 40  # of one fact
 _WIDE = 110
 
 
 def screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
-    """The lines of the screen, each without an end."""
+    """The lines of the screen, each without an end: what was found first, and again at its end with what is next."""
+    room = columns.of(sys.stdout) or columns.WIDEST
+    for line in _screen(found, tz):
+        yield from _filled(line, room)
+
+
+def _filled(line: str, room: int) -> list[str]:
+    """Prose fits the width; rows of tables and strips stay lines."""
+    text = line.lstrip()
+    if len(line) <= room or not text[:1].isalpha() or _TABLE.match(text):
+        return [line]
+    indent = line[: len(line) - len(text)]
+    return textwrap.wrap(
+        text, room, initial_indent=indent, subsequent_indent=indent + "    ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+
+
+def _screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
     yield f"{found.target.ref} {where(found)}"
+    findings = told.investigation(found, tz).findings
+    for finding in findings:
+        yield f"finding: {finding.rule}: {finding.title}"
     for item in found.evidence:
         yield from _evidence(item)
     for layer in found.layers:
         for run in layer.probes:
             if run.status == "skipped":
                 yield f"{run.layer}/{run.probe}: not asked: {run.why}. To unlock: {run.unlock}"
-    for finding in told.investigation(found, tz).findings:
-        yield f"finding: {finding.rule}: {finding.title}"
     for why in found.partial:
         yield f"partial: {why}"
     yield f"record: {found.incident}"
+    for finding in findings:
+        yield f"finding: {finding.rule}: {finding.title}"
+        if finding.next_commands:
+            yield f"next: {finding.next_commands[0]}"
+    if not findings and found.target.pids and any(e.layer == "kernel" for e in found.evidence):
+        yield f"next: no rule found anything in this; logs, stacks and host: locard investigate {found.target.ref}"
 
 
 def _evidence(item: Evidence) -> Iterator[str]:
@@ -58,7 +88,7 @@ def _evidence(item: Evidence) -> Iterator[str]:
             yield f"  and {count(len(lines) - _MOST_LINES, 'line')} more, in -o json"
     yield ""
     for ran in item.ran[:3]:
-        yield f"  asked by hand: {shorten(ran.by_hand, _WIDE)}"
+        yield f"  the same by hand: {shorten(ran.by_hand, _WIDE)}"
     if len(item.ran) > 3:  # noqa: PLR2004 - as many as are shown
         yield f"  and {count(len(item.ran) - 3, 'command')} more, in -o json"
 

@@ -51,11 +51,10 @@ def strip(found: Waits) -> Strip | None:
         colour = order.index(words) if words in order else _MOST
         for at, number in enumerate(wait.strip):
             sums[at][colour] += number
-    most = max(sum(s.values()) for s in sums)
     bars = []
     wide = WIDE / columns
     for at, counts in enumerate(sums):
-        low = float(HIGH)
+        low, most = float(HIGH), max(1, sum(counts.values()))
         for colour in range(_MOST + 1):
             tall = HIGH * counts[colour] / most
             if tall:

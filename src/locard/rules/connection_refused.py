@@ -37,7 +37,36 @@ def judge(case: Case) -> Iterator[Finding]:
 
 
 def _from_kernel(case: Case) -> Iterator[Finding]:
-    """Connects that the other end refused, by peer."""
+    """Connects that the other end refused, by peer: timed ones, else those among all system calls."""
+    timed = list(_from_connects(case))
+    yield from timed or _from_calls(case)
+
+
+def _from_calls(case: Case) -> Iterator[Finding]:
+    for evidence, found in _kernel.calls(case):
+        number = sum(
+            e.count for e in found.errors if e.what == "connect" and e.result == "ECONNREFUSED"
+        )
+        every = sum(c.count for c in found.calls if c.what == "connect")
+        if number < _LEAST:
+            continue
+        failing = [
+            r for r in found.files if r.result == "connect" and r.errors and " -> " in r.what
+        ]
+        peers = list(dict.fromkeys(r.what.partition(" -> ")[2] for r in failing))
+        whom = f" by {' and '.join(peers[:4])}" if peers else ""
+        says = f"{number} of {count(every, 'connect call')} ended with ECONNREFUSED in {found.observed.seconds:.1f} s"
+        yield _kernel.finding(
+            "connection-refused",
+            case,
+            f"Connections are refused{whom}",
+            [_kernel.support(evidence, says)],
+            values=tuple(("peer", p) for p in peers[:5]),
+            next_commands=_commands(peers[0]) if peers else (),
+        )
+
+
+def _from_connects(case: Case) -> Iterator[Finding]:
     for evidence, trace in _kernel.traces(case, "tcp-connect-latency"):
         refused = [r for r in trace.rows if r.result == "ECONNREFUSED" and r.count >= _LEAST]
         if not refused:

@@ -42,7 +42,7 @@ def test_the_answer_as_text(locard, sleeper):
     done = locard("probe", "kernel/thread-states", f"pid/{sleeper.pid}", "-q")
     assert done.returncode == 0, done.stderr
     assert "kernel/thread-states: 1 thread" in done.stdout
-    assert "asked by hand" in done.stdout
+    assert "the same by hand" in done.stdout
 
 
 def test_a_probe_at_another_host(locard, tmp_path):

@@ -196,3 +196,48 @@ def test_only_what_fails():
     counts = {r.what: r.count for r in found.calls}
     assert counts["newfstatat"] == 40
     assert "getppid" not in counts
+
+
+_REFUSED = """
+port = socket.socket(); port.bind(("127.0.0.1", 0)); number = port.getsockname()[1]
+ready(number)
+for k in range(20):
+    s = socket.socket()
+    try: s.connect(("127.0.0.1", number))
+    except OSError: pass
+    s.close()
+tell()
+"""
+
+
+def test_a_connect_that_is_refused_names_whom_it_asked_for():
+    from locard.rules import connection_refused
+    from rules.builders import case
+
+    with working(_REFUSED) as target:
+        with observing(syscalls, target.pid, for_s=60.0) as seen:
+            target.go()
+        found = seen.calls
+    row = next(r for r in found.files if r.result == "connect")
+    assert row.what == f"tcp -> 127.0.0.1:{target.line}"
+    assert (row.count, row.errors) == (20, 20)
+    (finding,) = connection_refused.judge(case(found))
+    assert finding.title == f"Connections are refused by 127.0.0.1:{target.line}"
+
+
+def test_a_lock_of_python_is_a_semaphore_without_a_recorded_holder():
+    from locard.kernel.probes import waits
+
+    code = """
+lock = threading.Lock()
+lock.acquire()
+for k in range(3): threading.Thread(target=lock.acquire, daemon=True).start()
+ready()
+time.sleep(600)
+"""
+    with working(code) as target:
+        found = observe(waits, target.pid, for_s=1.5)
+    (word,) = [k for k in found.locks if len(k.waiter_tids) == 3]
+    assert word.kind == "semaphore"
+    assert not word.contended
+    assert "it records no holder" in word.says

@@ -48,7 +48,7 @@ _PROTOCOLS = {6: "tcp", 17: "udp", 1: "icmp"}
 COMMANDS = (
     _observing.template(
         "syscalls",
-        "strace -c -f -w -p {pid}",
+        "strace -c -f -w -p '{pid}'",
         own="kernel/_thread_reader.py+kernel/_names_far.py",
     ),
 )
@@ -229,7 +229,9 @@ class Descriptors:
                 self._tcp[int(row["socket"])] = str(row.get("words", ""))
         for event in told.events.get("opened_files", ()):
             key = (event.get("tgid"), event.get("device"), event.get("file"))
-            self._names[key], self.kinds[key] = self._name(event)
+            name, kind = self._name(event)
+            if self.kinds.get(key) != "peer" or kind == "peer":  # once a far end is known it stays
+                self._names[key], self.kinds[key] = name, kind
 
     def _name(self, event: dict[str, Any]) -> tuple[str, str]:
         kind = int(event.get("mode", 0)) & _KIND_MASK
@@ -439,7 +441,7 @@ def _blocked(told: Told, machine: str) -> tuple[Row, ...]:
                 pid=row["tgid"],
                 tid=row["tid"],
                 count=1,
-                total_s=round((end - row["began"]) / 1e9, 6),
+                total_s=round(max(0, end - row["began"]) / 1e9, 6),
                 detail=f"{since}, on {on}" if on else since,
             )
         )

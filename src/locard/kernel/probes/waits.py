@@ -295,6 +295,11 @@ def _with_words(lock: LockWait, still_s: float) -> LockWait:
             says += f", which meanwhile {words} ({seen} of {lock.looks} looks)"
     elif lock.kind == "condition variable":
         says += "; a pool without work looks like this, and so does a wait for somebody's answer"
+    elif lock.kind == "semaphore":
+        says += (
+            "; it records no holder, and the kernel knows none: a lock of an interpreter (Python's are"
+            " semaphores), or a pool without work. The stacks tell which: locard investigate"
+        )
     elif lock.kind != "unknown":
         says += "; no holder is recorded in it"
     else:

@@ -7,7 +7,7 @@ How: CPython waits for the GIL in pthread_cond_timedwait and for nothing else th
   builds and attaches to no return.
 Impact: samples. About 1 us a wait, and 0.1 us each system call of the target.
 Limits: a wait that ended without a system call is not counted: it took no time. Which thread held the GIL
-  meanwhile is not told (locard waits, locard stacks). Free-threaded builds have none to wait for. A page
+  meanwhile is not told (locard waits, locard probe stacks). Free-threaded builds have none to wait for. A page
   [uprobes] stays in each process until it ends.
 Source: CPython Python/ceval_gil.c (take_gil); futex(2).
 """

@@ -194,7 +194,23 @@ int BPF_PROG(begin, struct pt_regs *regs, long number) {
   return 0;
 }
 
-static __noinline void tell_opened(struct file *file, struct by_descriptor *key) {
+/* Whom a connect asked for: a socket that was refused keeps no far end. */
+static __always_inline void read_asked(u64 address, struct ends *ends) {
+  struct {
+    u16 family, port;
+    u8 v4[4], v6[16];
+  } asked;
+  if (bpf_probe_read_user(&asked, sizeof asked, (void *)address) &&
+      bpf_probe_read_user(&asked, 8, (void *)address))
+    return;
+  if (asked.family == AF_INET) memcpy(ends->far, asked.v4, 4);
+  else if (asked.family == AF_INET6) memcpy(ends->far, asked.v6, 16);
+  else return;
+  ends->family = asked.family;
+  ends->far_port = __builtin_bswap16(asked.port);
+}
+
+static __noinline void tell_opened(struct file *file, struct by_descriptor *key, u64 second) {
   struct opened *opened = bpf_ringbuf_reserve(&opened_files, sizeof *opened, 0);
   if (!opened) {
     tally(LOST_EVENT);
@@ -208,6 +224,7 @@ static __noinline void tell_opened(struct file *file, struct by_descriptor *key)
   struct sock *sk = sock_of(file);
   if (sk) {
     read_ends(sk, &opened->ends);
+    if (key->number == CONNECT && !opened->ends.far_port) read_asked(second, &opened->ends);
     opened->path.size = 0;
     opened->path.cut = 0;
   } else {
@@ -227,7 +244,7 @@ static __always_inline u64 count_transfer(struct task_struct *task, struct call 
   key.device = *device = BPF_CORE_READ(inode, i_sb, s_dev);
   struct transfers *sums = bpf_map_lookup_elem(&descriptors, &key);
   if (!sums) {
-    if (bpf_map_update_elem(&descriptors, &key, &no_transfers, BPF_NOEXIST) == 0) tell_opened(file, &key);
+    if (bpf_map_update_elem(&descriptors, &key, &no_transfers, BPF_NOEXIST) == 0) tell_opened(file, &key, call->second);
     sums = bpf_map_lookup_elem(&descriptors, &key);
     if (!sums) {
       tally(LOST_ENTRY);
