@@ -205,7 +205,7 @@ for k in range(20):
     s = socket.socket()
     try: s.connect(("127.0.0.1", number))
     except OSError: pass
-    s.close()
+    s.close(); time.sleep(0.03)
 tell()
 """
 
