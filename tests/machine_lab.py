@@ -6,6 +6,7 @@ that may be spoilt: units are made there, file systems are filled. Elsewhere the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -19,6 +20,26 @@ needs_machine = [
     pytest.mark.timeout(600),  # it may be emulated
     pytest.mark.skipif(not _NAMED, reason="no machine: LOCARD_VM names no ssh configuration"),
 ]
+
+
+# Until a reader of ours has attached: it catches SIGTERM then, and holds what bpf(2) gave it.
+_ATTACHED = """
+import os, sys, time
+def has(pid):
+    folder = "/proc/%s/" % pid
+    if b"locard_far" not in open(folder + "cmdline", "rb").read(): return False
+    caught = int(open(folder + "status").read().partition("SigCgt:")[2].split()[0], 16)
+    links = [os.readlink(folder + "fd/" + fd) for fd in os.listdir(folder + "fd")]
+    return caught >> 14 & 1 and any(to.startswith("anon_inode:bpf") for to in links)
+until = time.time() + 90
+while time.time() < until:
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if has(pid): sys.exit(0)
+        except OSError: pass
+    time.sleep(.1)
+sys.exit("nothing has attached")
+"""
 
 
 class Machine:
@@ -53,6 +74,25 @@ class Machine:
         lines = [f"ExecStart=/usr/local/bin/{name}", *settings]
         self.put(f"/etc/systemd/system/{name}.service", "[Service]\n" + "\n".join(lines) + "\n")
         self.root(f"systemctl daemon-reload; systemctl restart {name}")
+
+    @contextlib.contextmanager
+    def asking(self, *words):
+        """locard looks at it while the block runs, which begins when all is attached; yields what it said then."""
+        child = subprocess.Popen(
+            self._locard.argv(*words, "-o", "json"), env=self._environment, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        said = {}
+        try:
+            self.root(f"python3 -c {shlex.quote(_ATTACHED)}")
+            yield said
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            out, problem = child.communicate(timeout=300)
+        assert out, problem
+        said.update(json.loads(out))
 
     def json(self, *words):
         """What locard says of it, run here."""

@@ -28,7 +28,7 @@ def held(*numbers):
         (EPERM, "", facts(capabilities=held(), last_capability="37"), "it takes CAP_SYS_ADMIN"),
         (EPERM, "", facts(users="own", capabilities=ROOT), "a user namespace"),
         (EPERM, "", facts(seccomp="2"), "a seccomp profile"),
-        (EPERM, "", facts(seccomp="2", capabilities=held()), "CAP_BPF"),
+        (EPERM, "", facts(seccomp="2", capabilities=held()), "CAP_PERFMON); and a seccomp profile"),
         (EPERM, "", facts(), "security module"),
         (EPERM, "", {}, "it takes CAP_BPF and CAP_PERFMON"),
         (EPERM, "", facts(lockdown="confidentiality"), "lockdown"),

@@ -114,12 +114,13 @@ def readers() -> set[int]:
     while at:
         pid = at.pop()
         at += children_of(pid)
-        if _has_attached(pid):
+        if has_attached(pid):
             found.add(pid)
     return found
 
 
-def _has_attached(pid: int) -> bool:
+def has_attached(pid: int) -> bool:
+    """Whether a process is a reader that has attached all that it attaches."""
     with contextlib.suppress(OSError):
         status = Path(f"/proc/{pid}/status").read_text()
         caught = int(status.partition("SigCgt:")[2].split()[0], 16)
@@ -200,7 +201,7 @@ def readers_in(space: str) -> set[int]:
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and str((entry / "ns/pid").readlink()) == space:
-                found |= {int(entry.name)} if _has_attached(int(entry.name)) else set()
+                found |= {int(entry.name)} if has_attached(int(entry.name)) else set()
     return found
 
 

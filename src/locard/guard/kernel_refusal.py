@@ -14,6 +14,10 @@ EPERM, ENOENT, EACCES = 1, 2, 13
 # Numbers of linux/capability.h. Kernels before 5.8 have only the one for all.
 PERFMON, BPF, SYS_ADMIN, SYS_PTRACE = 38, 39, 21, 19
 _NAMES = {PERFMON: "CAP_PERFMON", BPF: "CAP_BPF", SYS_ADMIN: "CAP_SYS_ADMIN", SYS_PTRACE: "CAP_SYS_PTRACE"}  # fmt: skip
+_FILTER = (
+    "a seccomp profile that permits bpf(2) and perf_event_open(2): one is in force here, and those of many"
+    " container engines permit them only with CAP_SYS_ADMIN (--security-opt seccomp=FILE)"
+)
 _OWN_BUILD = "not part of this build"
 
 
@@ -50,15 +54,17 @@ def _permission(number: int, said: str, facts: Mapping[str, Any]) -> str:
             " does not take for eBPF: run locard on the host, as root"
         )
     lacks = lacking(facts, "perf event" in said)
+    filtered = facts.get("seccomp") not in {None, "", "0"}
     if lacks:
         names = " and ".join(_NAMES[n] for n in lacks)
         add = " ".join(f"--cap-add {_NAMES[n]}" for n in lacks)
         root = str(facts.get("user", "")) == "0"
-        return f"it takes {names}, which {'root lacks here' if root else 'root has'} (in a container: {add})"
+        words = f"it takes {names}, which {'root lacks here' if root else 'root has'} (in a container: {add})"
+        return f"{words}; and {_FILTER}" if filtered else words
     if number == EACCES:
         return ""  # the verifier's: no permission persuades it
-    if facts.get("seccomp") not in {None, "", "0"}:
-        return "a seccomp profile that permits bpf(2) and perf_event_open(2): one is in force here"
+    if filtered:
+        return _FILTER
     if not facts:
         return "it takes CAP_BPF and CAP_PERFMON, which root has"
     return "a security module or a sandbox forbids it: no capability is missing"
