@@ -8,7 +8,7 @@ from compiled_targets import compiled, running
 
 CALLS = r"""
 static __attribute__((noinline)) void *kept(void) { void *p = malloc(77); __asm__ volatile("" :: "r"(p)); return p; }
-int main() { ready(); for (int k = 0; k < 300; k++) { free(kept()); usleep(5000); } puts("{}"); }
+int main() { ready(); for (int k = 0; k < 12000; k++) { free(kept()); usleep(5000); } puts("{}"); }
 """
 
 
