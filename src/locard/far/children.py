@@ -121,6 +121,7 @@ class Run:
         self.stdin = -1
         self.began = time.monotonic()
         self.until = self.began + float(asked["bound"])
+        self.interrupted = False  # it was asked to end by itself
         self.why = ""
         self.kind = ""  # bound, output, cost, stop: how it was stopped
         self.code = None  # type: int | None
@@ -198,7 +199,8 @@ def become_child(
     ):
         signal.signal(number, signal.SIG_DFL)
     if libc is not None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        soft = asked.get("ends") == "only interrupted"
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT if soft else signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
     lent = asked.get("lend")
@@ -206,7 +208,9 @@ def become_child(
     os.dup2(source, 0)
     os.dup2(out, 1)
     os.dup2(out if asked.get("merged") else err, 2)
-    if not asked.get("idle", True):
+    if asked.get("idle", True) is None:
+        pass  # the target waits for it at each of its stops
+    elif not asked.get("idle", True):
         os.nice(10)
     else:
         try:

@@ -7,7 +7,7 @@ idle priority, a process group of its own and the parent's mortality; when stand
 nothing was heard for `SILENCE_S`, all runs are ended, what they left is undone, and it exits.
 
 Frames, both ways: 4 bytes of mark (from the nonce), two lengths (4 bytes each), a JSON head, a body.
-  asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu, idle, sudo, state,
+  asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu, idle, sudo, state, ends,
             parts [name, digest, bytes: 0 where it was sent before]} + source + parts · stop {run, why} · patience {s} · beat {at}
   answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · beat {at, now}
             ended {run, code, why, kind, missing, took, left}, `left` for residue whose undoing failed
@@ -51,6 +51,7 @@ SILENCE_S = 60.0  # after which nobody is believed to listen, unless more patien
 MOST_SILENCE_S = 600.0
 REAPING_S = 2.0
 DRAINING_S = 0.5  # for what a child that has ended left in its pipes
+ENDING_S = 6.0  # for one that was interrupted to let go of its target and to tell what it has
 COST_EVERY_S = 1.0
 COST_SETTLES_S = 3.0  # before the share of a core that a run takes is judged
 
@@ -193,12 +194,26 @@ class Server:
         """End it and all that it started."""
         if not run.why:
             run.why, run.kind = why, kind
+        if run.asked.get("ends", "killed") != "killed":
+            if not run.interrupted:
+                self.interrupt(run)
+            if time.monotonic() < run.until:
+                return
         try:
             os.killpg(run.pid, signal.SIGKILL)
         except OSError:
             pass
         run.until = float("inf")
         run.ended_at = run.ended_at or time.monotonic() + REAPING_S
+
+    def interrupt(self, run: "Run") -> None:
+        """Ask it to end by itself."""
+        run.interrupted = True
+        run.until = time.monotonic() + ENDING_S
+        try:
+            os.kill(run.pid, signal.SIGINT)
+        except OSError:
+            pass
 
     def read(self, run: "Run", fd: int) -> None:
         """One piece of a child's output."""
@@ -222,7 +237,9 @@ class Server:
 
     def look_after(self, run: "Run", now: float) -> None:
         """Bounds, costs and the end of one run."""
-        if not run.why and now >= run.until:
+        if now >= run.until and run.asked.get("ends", "killed") != "killed" and not run.interrupted:
+            self.interrupt(run)
+        elif now >= run.until:
             self.stop(run, "stopped after its time bound of %.1f s" % run.asked["bound"], "bound")
         limit = run.asked.get("cpu")
         if limit and not run.why and now - run.costed_at >= COST_EVERY_S:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
 
+from locard.guard import bpftrace
 from locard.model.errors import RefusedError, UsageError
 
 
@@ -40,16 +41,22 @@ MOST_LOG = 1 << 50  # bytes: a log is read as it comes, and ended by who reads i
 # What a placeholder may hold. None can begin with '-', so no value becomes an option.
 _PATTERNS = {
     "pid": re.compile(r"[1-9][0-9]{0,9}"),
+    "pids": re.compile(r"[1-9][0-9]{0,9}(?:,[1-9][0-9]{0,9})*"),
     "int": re.compile(r"[0-9]{1,12}"),
     "number": re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?"),
     "path": re.compile(r"/[^\0]*"),
     "source": re.compile(r"-|[^-\0][^\0]*"),
     "url": re.compile(r"https?://[^\s\0]+"),
     "word": re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.:@/+-]*"),
+    "bpftrace": re.compile(bpftrace.READS_ONLY),
 }
 _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+):(?P<type>[a-z]+)(?P<many>\*?)\}")
 
 Via = Literal["exec", "http"]
+# What ends a command that has no end of its own. Tools that trace tell what they counted, and let go of
+# the target, when SIGINT comes: at the bound, which then is no failure. They are killed where they do not
+# end then; "only interrupted" is what would take the target with it if it were killed.
+Ends = Literal["killed", "interrupted", "only interrupted"]
 # How an output is built, and so how it is redacted: JSON (a document, or one a line), a process table
 # as JSON, counters of the kernel, a metrics page, or free text.
 Written = Literal["json", "processes", "counters", "exposition", "text"]
@@ -57,11 +64,15 @@ Written = Literal["json", "processes", "counters", "exposition", "text"]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A program that a command starts: what it adds and how to get it. `locard doctor` reads these."""
+    """A program that a command starts: what it adds and how to get it. `locard doctor` reads these.
+
+    `of` names a collection that several programs are of: it is there where any of them is.
+    """
 
     program: str
     adds: str
     get: str
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +131,15 @@ class Template:
     """The declaration of a command: an argv with typed placeholders.
 
     Placeholders are `{name:type}`, one to an argument, possibly inside a longer one
-    (`/proc/{pid:pid}/fd`); `{name:type*}` repeats its argument for each value. Types: pid, int,
-    number, path, source, url, word. `by_hand` is what an engineer would type for the same.
+    (`/proc/{pid:pid}/fd`); `{name:type*}` repeats its argument for each value. Types: pid, pids, int,
+    number, path, source, url, word, bpftrace. `by_hand` is what an engineer would type for the same.
     `here`: it runs where locard was started, whatever the place. `streams`: it goes on until it is
     ended, and is read as it grows. `most_cpu` is the share of a core after which the place itself
     ends it. `prompt`: everything else waits for it and it costs little, so it runs at nice 10 instead of
     idle: on a host whose CPUs are full an idle process gets next to nothing. `parts` travel beside the
     program, as (name, path in the package, `{machine}` in it being the place's): descriptors in memory
-    there, nothing on its disk.
+    there, nothing on its disk. `ends`: what ends it. `merged`: what it says on standard error belongs
+    to its output.
     """
 
     argv: tuple[str, ...]
@@ -146,6 +158,8 @@ class Template:
     most_cpu: float | None = None
     prompt: bool = False
     parts: tuple[tuple[str, str], ...] = ()
+    ends: Ends = "killed"
+    merged: bool = False
 
     def fill(self, **values: str | float | tuple[str | int, ...]) -> Command:
         """The command with its placeholders filled; raises RefusedError on a value that misfits."""
@@ -230,8 +244,8 @@ def _fill_part(
                 f"the argument {part!r} takes a {kind}",
                 "Nothing was run.",
             )
-        if kind == "pid":
-            pids.append(int(text))
+        if kind in {"pid", "pids"}:
+            pids.extend(map(int, text.split(",")))
         out.append(part[: found.start()] + text + part[found.end() :])
     return out
 

@@ -33,6 +33,7 @@ NO_TIME = "the time budget ran out"
 _RESERVE_S = 1.0  # of the budget, for the conclusions
 _NO_TIME_S = 0.2
 _GRACE_S = 3.0  # for a place to say that a bound has ended a run
+_ENDING_S = 6.0  # more for what is asked to end by itself: far/serve.py
 _POLL_S = 0.5
 
 
@@ -286,7 +287,8 @@ class Driver:
                     run.stop(why)
                 if run.waits:
                     self._shorten(task, run)
-                late = run.ran_s > run.bound_s + _GRACE_S
+                soft = run.permit.command.template.ends != "killed"
+                late = run.ran_s > run.bound_s + _GRACE_S + soft * _ENDING_S
                 if late and run.session.state == "open":  # it does not keep its word
                     why = f"no end after its time bound of {run.bound_s:.1f} s"
                     run.stop(why)

@@ -29,7 +29,8 @@ _AGENT = f"locard/{__version__}"  # by which a target's log tells our requests f
 # Programs that some template asks for: the ground says which of them are there.
 _TOOLS = (*(need.program for need in needs.ALL), "sh", "grep", "find", "ss")
 # Clients that keep a state of their own (podman ends where it cannot write it), and locard, which starts them.
-KEEP_STATE = frozenset({"locard", "docker", "podman", "kubectl"})
+# … and bpftrace, whose compiler keeps what it reads in files in memory, and one that it unlinks at once.
+KEEP_STATE = frozenset({"locard", "docker", "podman", "kubectl", "bpftrace"})
 
 
 @dataclass(frozen=True, slots=True)

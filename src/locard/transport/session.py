@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from locard.guard import sudo
+from locard.guard.command import Impact
 from locard.model.evidence import Identity, Output
 from locard.model.place import Ground
 from locard.transport import bootstrap
@@ -237,14 +238,14 @@ class Session:
         self._runs[run.number] = run
         head = {
             "do": "start", "run": run.number, "argv": prepared.argv, "bound": bound_s,
-            "most": command.max_bytes, "merged": merged, "keys": list(keys),
+            "most": command.max_bytes, "merged": merged or command.template.merged, "keys": list(keys),
             "program": (command.program or GET_PROGRAM) if prepared.program is not None else "",
-            "before": prepared.secret, "idle": not command.template.prompt, "lend": self._lent if command.stdin else None,
+            "before": prepared.secret, "idle": _idle(command), "lend": self._lent if command.stdin else None,
             "undo": [
                 {"what": u.what, "undo": u.undo, "gone": u.gone} for u in command.undo
             ],
             "cpu": command.template.most_cpu, "sudo": sudo.is_wrapped(prepared.argv),
-            "state": command.argv[0] in KEEP_STATE,
+            "state": command.argv[0] in KEEP_STATE, "ends": command.template.ends,
         }  # fmt: skip
         body = [prepared.program or b""]
         if prepared.parts:  # each is sent once a session
@@ -571,6 +572,11 @@ def close_all(sessions: Sequence[Session]) -> None:
         for session in sessions:
             session.shut()
             stack.callback(session.close)
+
+
+def _idle(command: Command) -> bool | None:
+    """Whether it is idle, a little nice, or (None) neither: what stops the target is waited for by it."""
+    return None if command.impact >= Impact.PAUSES else not command.template.prompt
 
 
 def _seconds(given: Any, most: float) -> float:
