@@ -86,8 +86,31 @@ def read_tried(stdout: str) -> dict[str, Any]:
 
 def at_place(ground: Ground, tried: dict[str, Any], wanted: Iterable[Need]) -> tuple[Check, ...]:
     """What works at a place: permissions, then each program that some command declares to need."""
-    programs = (_program(need, ground, tried) for need in wanted)
-    return (_root(ground), _kernel_stacks(tried), *_kernel_programs(tried), *programs)
+    every = tuple(wanted)
+    programs = (_program(need, ground, tried) for need in every if not need.of)
+    return (
+        _root(ground),
+        _kernel_stacks(tried),
+        *_kernel_programs(tried),
+        *programs,
+        *_collections(every, ground),
+    )
+
+
+def _collections(wanted: Iterable[Need], ground: Ground) -> Iterable[Check]:
+    """Collections of programs: there where any of them is."""
+    by_name: dict[str, list[Need]] = {}
+    for need in wanted:
+        if need.of:
+            by_name.setdefault(need.of, []).append(need)
+    for name, needed in by_name.items():
+        have = [path for need in needed if (path := ground.tool(need.program))]
+        words = (
+            f"{len(have)} of its programs, such as {have[0]}"
+            if have
+            else "none of its programs found"
+        )
+        yield Check(name, bool(have), words, needed[0].adds, needed[0].get)
 
 
 # What each kind of eBPF program adds, by its name in far/try_kernel.py.

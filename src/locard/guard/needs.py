@@ -26,4 +26,39 @@ SUDO = Need(
     "declared reads as root, without a password",
     "ask for the rules of: locard doctor --sudoers",
 )
-ALL = (PYTHON, PY_SPY, DMESG, JOURNALCTL, SYSTEMCTL, SYSTEMD_ANALYZE, DOCKER, PODMAN, KUBECTL, SUDO)
+STRACE = Need("strace", "locard syscalls --engine strace", "apt-get install strace")
+LTRACE = Need("ltrace", "locard libcalls --engine ltrace", "apt-get install ltrace")
+PERF = Need(
+    "perf",
+    "locard syscalls --engine perf",
+    "apt-get install linux-perf (Ubuntu: linux-tools-generic)",
+)
+BPFTRACE = Need(
+    "bpftrace",
+    "one-liners of your own: locard trace -e; locard syscalls, libcalls --engine bpftrace",
+    "apt-get install bpftrace",
+)
+# As distributions call them: bcc of Debian, libbpf-tools of Debian, and both elsewhere.
+BCC_ENDINGS = ("-bpfcc", "-libbpf", "")
+_BCC = (
+    "opensnoop", "execsnoop", "tcpconnect", "tcpconnlat", "tcpretrans", "biolatency", "runqlat", "offcputime",
+    "fileslower",
+)  # fmt: skip
+
+
+def bcc(tool: str) -> tuple[Need, ...]:
+    """A tool of bcc under each of its names."""
+    get = (
+        "apt-get install bpfcc-tools linux-headers-$(uname -r); Debian 13 and later: libbpf-tools, which need no"
+        " headers (Red Hat: dnf install bcc-tools, and /usr/share/bcc/tools on PATH)"
+    )
+    return tuple(
+        Need(f"{tool}{ending}", "locard trace --engine bcc", get, of="bcc")
+        for ending in BCC_ENDINGS
+    )
+
+
+ALL = (
+    PYTHON, PY_SPY, DMESG, JOURNALCTL, SYSTEMCTL, SYSTEMD_ANALYZE, DOCKER, PODMAN, KUBECTL, SUDO, STRACE,
+    LTRACE, PERF, BPFTRACE, *(need for tool in _BCC for need in bcc(tool)),
+)  # fmt: skip
