@@ -32,6 +32,7 @@ class Row:
     p99_s: float | None = None
     max_s: float | None = None
     detail: str = ""
+    value: float | None = None  # what a program of the user's own keeps, in its own unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ _STATES = {"R": "runs", "S": "asleep", "D": "D: disk", "T": "stopped", "t": "tra
 
 # A column: its head, and what stands there; a column that is empty in every row is left out.
 _COLUMNS: tuple[tuple[str, Callable[[Row, float], str]], ...] = (
-    ("count", lambda r, _: f"{r.count:,}"),
-    ("rate", lambda r, s: kernel_words.rate(r.count, s)),
+    ("count", lambda r, _: f"{r.count:,}" if r.value is None else ""),
+    ("rate", lambda r, s: kernel_words.rate(r.count, s) if r.value is None else ""),
+    ("value", lambda r, _: "" if r.value is None else f"{r.value:,.10g}"),
     ("errors", lambda r, _: f"{r.errors:,}" if r.errors else ""),
     ("bytes", lambda r, _: size(r.bytes) if r.bytes else ""),
     ("wall", lambda r, _: duration(r.total_s)),
@@ -154,7 +155,7 @@ def bars(found: Histogram) -> Iterator[str]:
     """A histogram as bars."""
     if not found.slots:
         return
-    show = duration if found.unit == "s" else size
+    show = {"s": duration, "bytes": size}.get(found.unit, "{:,.10g}".format)
     yield f"how long each {found.name} took:" if found.unit == "s" else f"{found.name}:"
     most = max(s.count for s in found.slots)
     for slot in found.slots:
