@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from locard.kernel import _observing, syscall_table
+from locard.kernel.engines import bcc
 from locard.model.evidence import Output
 from locard.model.kernel_facts import NotObserved, Trace
 
@@ -25,6 +26,8 @@ def read(
     program: str, outputs: Sequence[Output], make: Callable[[Told], Trace]
 ) -> tuple[Fact, ...]:
     """One Trace an observation, or why there is none. Never raises."""
+    if (by_tool := bcc.facts(program, outputs)) is not None:
+        return by_tool
     facts: list[Fact] = []
     for output in outputs:
         told = _observing.told(output)

@@ -332,6 +332,15 @@ WAITS = frozenset(
 NOT_NOW = frozenset(("EAGAIN", "EINPROGRESS", "EALREADY", "EINTR"))
 
 
+def no_failure(call: str, errno: str) -> str:
+    """Why an errno is no failure of a call, in words; empty where it is one."""
+    if call.startswith("futex") and errno == "ETIMEDOUT":
+        return "its time limit passed: no failure"
+    if call == "connect" and errno == "EAGAIN":
+        return ""  # of a unix socket whose backlog is full: nothing goes on by itself
+    return "not now: no failure" if errno in NOT_NOW else ""
+
+
 @functools.cache
 def names(machine: str) -> dict[int, str]:
     """The names by number for a machine as uname says it; empty for one that is not known."""

@@ -23,8 +23,9 @@ import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing
+from locard.kernel import _observing, engines
 from locard.kernel._observing import Told, latencies, ranked
+from locard.kernel.engines import bpftrace, ltrace
 from locard.model import params
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Bucket, Histogram, NotObserved, Row, Trace
@@ -69,6 +70,9 @@ COMMANDS = (
         own="kernel/_functions_far.py+kernel/_stacks_far.py+kernel/_libcalls_far.py",
         residue=(_observing.PROBE_PAGE,),
     ),
+    engines.LOOK,
+    *ltrace.COMMANDS,
+    *bpftrace.LIBRARY_CALLS,
 )
 
 
@@ -86,6 +90,7 @@ class Params:
     no_latency: bool = params.switch("leave the returns out: no wall time, half the cost")
     stacks: bool = params.switch("by whose stacks the functions are called")
     max_overhead: float = _observing.overhead_param(MAX_OVERHEAD)
+    engine: str = engines.engine_param("bpftrace", "ltrace")
 
 
 PARAMS = Params
@@ -102,8 +107,17 @@ def scope(context: Context) -> Scope:
     return _observing.scope(context)
 
 
+def check(asked: Params) -> None:
+    """Raises UsageError where a tool does not know what is asked."""
+    engines.check(asked, "expression", "no_latency")
+
+
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    if asked.engine != engines.EBPF:
+        plan_of = ltrace.plan if asked.engine == ltrace.TOOL else bpftrace.plan_library_calls
+        yield from plan_of(asked.for_s, asked.expression, context.target.pids)
+        return
     settings = {
         "expression": asked.expression,
         "returns": int(not asked.no_latency),
@@ -123,6 +137,10 @@ def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step,
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One Trace an observation, or why nothing could be attached to."""
+    for reader in (ltrace.read, bpftrace.read_library_calls):
+        found = reader(outputs)
+        if found is not None:
+            return (found,)
     facts: list[Fact] = []
     for output in outputs:
         told = _observing.told(output)

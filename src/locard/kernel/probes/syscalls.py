@@ -19,8 +19,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, syscall_table
+from locard.kernel import _observing, engines, syscall_table
 from locard.kernel._observing import Told, latencies, ranked
+from locard.kernel.engines import bpftrace, perf_trace, strace
 from locard.model import params
 from locard.model.errors import UsageError
 from locard.model.evidence import Output
@@ -51,6 +52,10 @@ COMMANDS = (
         "strace -c -f -w -p '{pid}'",
         own="kernel/_thread_reader.py+kernel/_names_far.py",
     ),
+    engines.LOOK,
+    *strace.COMMANDS,
+    *perf_trace.COMMANDS,
+    *bpftrace.CALLS,
 )
 
 
@@ -69,6 +74,7 @@ class Params:
         "", "which calls, as strace -e trace= takes them: network, openat,read, %%file, 'fs*'"
     )
     max_overhead: float = _observing.overhead_param()
+    engine: str = engines.engine_param("perf", "bpftrace", "strace")
 
 
 PARAMS = Params
@@ -85,16 +91,30 @@ def scope(context: Context) -> Scope:
 
 
 def check(asked: Params) -> None:
-    """Raises UsageError where a call is none of any machine."""
+    """Raises UsageError where a call is none of any machine, or a tool does not know what is asked."""
     _chosen("x86_64", asked)
+    engines.check(asked, "net", "files", "events")
 
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
     machine = (context.ground.machine if context.ground else "") or "x86_64"
+    if asked.engine != engines.EBPF:
+        yield from _by_tool(machine, asked, context.target.pids)
+        return
     yield _observing.observe(
         COMMANDS[0], asked.for_s, _settings(machine, asked), context.target.pids
     )
+
+
+def _by_tool(machine: str, asked: Params, pids: tuple[int, ...]) -> Generator[Step, Output, None]:
+    chosen = sorted(_chosen(machine, asked))
+    if asked.engine == bpftrace.TOOL:
+        return bpftrace.plan_calls(asked.for_s, chosen, pids)
+    names = [syscall_table.name(machine, n) for n in chosen]
+    if asked.engine == strace.TOOL:
+        return strace.plan(asked.for_s, names, pids)
+    return perf_trace.plan(asked.for_s, names, pids)
 
 
 # Calls that the vDSO mostly answers without the kernel.
@@ -149,6 +169,10 @@ def _chosen(machine: str, asked: Params) -> set[int]:
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One SystemCalls an observation, or why the kernel did not take it."""
+    for reader in (strace.read, perf_trace.read, bpftrace.read_calls):
+        found = reader(outputs)
+        if found is not None:
+            return (found,)
     facts: list[Fact] = []
     for output in outputs:
         told = _observing.told(output)
@@ -388,11 +412,7 @@ def _errors(told: Told, machine: str) -> tuple[Row, ...]:
     for row in told.map("errors"):
         name = syscall_table.error(row["error"])
         what = syscall_table.name(machine, row["number"])
-        not_now = "not now: no failure" if name in syscall_table.NOT_NOW else ""
-        if what == "connect" and name == "EAGAIN":
-            not_now = ""  # of a unix socket whose backlog is full: nothing goes on by itself
-        if what.startswith("futex") and name == "ETIMEDOUT":
-            not_now = "its time limit passed: no failure"
+        not_now = syscall_table.no_failure(what, name)
         rows.append(Row(what, name, pid=row["tgid"], count=row["value"], detail=not_now))
     return tuple(sorted(rows, key=lambda r: (bool(r.detail), -r.count)))
 

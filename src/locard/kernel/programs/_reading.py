@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.kernel import _observing
+from locard.kernel.engines import bcc
 from locard.model.kernel_facts import NotObserved
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ def facts(
     program: str, outputs: Sequence[Output], make: Callable[[Told], Fact]
 ) -> tuple[Fact, ...]:
     """The fact that `make` gives for each observation; why there is none where the kernel did not take it."""
+    if (by_tool := bcc.facts(program, outputs)) is not None:
+        return by_tool
     found: list[Fact] = []
     for output in outputs:
         try:

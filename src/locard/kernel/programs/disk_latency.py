@@ -21,8 +21,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, _traces
+from locard.kernel import _observing, _traces, engines
 from locard.kernel._observing import latencies, percentile
+from locard.kernel.engines import bcc
 from locard.model.kernel_facts import Row, Trace
 from locard.model.kernel_words import duration
 from locard.model.wording import count
@@ -49,6 +50,7 @@ COMMANDS = (
     _observing.template(
         "disk_latency", "biosnoop -Q", own="kernel/_devices_far.py+kernel/_limits_far.py"
     ),
+    *bcc.commands("disk-latency"),
 )
 
 
@@ -58,9 +60,11 @@ class Params:
 
     for_s: float = _observing.for_param()
     max_overhead: float = _observing.overhead_param()
+    engine: str = engines.engine_param(bcc.ENGINE)
 
 
 PARAMS = Params
+check = engines.check
 BY_DEFAULT = True
 
 
@@ -76,6 +80,9 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all devices."""
+    if asked.engine != engines.EBPF:
+        yield from bcc.TOOLS["disk-latency"].plan(context, asked.for_s)
+        return
     settings = {
         "attach": ["inserted", "issued", "completed"],
         "optional": ["accounted"],

@@ -17,8 +17,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, _traces
+from locard.kernel import _observing, _traces, engines
 from locard.kernel._observing import latencies
+from locard.kernel.engines import bcc
 from locard.model.kernel_facts import Row, Trace
 from locard.model.kernel_words import duration, rate
 from locard.model.wording import count
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
 _EACH_NS = 170.0  # of a system call
 _TARGET = "the target"
 
-COMMANDS = (_observing.template("exec", "strace -f -e trace=execve,fork,clone -p {pid}"),)
+COMMANDS = (
+    _observing.template("exec", "strace -f -e trace=execve,fork,clone -p {pid}"),
+    *bcc.commands("exec"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +49,11 @@ class Params:
 
     for_s: float = _observing.for_param()
     max_overhead: float = _observing.overhead_param()
+    engine: str = engines.engine_param(bcc.ENGINE)
 
 
 PARAMS = Params
+check = engines.check
 BY_DEFAULT = True
 
 
@@ -63,6 +69,9 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    if asked.engine != engines.EBPF:
+        yield from bcc.TOOLS["exec"].plan(context, asked.for_s)
+        return
     settings = {
         "attach": ["forked", "begin", "executed", "end", "left"],
         "rings": ["seen"],

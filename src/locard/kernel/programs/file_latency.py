@@ -18,8 +18,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, _traces, syscall_table
+from locard.kernel import _observing, _traces, engines, syscall_table
 from locard.kernel._observing import latencies
+from locard.kernel.engines import bcc
 from locard.model import params
 from locard.model.kernel_facts import Row, Trace
 from locard.model.kernel_words import duration
@@ -45,6 +46,7 @@ COMMANDS = (
         "strace -f -T -y -e trace=read,write,pread64,pwrite64 -p {pid}",
         own="kernel/_devices_far.py",
     ),
+    *bcc.commands("file-latency"),
 )
 
 
@@ -55,9 +57,11 @@ class Params:
     for_s: float = _observing.for_param()
     slow: float = params.duration(0.01, "what is slow, such as 10ms", least=1e-6, most=600.0)
     max_overhead: float = _observing.overhead_param()
+    engine: str = engines.engine_param(bcc.ENGINE)
 
 
 PARAMS = Params
+check = engines.check
 
 
 def applies(context: Context) -> Skip | None:
@@ -72,6 +76,9 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    if asked.engine != engines.EBPF:
+        yield from bcc.TOOLS["file-latency"].plan(context, asked.for_s)
+        return
     settings = {
         "set": {"slow_ns": int(asked.slow * 1e9)},
         "attach": ["begin", "end"],

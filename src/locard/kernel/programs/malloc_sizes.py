@@ -41,7 +41,7 @@ _ALLOCATE = (
 _ENTRY_NS = 800.0  # of a call, until it has been measured
 _SHOWN = 3
 
-COMMANDS = libcalls.COMMANDS
+COMMANDS = libcalls.COMMANDS[:1]
 
 
 @dataclass(frozen=True, slots=True)

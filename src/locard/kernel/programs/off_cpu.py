@@ -18,8 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, _traces
+from locard.kernel import _observing, _traces, engines
 from locard.kernel._observing import latencies
+from locard.kernel.engines import bcc
 from locard.model import params
 from locard.model.kernel_facts import CountedStack, Row, Trace
 from locard.model.kernel_words import duration
@@ -46,6 +47,7 @@ COMMANDS = (
         "offcputime -p {pid}",
         own="kernel/_stacks_far.py+kernel/_off_cpu_far.py",
     ),
+    *bcc.commands("off-cpu"),
 )
 
 
@@ -59,9 +61,11 @@ class Params:
     )
     wakers: bool = params.switch("the stack of who woke each")
     max_overhead: float = _observing.overhead_param()
+    engine: str = engines.engine_param(bcc.ENGINE)
 
 
 PARAMS = Params
+check = engines.check
 
 
 def applies(context: Context) -> Skip | None:
@@ -76,6 +80,9 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    if asked.engine != engines.EBPF:
+        yield from bcc.TOOLS["off-cpu"].plan(context, asked.for_s)
+        return
     settings = {
         "set": {"min_ns": int(asked.min * 1e9), "wakers": int(asked.wakers)},
         "attach": ["waking", "switches"],

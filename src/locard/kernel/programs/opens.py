@@ -18,7 +18,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from locard.kernel import _observing, _traces
+from locard.kernel import _observing, _traces, engines
+from locard.kernel.engines import bcc
 from locard.model import params
 from locard.model.kernel_facts import Row, Trace
 from locard.model.wording import count
@@ -39,7 +40,10 @@ _STORM = 20  # failures of one name that the headline says
 _MANY = 4  # times as often in one folder as under one name: it is the folder
 _CEASED = 0.5  # of the observation without a failure: it has ended
 
-COMMANDS = (_observing.template("opens", "strace -f -e trace=open,openat,creat -p {pid}"),)
+COMMANDS = (
+    _observing.template("opens", "strace -f -e trace=open,openat,creat -p {pid}"),
+    *bcc.commands("opens"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,11 @@ class Params:
     for_s: float = _observing.for_param()
     failed: bool = params.switch("only what cannot be opened")
     max_overhead: float = _observing.overhead_param()
+    engine: str = engines.engine_param(bcc.ENGINE)
 
 
 PARAMS = Params
+check = engines.check
 
 
 def applies(context: Context) -> Skip | None:
@@ -66,6 +72,9 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    if asked.engine != engines.EBPF:
+        yield from bcc.TOOLS["opens"].plan(context, asked.for_s)
+        return
     settings = {
         "set": {"failed_only": int(asked.failed)},
         "attach": ["begin", "end"],

@@ -17,8 +17,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, _traces
+from locard.kernel import _observing, _traces, engines
 from locard.kernel._observing import latencies, percentile
+from locard.kernel.engines import bcc
 from locard.model.kernel_facts import Row, Trace
 from locard.model.kernel_words import duration
 from locard.model.wording import count
@@ -39,7 +40,10 @@ _IDLE = "nobody: the CPU was idle"
 _MOST_OTHERS = 40
 _OURS, _LIMITED = "of the target itself", "time under the CPU limit included"
 
-COMMANDS = (_observing.template("run_queue", "runqlat -p {pid}", own="kernel/_throttle_far.py"),)
+COMMANDS = (
+    _observing.template("run_queue", "runqlat -p {pid}", own="kernel/_throttle_far.py"),
+    *bcc.commands("run-queue"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,11 @@ class Params:
 
     for_s: float = _observing.for_param()
     max_overhead: float = _observing.overhead_param()
+    engine: str = engines.engine_param(bcc.ENGINE)
 
 
 PARAMS = Params
+check = engines.check
 BY_DEFAULT = True
 
 
@@ -66,6 +72,9 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    if asked.engine != engines.EBPF:
+        yield from bcc.TOOLS["run-queue"].plan(context, asked.for_s)
+        return
     settings = {
         "attach": ["wakes", "wakes_new", "switches"],
         "rows": {"blocked": "blocked_row"},

@@ -16,7 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from locard.kernel import _observing
+from locard.kernel import _observing, engines
+from locard.kernel.engines import bcc
 from locard.kernel.programs import _connects, _reading
 from locard.model import params
 from locard.model.evidence import Output
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     from locard.model.target import Context, Skip
     from locard.probe import Step
 
-COMMANDS = (_observing.template("tcp_connect_latency", "tcpconnlat-bpfcc -p {pid}"),)
+COMMANDS = (
+    _observing.template("tcp_connect_latency", "tcpconnlat-bpfcc -p {pid}"),
+    *bcc.commands("tcp-connect-latency"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,11 @@ class Params:
 
     for_s: float = _observing.for_param()
     port: int = params.param(0, "only connects to this port; 0: all", least=0, most=65535)
+    engine: str = engines.engine_param(bcc.ENGINE)
 
 
 PARAMS = Params
+check = engines.check
 BY_DEFAULT = True
 
 
@@ -59,6 +65,9 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    if asked.engine != engines.EBPF:
+        yield from bcc.TOOLS["tcp-connect-latency"].plan(context, asked.for_s)
+        return
     settings = _connects.settings(asked.port, each=False)
     yield _observing.observe(COMMANDS[0], asked.for_s, settings, context.target.pids)
 

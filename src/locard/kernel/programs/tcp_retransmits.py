@@ -20,7 +20,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing
+from locard.kernel import _observing, engines
+from locard.kernel.engines import bcc
 from locard.kernel.programs import _reading
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Row, Trace
@@ -47,6 +48,7 @@ COMMANDS = (
     _observing.template(
         "tcp_retransmits", "tcpretrans-bpfcc; ss -tino", own="kernel/_tcp_sockets_far.py"
     ),
+    *bcc.commands("tcp-retransmits"),
 )
 
 
@@ -55,9 +57,11 @@ class Params:
     """For how long."""
 
     for_s: float = _observing.for_param()
+    engine: str = engines.engine_param(bcc.ENGINE)
 
 
 PARAMS = Params
+check = engines.check
 BY_DEFAULT = True
 
 
@@ -73,6 +77,9 @@ def scope(context: Context) -> Scope:
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:
     """One observation of all processes."""
+    if asked.engine != engines.EBPF:
+        yield from bcc.TOOLS["tcp-retransmits"].plan(context, asked.for_s)
+        return
     settings = {
         "attach": ["state", "destroyed", "again", "synack"],
         "rows": {"finish": ""},
