@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from locard import catalogue
@@ -77,11 +78,21 @@ def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None)
     entry = entry_of(key)
     asked = params.given(args) | (given or {})
     parsed = probing.params_of(probing.load(entry), asked)  # said before anything is opened
+    _warn(args, getattr(parsed, "engine", ""), key)
     seconds = float(getattr(parsed, "for_s", 0.0))
     asked.setdefault("for_s", f"{seconds:g}")
     if args.budget == _BUDGET and seconds + _SLACK_S > parse_duration(_BUDGET):
         args.budget = f"{seconds + _SLACK_S:g}s"
     return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked))
+
+
+def _warn(args: argparse.Namespace, engine: str, key: str) -> None:
+    """What a tool does to the target and to the machine, before it is asked."""
+    from locard.kernel import engines  # noqa: PLC0415 - as above
+
+    words = engines.WARNINGS.get(engine or key.partition("/")[2])
+    if words and not args.quiet:
+        print(safe(f"locard: {words}"), file=sys.stderr)
 
 
 def write_flame(found: Investigation, args: argparse.Namespace) -> None:

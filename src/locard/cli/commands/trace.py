@@ -3,6 +3,8 @@
   locard trace
   locard trace opens pid/4242 --for 10s
   locard trace tcp-connect-latency proc/gunicorn --port 5432
+  locard trace opens pid/4242 --engine bcc     (opensnoop, as bcc or libbpf-tools have it)
+  locard trace -e 'tracepoint:syscalls:sys_enter_openat /pid == $1/ { @[comm] = count(); }' pid/4242
 
 Each sums in the kernel what belongs to the target, says what it lost and what it cannot see.
 """
@@ -38,6 +40,12 @@ KNOWN_AS = {
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument(
+        "-e",
+        dest="one_liner",
+        metavar="PROGRAM",
+        help="a bpftrace program of your own in place of NAME; $1 is the target's pid",
+    )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a program; alone: list them")
     observing.arguments(parser, None)
 
@@ -47,12 +55,16 @@ def more_arguments(parser: argparse.ArgumentParser, words: list[str]) -> None:
     every = _programs()
     found = (KNOWN_AS.get(w.removesuffix("-bpfcc"), w) for w in words if not w.startswith("-"))
     named = next((w for w in found if w in every), "")
-    if named:
+    if any(w.startswith("-e") for w in words):
+        _own_arguments(parser)
+    elif named:
         observing.add_params(parser, f"kernel/{named}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Observe and show, or list what there is."""
+    if args.one_liner is not None:
+        return _own(args)
     if args.name is None:
         for name, entry in _programs().items():
             print(f"{name:<22}{entry.summary()}")
@@ -69,6 +81,26 @@ def run(args: argparse.Namespace) -> int:
             "List them: locard trace",
         )
     return observing.run(args, f"kernel/{args.name}")
+
+
+def _own_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flag of a program of one's own."""
+    parser.add_argument(
+        "--for",
+        dest="param_for_s",
+        metavar="TIME",
+        help="how long to observe, such as 30s (default 5s)",
+    )
+
+
+def _own(args: argparse.Namespace) -> int:
+    """A bpftrace program: what stands in the place of a name is a target, none is this machine."""
+    args.target = (
+        [w for w in (args.name, *args.target) if w] or []
+        if args.hosts
+        else [w for w in (args.name, *args.target) if w] or ["host/local"]
+    )
+    return observing.run(args, "kernel/bpftrace", {"program": args.one_liner})
 
 
 def _programs() -> dict[str, Entry]:
