@@ -16,7 +16,7 @@ from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.kernel import engines, syscall_table
 from locard.kernel._observing import ranked
-from locard.model.kernel_facts import CountedStack, Histogram, NotObserved, Row, Slot, Trace
+from locard.model.kernel_facts import Bucket, CountedStack, Histogram, NotObserved, Row, Trace
 from locard.model.kernel_words import duration
 from locard.model.wording import count
 
@@ -233,7 +233,7 @@ _SCALE = {"nsecs": 1e-9, "usecs": 1e-6, "msecs": 1e-3}
 
 
 def _histograms(it: Ran, name: str) -> tuple[Histogram, ...]:
-    found: dict[str, list[Slot]] = {}
+    found: dict[str, list[Bucket]] = {}
     scale = 1e-6
     for line in it.output.text.splitlines():
         if head := _HEAD.match(line):
@@ -242,7 +242,9 @@ def _histograms(it: Ran, name: str) -> tuple[Histogram, ...]:
             scale = _SCALE[unit["unit"]]
         elif (bar := _BAR.match(line)) and int(bar["count"]):
             least, most = int(bar["least"]), int(bar["most"]) + 1
-            found.setdefault(name, []).append(Slot(least * scale, most * scale, int(bar["count"])))
+            found.setdefault(name, []).append(
+                Bucket(least * scale, most * scale, int(bar["count"]))
+            )
     return tuple(Histogram(k, "s", tuple(v)) for k, v in found.items())
 
 

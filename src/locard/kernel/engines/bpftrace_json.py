@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from locard.model.foreign_json import parsed
-from locard.model.kernel_facts import Histogram, Slot
+from locard.model.kernel_facts import Bucket, Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +100,7 @@ def histogram(name: str, rows: Any, unit: str, scale: float = 1.0) -> Histogram 
             least = most if isinstance(most, int) else 0
         if not isinstance(most, int):
             most = least
-        slots.append(Slot(least * scale, (most + 1) * scale, row["count"]))
+        slots.append(Bucket(least * scale, (most + 1) * scale, row["count"]))
     return Histogram(name, unit, tuple(slots)) if slots else None
 
 

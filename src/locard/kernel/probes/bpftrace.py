@@ -249,7 +249,7 @@ SAMPLES = (
             "value=640.0",
             "what='hi 42', result='printed'",
             "average 2, total 6",
-            "Slot(least=2.0, below=4.0, count=4)",
+            "Bucket(least=2.0, below=4.0, count=4)",
             "frames=('outer+2', 'inner+1'), value=5.0, unit='times', thread='sh'",
             "9 events were lost",
         ),
