@@ -35,7 +35,7 @@ def test_what_is_looked_for_is_what_commands_declare_to_need(locard):
     from locard.cli.commands.doctor import wanted
 
     names = {c["name"] for c in locard.json("doctor")["capabilities"]}
-    declared = {need.program for need in wanted(here=True)}
+    declared = {need.of or need.program for need in wanted(here=True)}
     assert {"py-spy", "journalctl", "kubectl", "docker"} <= declared
     assert declared <= names
 
