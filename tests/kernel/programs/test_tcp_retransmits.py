@@ -152,4 +152,4 @@ def test_no_word_where_nothing_was_sent():
         with observing(tcp_retransmits, idle.pid) as seen:
             idle.go()
         assert seen.trace.rows == ()
-        assert seen.trace.says.startswith("no segment was sent in ")
+        assert seen.trace.says.startswith("no segment with data was sent in ")

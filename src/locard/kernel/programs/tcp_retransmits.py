@@ -167,7 +167,7 @@ def _detail(sums: dict[str, int]) -> str:
 
 def _says(rows: Sequence[Row], seconds: float) -> str:
     if not rows:
-        return f"no segment was sent in {seconds:.1f} s"
+        return f"no segment with data was sent in {seconds:.1f} s, and none again"
     segments = sum(rate(r)[1] for r in rows)
     again = sum(r.count for r in rows)
     far = count(len(rows), "peer")
