@@ -47,8 +47,11 @@ def investigation_document(found: Investigation, exit_code: int) -> dict[str, An
     }
 
 
-def fleet_document(fleet: Fleet, exit_code: int) -> dict[str, Any]:
-    """Many targets as plain data: who differs, then each with its findings or why it was not seen."""
+def fleet_document(fleet: Fleet, exit_code: int, *, evidence: bool = False) -> dict[str, Any]:
+    """Many targets as plain data: who differs, then each with its findings or why it was not seen.
+
+    `evidence`: what each answered, too, as where one probe was asked.
+    """
     return {
         "schema": SCHEMA,
         "kind": "fleet",
@@ -60,25 +63,27 @@ def fleet_document(fleet: Fleet, exit_code: int) -> dict[str, Any]:
         "differences": [
             {**encode(d), "says": times.told(d.says, dt.UTC)} for d in fleet.differences
         ],
-        "members": [_member(m) for m in fleet.members],
+        "members": [_member(m, evidence=evidence) for m in fleet.members],
         "partial": list(fleet.partial),
         "left": list(fleet.left),
     }
 
 
-def _member(member: Member) -> dict[str, Any]:
+def _member(member: Member, *, evidence: bool) -> dict[str, Any]:
     found = member.found
     shown = {"ref": member.ref, "place": member.place, "reached": found is not None,
              "why": times.told(member.why, dt.UTC), "next_step": member.next_step}  # fmt: skip
     if found is None:
         return shown
+    document = encode(told.investigation(found, dt.UTC))
     return {
         **shown,
         "host": found.identity.host,
         "ground": encode(found.ground),
         "findings": _findings(found.findings),
-        "layers": encode(told.investigation(found, dt.UTC))["layers"],
+        "layers": document["layers"],
         "partial": list(found.partial),
+        **({"evidence": document["evidence"]} if evidence else {}),
     }
 
 

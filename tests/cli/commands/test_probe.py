@@ -66,3 +66,14 @@ def test_what_cannot_be_asked(locard, words, why):
     done = locard("probe", *words)
     assert done.returncode == 2
     assert why in done.stderr
+
+
+def test_each_of_several_targets_is_answered(locard, sleeper, start):
+    """Beside what sets them apart: the answers themselves, as text and as JSON."""
+    other = start("-c", "print('ready', flush=True); import time; time.sleep(600)")
+    words = ("probe", "kernel/thread-states", f"pid/{sleeper.pid}", f"pid/{other.pid}")
+    done = locard(*words, "-q")
+    assert done.stdout.count("kernel/thread-states: 1 thread") == 2, done.stdout
+    members = locard.json(*words)["members"]
+    found = [f for m in members for e in m["evidence"] for f in e["facts"]]
+    assert [f["fact"] for f in found].count("ThreadStates") == 2

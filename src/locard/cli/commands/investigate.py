@@ -89,6 +89,8 @@ def ask(
     )
     # Before this machine's session is opened: nobody would listen to it meanwhile.
     asked = spread(asked, args.namespace, args.context, args.container, options.budget)
+    if only is not None:  # what cannot be asked it: the logs of a workload beside its containers
+        asked = tuple(one for one in asked if set(one.layers) & set(options.layers)) or asked
     options = replace(options, alone=len(asked) == 1)
     with start.opened(lend_stdin="-" in question.logs) as sessions:
         if args.dry_run:
@@ -132,8 +134,22 @@ def _many(
     quiet = replace(options, listener=common.quiet())
     found = fleet.investigate(asked, question, sessions, quiet, live.tell(args))
     code = live.fleet_exit_code(found)
-    _show_fleet(found, code, args)
+    if options.only is not None and args.output == "text":
+        _show_answers(found, args)
+    _show_fleet(found, code, args, evidence=options.only is not None)
     return code
+
+
+def _show_answers(found: Fleet, args: argparse.Namespace) -> None:
+    """What each member answered to one probe."""
+    from locard.report import probe_screen  # noqa: PLC0415 - as above
+    from locard.report.plain import safe  # noqa: PLC0415 - as above
+
+    for member in found.members:
+        if member.found is not None:
+            for line in probe_screen.screen(member.found, args.tz):
+                print(safe(line))
+            print()
 
 
 def _sources(args: argparse.Namespace, asked: tuple[Asked, ...]) -> tuple[str, ...]:
@@ -249,12 +265,16 @@ def _show(found: Investigation, code: int, args: argparse.Namespace) -> None:
         raise unwritten
 
 
-def _show_fleet(found: Fleet, code: int, args: argparse.Namespace) -> None:
+def _show_fleet(
+    found: Fleet, code: int, args: argparse.Namespace, *, evidence: bool = False
+) -> None:
     from locard.report import document, fleet_screen  # noqa: PLC0415
     from locard.report.plain import safe  # noqa: PLC0415
 
     if args.output == "json":
-        sys.stdout.write(document.dumps(document.fleet_document(found, code)) + "\n")
+        sys.stdout.write(
+            document.dumps(document.fleet_document(found, code, evidence=evidence)) + "\n"
+        )
         return
     # The logs of a whole workload are the story; its containers are looked at beside it.
     stories = [m.found for m in found.members if m.found is not None and m.workload]
