@@ -86,11 +86,11 @@ class Machine:
         try:
             self.root(f"python3 -c {shlex.quote(_ATTACHED)}")
             yield said
-        except BaseException:
+        except BaseException as error:
             child.kill()
+            error.add_note(f"locard said: {child.communicate()[1]}")
             raise
-        finally:
-            out, problem = child.communicate(timeout=300)
+        out, problem = child.communicate(timeout=300)
         assert out, problem
         said.update(json.loads(out))
 
