@@ -277,7 +277,7 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     MemoryUse: _memory,
     Readings: _readings,
     WorkloadStates: workload_words.headline,
-    Trace: lambda trace: trace.says,
+    Trace: kernel_words.trace,
     SystemCalls: kernel_words.system_calls,
     Waits: kernel_words.waits,
     NotObserved: lambda refused: refused.problem,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from locard.model.wording import count
 
 if TYPE_CHECKING:
-    from locard.model.kernel_facts import Observed, SystemCalls, ThreadWait, Waits
+    from locard.model.kernel_facts import Observed, SystemCalls, ThreadWait, Trace, Waits
 
 _SHOWN = 3
 _CLOSED = re.compile(r"\bdescriptor \d+")
@@ -53,11 +53,23 @@ def rate(number: float, seconds: float) -> str:
     return f"{each:,.0f}/s" if each >= 10 else f"{each:.2g}/s"  # noqa: PLR2004 - two digits
 
 
+# An observation that says no length was cut off before it told its tables: that nothing came of it shows nothing.
+UNTOLD = "it was cut off before it told what it had counted"
+
+
+def trace(found: Trace) -> str:
+    """Headline: the program's own, but where there was nothing to make it from."""
+    empty = not (found.rows or found.threads or found.stacks or found.blocked)
+    return UNTOLD if empty and not found.observed.seconds else found.says
+
+
 def system_calls(found: SystemCalls) -> str:
     """Headline: which calls took most of the wall time."""
     stuck = Counter(r.what for r in found.blocked)
     inside = ", ".join(f"{n} in {what}" for what, n in stuck.most_common(_SHOWN))
     if not found.calls:
+        if not found.observed.seconds:
+            return UNTOLD
         words = f"no system call ended in {found.observed.seconds:.1f} s"
         return f"{words}; threads that are in one: {inside}" if inside else words
     top = [
@@ -71,7 +83,7 @@ def system_calls(found: SystemCalls) -> str:
 def waits(found: Waits) -> str:
     """Headline: what threads spend their time on, contended locks first."""
     if not found.threads:
-        return "no thread was seen"
+        return "no thread was seen" if found.observed.seconds else UNTOLD
     contended = [lock.says for lock in found.locks if lock.contended]
     shares: Counter[str] = Counter()
     for wait in found.threads:
@@ -101,7 +113,8 @@ def wait_words(wait: ThreadWait) -> str:
 
 def how(observed: Observed) -> str:
     """How it was observed, in one line."""
-    parts = [f"{observed.engine}, {observed.seconds:.1f} s"]
+    took = f"{observed.seconds:.1f} s" if observed.seconds else "not known for how long"
+    parts = [f"{observed.engine}, {took}"]
     if observed.events is not None:
         parts.append(count(observed.events, "event"))
     if observed.overhead_s is not None and observed.seconds:

@@ -465,7 +465,7 @@ def _blocked(told: Told, machine: str) -> tuple[Row, ...]:
                 detail=f"{since}, on {on}" if on else since,
             )
         )
-    return ranked(rows)[:200]
+    return ranked(rows)
 
 
 def _slow(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:
