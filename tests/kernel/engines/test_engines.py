@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from engines_support import STEADY, at_work, goes_on, need, state, steps, tools_of
-from observing_support import working
+from observing_support import context, working
 
 from locard.guard.command import Impact
 from locard.kernel import engines
@@ -204,6 +204,41 @@ def test_a_parameter_that_a_tool_does_not_know_is_refused_before_anything_runs()
         opens.check(opens.Params(engine="bcc", failed=True))
     syscalls.check(syscalls.Params(engine="strace", net=True))
     run_queue.check(run_queue.Params())
+
+
+def test_nothing_is_started_where_nothing_can_be_looked_at_or_pids_are_others():
+    others = _LOOK.stdout.replace(b'"pids":true', b'"pids":false')
+    for look, engine, starts in (
+        (Output(_LOOK.argv, b"", exit_code=None, problem="there is no python3"), "strace", False),
+        (Output(_LOOK.argv, others), "bpftrace", False),
+        (Output(_LOOK.argv, others), "strace", True),
+    ):
+        plan = syscalls.plan(context(7), syscalls.Params(engine=engine))
+        asked = next(plan)
+        version = Output(asked.argv, b"v7.2")
+        plan.send(version)
+        try:
+            assert plan.send(look).argv[0] == engine
+            assert starts
+        except StopIteration:
+            assert not starts
+            (found,) = syscalls.read([version, look])
+            assert "no python3" in found.why or "pid namespace" in found.why
+
+
+@needs_root
+def test_ltrace_is_asked_to_end_when_locard_is_killed(allocates, tmp_path):
+    need("ltrace")
+    argv = [sys.executable, "-c", _LOCARD, "libcalls", f"pid/{allocates.pid}", "--engine", "ltrace"]
+    argv += ["-e", "malloc+free", "--for", "60s", "--allow", "injects", "--state", str(tmp_path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        wait_until(lambda: state(allocates.pid)[1] != "0" or child.poll() is not None)
+        (tool,) = tools_of(child.pid, "ltrace", allocates.pid)
+        child.kill()
+        child.communicate()
+    wait_until(lambda: not is_alive(tool))
+    assert allocates.poll() is None
+    wait_until(lambda: state(allocates.pid) in {("S", "0"), ("R", "0")})
 
 
 def test_a_tool_that_is_not_installed_is_said_with_how_to_get_it():

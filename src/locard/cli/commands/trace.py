@@ -95,11 +95,7 @@ def _own_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _own(args: argparse.Namespace) -> int:
     """A bpftrace program: what stands in the place of a name is a target, none is this machine."""
-    args.target = (
-        [w for w in (args.name, *args.target) if w] or []
-        if args.hosts
-        else [w for w in (args.name, *args.target) if w] or ["host/local"]
-    )
+    args.target = [w for w in (args.name, *args.target) if w] or ["host/local"]
     return observing.run(args, "kernel/bpftrace", {"program": args.one_liner})
 
 

@@ -73,7 +73,7 @@ def check(asked: Any, *also: str) -> None:
     """Raises UsageError where a parameter was given that the tool does not know."""
     if asked.engine == EBPF:
         return
-    known = {"for_s", "engine", "max_overhead", *also}
+    known = {"for_s", "engine", *also}
     for f in dataclasses.fields(asked):
         if f.name not in known and getattr(asked, f.name) != f.default:
             flag = params.flags(f)[-1]
@@ -136,7 +136,10 @@ def steps(
     look = LOOK.fill(seconds=f"{seconds:.3f}", pid=pids)
     before = yield look
     traces = command.impact >= Impact.PAUSES
-    if refused(_rows(before), traces=traces, numbered=command.argv[0] not in _INSIDE):
+    # Where nothing can be looked at, nothing is started: there is no python3 either, to end it in order.
+    if before.problem or refused(
+        _rows(before), traces=traces, numbered=command.argv[0] not in _INSIDE
+    ):
         return
     yield command
     yield look
