@@ -11,8 +11,6 @@ from locard.guard.budget import parse_duration
 from locard.guard.command import Impact
 from locard.model import target_names
 from locard.model.errors import ExitCode, UsageError, did_you_mean
-from locard.model.finding import Role
-from locard.model.investigation import Question
 from locard.model.place import HERE
 
 if TYPE_CHECKING:
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
     from locard.investigate.places import Asked
     from locard.model.fleet import Fleet, Member
-    from locard.model.investigation import Investigation
+    from locard.model.investigation import Investigation, Question
 
 IN_CLUSTER = target_names.IN_CLUSTER
 KINDS = ("pid", "proc", "unit", "host", "container", *IN_CLUSTER)
@@ -85,6 +83,8 @@ def question(
     args: argparse.Namespace, *, logs: tuple[str, ...] = (), metrics: tuple[str, ...] = ()
 ) -> Question:
     """What was asked, of no target yet; raises UsageError."""
+    from locard.model.investigation import Question  # noqa: PLC0415 - a tenth of a start-up
+
     budget_s = parse_duration(args.budget)
     if budget_s <= 0:
         raise UsageError("the budget is zero", "nothing can run in no time", "Pass --budget 3m.")
@@ -157,6 +157,8 @@ def _require(ref: str) -> None:
 
 def exit_code(found: Investigation) -> int:
     """Partial beats findings, findings beat none; what is about strangers is no finding here."""
+    from locard.model.finding import Role  # noqa: PLC0415 - keeps `--help` quick
+
     if found.partial:
         return ExitCode.PARTIAL
     host = found.target.kind == "host"

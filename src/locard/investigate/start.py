@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ from locard.transport import session as sessions
 from locard.transport.reach import open_session
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
+    from locard.catalogue import Entry
     from locard.guard.budget import Budget
     from locard.guard.command import Command, Template, Wait
     from locard.guard.gate import Gate
@@ -119,9 +121,12 @@ def try_place(place: Place) -> tuple[Ground, dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def opened(*, lend_stdin: bool = False) -> Iterator[Sessions]:
-    """Sessions for a command; all are closed at its end, and with them all that they run."""
-    every = Sessions(open_session(HERE, lend_stdin=lend_stdin).open(), {})
+def opened(home: Session | None = None) -> Iterator[Sessions]:
+    """Sessions for a command; all are closed at its end, and with them all that they run.
+
+    `home`: the one to this machine, where it was begun before.
+    """
+    every = Sessions((home or open_session(HERE)).open(), {})
     try:
         yield every
     finally:
@@ -187,10 +192,31 @@ def _cut(instance: Instance, why: str) -> LocardError:
     )
 
 
-def declared() -> dict[str, tuple[Template, ...]]:
+def declared() -> Mapping[str, tuple[Template, ...]]:
     """What every probe declares, by what the gate calls it."""
-    probes = {probing.key(e): probing.load(e).COMMANDS for e in catalogue.entries("probe")}
-    return {**probes, survey.NAME: survey.COMMANDS}
+    return _Declared({probing.key(e): e for e in catalogue.entries("probe")})
+
+
+class _Declared(Mapping[str, "tuple[Template, ...]"]):
+    """Imports a probe when it is asked for: a command that runs one pays for one."""
+
+    def __init__(self, probes: dict[str, Entry]) -> None:
+        """`probes`: the entries by their keys."""
+        self._probes = probes
+
+    def __getitem__(self, name: str) -> tuple[Template, ...]:
+        """Raises KeyError."""
+        if name == survey.NAME:
+            return survey.COMMANDS
+        return probing.load(self._probes[name]).COMMANDS
+
+    def __iter__(self) -> Iterator[str]:
+        """By folder and name; the survey last."""
+        yield from (*self._probes, survey.NAME)
+
+    def __len__(self) -> int:
+        """The probes and the survey."""
+        return len(self._probes) + 1
 
 
 def begin(

@@ -90,7 +90,7 @@ def _part(name: str, path: str) -> Part | None:
             break
     if data is None:
         return None
-    return Part(name, hashlib.sha256(data).hexdigest(), zlib.compress(data, 6))
+    return Part(name, hashlib.sha256(data).hexdigest(), zlib.compress(data, 1))
 
 
 def _folders() -> tuple[Path, ...]:

@@ -117,7 +117,7 @@ static __always_inline int look_at(struct task_struct *task, u32 descriptor, int
     struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
     struct dentry___hashed *hashed = (void *)dentry;
     end->deleted = dentry != BPF_CORE_READ(dentry, d_parent) && !BPF_CORE_READ(hashed, d_hash.pprev);
-    tell_file(file, &end->key);
+    tell_file((u64)file, &end->key);
   }
   return 1;
 }

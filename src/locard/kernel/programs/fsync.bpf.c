@@ -110,7 +110,7 @@ int BPF_PROG(begin, struct pt_regs *regs, long number) {
   call->key = (struct file_key){};
   if (file) {
     key_of(file, &call->key);
-    tell_file(file, &call->key);
+    tell_file((u64)file, &call->key);
   }
   call->began = bpf_ktime_get_ns();
   return 0;

@@ -120,7 +120,7 @@ int BPF_PROG(begin, struct pt_regs *regs, long number) {
       key_of(file, &key);
       struct sock *sk = sock_of(file); /* a socket has another name when it is connected */
       if (sk) key.generation = BPF_CORE_READ(sk, __sk_common.skc_dport);
-      tell_file(file, &key);
+      tell_file((u64)file, &key);
       row->file = key;
     }
   }

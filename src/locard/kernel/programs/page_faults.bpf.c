@@ -128,7 +128,7 @@ static __noinline int find_mapping(struct task_struct *task, struct faulting *mi
   if (looked.file) {
     mine->key.kind = KIND_OF_FILE;
     key_of(looked.file, &mine->key.key);
-    tell_file(looked.file, &mine->key.key);
+    tell_file((u64)looked.file, &mine->key.key);
   } else mine->key.kind = looked.flags & VM_GROWSDOWN ? KIND_STACK : KIND_ANONYMOUS;
   struct remembered *known = &mine->known[mine->next_known++ & (KNOWN - 1)];
   known->from = looked.from;

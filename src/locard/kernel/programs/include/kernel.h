@@ -238,14 +238,23 @@ static __always_inline int is_error(s64 result) { return result < 0 && result > 
 /* A call that a signal interrupted and that goes on by itself: no error. */
 static __always_inline int is_restart(s64 result) { return result <= -512 && result >= -516; }
 
+/* Without a branch: the verifier follows each way that a branch makes through all that comes after. The bits
+ * below the highest are filled up; times the constant, each of the 64 values has its own upper six bits. */
+#define FILLED_BITS 0x03f6eaf2cd271461ULL
+static const u8 log2_by_hash[64] = {
+    0, 58, 1, 59, 47, 53, 2, 60, 39, 48, 27, 54, 33, 42, 3, 61,
+    51, 37, 40, 49, 18, 28, 20, 55, 30, 34, 11, 43, 14, 22, 4, 62,
+    57, 46, 52, 38, 26, 32, 41, 50, 36, 17, 19, 29, 10, 13, 21, 56,
+    45, 25, 31, 35, 16, 9, 12, 44, 24, 15, 8, 23, 7, 6, 5, 63,
+};
 static __always_inline u32 log2_of(u64 value) {
-  u32 bits = 0;
-  if (value >> 32) { value >>= 32; bits += 32; }
-  if (value >> 16) { value >>= 16; bits += 16; }
-  if (value >> 8) { value >>= 8; bits += 8; }
-  if (value >> 4) { value >>= 4; bits += 4; }
-  if (value >> 2) { value >>= 2; bits += 2; }
-  return bits + (value >> 1 ? 1 : 0);
+  value |= value >> 1;
+  value |= value >> 2;
+  value |= value >> 4;
+  value |= value >> 8;
+  value |= value >> 16;
+  value |= value >> 32;
+  return log2_by_hash[(value * FILLED_BITS) >> 58];
 }
 
 /* Latencies: eight slots to each power of two, so a value is known within 6 %. */
@@ -257,8 +266,10 @@ struct latencies {
 static __always_inline u32 slot_of(u64 value) {
   if (value < 8) return value;
   u32 bits = log2_of(value);
-  u32 slot = (bits - 2) * 8 + ((value >> (bits - 3)) & 7);
-  return slot < SLOTS ? slot : SLOTS - 1;
+  u64 slot = (bits - 2) * 8 + ((value >> (bits - 3)) & 7);
+  asm volatile("" : "+r"(slot)); /* the register that is compared is the one that is used */
+  if (slot >= SLOTS) slot = SLOTS - 1;
+  return slot;
 }
 
 /* What could not be kept: any of it makes the result partial. One entry a reason, per CPU; the last counts
