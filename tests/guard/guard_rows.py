@@ -63,6 +63,19 @@ SECRETS = [
     ("-----BEGIN PRIVATE KEY-----\nMIIEsecret", "MIIEsecret"),
     ("-----BEGIN PRIVATE KEY-----\\nMIIEsecretAAAAAAAA\\nMIIFmore … AAAA", "MIIF"),
     ("AAAAMIIEsecret\n-----END RSA PRIVATE KEY-----", "MIIEsecret"),
+    # behind a hyphen or the code of a character: in names of files and hosts, in query strings
+    ("nope-ghp_abcdefghijklmnopqrstuvwxyz0123456789", "ghp_abc"),
+    ("open /srv/x_glpat-abcdefghijklmnopqrst.txt", "glpat-abc"),
+    ("lookup x-AKIAIOSFODNN7EXAMPLE.corp.example", "AKIAIOS"),
+    ("foo-eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefg", "eyJhbG"),
+    ("job_sk-proj-abcdefghijklmnopqrst", "sk-proj-abc"),
+    ("GET /?q=%20ghp_abcdefghijklmnopqrstuvwxyz0123456789", "ghp_abc"),
+    ("a line\\nAKIAIOSFODNN7EXAMPLE", "AKIAIOS"),
+    ("\x1b[1;31meyJhbGciOiJIUzI1NiIsInR5", "eyJhbG"),
+    ("\\u001b[0mxoxb-123456789012-abcdefghijkl", "xoxb-1"),
+    ("%2Fpostgres://app:hunter2@db/x", "hunter2"),
+    ("a-very-long-name-of-a-scheme+https://bob:hunter2@h/", "hunter2"),
+    ("nope-ghp_abc#def<*>", "abc"),
     # of persons
     ("user a.b+c@example.com failed", "a.b+c"),
     ("bob.smith%40example.com", "bob.smith"),
@@ -168,4 +181,6 @@ PLAIN = [
     "<secret:0123456789> <*> <ip:Address>abc</ip:Address> zero\u200bwidth",
     "key-# sk-# task-# SK# password=<*> token=# mysql -p<*>",
     "see https://example.com/http -u a, zip -r x.zip",
+    "task-proj-abcdefghijklmnopqrstuv disk-ant-abcdefghijklmnopqrstuvw ap-sg.1 pod my-sk-frontend-deployment-7d9f8b",
+    "cache-key-0123456789abcdef0123456789abcdef mirror-pypi-org-simple-index-cache-0 monkeyJacketsOfManyMen",
 ]

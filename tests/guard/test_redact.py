@@ -1,4 +1,5 @@
 import json
+import re
 import time
 
 import pytest
@@ -6,6 +7,7 @@ from guard_rows import ARGVS, PLAIN, PLAIN_ARGVS, SECRETS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locard.guard import secret_forms
 from locard.guard.redact import MOST_TEXT, Redactor
 
 KEY = b"k" * 32
@@ -126,7 +128,9 @@ HOSTILE = (
     "-", "_", "a-", "a.", "a@", "@a.b", "1", "4 ", "+1 ", "password=", '"', "\\", "a@b.co ", "a:b", "<password>",
     "-token", "eyJaaaaaaaa.", "aa://x:y ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----",
     'password=\\"', ";password=", "cookie: ", "authorization: digest a=b,", '{"password":', "DE89 ", "1.", "2:",
-    "<a ", "<password a", 'name="a"', "login a password ", "one-time ", "jdbc:oracle:a:",
+    "<a ", "<password a", 'name="a"', "login a password ", "one-time ", "jdbc:oracle:a:", "-ghp_", "_ghp_aaaaaaa",
+    "-xoxb-", "-SG.aaaaaaaaaaaaaaaa", "_SG.aaaaaaaaaaaaaaaaa.a-", "-eyJ", "-sk-ant-", "%20", "%20eyJ", "\\u001b[", "://",
+    "://a:", "https://a", "-AKIA", "-1234567890:AA", "-sntrys_", "x#-ghp_", "12345678", "ghp_aaaaaaaaaaa ", "-glpat-", "Üghp_aaaa",
 )  # fmt: skip
 
 
@@ -143,6 +147,16 @@ def test_time_grows_with_the_text_and_no_faster(piece):
 
     small = min(seconds(50_000) for _ in range(2))
     assert min(seconds(200_000) for _ in range(2)) < 10 * small + 0.1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [p for _, p, _ in (*secret_forms.FORMS, *secret_forms.NUMBERS, ("", secret_forms.CUT, None))],
+    ids=lambda p: p.pattern[:24],
+)
+def test_what_a_pattern_looks_at_from_one_place_is_bounded(pattern):
+    """No repetition without an end: then the work is that of the places where it begins, each bounded."""
+    assert re._parser.parse(pattern.pattern, pattern.flags).getwidth()[1] < 6 * 8192
 
 
 def test_what_is_too_long_is_cut_and_said():
@@ -174,6 +188,39 @@ def test_a_masked_token_gets_one_mark_and_no_pseudonym():
     redactor = Redactor(KEY)
     assert redactor.text("ghp_#abc# and <*> and key-#") == "<token> and <*> and key-#"
     assert redactor.text("ghp_abcdefghijklmnopqrstuvwxyz0123456789").startswith("<token:")
+
+
+CUT = ("ghp_abcdefghijk", "AKIAIOSFODNN7EX", "x-ghp_abcdefghi", "run ghp_abcdefg", "sk_live_abcdefg", "glpat-abcdefghi",
+       "xoxb-1234567890", "eyJhbGciOiJIUzI", "x-AKIAIOSFODNN7", "Ü-ghp_abcdefgh", "github_pat_abcd", "sbp_0123456789a",
+       "xapp-1-A0B1C2D3")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_a_token_that_the_kernel_cut_to_the_name_of_a_thread(name):
+    assert len(name.encode()) == 15
+    redactor, kept = Redactor(KEY), name[-6:]
+    for text in (
+        name,
+        f"7 ({name}) S 1",
+        f"/proc/7/comm:{name}\n",
+        f"Name:\t{name}\nUmask:",
+        json.dumps([name]),
+    ):
+        assert kept not in redactor.text(text)
+    assert kept not in redactor.argv((name,))[0]
+    assert kept.encode() not in redactor.treat(json.dumps({"comm": name}).encode(), "json")[0]
+    assert kept.encode() not in redactor.treat(f"comm:{name}".encode(), "counters")[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ghp_abcdefghij", "ghp_abcdefghijkl", "AKIAworker-pool", "rubygems_update", "highs_collector", "weighs_loading1",
+     "gunicorn-worker", "npm run build-x", "hf_tokenizers_w", "pypi-downloader", "SKlistener-0001", "dapi-collector1",
+     "key-0123456789a", "sk-worker-pool1", "xapp-worker-001"],
+)  # fmt: skip
+def test_the_name_of_a_thread_that_is_no_token_stays(name):
+    assert Redactor(KEY).text(f"7 ({name}) S 1") == f"7 ({name}) S 1"
+    assert Redactor(KEY).text(name) == name
 
 
 def test_what_is_shown_and_not_recorded_has_a_key_of_its_own():

@@ -194,6 +194,8 @@ class Redactor:
         self.counts["token"] += masked
         for kind, pattern, check in secret_forms.FORMS:
             text = self._matched(text, kind, pattern, check)
+        if any(stem in text for stem in secret_forms.CUT_STEMS):
+            text = self._matched(text, "token", secret_forms.CUT, secret_forms.is_cut)
         return text
 
     def _forms_of_letters(self, text: str) -> str:

@@ -13,16 +13,19 @@ _SIGN = r"(?:#|<\*>|…)"
 _REST = rf"(?:[\w.+/=-]|{_SIGN})"
 # Prefixes that nothing but a token has: one masked sign behind them is enough.
 _SURE = (
-    r"gh[opusr]_|github_pat_|gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent)-|glsa_|xox[abeoprs]-|xapp-|ya#\."
+    r"gh[opusr]_|github_pat_|gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent)-|glsa_|xox[abeoprs]-|xapp-"
     r"|(?:sk|rk)_(?:live|test)_|whsec_|sk-(?:ant|proj|or|svcacct)-|pypi-|do[opr]_v#_|dckr_(?:pat|oat)_"
-    r"|shp(?:at|ca|pa|ss)_|NRAK-|lin_api_|hv[sbr]\.|AGE-SECRET-KEY-#|ATATT#|ATCTT#|sq#(?:atp|csp|idp)-|figd_"
+    r"|shp(?:at|ca|pa|ss)_|NRAK-|lin_api_|AGE-SECRET-KEY-#|ATATT#|ATCTT#|sq#(?:atp|csp|idp)-|figd_"
     r"|PMAK-|rubygems_|tskey-|pscale_(?:tkn|pw|oauth)_|EAACEdEose#cBA|sntrys_|GOCSPX-|(?:AKIA|ASIA|ABIA|ACCA)"
-    r"|AIza|eyJ|SG\."
+    r"|AIza|eyJ"
 )
+# The same, where they begin a word: behind a hyphen they are a region or a language (`ap-sg.1`).
+_BEGINNING = r"SG\.|ya#\.|hv[sbr]\."
 # Those that begin other words too: what is left has to be long.
 _SHORT = r"sk-|npm_|key-|hf_|r#_|SK|dapi|sbp_|phx_|sl\."
 _MASKED = re.compile(
-    rf"(?<![A-Za-z0-9_-])(?:(?:{_SURE}){_REST}{{1,512}}+|(?:{_SHORT}){_REST}{{16,512}}+|#:AA{_REST}{{8,64}}+)"
+    rf"(?<![A-Za-z0-9])(?:(?:{_SURE}){_REST}{{1,512}}+|(?<![_-])(?:(?:{_BEGINNING}){_REST}{{1,512}}+"
+    rf"|(?:{_SHORT}){_REST}{{16,512}}+|#:AA{_REST}{{8,64}}+))"
 )
 _MASKS = re.compile(_SIGN)
 

@@ -1,7 +1,7 @@
 """Secrets and personal data that are known by their form: tokens of providers, keys, cards, addresses.
 
-Every pattern begins at a mark that it cannot begin at again inside what it took, and repeats boundedly,
-so that all of them are linear in the text.
+Every pattern begins at a mark, and what it looks at from there is bounded or taken, so that all of them
+are linear in the text.
 """
 
 # ruff: noqa: SIM905 - lists of words are read as words
@@ -19,41 +19,71 @@ if TYPE_CHECKING:
 
     Check = Callable[[re.Match[str]], bool]
 
-_B = r"(?<![A-Za-z0-9_-])"  # nothing that a token is made of stands before it
-
-PROVIDER = re.compile(
-    _B + r"(?P<secret>(?:gh[opusr]_[A-Za-z0-9]{16,255}|github_pat_\w{20,255}"
-    r"|gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent)-[\w-]{16,64}|glsa_\w{20,64}|xox[abeoprs]-[\w-]{10,255}|xapp-[\w-]{10,255}"
+# Prefixes that nothing but a token has: one may stand behind a hyphen, in the name of a file or of a host.
+_SURE = (
+    r"gh[opusr]_[A-Za-z0-9]{16,255}|github_pat_\w{20,255}"
+    r"|gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent)-[\w-]{16,64}|glsa_\w{20,64}|xox[abeoprs]-[\w-]{10,255}|xapp-[0-9]-[\w-]{10,255}"
     r"|(?:AKIA|ASIA|ABIA|ACCA)[0-9A-Z]{12,20}|AIza[\w-]{30,40}|ya29\.[\w-]{20,512}|GOCSPX-[\w-]{20,40}"
     r"|(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,128}|whsec_[\w+/=]{16,128}"
-    r"|sk-(?:ant-|proj-|or-|svcacct-)?[\w-]{20,255}|npm_[A-Za-z0-9]{20,64}|pypi-[\w-]{20,255}"
-    r"|do[opr]_v1_[a-f0-9]{32,64}|SG\.[\w-]{16,32}\.[\w-]{16,64}|key-[0-9a-f]{32}|hf_[A-Za-z0-9]{20,64}"
+    r"|sk-(?:ant|proj|svcacct)-[\w-]{20,255}|npm_[A-Za-z0-9]{20,64}|pypi-AgE[\w-]{20,255}"
+    r"|do[opr]_v1_[a-f0-9]{32,64}|SG\.[\w-]{16,32}\.[\w-]{16,64}|hf_[A-Za-z0-9]{20,64}"
     r"|dckr_(?:pat|oat)_[\w-]{20,64}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}|NRAK-[A-Z0-9]{20,40}"
     r"|lin_api_\w{20,64}|hv[sbr]\.[\w-]{20,200}|AGE-SECRET-KEY-1[0-9A-Z]{20,80}|ATATT3[\w=-]{20,255}"
     r"|ATCTT3[\w=-]{20,255}|sq0(?:atp|csp|idp)-[\w-]{20,64}|figd_[\w-]{20,64}|PMAK-[\w-]{20,80}"
-    r"|rubygems_[a-f0-9]{32,64}|r8_\w{30,50}|tskey-[\w-]{16,80}|pscale_(?:tkn|pw|oauth)_[\w.-]{20,64}"
+    r"|rubygems_[a-f0-9]{32,64}|tskey-[\w-]{16,80}|pscale_(?:tkn|pw|oauth)_[\w.-]{20,64}"
     r"|EAACEdEose0cBA[0-9A-Za-z]{1,255}|SK[0-9a-f]{32}|dapi[a-f0-9]{32}|sbp_[a-f0-9]{40}"
-    r"|[0-9]{8,10}:AA[\w-]{33}|sntrys_[\w=+/-]{20,255}|phx_\w{20,64}|sl\.[\w-]{60,200}))"
+    r"|[0-9]{8,10}:AA[\w-]{33}|sntrys_[\w=+/-]{20,255}"
+)
+# Those that end other words too (`task-`, `cache-key-`, `mirror-pypi-`): nothing of a word stands before one.
+_ALONE = r"sk-[\w-]{20,255}|pypi-[\w-]{20,255}|key-[0-9a-f]{32}|r8_\w{30,50}|phx_\w{20,64}|sl\.[\w-]{60,200}"
+_JWT = r"eyJ[A-Za-z0-9_-]{10,8192}+(?:\.[A-Za-z0-9_-]{0,8192}+){0,4}"
+PROVIDER = re.compile(rf"(?<![A-Za-z0-9])(?P<secret>{_SURE}|(?<![_-])(?:{_ALONE}))")
+JWT = re.compile(rf"(?P<secret>(?=eyJ)(?<![A-Za-z0-9]){_JWT})")
+# Behind the code of a character, which may end in a letter or digit: `%20`, `\n`, `\u001b[0m`.
+CODED = re.compile(
+    r"(?:%[0-9A-Fa-f]{2}|(?:\x1b|\\(?:[abefnrtv]|[0-7]{1,3}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}))(?:\[[0-9;]{0,20}m)?)"
+    rf"(?P<secret>{_SURE}|{_ALONE}|{_JWT})"
+)
+# What the kernel leaves of a token that is the name of a thread or a program: 15 bytes of it. By what follows.
+_CUT = {
+    "A-Za-z0-9": "ghp_ gho_ ghu_ ghs_ ghr_ glsa_ npm_ hf_ sk_live_ sk_test_ rk_live_ rk_test_".split(),
+    "0-9A-Z": "AKIA ASIA ABIA ACCA NRAK-".split(),
+    "0-9a-f": "rubygems_ dapi sbp_ dop_v1_ doo_v1_ dor_v1_ shpat_ shpca_ shppa_ shpss_".split(),
+    "A-Z0-9-": "xapp-1- xapp-2- AGE-SECRET- PMAK-".split(),
+    r"\w.-": (
+        "github_pat_ glpat- gldt- glrt- glcbt- glptt- glft- glsoat- glimt- glagent- xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- "
+        "AIza ya29. GOCSPX- whsec_ sk-ant- sk-proj- sk-svcacct- pypi-AgE SG. dckr_pat_ dckr_oat_ lin_api_ hvs. hvb. hvr. "
+        "ATATT3 ATCTT3 sq0atp- sq0csp- sq0idp- figd_ tskey- pscale_ EAAC sntrys_ eyJ"
+    ).split(),
+}
+CUT_STEMS = tuple(stem for stems in _CUT.values() for stem in stems)
+CUT = re.compile(
+    "(?P<secret>"
+    + "|".join(
+        rf"(?:{'|'.join(map(re.escape, stems))})[{chars}]{{3,12}}+" for chars, stems in _CUT.items()
+    )
+    + r")(?![\w.-])"
 )
 WEBHOOK = re.compile(
     r"(?P<secret>(?<=hooks\.slack\.com/)(?:services|workflows|triggers)/[\w/-]{4,200}"
     r"|(?<=discord\.com/api/webhooks/)[\w/-]{4,200}|(?<=discordapp\.com/api/webhooks/)[\w/-]{4,200}"
     r"|(?<=\.webhook\.office\.com/)[\w/@-]{4,300}|(?<=api\.telegram\.org/bot)[\w:-]{10,80})"
 )
-JWT = re.compile(_B + r"(?P<secret>eyJ[A-Za-z0-9_-]{10,8192}+(?:\.[A-Za-z0-9_-]{0,8192}+){0,4})")
 SCHEME = re.compile(
     r"(?i)(?<![\w-])(?:bearer|basic|negotiate|ntlm|apikey|digest)[ \t]{1,3}(?P<secret>[\w~+/.-]{8,4096}+={0,2})(?![\w=])"
 )
 USERINFO = re.compile(
-    r"(?i)(?<![A-Za-z0-9+.-])[a-z][a-z0-9+.-]{1,20}+://[^\s/@:\"'<>?#]{0,128}+:"
+    r"://(?<=[A-Za-z0-9+.-]://)[^\s/@:\"'<>?#]{0,512}+:"
     r"(?P<secret>(?![0-9]{1,5}(?:[/?#]|[^\w@%]|$))[^\s\"'<>@]{1,256}+(?:@[^\s\"'<>@/?#]{1,64}(?=@))?)@(?=[\w.\[-])"
 )
-USER_ONLY = re.compile(r"(?i)(?<![A-Za-z0-9+.-])https?://(?P<secret>[\w~.-]{16,256}+)@(?=[\w.\[-])")
+USER_ONLY = re.compile(
+    r"://(?:(?<=https://)|(?<=http://)|(?<=HTTPS://)|(?<=HTTP://))(?P<secret>[\w~.-]{16,256}+)@(?=[\w.\[-])"
+)
 GO_DSN = re.compile(
     r"(?<![\w.@:/-])[\w.-]{1,64}+:(?P<secret>[^\s\"'<>()]{1,128}?)@(?=(?:tcp6?|udp|unix|cloudsql)\()"
 )
 IDENTIFIED = re.compile(
-    r"(?i)\bidentified[ ]+(?:with[ ]+\S{1,40}[ ]+)?by[ ]+(?:password[ ]+)?['\"](?P<secret>[^'\"\n]{1,256})"
+    r"(?i)\bidentified[ ]{1,8}(?:with[ ]{1,8}\S{1,40}[ ]{1,8})?by[ ]{1,8}(?:password[ ]{1,8})?['\"](?P<secret>[^'\"\n]{1,256})"
 )
 LOGIN = re.compile(
     r"(?i)\blogin[ \t]{1,4}\S{1,64}[ \t]{1,4}password[ \t]{1,4}(?P<secret>\S{1,256}+)"
@@ -139,6 +169,8 @@ _PHONE_BEFORE = re.compile(
 _UNIT_BEHIND = re.compile(
     r"(?i)[ ]?(?:rows?|bytes?|[kmg]i?b|records?|items?|[nuµm]?s|events?|messages?|requests?|times|hits)\b"
 )
+_NAME_BYTES = 15
+_AROUND = frozenset("()[]\"':=,/\t\n")  # what a name stands between
 _NEAR = 24
 _BEFORE = 48  # characters of context
 _AMERICAN = 11  # digits of a number of the North American plan
@@ -159,6 +191,21 @@ def before(found: re.Match[str], group: str = "secret") -> str:
     """What stands before it, as far as it tells anything."""
     start = found.start(group)
     return found.string[max(0, start - _BEFORE) : start]
+
+
+def is_cut(found: re.Match[str]) -> bool:
+    """Whether it ends where the name of a thread does: 15 bytes (TASK_COMM_LEN) behind its beginning."""
+    text, start, end = found.string, found.start(), found.end()
+    begin = max(0, end - _NAME_BYTES)
+    while _bytes(text[begin:end]) > _NAME_BYTES:
+        begin += 1
+    if start < begin or _bytes(text[begin:end]) < _NAME_BYTES or set(text[begin:start]) & _AROUND:
+        return False
+    return not text[max(0, begin - 1) : begin].isalnum() and not text[start - 1 : start].isalnum()
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def is_card(found: re.Match[str]) -> bool:
@@ -285,6 +332,7 @@ FORMS: tuple[tuple[str, re.Pattern[str], Check | None], ...] = (
     ("jwt", JWT, None),
     ("webhook", WEBHOOK, None),
     ("token", PROVIDER, None),
+    ("token", CODED, None),
     ("auth", SCHEME, is_random),
     ("userinfo", USERINFO, None),
     ("userinfo", USER_ONLY, is_random),
