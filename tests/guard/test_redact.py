@@ -51,6 +51,13 @@ def test_command_lines_across_arguments():
     assert Redactor(KEY).argv(()) == ()
 
 
+def test_command_lines_in_json_are_judged_as_such():
+    row = {"argv": ["curl", "-u", "bob:swordfish", "http://x"], "ports": ["-u", "bob:swordfish"]}
+    found = json.loads(Redactor(KEY).treat(json.dumps(row).encode(), "json")[0])
+    assert found["argv"][2].startswith("bob:<secret:")
+    assert found["ports"] == row["ports"]
+
+
 def test_pseudonyms_group_within_an_incident_and_differ_between_two():
     one, other = Redactor(KEY), Redactor(b"x" * 32)
     assert one.text("mail a@b.io") == one.text("mail a@b.io") != one.text("mail c@b.io")
@@ -130,7 +137,7 @@ HOSTILE = (
     'password=\\"', ";password=", "cookie: ", "authorization: digest a=b,", '{"password":', "DE89 ", "1.", "2:",
     "<a ", "<password a", 'name="a"', "login a password ", "one-time ", "jdbc:oracle:a:", "-ghp_", "_ghp_aaaaaaa",
     "-xoxb-", "-SG.aaaaaaaaaaaaaaaa", "_SG.aaaaaaaaaaaaaaaaa.a-", "-eyJ", "-sk-ant-", "%20", "%20eyJ", "\\u001b[", "://",
-    "://a:", "https://a", "-AKIA", "-1234567890:AA", "-sntrys_", "x#-ghp_", "12345678", "ghp_aaaaaaaaaaa ", "-glpat-", "Üghp_aaaa",
+    "://a:", "https://a", "-AKIA", "-1234567890:AA", "-sntrys_", "x#-ghp_", "12345678", "ghp_aaaaaaaaaaa ", "-glpat-", "Üghp_aaaa", "-u a:b1", "-u a:", "--user ", "mysql -p ", "sqlplus a/b ",
 )  # fmt: skip
 
 

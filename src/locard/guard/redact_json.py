@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAMES = ("field", "name", "key", "header", "label")
 _VALUES = frozenset({"value", "val", "v", "values"})
+_COMMAND_LINES = frozenset({"argv", "args", "cmdline", "command", "command_line"})
 _LEAST_LEARNT = 6  # characters: shorter ones stand in other words
 _MOST_LEARNT = 500
 _PAIR = 2
@@ -86,6 +87,8 @@ class JsonRedactor:
     def _list(self, node: list[Any], name: str, outer: str) -> list[Any]:
         if node and all(_is_pair(item) for item in node):
             return [[item[0], self._walk(item[1], item[0], outer)] for item in node]
+        if name in _COMMAND_LINES and all(isinstance(item, str) for item in node):
+            return list(self._redactor.argv(tuple(node)))
         return [
             self._walk(item, name, outer) if not isinstance(item, int) else item for item in node
         ]

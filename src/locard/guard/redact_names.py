@@ -13,7 +13,7 @@ import re
 import string
 from typing import TYPE_CHECKING
 
-from locard.guard import secret_names
+from locard.guard import redact_argv, secret_names
 from locard.guard.secret_names import AUTH, COOKIE, is_secret, kind_of, looks_random
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ _ANNOUNCED = (
 )
 _OPTION = re.compile(
     r"(?<![\w-])--(?P<name>[A-Za-z][\w-]{1,40}+)[ \t](?P<value>[^\s-][^\s\"']{0,255}+)"
+)
+_PAIR_OPTION = re.compile(
+    r"(?<![\w-])(?P<option>-[uUa]|--(?:user|username|login|account))[ \t=][ \t]{0,3}[\"']?"
+    r"(?P<pair>[^\s\"':,;]{1,64}+:[^\s\"',;]{1,256}+)"
 )
 _IN_QUERY = re.compile(
     r"[?&;](?P<name>key|code|hash|sig|auth|api)=(?P<value>[\w%+/=.~-]{12,512}+)", re.IGNORECASE
@@ -76,7 +80,7 @@ _ATTRIBUTES = frozenset(
 def named_values(text: str) -> Iterator[tuple[int, int]]:
     """Where in the text such values stand, in order, none inside another."""
     done = 0
-    for found in sorted((*_named(text), *_options(text), *_query(text))):
+    for found in sorted((*_named(text), *_options(text), *_pairs(text), *_query(text))):
         if found[0] >= done:
             yield found
             done = found[1]
@@ -252,6 +256,23 @@ def _options(text: str) -> Iterator[tuple[int, int]]:
         odd = any(not c.isalpha() for c in value.rstrip(".,;:!?)"))
         if kind and odd and is_secret(kind, value, name=found["name"]):
             yield found.span("value")
+
+
+def _pairs(text: str) -> Iterator[tuple[int, int]]:
+    """`-u bob:hunter2` in a command line whose program is not known."""
+    for found in _PAIR_OPTION.finditer(text):
+        start = redact_argv.pair(found["option"], found["pair"])
+        is_argument = found.start() == 0  # which was judged with its program
+        if start is not None and not is_argument and not _takes_group(text, found.start()):
+            yield found.start("pair") + start, found.end("pair")
+
+
+def _takes_group(text: str, at: int) -> bool:
+    """Whether a program stands before it that takes `user:group` there."""
+    return any(
+        word.rpartition("/")[2] in redact_argv.USER_AND_GROUP
+        for word in text[max(0, at - 64) : at].split()
+    )
 
 
 def _query(text: str) -> Iterator[tuple[int, int]]:
