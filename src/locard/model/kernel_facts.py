@@ -15,7 +15,7 @@ class Row:
 
     `result` is ok, an errno's name, or what else came of it ("gave up"). `pid` and `tid` are as this
     machine numbers them; `thread` is the thread's name, with its number in its own pid namespace where
-    that is another.
+    that is another. `threads`: how many threads a row sums up, where it is not of one.
     """
 
     what: str
@@ -23,6 +23,7 @@ class Row:
     thread: str = ""
     pid: int | None = None
     tid: int | None = None
+    threads: int | None = None
     count: int = 0
     errors: int | None = None
     bytes: int | None = None
@@ -57,7 +58,8 @@ class Histogram:
 class CountedStack:
     """A stack and what was counted for it; frames outermost first, as flame graphs write them.
 
-    `unit` is samples, s or bytes. `waker` is the stack of who woke it, where that was asked.
+    `unit` is samples, s or bytes. `waker` is the stack of who woke it, where that was asked. `threads`: how
+    many threads stood there, where that was counted.
     """
 
     frames: tuple[str, ...]
@@ -65,6 +67,7 @@ class CountedStack:
     unit: str
     thread: str = ""
     waker: tuple[str, ...] = ()
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

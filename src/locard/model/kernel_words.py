@@ -86,8 +86,8 @@ def waits(found: Waits) -> str:
         return "no thread was seen" if found.observed.seconds else UNTOLD
     contended = [lock.says for lock in found.locks if lock.contended]
     shares: Counter[str] = Counter()
-    for wait in found.threads:
-        shares[wait_words(wait)] += wait.looks
+    for (_, words), every in wait_groups(found).items():
+        shares[words] += sum(w.looks for w in every)
     total = sum(shares.values())
     top = ", ".join(f"{share_words(n, total)} {words}" for words, n in shares.most_common(_SHOWN))
     threads = len({(w.pid, w.tid) for w in found.threads})
@@ -109,6 +109,26 @@ def wait_words(wait: ThreadWait) -> str:
     return f"{wait.doing}{on}" + (
         f" ({wait.call})" if wait.call and wait.call not in wait.doing else ""
     )
+
+
+def wait_groups(found: Waits) -> dict[tuple[str, str], list[ThreadWait]]:
+    """Waits by the kernel's letter and words; futexes for which nobody queues are one, with how many they are."""
+    queued = {(lock.pid, lock.address) for lock in found.locks if lock.contended}
+    groups: dict[tuple[str, str], list[ThreadWait]] = {}
+    for wait in found.threads:
+        words = wait_words(wait)
+        if wait.address is not None and (wait.pid, wait.address) not in queued:
+            words = words.replace(f" {wait.address:#x}", "")
+        groups.setdefault((wait.state, words), []).append(wait)
+    named: dict[tuple[str, str], list[ThreadWait]] = {}
+    for (state, short), every in groups.items():
+        number = len({(w.pid, w.address) for w in every})
+        alone = wait_words(every[0])
+        words = (
+            alone if number == 1 else f"{short}, {number} addresses" if short != alone else short
+        )
+        named.setdefault((state, words), []).extend(every)
+    return named
 
 
 def how(observed: Observed) -> str:

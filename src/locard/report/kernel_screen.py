@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from locard.model import kernel_words
 from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.kernel_words import duration, size
-from locard.model.wording import shorten
+from locard.report.kernel_table import Line, Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from locard.model.facts import Fact
-    from locard.model.kernel_facts import Histogram, Observed, Row, ThreadWait
+    from locard.model.kernel_facts import (
+        CountedStack,
+        Histogram,
+        LockWait,
+        Observed,
+        Row,
+        ThreadWait,
+    )
 
 _MOST_ROWS = 25
-_WIDE = 72  # of a name
-_BAR = 40
+_BAR, _BESIDE_BAR = 40, 34
 _STACKS = 8
 _NAMES = 4
+_ALIKE = 3  # more threads of one name that do the same are one row
+_LOCKS = 10
+_TIMES = re.compile(r"(, one for)? ?[0-9.,]+ (s|ms|us|ns)\b( by now)?")
 _STATES = {"R": "runs", "S": "asleep", "D": "D: disk", "T": "stopped", "t": "traced"}
 
 # A column: its head, and what stands there; a column that is empty in every row is left out.
@@ -34,59 +46,71 @@ _COLUMNS: tuple[tuple[str, Callable[[Row, float], str]], ...] = (
     ("p50", lambda r, _: duration(r.p50_s)),
     ("p99", lambda r, _: duration(r.p99_s)),
     ("max", lambda r, _: duration(r.max_s)),
+    ("threads", lambda r, _: f"{r.threads:,}" if r.threads else ""),
     ("thread", lambda r, _: f"{r.thread} {r.tid or ''}".strip() if r.thread or r.tid else ""),
     ("result", lambda r, _: r.result),
 )
+_ONE_EACH = {"count", "rate"}  # say nothing where a row is one call
 
 
-def lines(fact: Fact) -> Iterator[str] | None:
-    """The lines of a fact of the kernel wing; None for any other."""
+def lines(fact: Fact, room: int | None = None) -> Iterator[str] | None:
+    """The lines of a fact of the kernel wing, of at most `room` columns; None for any other fact."""
+    sheet = Sheet(room)
     if isinstance(fact, Trace):
-        return _trace(fact)
+        return _trace(fact, sheet)
     if isinstance(fact, SystemCalls):
-        return _system_calls(fact)
+        return _system_calls(fact, sheet)
     if isinstance(fact, Waits):
-        return _waits(fact)
+        return _waits(fact, sheet)
     if isinstance(fact, NotObserved):
-        return iter((f"not observed: {fact.problem}",))
+        return sheet.prose(f"not observed: {fact.problem}")
     return None
 
 
-def _trace(trace: Trace) -> Iterator[str]:
+def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     seconds = trace.observed.seconds
-    yield from table(trace.rows, seconds)
-    for head, rows in (("by thread", trace.threads[:12]), ("not ended", trace.blocked[:12])):
-        if rows:
-            yield f"{head}:"
-            yield from table(rows, seconds, indent="  ")
+    yield from table(alike(trace.rows), seconds, sheet)
+    if trace.threads:
+        yield "by thread:"
+        yield from table(alike(trace.threads)[:12], seconds, sheet, "  ")
+    yield from _not_ended(trace.blocked, seconds, sheet)
     for found in trace.histograms:
-        yield from bars(found)
+        yield from bars(found, sheet)
     for stack in sorted(trace.stacks, key=lambda s: -s.value)[:_STACKS]:
-        value = duration(stack.value) if stack.unit == "s" else f"{stack.value:,.0f} {stack.unit}"
-        yield f"{value}  {stack.thread}".rstrip()
-        yield from (f"    {frame}" for frame in reversed(stack.frames))
-        if stack.waker:
-            yield "    woken by"
-            yield from (f"      {frame}" for frame in reversed(stack.waker))
-    yield from _how(trace.observed)
+        yield from _stack(stack, sheet)
+    yield from _how(trace.observed, sheet)
 
 
-def _system_calls(found: SystemCalls) -> Iterator[str]:
+def _stack(stack: CountedStack, sheet: Sheet) -> Iterator[str]:
+    value = duration(stack.value) if stack.unit == "s" else f"{stack.value:,.0f} {stack.unit}"
+    several = f" in {stack.threads:,} threads" if (stack.threads or 0) > 1 else ""
+    yield sheet.fitted(f"{value}  {stack.thread}{several}".rstrip())
+    yield from (sheet.fitted(f"    {frame}") for frame in reversed(stack.frames))
+    if stack.waker:
+        yield "    woken by"
+        yield from (sheet.fitted(f"      {frame}") for frame in reversed(stack.waker))
+
+
+def _system_calls(found: SystemCalls, sheet: Sheet) -> Iterator[str]:
     seconds = found.observed.seconds
-    for head, rows in (
-        ("by call, wall time first", found.calls),
-        ("by file, peer or pipe", found.files[:12]),
-        ("by thread", found.threads[:12]),
-        ("errors", found.errors[:12]),
-        ("waits for locks, by address", found.locks[:8]),
-        ("reported by epoll", found.ready[:8]),
-        ("slow calls", found.slow[:15]),
-        ("not ended", found.blocked[:12]),
+    for head, rows, last, result in (
+        ("by call, wall time first", found.calls, "call", ""),
+        ("by file, peer or pipe", found.files[:12], "file, peer or pipe", "call"),
+        ("by thread", alike(found.threads)[:12], "call", ""),
+        ("errors", found.errors[:12], "call", ""),
+        ("waits for locks, by address", found.locks[:8], "lock", "op"),
+        ("reported by epoll", found.ready[:8], "descriptor", "event"),
     ):
         if rows:
             yield f"{head}:"
-            yield from table(rows, seconds, indent="  ")
+            heads = {"result": result} if result else {}
+            yield from table(rows, seconds, sheet, "  ", last=last, heads=heads)
             yield ""
+    if found.slow:
+        yield "slow calls:"
+        yield from table(found.slow[:15], seconds, sheet, "  ", last="call", each=True)
+        yield ""
+    yield from _not_ended(found.blocked, seconds, sheet)
     for unit in ("s", "bytes"):
         busy = [c.what for c in found.calls if "waits" not in c.detail]
         every = [h for h in found.histograms if h.unit == unit]
@@ -94,37 +118,122 @@ def _system_calls(found: SystemCalls) -> Iterator[str]:
             (h for w in busy for h in every if h.name.endswith(w)), next(iter(every), None)
         )
         if shown is not None:
-            yield from bars(shown)
-    yield from _how(found.observed)
+            yield from bars(shown, sheet)
+    yield from _how(found.observed, sheet)
 
 
-def _waits(found: Waits) -> Iterator[str]:
+def _not_ended(rows: Sequence[Row], seconds: float, sheet: Sheet) -> Iterator[str]:
+    """What is still inside, with for how long by now: the longest where several are."""
+    if rows:
+        yield "not ended:"
+        folded = alike(rows, longest=True)
+        yield from table(
+            folded[:12], seconds, sheet, "  ", last="call", heads={"wall": "for"}, each=True
+        )
+
+
+def alike(rows: Sequence[Row], *, longest: bool = False) -> list[Row]:
+    """Rows in which many threads of one name do the same are one, with how many; by time where any was.
+
+    The times are summed, or where `longest` the greatest stands for all.
+    """
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.thread, row.what, row.result), []).append(row)
+    folded: list[Row] = []
+    for (thread, *_), parts in groups.items():
+        one_each = thread and all(p.tid is not None for p in parts)
+        if one_each and len({p.tid for p in parts}) > _ALIKE:
+            folded.append(_as_one(parts, longest=longest))
+        else:
+            folded += parts
+    if len(folded) == len(rows):
+        return list(rows)
+    return sorted(folded, key=lambda r: -(r.total_s or 0.0))
+
+
+def _as_one(parts: list[Row], *, longest: bool) -> Row:
+    def of(name: str, put: Callable[[list[float]], float]) -> float | None:
+        known = [v for p in parts if (v := getattr(p, name)) is not None]
+        return put(known) if known else None
+
+    details = {p.detail for p in parts}
+    return replace(
+        parts[0],
+        pid=parts[0].pid if len({p.pid for p in parts}) == 1 else None,
+        tid=None,
+        threads=len({p.tid for p in parts}),
+        count=sum(p.count for p in parts),
+        errors=sum(p.errors or 0 for p in parts),
+        bytes=sum(p.bytes or 0 for p in parts),
+        total_s=of("total_s", max if longest else sum),
+        min_s=of("min_s", min),
+        p50_s=None,
+        p99_s=None,
+        max_s=of("max_s", max),
+        detail=details.pop() if len(details) == 1 else "",
+    )
+
+
+def _waits(found: Waits, sheet: Sheet) -> Iterator[str]:
     if found.locks:
         yield "locks that threads waited for:"
-        for lock in found.locks[:10]:
-            yield f"  {'CONTENDED ' if lock.contended else ''}{lock.says}"
+        for says, like in _locks(found.locks):
+            yield from sheet.prose(f"  {says}")
+            if like:
+                more = f", … ({len(like)} in all)" if len(like) > _NAMES else ""
+                yield from sheet.prose(
+                    f"    alike, with other times: {', '.join(like[:_NAMES])}{more}"
+                )
         yield ""
-    groups: dict[tuple[str, str], list[ThreadWait]] = {}
-    for wait in found.threads:
-        groups.setdefault((wait.state, kernel_words.wait_words(wait)), []).append(wait)
     total = sum(w.looks for w in found.threads)
-    ordered = sorted(groups.items(), key=lambda g: -sum(w.looks for w in g[1]))
-    yield " share threads  longest    since  state    what they do [threads]; below: when, from left to right"
-    for (state, words), waits in ordered[:_MOST_ROWS]:
-        share = kernel_words.share_words(sum(w.looks for w in waits), total)
-        still = [w.still_s for w in waits if w.still_s is not None]
-        threads = dict.fromkeys(w.thread for w in waits)
-        names = ", ".join(list(threads)[:_NAMES])
-        names += f" and {len(threads) - _NAMES} more" if len(threads) > _NAMES else ""
-        count_of = len({w.tid for w in waits})
-        longest = duration(max(w.longest_s for w in waits))
-        age = duration(max(still)) if still else ""
-        yield f"{share:>6} {count_of:>7} {longest:>8} {age:>8}  {_STATES.get(state, state):<7}  {shorten(words, _WIDE)}  [{names}]"
-        yield f"         {strip([w.strip for w in waits])}"
+    ordered = sorted(
+        kernel_words.wait_groups(found).items(), key=lambda g: -sum(w.looks for w in g[1])
+    )
+    rows = [_group(*key, waits, total, sheet) for key, waits in ordered[:_MOST_ROWS]]
+    heads = ("share", "threads", "longest", "since", "state")
+    yield from sheet.grid(heads, rows, "what they do [threads]")
     if len(ordered) > _MOST_ROWS:
         yield f"  and {len(ordered) - _MOST_ROWS} more, in -o json"
-    yield f"{found.looks} looks, {found.hz:g} a second; share: of the time of all threads; since: in this for so long when we stopped"
-    yield from _how(found.observed)
+    yield from sheet.prose(
+        f"{found.looks} looks, {found.hz:g} a second. share: of the time of all threads; longest: in one such"
+        " wait; since: in it for so long when we stopped; bars: how many threads were in it, over the time"
+        " from left to right"
+    )
+    yield from _how(found.observed, sheet)
+
+
+def _locks(locks: Sequence[LockWait]) -> Iterator[tuple[str, list[str]]]:
+    """What is said of each lock, and the addresses of others of which the same is said."""
+    groups: dict[str, list[LockWait]] = {}
+    for lock in locks:
+        same = _TIMES.sub("", lock.says.replace(f"{lock.address:#x}", ""))
+        groups.setdefault(lock.says if lock.contended else same, []).append(lock)
+    for first, *others in list(groups.values())[:_LOCKS]:
+        contended = "CONTENDED " if first.contended else ""
+        yield f"{contended}{first.says}", [f"{other.address:#x}" for other in others]
+    if len(groups) > _LOCKS:
+        yield f"and {len(groups) - _LOCKS} more, in -o json", []
+
+
+def _group(state: str, words: str, waits: list[ThreadWait], total: int, sheet: Sheet) -> Line:
+    still = [w.still_s for w in waits if w.still_s is not None]
+    threads = dict.fromkeys(w.thread for w in waits)
+    names = ", ".join(list(threads)[:_NAMES])
+    names += f" and {len(threads) - _NAMES} more" if len(threads) > _NAMES else ""
+    drawn = strip([w.strip for w in waits])
+    return Line(
+        (
+            kernel_words.share_words(sum(w.looks for w in waits), total),
+            f"{len({w.tid for w in waits})}",
+            duration(max(w.longest_s for w in waits)),
+            duration(max(still)) if still else "",
+            _STATES.get(state, state),
+        ),
+        words,
+        f"[{names}]",
+        (f"         {drawn if sheet.room is None else drawn[: max(1, sheet.room - 9)]}",),
+    )
 
 
 def strip(columns: Sequence[Sequence[int]]) -> str:
@@ -134,43 +243,53 @@ def strip(columns: Sequence[Sequence[int]]) -> str:
     return "".join(" ▁▂▃▄▅▆▇█"[-(-8 * n // most)] if most else " " for n in sums)
 
 
-def table(rows: Sequence[Row], seconds: float, indent: str = "") -> Iterator[str]:
-    """Rows in columns, numbers to the right; what does not fit is counted."""
+def table(
+    rows: Sequence[Row],
+    seconds: float,
+    sheet: Sheet,
+    indent: str = "",
+    *,
+    last: str = "what",
+    heads: Mapping[str, str] = MappingProxyType({}),
+    each: bool = False,
+) -> Iterator[str]:
+    """Rows in columns, numbers to the right; what does not fit is counted. `each`: a row is one call."""
     shown = rows[:_MOST_ROWS]
-    cells = [[show(r, seconds) for _, show in _COLUMNS] for r in shown]
-    used = [k for k in range(len(_COLUMNS)) if any(c[k] for c in cells)]
-    wide = [max([len(_COLUMNS[k][0]), *(len(c[k]) for c in cells)]) for k in used]
-    if shown:
-        head = "  ".join(_COLUMNS[k][0].rjust(w) for k, w in zip(used, wide, strict=True))
-        yield f"{indent}{head}  what"
-    for row, cell in zip(shown, cells, strict=True):
-        numbers = "  ".join(cell[k].rjust(w) for k, w in zip(used, wide, strict=True))
-        detail = f"  ({row.detail})" if row.detail else ""
-        yield f"{indent}{numbers}  {shorten(row.what, _WIDE)}{detail}"
+    used = [c for c in _COLUMNS if not (each and c[0] in _ONE_EACH)]
+    named = [heads.get(head, head) for head, _ in used]
+    lines = [
+        Line(
+            tuple(show(r, seconds) for _, show in used), r.what, f"({r.detail})" if r.detail else ""
+        )
+        for r in shown
+    ]
+    yield from sheet.grid(named, lines, last, indent)
     if len(rows) > _MOST_ROWS:
         yield f"{indent}and {len(rows) - _MOST_ROWS} more, in -o json"
 
 
-def bars(found: Histogram) -> Iterator[str]:
+def bars(found: Histogram, sheet: Sheet) -> Iterator[str]:
     """A histogram as bars."""
     if not found.slots:
         return
     show = {"s": duration, "bytes": size}.get(found.unit, "{:,.10g}".format)
     yield f"how long each {found.name} took:" if found.unit == "s" else f"{found.name}:"
     most = max(s.count for s in found.slots)
+    widest = _BAR if sheet.room is None else max(4, min(_BAR, sheet.room - _BESIDE_BAR))
     for slot in found.slots:
         least, below = show(slot.least) or "0", show(slot.below)
         span = least if least == below else f"{least} .. {below}"
-        yield f"  {span:>20} {slot.count:>9,} {'#' * max(1, round(_BAR * slot.count / most))}"
+        yield f"  {span:>20} {slot.count:>9,} {'#' * max(1, round(widest * slot.count / most))}"
 
 
-def _how(observed: Observed) -> Iterator[str]:
-    yield f"observed: {kernel_words.how(observed)}"
-    if observed.ended:
-        yield f"ended: {observed.ended}"
-    for words in observed.lost:
-        yield f"lost: {words}"
-    for words in observed.blind:
-        yield f"not seen: {words}"
-    for words in observed.left:
-        yield f"stays: {words}"
+def _how(observed: Observed, sheet: Sheet) -> Iterator[str]:
+    yield from sheet.left_out()
+    yield from sheet.prose(f"observed: {kernel_words.how(observed)}")
+    for label, every in (
+        ("ended", (observed.ended,) if observed.ended else ()),
+        ("lost", observed.lost),
+        ("not seen", observed.blind),
+        ("stays", observed.left),
+    ):
+        for words in every:
+            yield from sheet.prose(f"{label}: {words}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from locard.model import columns
@@ -13,6 +11,7 @@ from locard.model.facts import Readings
 from locard.model.headline import headline
 from locard.model.wording import count, shorten
 from locard.report import kernel_screen, told
+from locard.report.kernel_table import Sheet
 from locard.report.words import where
 
 if TYPE_CHECKING:
@@ -22,28 +21,24 @@ if TYPE_CHECKING:
     from locard.model.evidence import Evidence
     from locard.model.investigation import Investigation
 
-_TABLE = re.compile(r"(count|share) {2,}")
 _MOST_LINES = 40  # of one fact
 _WIDE = 110
 
 
 def screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
     """The lines of the screen, each without an end: what was found first, and again at its end with what is next."""
-    room = columns.of(sys.stdout) or columns.WIDEST
+    prose = Sheet(columns.of(sys.stdout) or columns.asked_for()).prose
     for line in _screen(found, tz):
-        yield from _filled(line, room)
+        if isinstance(line, _Whole):
+            yield line
+        else:
+            yield from prose(line) if line else ("",)
 
 
-def _filled(line: str, room: int) -> list[str]:
-    """Prose fits the width; rows of tables and strips stay lines."""
-    text = line.lstrip()
-    if len(line) <= room or not text[:1].isalpha() or _TABLE.match(text):
-        return [line]
-    indent = line[: len(line) - len(text)]
-    return textwrap.wrap(
-        text, room, initial_indent=indent, subsequent_indent=indent + "    ",
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+class _Whole(str):
+    """A line that fits already."""
+
+    __slots__ = ()
 
 
 def _screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
@@ -78,9 +73,10 @@ def _evidence(item: Evidence) -> Iterator[str]:
                 limit = f" of {r.limit:g}" if r.limit is not None else ""
                 yield f"  {r.verdict:<8} {r.name} ({r.subject}): {r.value:g}{limit} {r.unit}  {r.detail}".rstrip()
             continue
-        kernel = kernel_screen.lines(fact)
+        room = columns.of(sys.stdout) or columns.asked_for()
+        kernel = kernel_screen.lines(fact, None if room is None else room - 2)
         if kernel is not None:
-            yield from (f"  {line}".rstrip() for line in kernel)
+            yield from (_Whole(f"  {line}".rstrip()) for line in kernel)
             continue
         lines = list(_lines(encode(fact), ""))
         yield from (f"  {shorten(line, _WIDE)}" for line in lines[:_MOST_LINES])
