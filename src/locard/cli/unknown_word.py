@@ -6,6 +6,7 @@ import os
 import shlex
 
 from locard import catalogue
+from locard.cli import other_tools
 from locard.model.errors import UsageError, did_you_mean
 from locard.model.wording import without_password
 
@@ -15,6 +16,10 @@ _FLAGS = {"help": "--help", "version": "--version"}
 
 def no_command(words: list[str], name: str, kinds: tuple[str, ...]) -> UsageError:
     """The error for a word that is no command; `kinds` are those of targets, each with its slash."""
+    return other_tools.no_tool(words, name) or _no_command(words, name, kinds)
+
+
+def _no_command(words: list[str], name: str, kinds: tuple[str, ...]) -> UsageError:
     if name in _FLAGS:
         return UsageError(f"no command {name!r}", "it is a flag", f"Write: locard {_FLAGS[name]}")
     if words[0].startswith("-"):

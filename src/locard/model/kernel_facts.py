@@ -23,7 +23,6 @@ class Row:
     thread: str = ""
     pid: int | None = None
     tid: int | None = None
-    threads: int | None = None
     count: int = 0
     errors: int | None = None
     bytes: int | None = None
@@ -34,6 +33,7 @@ class Row:
     max_s: float | None = None
     detail: str = ""
     value: float | None = None  # what a program of the user's own keeps, in its own unit
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

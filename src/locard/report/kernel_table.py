@@ -25,7 +25,7 @@ _GAP = 2
 _TEXT = 0.4  # of the width: what the text beside the numbers should have before columns go
 _LEAST_TEXT = 16
 _BELOW = 6  # where a detail begins that does not fit below its text
-_WIDE = 72  # of a text where there is no limit
+_WIDE = 240  # of a text in a pipe or a page, where there is no limit
 
 
 @dataclass(frozen=True, slots=True)

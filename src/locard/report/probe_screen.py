@@ -27,7 +27,7 @@ _WIDE = 110
 
 def screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
     """The lines of the screen, each without an end: what was found first, and again at its end with what is next."""
-    prose = Sheet(columns.of(sys.stdout) or columns.asked_for()).prose
+    prose = Sheet(columns.of(sys.stdout)).prose
     for line in _screen(found, tz):
         if isinstance(line, _Whole):
             yield line
@@ -73,7 +73,7 @@ def _evidence(item: Evidence) -> Iterator[str]:
                 limit = f" of {r.limit:g}" if r.limit is not None else ""
                 yield f"  {r.verdict:<8} {r.name} ({r.subject}): {r.value:g}{limit} {r.unit}  {r.detail}".rstrip()
             continue
-        room = columns.of(sys.stdout) or columns.asked_for()
+        room = columns.of(sys.stdout)
         kernel = kernel_screen.lines(fact, None if room is None else room - 2)
         if kernel is not None:
             yield from (_Whole(f"  {line}".rstrip()) for line in kernel)

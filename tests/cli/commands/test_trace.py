@@ -12,7 +12,7 @@ from support import needs_root
 def test_the_list_has_every_program_with_what_it_shows(locard):
     done = locard("trace")
     assert done.returncode == 0
-    names = [line.split()[0] for line in done.stdout.splitlines() if not line.startswith(" ")]
+    names = [line.split()[0] for line in done.stdout.splitlines() if line[2:3].strip()]
     assert {"opens", "tcp-retransmits", "exec", "run-queue"} <= set(names)
     assert "syscalls" not in names
 
@@ -44,3 +44,35 @@ def test_its_flags_are_in_its_help(locard):
     done = locard("trace", "tcp-connect-latency", "--help")
     assert "--port" in done.stdout
     assert "--for" in done.stdout
+
+
+def test_the_help_lists_the_programs_with_what_each_shows(locard):
+    text = " ".join(locard("trace", "--help").stdout.split())
+    for entry in trace._programs().values():
+        assert f" {entry.name} {entry.summary()}" in text
+
+
+def test_the_help_of_a_program_is_what_it_says_of_itself(locard):
+    done = locard("trace", "opens", "--help")
+    assert done.stdout.startswith("usage: locard trace opens ")
+    text = " ".join(done.stdout.split())
+    for words in (
+        "Files that the target opens",
+        "Shows: each path",
+        "Impact: samples.",
+        "Limits: the path",
+    ):
+        assert words in text
+    assert "--failed" in text
+
+
+def test_an_unknown_name_is_said_before_its_flags_and_near_ones_are_named(locard):
+    done = locard("trace", "openz", "pid/1", "--min", "3")
+    assert "no program 'openz'" in done.stderr
+    assert "opens" in done.stderr
+    assert "dns-latency" in locard("trace", "dns", "pid/1").stderr
+    assert "locard trace opens pid/1" in locard("trace", "pid/1").stderr
+
+
+def test_a_flag_of_an_observation_without_a_program_says_whose_it_is(locard):
+    assert "trace NAME" in locard("trace", "--for", "3s").stderr

@@ -11,10 +11,12 @@ Each sums in the kernel what belongs to the target, says what it lost and what i
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from locard import catalogue
 from locard.cli import observing
+from locard.cli.parser import filled, width
 from locard.model.errors import ExitCode, UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -51,36 +53,82 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def more_arguments(parser: argparse.ArgumentParser, words: list[str]) -> None:
-    """The flags of the program that is named."""
+    """The flags of the program that is named, and what it says of itself; without one, which there are."""
     every = _programs()
-    found = (KNOWN_AS.get(w.removesuffix("-bpfcc"), w) for w in words if not w.startswith("-"))
-    named = next((w for w in found if w in every), "")
     if any(w.startswith("-e") for w in words):
         _own_arguments(parser)
-    elif named:
+        return
+    plain = [w for w in words if not w.startswith("-") and w != "trace"]
+    named = next((w for w in map(_ours, plain) if w in every), "")
+    if named:
+        parser.prog += f" {named}"
+        parser.description = _about(every[named])
         observing.add_params(parser, f"kernel/{named}")
+        return
+    parser.epilog = "programs:\n\n" + "\n".join(
+        f"  {name:<20} {entry.summary()}" for name, entry in every.items()
+    )
+    before = dict(zip(words[1:], words, strict=False))
+    first = next((w for w in plain if not before.get(w, "").startswith("-") and "/" not in w), None)
+    if first is not None and not {"-h", "--help"} & {*words}:
+        raise _no_program(first, every)
 
 
 def run(args: argparse.Namespace) -> int:
     """Observe and show, or list what there is."""
     if args.one_liner is not None:
         return _own(args)
+    every = _programs()
     if args.name is None:
-        for name, entry in _programs().items():
-            print(f"{name:<22}{entry.summary()}")
+        for name, entry in every.items():
             known = [k for k, of in KNOWN_AS.items() if of == name]
-            if known:
-                print(f"{'':<22}  known as {', '.join(known)}")
+            also = f" Known as {', '.join(known)}." if known else ""
+            print(filled(f"  {name:<20} {entry.summary()}.{also}", width()))
+        print()
+        for words in _USE:
+            print(filled(words, width()))
         return ExitCode.NOTHING_FOUND
-    args.name = KNOWN_AS.get(args.name.removesuffix("-bpfcc"), args.name)
-    if args.name not in _programs():
-        names = list(_programs())
-        raise UsageError(
-            f"no program {args.name!r}",
-            did_you_mean(args.name, names) or f"there is: {', '.join(names)}",
-            "List them: locard trace",
-        )
+    args.name = _ours(args.name)
+    if args.name not in every:
+        raise _no_program(args.name, every)
     return observing.run(args, f"kernel/{args.name}")
+
+
+_USE = (
+    "locard trace NAME TARGET observes, such as: locard trace opens pid/4242 --for 10s",
+    "locard trace NAME --help says what it shows, what it costs, what it cannot see, and its flags.",
+)
+
+
+def _ours(name: str) -> str:
+    """Our own name for what others call so."""
+    return KNOWN_AS.get(name.removesuffix("-bpfcc"), name)
+
+
+def _no_program(name: str, every: dict[str, Entry]) -> UsageError:
+    if "/" in name:
+        return UsageError(
+            f"which program is to observe {name}?",
+            f"there is: {', '.join(every)}",
+            f"Write for example: locard trace opens {name}",
+        )
+    near = did_you_mean(name, [*every, *KNOWN_AS])
+    if not near:
+        words = set(name.replace("_", "-").split("-"))
+        like = [n for n in every if words & set(n.split("-"))]
+        near = f"did you mean {' or '.join(like)}?" if like else ""
+    return UsageError(
+        f"no program {name!r}",
+        near or f"there is: {', '.join(every)}",
+        "List them with what each shows: locard trace",
+    )
+
+
+def _about(entry: Entry) -> str:
+    """What a program says of itself, for its help."""
+    summary, _, rest = (entry.load().__doc__ or "").strip().partition("\n\n")
+    sections = re.sub(r"\n +", " ", rest)
+    return "\n\n".join((summary, *sections.splitlines()))
 
 
 def _own_arguments(parser: argparse.ArgumentParser) -> None:
