@@ -111,7 +111,7 @@ def test_without_a_width_every_column_and_the_whole_detail_are_in_the_line():
 def test_many_threads_of_one_name_that_do_the_same_are_one_row_with_their_number():
     same = [row("read", count=2, thread="pool", tid=k, total_s=1.0, max_s=k / 10) for k in range(9)]
     few = [row("read", count=1, thread="main", tid=k, total_s=0.5) for k in (20, 21)]
-    (folded, *others) = kernel_screen.alike([*few, *same])
+    (folded, *others) = kernel_screen.alike([*same, *few])
     assert (folded.threads, folded.count, folded.total_s, folded.max_s) == (9, 18, 9.0, 0.8)
     assert folded.tid is None
     assert others == few
@@ -143,3 +143,11 @@ def test_futexes_for_which_nobody_queues_are_one_row_and_a_contended_one_stands_
     text = "\n".join(kernel_screen.lines(found, 78))
     assert "waits on a futex, 3 addresses" in text
     assert "waits for a lock 0x99" in text
+
+
+def test_the_same_of_many_processes_is_one_row_in_the_order_of_the_rows():
+    each = [row("/etc/ld.so.cache", "ok", 1, pid=k, max_s=k / 10) for k in range(5)]
+    most = row("/srv/x", "ENOENT", 9, pid=1)
+    folded = kernel_screen.alike([most, *each])
+    assert [(r.what, r.count) for r in folded] == [("/srv/x", 9), ("/etc/ld.so.cache", 5)]
+    assert (folded[1].detail, folded[1].max_s, folded[1].pid) == ("5 processes", 0.4, None)

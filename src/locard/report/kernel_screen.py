@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 from types import MappingProxyType
@@ -95,9 +96,9 @@ def _system_calls(found: SystemCalls, sheet: Sheet) -> Iterator[str]:
     seconds = found.observed.seconds
     for head, rows, last, result in (
         ("by call, wall time first", found.calls, "call", ""),
-        ("by file, peer or pipe", found.files[:12], "file, peer or pipe", "call"),
+        ("by file, peer or pipe", alike(found.files)[:12], "file, peer or pipe", "call"),
         ("by thread", alike(found.threads)[:12], "call", ""),
-        ("errors", found.errors[:12], "call", ""),
+        ("errors", alike(found.errors)[:12], "call", ""),
         ("waits for locks, by address", found.locks[:8], "lock", "op"),
         ("reported by epoll", found.ready[:8], "descriptor", "event"),
     ):
@@ -133,36 +134,50 @@ def _not_ended(rows: Sequence[Row], seconds: float, sheet: Sheet) -> Iterator[st
 
 
 def alike(rows: Sequence[Row], *, longest: bool = False) -> list[Row]:
-    """Rows in which many threads of one name do the same are one, with how many; by time where any was.
+    """Rows in which many threads of one name, or many processes, do the same are one, with how many.
 
-    The times are summed, or where `longest` the greatest stands for all.
+    The order is that of the rows: by time, by count, or as each came first. The times are summed, or where `longest` the greatest stands for all.
     """
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.thread, row.what, row.result), []).append(row)
     folded: list[Row] = []
-    for (thread, *_), parts in groups.items():
-        one_each = thread and all(p.tid is not None for p in parts)
-        if one_each and len({p.tid for p in parts}) > _ALIKE:
-            folded.append(_as_one(parts, longest=longest))
+    for parts in groups.values():
+        tids, pids = {p.tid for p in parts}, {p.pid for p in parts}
+        if len(tids) > _ALIKE and None not in tids and parts[0].thread:
+            folded.append(_as_one(parts, len(tids), "", longest=longest))
+        elif len(pids) > _ALIKE and None not in pids and tids == {None}:
+            folded.append(_as_one(parts, None, f"{len(pids)} processes", longest=longest))
         else:
             folded += parts
     if len(folded) == len(rows):
         return list(rows)
-    return sorted(folded, key=lambda r: -(r.total_s or 0.0))
+    for key in (_by_time, _by_count):  # as the rows were
+        if all(key(a) <= key(b) for a, b in itertools.pairwise(rows)):
+            return sorted(folded, key=key)
+    return folded
 
 
-def _as_one(parts: list[Row], *, longest: bool) -> Row:
+def _by_time(row: Row) -> float:
+    return -(row.total_s or 0.0)
+
+
+def _by_count(row: Row) -> float:
+    return -row.count
+
+
+def _as_one(parts: list[Row], threads: int | None, words: str, *, longest: bool) -> Row:
     def of(name: str, put: Callable[[list[float]], float]) -> float | None:
         known = [v for p in parts if (v := getattr(p, name)) is not None]
         return put(known) if known else None
 
     details = {p.detail for p in parts}
+    said = details.pop() if len(details) == 1 else ""
     return replace(
         parts[0],
         pid=parts[0].pid if len({p.pid for p in parts}) == 1 else None,
         tid=None,
-        threads=len({p.tid for p in parts}),
+        threads=threads,
         count=sum(p.count for p in parts),
         errors=sum(p.errors or 0 for p in parts),
         bytes=sum(p.bytes or 0 for p in parts),
@@ -171,7 +186,7 @@ def _as_one(parts: list[Row], *, longest: bool) -> Row:
         p50_s=None,
         p99_s=None,
         max_s=of("max_s", max),
-        detail=details.pop() if len(details) == 1 else "",
+        detail=", ".join(filter(None, (said, words))),
     )
 
 

@@ -24,6 +24,7 @@ _GO_FIRST = (
 _GAP = 2
 _TEXT = 0.4  # of the width: what the text beside the numbers should have before columns go
 _LEAST_TEXT = 16
+_HEAD = 0.4  # of what is left of a path is its begin
 _BELOW = 6  # where a detail begins that does not fit below its text
 _WIDE = 240  # of a text in a pipe or a page, where there is no limit
 
@@ -60,7 +61,7 @@ class Sheet:
         if self.room is None or len(line) <= self.room:
             return line
         begin = line[: len(line) - len(line.lstrip())]
-        return begin + shorten(line.lstrip(), self.room - len(begin))
+        return begin + _short(line.lstrip(), self.room - len(begin))
 
     def grid(
         self, heads: Sequence[str], lines: Sequence[Line], last: str = "what", indent: str = ""
@@ -101,11 +102,11 @@ class Sheet:
         room = _WIDE if self.room is None else max(_LEAST_TEXT, self.room - left)
         whole = f"{row.text}  {row.detail}" if row.detail else row.text
         if self.room is None:
-            yield f"{numbers}{shorten(row.text, room)}{'  ' + row.detail if row.detail else ''}"
+            yield f"{numbers}{_short(row.text, room)}{'  ' + row.detail if row.detail else ''}"
         elif len(whole) <= room:
             yield f"{numbers}{whole}"
         else:
-            yield f"{numbers}{shorten(row.text, room)}"
+            yield f"{numbers}{_short(row.text, room)}"
             begin = " " * (left if len(row.detail) <= room else _BELOW)
             yield from textwrap.wrap(
                 row.detail, self.room, initial_indent=begin, subsequent_indent=begin + " ",
@@ -118,3 +119,11 @@ class Sheet:
             yield from self.prose(
                 f"columns left out at this width: {', '.join(gone)}; in a wider terminal, in a pipe, or -o json"
             )
+
+
+def _short(text: str, width: int) -> str:
+    """At most so wide: of one word, such as a path, the middle goes and its end stays longest."""
+    if len(text) <= width or " " in text:
+        return shorten(text, width)
+    head = int(_HEAD * (width - 1))
+    return f"{text[:head]}…{text[len(text) - (width - 1 - head) :]}"

@@ -91,3 +91,39 @@ def test_nothing_started():
     with working("ready()") as target:
         said = observe(execs, target.pid, for_s=0.5).says
     assert said == "no program was started and nothing forked in 0.5 s"
+
+
+_SEARCH = """
+root = sys.argv[1]
+folders = [root + "/" + name for name in "abcd"]
+for folder in folders: os.mkdir(folder)
+for name, mode in (("found", 0o755), ("here", 0o755)):
+    at = folders[3] if name == "found" else folders[0]
+    open(at + "/" + name, "w").write("#!/bin/sh\\nexit 0\\n"); os.chmod(at + "/" + name, mode)
+ready()
+for k in range(10):
+    for name in ("found", "nowhere", "here", "/none/alone"):
+        pid = os.fork()
+        if pid == 0:
+            try: os.execvpe(name, [name], {"PATH": ":".join(folders)})
+            except OSError: os._exit(1)
+        os.waitpid(pid, 0)
+tell()
+"""
+
+
+def test_a_search_in_path_is_one_row_with_what_came_of_it(tmp_path):
+    with working(_SEARCH, tmp_path) as target, observing(execs, target.pid) as seen:
+        target.go()
+    rows = {(r.what, r.result): r for r in seen.trace.rows}
+    found = rows[f"{tmp_path}/d/found", "ok"]
+    assert found.count == 10
+    assert "after 3 look-ups in PATH each" in found.detail
+    nowhere = rows["nowhere", "ENOENT"]
+    assert nowhere.count == 10
+    assert f"not found in PATH: looked for in 4 folders: {tmp_path}/a" in nowhere.detail
+    assert "PATH" not in rows[f"{tmp_path}/a/here", "ok"].detail  # the control: found at once
+    assert rows["/none/alone", "ENOENT"].count == 10  # nor is one path a search
+    assert not [r for r in seen.trace.rows if r.what == f"{tmp_path}/a/found"]
+    assert "not found in PATH: nowhere 10" in seen.trace.says
+    assert "30 look-ups in PATH before one was found" in seen.trace.says

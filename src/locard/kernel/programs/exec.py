@@ -1,7 +1,8 @@
 """Programs that the target and its children start: by path and result, by whom, for how long, at what cost.
 
 Shows: each program with how often it was started, by which program, how long it lived, what CPU time it
-  used and how it ended; each start that failed, by errno and path; forks that executed nothing.
+  used and how it ended; each start that failed, by errno and path; forks that executed nothing. A name that
+  was tried in one folder after another, as PATH is searched, is one row.
 How: an eBPF program on the kernel's exec, fork and exit events; each process carries the program that it
   runs, inherited by fork, so that a parent is known when it has gone. Counted in the kernel.
 Impact: samples. About 0.2 us for each system call of the target, some us for a start; it detaches by
@@ -14,7 +15,7 @@ Source: execsnoop(8) of bcc, execve(2), sched:sched_process_exec.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.kernel import _observing, _traces, engines
@@ -26,7 +27,7 @@ from locard.model.wording import count
 from locard.probe import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from locard.kernel._observing import Told
     from locard.model.evidence import Output, Scope
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _EACH_NS = 170.0  # of a system call
 _TARGET = "the target"
+_MISSES = (2, 20)  # ENOENT, ENOTDIR: the next folder of PATH is tried
+_FOLDERS = 4  # shown of a search
 
 COMMANDS = (
     _observing.template("exec", "strace -f -e trace=execve,fork,clone -p {pid}"),
@@ -96,10 +99,13 @@ def _trace(told: Told) -> Trace:
         by = started.setdefault((row["program"], row["error"]), Counter())
         by[names.get(row["by"], "a program whose name was lost")] += row["count"]
         unnamed += row["count"] if row["program"] not in names else 0
+    searches = _searches(names, started)
     rows = [
         _row(names, program, error, by, lives.get((program, 1)) if not error else None)
-        for (program, error), by in started.items()
+        for (program, error), by in _without(searches, names, started).items()
     ]
+    rows = [_found(row, searches) for row in rows]
+    rows += [_nowhere(s) for s in searches if not s.found]
     rows += _forks(told, names, lives)
     observed = told.observed(each_ns=_EACH_NS)
     if unnamed:
@@ -110,11 +116,94 @@ def _trace(told: Told) -> Trace:
             _observing.add_slots(whole, life["slots"])
     return Trace(
         "exec",
-        _says(told, rows, lives),
+        _says(told, rows, lives, searches),
         observed,
         _traces.by_count(rows),
         (_observing.histogram("lifetime of programs", whole),) if whole else (),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Starts of one name that failed in one folder after another, as PATH is searched. `found`: started elsewhere."""
+
+    name: str
+    by: str
+    misses: Counter[str]  # by folder
+    found: int
+
+    @property
+    def times(self) -> int:
+        """How often it was looked for and not found at all, where it never was."""
+        return max(self.misses.values())
+
+
+def _searches(names: dict[int, str], started: dict[tuple[int, int], Counter[str]]) -> list[_Search]:
+    """What was looked for in several folders, by name and by whom."""
+    misses: dict[tuple[str, str], Counter[str]] = {}
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for (program, error), by in started.items():
+        folder, _, name = names.get(program, "").rpartition("/")
+        for who, number in by.items():
+            if name and error == 0:
+                found.setdefault((name, who), Counter())[folder or "/"] += number
+            elif name and error in _MISSES:
+                misses.setdefault((name, who), Counter())[folder or "/"] += number
+    searches = []
+    for (name, who), folders in misses.items():
+        there = found.get((name, who), Counter())
+        # Where it was found as well, it was no other folder that had it.
+        if not folders.keys() & there.keys() and (there or len(folders) > 1):
+            searches.append(_Search(name, who, folders, there.total()))
+    return searches
+
+
+def _without(
+    searches: list[_Search],
+    names: dict[int, str],
+    started: dict[tuple[int, int], Counter[str]],
+) -> dict[tuple[int, int], Counter[str]]:
+    """The starts without those that are told as a part of a search."""
+    told = {(s.name, s.by) for s in searches}
+    left = {}
+    for (program, error), by in started.items():
+        name = names.get(program, "").rpartition("/")[2]
+        rest = Counter(
+            {w: n for w, n in by.items() if error not in _MISSES or (name, w) not in told}
+        )
+        if rest:
+            left[program, error] = rest
+    return left
+
+
+def _found(row: Row, searches: list[_Search]) -> Row:
+    """A program that started, with the folders in which it was looked for in vain."""
+    name = row.what.rpartition("/")[2]
+    mine = [s for s in searches if s.found and s.name == name] if row.result == "ok" else []
+    if not mine:
+        return row
+    folders, number = {f for s in mine for f in s.misses}, sum(s.misses.total() for s in mine)
+    each = {s.misses.total() / s.found for s in mine}
+    words = f"after {count(number, 'look-up')} that failed, in {_in_folders(folders)}"
+    if len(each) == 1 and (n := next(iter(each))) == len(folders):
+        words = f"after {count(int(n), 'look-up')} in PATH each"
+    return replace(row, detail=f"{words}; {row.detail}")
+
+
+def _nowhere(search: _Search) -> Row:
+    """A name that no folder has."""
+    return Row(
+        search.name,
+        "ENOENT",
+        count=search.times,
+        detail=f"not found in PATH: looked for in {_in_folders(search.misses)}; by {search.by} {search.times}",
+    )
+
+
+def _in_folders(folders: Iterable[str]) -> str:
+    ordered = sorted(folders)
+    more = f" and {len(ordered) - _FOLDERS} more" if len(ordered) > _FOLDERS else ""
+    return f"{count(len(ordered), 'folder')}: {', '.join(ordered[:_FOLDERS])}{more}"
 
 
 def _row(
@@ -166,7 +255,12 @@ def _forks(
     return rows
 
 
-def _says(told: Told, rows: list[Row], lives: dict[tuple[int, int], dict[str, Any]]) -> str:
+def _says(
+    told: Told,
+    rows: list[Row],
+    lives: dict[tuple[int, int], dict[str, Any]],
+    searches: list[_Search],
+) -> str:
     started = {r.what: r.count for r in rows if r.result == "ok"}
     failed: Counter[str] = Counter()
     for row in rows:
@@ -185,6 +279,11 @@ def _says(told: Told, rows: list[Row], lives: dict[tuple[int, int], dict[str, An
         )
     if failed:
         said += f"; {count(failed.total(), 'start')} failed: {_traces.in_words(failed)}"
+    nowhere = {s.name: s.times for s in searches if not s.found}
+    if nowhere:
+        said += f", of which not found in PATH: {_traces.in_words(nowhere)}"
+    if before := sum(s.misses.total() for s in searches if s.found):
+        said += f"; {count(before, 'look-up')} in PATH before one was found"
     if forks:
         said += f"; {count(forks, 'fork')}"
     cpu = sum(life["cpu_ns"] for life in lives.values()) / 1e9
@@ -208,6 +307,16 @@ _LIVES = (
     '[11,1,2,6000000,3000000,4000000,0,0,0,{"152":2}],[13,1,6,600000,100000,5000000,1,2,0,{"120":6}]]}'
 )
 _FORKS = '{"map":"forks","key":["key"],"value":["processes","threads"],"rows":[[0,3,0],[11,6,1]]}'
+_SEARCHED = tuple(
+    f'{{"program":{k},"known":2,"descriptor":-100,"asked":{{"size":8,"more":0,"name":"{name}"}},"folder":"/","event":"seen"}}'
+    for k, name in enumerate(
+        ("/a/true", "/b/true", "/usr/bin/true", "/a/nosuch", "/usr/bin/nosuch"), 1
+    )
+)
+_SEARCHES = (
+    '{"map":"execs","key":["by","program","error"],"value":["count","last_ns"],'
+    '"rows":[[0,1,2,10,5],[0,2,20,10,5],[0,3,0,10,5],[0,4,2,5,5],[0,5,2,5,5]]}'
+)
 _END = '{"end":6000000000,"took":5.0,"why":"","losses":{},"hits":40}'
 
 SAMPLES = (
@@ -229,4 +338,17 @@ SAMPLES = (
         ("no program was started and nothing forked in 5.0 s",),
     ),
     Sample((_traces.recorded(_BEGAN, _EXECS, _END),), ("the names of 13 starts were lost",)),
+    Sample(
+        (_traces.recorded(_BEGAN, *_SEARCHED, _SEARCHES, _END),),
+        (
+            "what='/usr/bin/true', result='ok', thread='', pid=None, tid=None, count=10",
+            "detail='after 2 look-ups in PATH each; by the target 10'",
+            "what='nosuch', result='ENOENT', thread='', pid=None, tid=None, count=5",
+            "not found in PATH: looked for in 2 folders: /a, /usr/bin; by the target 5",
+            (
+                "5 starts failed: ENOENT 5, of which not found in PATH: nosuch 5;"
+                " 20 look-ups in PATH before one was found"
+            ),
+        ),
+    ),
 )
