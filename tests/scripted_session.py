@@ -44,7 +44,7 @@ class Scripted:
         self._live.append((run, pieces))
         return run
 
-    def stop(self, run, why):
+    def stop(self, run, why, *, at_once=False):
         self.stopped.append(why)
         self._live = deque((r, p) for r, p in self._live if r is not run)
         run.end = {"code": None, "why": why, "kind": "stop", "took": 0.1}

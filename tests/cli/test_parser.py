@@ -143,3 +143,32 @@ def test_each_common_flag_works_or_says_why_not(locard, command):
             assert done.returncode == 2
             assert f"locard {command} has no {flag}" in done.stderr
     assert " --no-input" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["syscalls", "pid/1", "--slow", "-1ms"], "--slow -1ms cannot be"),
+        (["waits", "--for", "-1s", "pid/1"], "--for -1s cannot be"),
+        (["trace", "opens", "pid/1", "--for", "-.5"], "--for -.5 cannot be"),
+        (["logs", "--since", "-5m", "x"], "'-5m' is no duration"),
+        (["libcalls", "pid/1", "-e"], "--expression has no value"),
+        (["waits", "pid/1", "--for"], "--for has no value"),
+    ],
+)
+def test_a_value_that_cannot_be_is_said_as_one(locard, words, said):
+    done = locard(*words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "expected one argument" not in done.stderr
+    assert "next:" in done.stderr
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_targets_stand_before_flags_or_behind_them(locard, start, first):
+    words = ("--for", "2s", "--allow", "samples")
+    target = (f"pid/{start('-c', 'print(1, flush=True); import time; time.sleep(600)').pid}",)
+    words = (*target, *words) if first else (*words, *target)
+    done = locard("trace", "opens", *words, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert target[0] in done.stdout

@@ -15,6 +15,7 @@ import pytest
 from locard.guard.command import Impact, Residue, Template
 from locard.guard.gate import Gate
 from locard.model.place import HERE
+from locard.transport import prepared
 from locard.transport import session as sessions
 from locard.transport.reach import open_session
 from support import children_of, is_alive, wait_until
@@ -83,6 +84,7 @@ import sys
 from locard.guard.command import Impact, Residue, Template
 from locard.guard.gate import Gate
 from locard.model.place import HERE
+from locard.transport import prepared
 from locard.transport import session as sessions
 from locard.transport.reach import open_session
 left = Residue("a folder", undo=Template(("rmdir", "{path:path}"), Impact.INJECTS, 5.0))
@@ -232,3 +234,30 @@ def test_what_nobody_takes_stays_in_the_pipe_of_its_child(session):
     assert status(server, "VmRSS") < 32 << 10
     ended(session, run)
     assert (len(run.out), run.output().exit_code) == (SIZE, 0)
+
+
+_COUNTS = "trap 'echo told; exit' INT; echo made; while :; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize(("at_once", "told"), [(False, b"made\ntold\n"), (True, b"made\n")])
+def test_what_counts_tells_when_it_is_stopped_unless_at_once(session, at_once, told):
+    counts = Template(("sh", "-c", _COUNTS), Impact.READS, 600.0, ends="interrupted")
+    run = started(session, admit(counts))
+    run.stop("enough", at_once=at_once)
+    ended(session, run)
+    output = run.output()
+    assert (output.stdout, output.problem, output.exit_code) == (told, "enough", None)
+
+
+def test_a_reader_that_had_not_begun_at_its_bound_says_so(session, monkeypatch):
+    sleeps = b"import time\nprint('made', flush=True)\ntime.sleep(600)\n"
+    monkeypatch.setattr(prepared, "_source", lambda _: sleeps)
+    reader = Template(
+        ("python3", "-I", "-S", "-"), Impact.READS, 600.0, program="sleeps", ends="interrupted"
+    )
+    run = session.start(admit(reader), 0.5)
+    ended(session, run)
+    output = run.output()
+    assert output.stdout == b"made\n"
+    assert output.timed_out
+    assert "time bound of 0.5 s" in output.problem

@@ -150,6 +150,40 @@ def test_an_interrupt_keeps_what_came(home):
     assert session.stopped == [INTERRUPTED]
 
 
+class Mute(Scripted):
+    """A place that does not end what it is asked to end."""
+
+    def stop(self, run, why, *, at_once=False):
+        self.stopped.append((why, at_once))
+
+
+TELLS = Template(("ask", "{what:word}"), Impact.READS, 60.0, ends="interrupted")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_could_tell_is_waited_for_until_the_second_interrupt(home, monkeypatch, at_once):
+    monkeypatch.setattr("locard.investigate.drive._GRACE_S", 0.1)
+    monkeypatch.setattr("locard.investigate.drive._ENDING_S", 0.1)
+    session, answers = Mute({"ask": [b"half", None]}), []
+    gate = Gate({"p": (TELLS,)}, Impact.READS, cap=Impact.READS, why="")
+
+    def plan():
+        yield TELLS.fill(what="x")
+
+    t = Task(session, "p", plan, gate, lambda _t, _c, output: answers.append(output) or output)
+    driver = Driver(home, Budget(30))
+    driver.add(t)
+    for event in driver.run():
+        if isinstance(event, Grew):
+            assert driver.interrupt(), "it could tell"
+            if at_once:
+                assert not driver.interrupt(at_once=True), "and is not waited for any more"
+    assert session.stopped[0] == (INTERRUPTED, False)
+    assert ((INTERRUPTED, True) in session.stopped) == at_once
+    assert [(a.stdout, a.problem) for a in answers] == [(b"half", INTERRUPTED)]
+    assert t.cut == INTERRUPTED
+
+
 def test_the_budget_cuts_bounds_and_skips_what_has_not_begun(home):
     session = Scripted({"ask": b"x"})
 
@@ -254,7 +288,7 @@ class Deaf(Scripted):
 
     told, looks = (), 10
 
-    def stop(self, run, why):
+    def stop(self, run, why, *, at_once=False):
         self.told = (*self.told, (run, why))
 
     def pump(self):

@@ -43,3 +43,26 @@ def test_the_schema_says_kind_and_bounds():
     }  # fmt: skip
     assert found["pause_s"]["type"] == "number"
     assert params.flag("pause_s") == "--pause-s"
+
+
+@dataclass(frozen=True)
+class Times:
+    slow: float = params.duration(0.0, "what is slow", least=1e-6, most=600.0)
+    name: str = params.text("", "a name")
+
+
+def test_short_durations_are_written_as_their_bounds_are_told():
+    found = params.parse(Times, {"slow": "1us"})
+    assert found.slow == 1e-6
+    assert params.parse(Times, dict(params.pairs(found))) == found
+    with pytest.raises(UsageError) as told:
+        params.parse(Times, {"slow": "999ns"})
+    assert "from 1us to 600s" in told.value.why
+    assert "--slow 1ms" in told.value.next_step
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_text_that_says_nothing_is_refused(blank):
+    assert params.parse(Times, {"name": "x"}).name == "x"
+    with pytest.raises(UsageError, match=f"--name '{blank}'"):
+        params.parse(Times, {"name": blank})

@@ -124,7 +124,7 @@ def _dispatch(words: list[str]) -> int:
         module.more_arguments(parser, words)
     parser.add_common(name)
     words.remove(name)
-    return command.run(parser.parse_args(words))
+    return command.run(parser.parse_words(words))
 
 
 def _top(words: list[str]) -> int:

@@ -13,10 +13,12 @@ from locard.model.columns import WIDEST
 from locard.model.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import NoReturn
 
 _LABEL = re.compile(r" +\S+ {2,}")  # of a list: its words go on below each other
+_NO_VALUE = re.compile(r"argument (?P<flags>\S+): expected one argument")
+_NEGATIVE = re.compile(r"-\.?[0-9]")
 # DESIGN §4's common flags, with the commands of this version in which they mean something.
 _ELSEWHERE = {
     "--since": "investigate and logs",
@@ -81,8 +83,39 @@ class Parser(argparse.ArgumentParser):
         """As argparse's, with our formatter; options are never abbreviated."""
         super().__init__(formatter_class=_Help, allow_abbrev=False, **options)
 
+    def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
+        """The arguments of a command line, targets and flags in any order; raises UsageError."""
+        words = list(self._joined(words))
+        inner = {argparse.PARSER, argparse.REMAINDER}
+        if any(action.nargs in inner for action in self._actions):  # it has commands of its own
+            return self.parse_args(words)
+        return self.parse_intermixed_args(words)
+
+    def _joined(self, words: Sequence[str]) -> Iterator[str]:
+        """A number below zero is the value of the flag before it, which says what is wrong with it: `--for=-1s`."""
+        flag = ""
+        for word in words:
+            if flag and _NEGATIVE.match(word):
+                yield flag + ("=" if flag.startswith("--") else "") + word
+                flag = ""
+                continue
+            if flag:
+                yield flag
+            action = self._option_string_actions.get(word)
+            flag = word if action is not None and action.nargs in {None, "?"} else ""
+            if not flag:
+                yield word
+        if flag:
+            yield flag
+
     def error(self, message: str) -> NoReturn:
         """Raise UsageError, with the nearest word that fits."""
+        bare = _NO_VALUE.fullmatch(message)
+        if bare:
+            flag = bare["flags"].rpartition("/")[2]
+            raise UsageError(
+                f"{flag} has no value", "nothing stands behind it", f"See: {self.prog} --help"
+            )
         raise UsageError(message, self._why(message), f"See: {self.prog} --help")
 
     def _why(self, message: str) -> str:

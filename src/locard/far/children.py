@@ -122,6 +122,7 @@ class Run:
         self.began = time.monotonic()
         self.until = self.began + float(asked["bound"])
         self.interrupted = False  # it was asked to end by itself
+        self.told_by = self.until  # when it has to have told what it has, then
         self.why = ""
         self.kind = ""  # bound, output, cost, stop: how it was stopped
         self.code = None  # type: int | None

@@ -12,7 +12,7 @@ target's CPU time that it may cost), `cost_ns` (a call of the program, measured)
   {"over": seconds}              it looks no more; what follows is what was counted
   {"iterator": name, ...}        a row of an iterator, at the end
   {"thread": tid, "pid", "comm", "nstid"}
-  {"end": ns, "why": ..., "cost_s": own CPU, "hits": calls of the program, "losses": {...}}
+  {"end": ns, "why": ..., "asked": seconds, "cost_s": own CPU, "hits": calls of the program, "losses": {...}}
   {"refused": step, "errno", "why", "said", "facts"}   in place of all this, where the kernel took it not
 """
 
@@ -39,6 +39,7 @@ LOSSES = ("events", "entries", "calls_32bit", "io_uring", "hits")
 HITS = 4
 FAMILIES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
 SETTLES_S = 0.5  # before a cost is judged
+STOPPED = []  # type: list[int] # the signals by which it was told to end before its time
 FIRST_SPACE = 0xEFFFFFFC  # the inode number of the kernel's first pid namespace
 
 
@@ -235,6 +236,19 @@ def alive(pid: int) -> bool:
         return False
 
 
+def end_when_told() -> None:
+    """From now on a signal ends the observation in its order: what was counted is told."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: STOPPED.append(number))
+
+
+def nobody_reads() -> bool:
+    """Whether the pipe in which it tells has no reader any more: then it ends at once."""
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(events & (select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))
+
+
 class Ends:
     """Waits for a while, or until all of some processes have ended: by descriptors of them, else by looking."""
 
@@ -311,7 +325,6 @@ class Observation:
         self.names = Names()
         self.missing = {}  # type: dict[str, str]
         self.attached = []  # type: list[str]
-        self.stop = ""
         self.events = 0
         self.cut = False
         self.ended = 0.0
@@ -406,7 +419,7 @@ class Observation:
         every, looked = self.settings.get("every_s", EVERY_S), 0.0
         tick, named = globals().get("TICK"), self.settings.get("names", True)
         ends = Ends(self.pids)
-        while not self.stop:
+        while not STOPPED:
             now = time.monotonic()
             if now >= until:
                 return ""
@@ -419,12 +432,14 @@ class Observation:
             if now - looked < EVERY_S:
                 continue
             looked = now
+            if nobody_reads():
+                return "stopped"
             if named and self.names.due():
                 self.names.look(self.pids)
             over = self.over()
             if over:
                 return over
-        return self.stop
+        return "stopped"
 
     def tell(self, why: str) -> None:
         """Print all that was counted."""
@@ -451,8 +466,8 @@ class Observation:
         losses = losses_of(self.obj)
         if self.cut:
             losses["events"] = losses.get("events", 0) + self.events - MOST_EVENTS
-        emit({"end": int(self.ended * 1e9), "took": self.ended - self.began, "why": why, "hits": losses.pop("hits", 0),
-              "cost_s": times[0] + times[1], "losses": losses})  # fmt: skip
+        emit({"end": int(self.ended * 1e9), "took": self.ended - self.began, "asked": self.seconds, "why": why,
+              "hits": losses.pop("hits", 0), "cost_s": times[0] + times[1], "losses": losses})  # fmt: skip
 
     def io_urings(self) -> None:
         """Say of processes that have an io_uring: their reads and writes are no system calls."""
@@ -497,7 +512,7 @@ def main(argv: "list[str]") -> int:
             }
         )
         return 1
-    signal.signal(signal.SIGTERM, lambda *_: setattr(observation, "stop", "stopped"))
+    end_when_told()
     emit({"began": int(observation.began * 1e9), "attached": observation.attached, "missing": observation.missing,
           "kernel": os.uname().release, "machine": os.uname().machine})  # fmt: skip
     observation.io_urings()

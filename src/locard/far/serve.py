@@ -8,7 +8,7 @@ nothing was heard for `SILENCE_S`, all runs are ended, what they left is undone,
 
 Frames, both ways: 4 bytes of mark (from the nonce), two lengths (4 bytes each), a JSON head, a body.
   asked:    start {run, argv, program, before, bound, most, merged, lend, keys, undo, cpu, idle, sudo, state, ends,
-            parts [name, digest, bytes: 0 where it was sent before]} + source + parts · stop {run, why} · patience {s} · beat {at}
+            parts [name, digest, bytes: 0 where it was sent before]} + source + parts · stop {run, why, now} · patience {s} · beat {at}
   answered: ground {...} once · cost {run, cpu} · chunk {run, of} + bytes · beat {at, now}
             ended {run, code, why, kind, missing, took, left}, `left` for residue whose undoing failed
 """
@@ -52,6 +52,8 @@ MOST_SILENCE_S = 600.0
 REAPING_S = 2.0
 DRAINING_S = 0.5  # for what a child that has ended left in its pipes
 ENDING_S = 6.0  # for one that was interrupted to let go of its target and to tell what it has
+ANSWERS_S = 2.0  # for a reader of ours that was interrupted to begin to tell
+BOUND = "stopped after its time bound of %.1f s"
 COST_EVERY_S = 1.0
 COST_SETTLES_S = 3.0  # before the share of a core that a run takes is judged
 
@@ -134,7 +136,8 @@ class Server:
         if do == "start":
             self.start(head, body)
         elif do == "stop" and head.get("run") in self.runs:
-            self.stop(self.runs[head["run"]], str(head.get("why", "")), "stop")
+            run = self.runs[head["run"]]
+            self.stop(run, str(head.get("why", "")), "stop", at_once=bool(head.get("now")))
         elif do == "patience":
             self.silence_s = min(float(head.get("s", SILENCE_S)), MOST_SILENCE_S)
         elif do == "beat":
@@ -190,11 +193,12 @@ class Server:
         self.send({"is": "ended", "run": run.number, "code": None, "why": why, "kind": "refused",
                    "missing": missing, "took": 0.0})  # fmt: skip
 
-    def stop(self, run: "Run", why: str, kind: str) -> None:
-        """End it and all that it started."""
+    def stop(self, run: "Run", why: str, kind: str, at_once: bool = False) -> None:
+        """End it and all that it started; `at_once`: without waiting for what it could tell."""
         if not run.why:
             run.why, run.kind = why, kind
-        if run.asked.get("ends", "killed") != "killed":
+        ends = run.asked.get("ends", "killed")
+        if ends != "killed" and not (at_once and ends == "interrupted"):
             if not run.interrupted:
                 self.interrupt(run)
             if time.monotonic() < run.until:
@@ -209,9 +213,16 @@ class Server:
     def interrupt(self, run: "Run") -> None:
         """Ask it to end by itself."""
         run.interrupted = True
-        run.until = time.monotonic() + ENDING_S
+        now = time.monotonic()
+        run.told_by = now + ENDING_S
+        run.until = now + ANSWERS_S if run.asked.get("program") else run.told_by
         try:
             os.kill(run.pid, signal.SIGINT)
+        except PermissionError:
+            run.until = now
+            words = "it runs as root and cannot be asked to tell what it has counted"
+            run.why = "%s: %s" % (run.why, words) if run.why else words
+            run.kind = run.kind or "bound"
         except OSError:
             pass
 
@@ -228,6 +239,8 @@ class Server:
             os.close(fd)
             del run.pipes[fd]
             return
+        if run.interrupted and run.until < run.told_by:
+            run.until = run.told_by  # it answers
         room = run.left[name]
         run.left[name] = room - len(data)
         if room > 0:
@@ -240,7 +253,7 @@ class Server:
         if now >= run.until and run.asked.get("ends", "killed") != "killed" and not run.interrupted:
             self.interrupt(run)
         elif now >= run.until:
-            self.stop(run, "stopped after its time bound of %.1f s" % run.asked["bound"], "bound")
+            self.stop(run, BOUND % run.asked["bound"], "bound")
         limit = run.asked.get("cpu")
         if limit and not run.why and now - run.costed_at >= COST_EVERY_S:
             run.costed_at = now
@@ -276,6 +289,8 @@ class Server:
                 code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         except ChildProcessError:
             pass
+        if code == -signal.SIGINT and run.interrupted and run.asked.get("program") and not run.why:
+            run.why, run.kind = BOUND % run.asked["bound"], "bound"  # it had not begun
         for fd in list(run.pipes):
             self.read_rest(run, fd)
         del self.runs[run.number]

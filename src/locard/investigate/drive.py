@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from locard.guard.command import Command, Wait
 from locard.guard.governor import Governor
 from locard.model.errors import LocardError, RefusedError
-from locard.model.evidence import Output
+from locard.model.evidence import INTERRUPTED, Output
 from locard.transport import session as sessions
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 LANES = 8  # tasks at one place at once: most only wait for the end of what they observe
 PLACES = 64  # with tasks at once
-INTERRUPTED = "interrupted"
 NO_TIME = "the time budget ran out"
 _RESERVE_S = 1.0  # of the budget, for the conclusions
 _NO_TIME_S = 0.2
@@ -138,14 +137,24 @@ class Driver:
             yield from self._go_on()
             yield Quiet()
 
-    def interrupt(self, why: str = INTERRUPTED) -> None:
-        """Cut every task: what came is kept, what waits never begins."""
+    def interrupt(self, why: str = INTERRUPTED, *, at_once: bool = False) -> bool:
+        """Cut every task: what came is kept, what waits never begins.
+
+        What can tell what it has counted is waited for, which is so where True comes back; `at_once`: nothing is.
+        """
+        tells = False
         for task in self._waiting:
             task.cut, task.skipped = why, True
         for task in self._active:
             task.cut = task.cut or why
-            if task.running is not None:
-                task.running.stop(why)
+            run = task.running
+            if run is None or run.ended:
+                continue
+            tells = tells or run.tells
+            run.stop(why, at_once=at_once)
+            if at_once:
+                run.end = {"code": None, "kind": "stop", "took": run.ran_s, "why": why}
+        return tells and not at_once
 
     # -- beginnings ------------------------------------------------------------------------
 
@@ -281,16 +290,20 @@ class Driver:
                 yield from self._step(task)
             elif task.running is None and task.due is None and task.cut:
                 yield self._end(task)
+            elif task.running is not None and task.running.ended:
+                yield from self._answer(task, task.running)
             elif task.running is not None:
                 run = task.running
                 if why := self._governor.over(run, now):
                     run.stop(why)
                 if run.waits:
                     self._shorten(task, run)
-                soft = run.permit.command.template.ends != "killed"
-                late = run.ran_s > run.bound_s + _GRACE_S + soft * _ENDING_S
+                grace_s = _GRACE_S + run.tells * _ENDING_S
+                late = run.ran_s > run.bound_s + grace_s
+                if task.cut == INTERRUPTED:
+                    late = late or now > run.stopped_at + grace_s
                 if late and run.session.state == "open":  # it does not keep its word
-                    why = f"no end after its time bound of {run.bound_s:.1f} s"
+                    why = task.cut or f"no end after its time bound of {run.bound_s:.1f} s"
                     run.stop(why)
                     run.end = {"code": None, "kind": "bound", "took": run.ran_s, "why": why}
                     yield from self._answer(task, run)

@@ -130,10 +130,20 @@ class _Crew:
         except KeyboardInterrupt:
             self.partial.append("interrupted by the user")
             self.queue.clear()
-            driver.interrupt()
-            self._handle(driver)
+            self._end(driver)
         for investigator, asked, instance in list(self.investigators.values()):
             self._conclude(investigator, asked, instance)
+
+    def _end(self, driver: Driver) -> None:
+        """Let what observes tell what it has counted; a second interrupt ends that, too."""
+        try:
+            if driver.interrupt():
+                words = "for what was counted; a second interrupt ends it at once"
+                self.options.listener.waits(words)
+            self._handle(driver)
+        except KeyboardInterrupt:
+            driver.interrupt(at_once=True)
+            self._handle(driver)
 
     def _handle(self, driver: Driver) -> None:
         for event in driver.run():

@@ -10,7 +10,8 @@ from locard.guard import sudo
 from locard.ledger.store import digest_of
 from locard.model import params
 from locard.model.errors import UsageError
-from locard.model.evidence import Evidence, Output, Ran, Status
+from locard.model.evidence import INTERRUPTED, Evidence, Output, Ran, Status
+from locard.model.kernel_facts import ENDED_BY_YOU
 from locard.model.place import typed_at
 
 if TYPE_CHECKING:
@@ -179,7 +180,10 @@ def evidence(
     """Evidence from outputs: the facts that the probe reads, and how it went."""
     facts = load(entry).read(outputs)
     problems = [o.problem for o in outputs if o.problem] + [cut] * bool(cut)
-    problems += [getattr(f, "problem", "") for f in facts]
+    said = [getattr(f, "problem", "") for f in facts]
+    if any(ENDED_BY_YOU in words for words in said):  # which tells more
+        problems = [p for p in problems if p != INTERRUPTED]
+    problems += said
     if not facts and not problems:
         problems = [_complaint(o) for o in outputs if o.exit_code]
     return Evidence(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from locard import __version__, catalogue
 from locard.investigate import probing, resolve, survey
 from locard.investigate.conclude import Closed, Opened, conclude, judge
-from locard.investigate.drive import INTERRUPTED, NO_TIME, Began, Done, Grew, Quiet, Started, Task
+from locard.investigate.drive import NO_TIME, Began, Done, Grew, Quiet, Started, Task
 from locard.model import params
 from locard.model.codec import encode
-from locard.model.evidence import Layer, Status
+from locard.model.evidence import INTERRUPTED, Layer, Status
 from locard.model.finding import Case
 from locard.model.headline import headline
 from locard.model.investigation import Investigation, ProbeRun, Timings

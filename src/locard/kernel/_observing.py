@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING, Any
 from locard.guard import kernel_refusal, needs
 from locard.guard.command import Command, Impact, Residue, Template
 from locard.model import params
-from locard.model.evidence import Scope
+from locard.model.evidence import INTERRUPTED, Scope
 from locard.model.foreign_json import parsed
-from locard.model.kernel_facts import Bucket, CountedStack, Histogram, NotObserved, Observed, Row
+from locard.model.kernel_facts import (
+    ENDED_BY_YOU,
+    Bucket,
+    CountedStack,
+    Histogram,
+    NotObserved,
+    Observed,
+    Row,
+)
 from locard.model.target import Skip
 
 if TYPE_CHECKING:
@@ -69,6 +77,7 @@ def template(
         needs=(needs.PYTHON,),
         output="json",
         prompt=True,
+        ends="interrupted",
         parts=(
             ("library", "far/libfar.{machine}.so"),
             ("object", f"kernel/programs/objects/{{machine}}/{program}.o"),
@@ -156,11 +165,12 @@ class Told:
         ]
         lost += [f"only the first {MOST_SHOWN} rows of {name} were read" for name in self.cut]
         if not self.end and not self.refused:
-            lost.append(self.problem or "it was cut off before its end")
+            lost.append(
+                _UNTOLD.get(self.problem) or self.problem or "it was cut off before its end"
+            )
         why = str(self.end.get("why") or "")
         early = why.startswith(("overhead", "stopped"))
-        words = why.partition(": ")[2] or why
-        ended = f"detached after {self.seconds:.1f} s: {words}" if early else words
+        ended = self._early(why) if early else why.partition(": ")[2] or why
         hits = self.end.get("hits")
         if losses.get("calls_32bit"):
             lost.append(f"{losses['calls_32bit']} calls of 32-bit programs were not counted")
@@ -190,6 +200,16 @@ class Told:
             left=tuple(self._left()),
         )
 
+    def _early(self, why: str) -> str:
+        """That it was ended before its time, by whom or what, and after how much of it."""
+        if why.startswith("overhead"):
+            return f"detached after {self.seconds:.1f} s: {why.partition(': ')[2]}"
+        asked = _number(self.end.get("asked"))
+        after = f"after {self.seconds:.1f} s" + (f" of {asked:g} s" if asked else "")
+        if self.problem == INTERRUPTED:
+            return f"{ENDED_BY_YOU} {after}"
+        return f"ended {after}: {self.problem or 'the time that it had was over'}"
+
     def _left(self) -> Iterator[str]:
         """The pages that the kernel keeps in a process where functions were attached to."""
         for row in self.others:
@@ -203,6 +223,9 @@ class Told:
                     + (", which was there before" if known else "")
                 )  # fmt: skip
 
+
+# Where nothing was told after an interrupt: the table is not there.
+_UNTOLD = {INTERRUPTED: "interrupted before it told what it had counted"}
 
 # What stays where functions were attached to; the kernel offers no way to take it back.
 PROBE_PAGE = Residue(

@@ -293,14 +293,15 @@ class Waits:
 
     def tell(self, engine: str) -> None:
         """Print groups and locks."""
-        looks = len(self.times) - 1
+        looks = max(0, len(self.times) - 1)
         took = max(1e-9, time.monotonic() - self.began)
         emit({"looks": looks, "hz": round(looks / took, 2), "engine": engine})
         self.name_pipes()
         tell_closed(self.pids)
         for group in self.groups.values():
             columns = [0] * COLUMNS
-            for first, last in group.pop("spans"):
+            spans = group.pop("spans")
+            for first, last in spans if looks else ():  # it can be ended before it has looked twice
                 spread(columns, (first - 1) / looks, min(last, looks) / looks, last - first + 1)
             emit(dict(group, strip={k: n for k, n in enumerate(columns) if n}))
         rows = sorted(self.locks.items(), key=lambda kv: -kv[1]["looks"] * kv[1]["most"])

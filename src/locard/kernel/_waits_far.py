@@ -12,7 +12,6 @@ the eBPF programs, the same is read from /proc, as often as it costs little. Pri
 import ctypes
 import errno
 import os
-import signal
 import struct
 import time
 
@@ -22,10 +21,13 @@ if TYPE_CHECKING:
 
     from locard.far.ebpf import Refused, surroundings, why_not
     from locard.far.observe import (
+        EVERY_S,
+        STOPPED,
         Names,
         Observation,
         alive,
         emit,
+        end_when_told,
         family,
         threads_of,
     )
@@ -170,8 +172,7 @@ class Iterating:
 def look_by_proc(seconds: float, pids: "list[int]", why: "dict[str, Any]") -> int:
     """The same from /proc, as often as it takes a small share of a core."""
     waits = Waits(pids, seconds)
-    stop = []  # type: list[int]
-    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    end_when_told()
     emit({"began": int(waits.began * 1e9), "attached": [], "missing": {}, "kernel": os.uname().release,
           "machine": os.uname().machine})  # fmt: skip
     emit(why)
@@ -179,7 +180,7 @@ def look_by_proc(seconds: float, pids: "list[int]", why: "dict[str, Any]") -> in
     iterating = Iterating()
     iterating.waits = waits
     ended = ""
-    while not stop:
+    while not STOPPED:
         began = time.monotonic()
         if began - waits.began >= seconds:
             break
@@ -212,14 +213,16 @@ def look_by_proc(seconds: float, pids: "list[int]", why: "dict[str, Any]") -> in
         # The first look reads tables, too: it tells nothing about the next ones.
         took = time.monotonic() - began if number > 1 else 0.0
         pause = min(max(0.05, took / SHARE), 1 / LEAST_HZ, waits.began + seconds - time.monotonic())
-        time.sleep(max(0.0, pause))
+        until = time.monotonic() + pause
+        while not STOPPED and time.monotonic() < until:
+            time.sleep(max(0.0, min(EVERY_S, until - time.monotonic())))
     waits.tell("/proc")
     names = Names()
     names.look(pids)
     names.tell()
     times = os.times()
-    emit({"end": int(time.monotonic() * 1e9), "took": time.monotonic() - waits.began, "why": ended or ("stopped" if stop else ""),
-          "hits": 0, "cost_s": times[0] + times[1], "losses": {}})  # fmt: skip
+    emit({"end": int(time.monotonic() * 1e9), "took": time.monotonic() - waits.began, "asked": seconds,
+          "why": ended or ("stopped" if STOPPED else ""), "hits": 0, "cost_s": times[0] + times[1], "losses": {}})  # fmt: skip
     return 0
 
 

@@ -52,6 +52,9 @@ class Scope:
     note: str = ""
 
 
+INTERRUPTED = "interrupted"  # the problem of what was cut short by who had asked for it
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """What one command gave back: the raw material of `read`.

@@ -236,6 +236,9 @@ class NotObserved:
         return True
 
 
+ENDED_BY_YOU = "ended by you"  # how `Observed.ended` begins after an interrupt
+
+
 def problem(observed: Observed) -> str:
     """What makes an observation partial, in words; empty where it is whole."""
     words = list(observed.lost)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _KINDS = {"int": int, "float": float}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|[smh]?)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)(ns|us|ms|[smh]?)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_BLANKLESS = r"[^\0]*[^\0\s][^\0]*"
 
 
 def param(default: float, help: str, *, least: float, most: float) -> Any:  # noqa: A002 - argparse's word
@@ -33,7 +34,7 @@ def duration(default: float, help: str, *, least: float, most: float, flag: str 
     return dataclasses.field(default=default, metadata=meta)
 
 
-def text(default: str, help: str, *, pattern: str = r"[^\0]*", flag: str = "") -> Any:  # noqa: A002 - as above
+def text(default: str, help: str, *, pattern: str = _BLANKLESS, flag: str = "") -> Any:  # noqa: A002 - as above
     """A field of `PARAMS` that is text of a form: a regular expression."""
     meta = {"help": help, "pattern": pattern, "as": "text", "flag": flag}
     return dataclasses.field(default=default, metadata=meta)
@@ -115,7 +116,9 @@ def _value(field: dataclasses.Field[Any], text: str) -> Any:
     if how == "text":
         if not re.fullmatch(field.metadata["pattern"], text):
             raise UsageError(
-                f"{flagged} {text} cannot be", str(field.metadata["help"]), "See: locard probe"
+                f"{flagged} {text if text.strip() else repr(text)} cannot be",
+                str(field.metadata["help"]).replace("%%", "%"),
+                "See: locard probe",
             )
         return text
     number = float if how == "duration" else _KINDS[str(field.type)]
@@ -123,7 +126,7 @@ def _value(field: dataclasses.Field[Any], text: str) -> Any:
     found = _DURATION.fullmatch(text) if how == "duration" else None
     try:
         value = (
-            float(found[1]) * _UNITS[found[2] or "s"]
+            round(float(found[1]) * _UNITS[found[2] or "s"], 12)
             if found
             else None
             if how == "duration"
@@ -132,13 +135,20 @@ def _value(field: dataclasses.Field[Any], text: str) -> Any:
     except ValueError:
         value = None
     if value is None or not least <= value <= most:
-        unit = "s" if how == "duration" else ""
+        shown = _in_units if how == "duration" else "{:g}".format
+        usual: Any = field.default or (max(least, _UNITS["ms"]) if how == "duration" else most)
         raise UsageError(
-            f"{flagged} {text} cannot be",
-            f"{field.metadata['help']}: from {least:g}{unit} to {most:g}{unit}",
-            f"Write for example {flagged} {field.default:g}{unit}.",
+            f"{flagged} {text if text.strip() else repr(text)} cannot be",
+            f"{field.metadata['help']}: from {shown(least)} to {shown(most)}",
+            f"Write for example {flagged} {shown(usual)}.",
         )
     return value
+
+
+def _in_units(seconds: float) -> str:
+    """A duration as it may be written: 1us, 500ms, 600s."""
+    unit = next((u for u in ("s", "ms", "us", "ns") if seconds >= _UNITS[u]), "s")
+    return f"{seconds / _UNITS[unit]:g}{unit}"
 
 
 def flag(name: str) -> str:

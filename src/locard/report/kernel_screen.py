@@ -307,4 +307,5 @@ def _how(observed: Observed, sheet: Sheet) -> Iterator[str]:
         ("stays", observed.left),
     ):
         for words in every:
-            yield from sheet.prose(f"{label}: {words}")
+            said = words if words.startswith(f"{label} ") else f"{label}: {words}"
+            yield from sheet.prose(said)

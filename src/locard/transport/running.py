@@ -30,7 +30,7 @@ class Running:
     end: dict[str, Any] | None = None
     clock: float = field(default_factory=time.monotonic)  # when it began; inf: it waits its turn
     cut: bool = False  # its output was longer than was allowed, and the rest was left out here
-    stopped: bool = False  # its place was asked to end it
+    stopped_at: float = float("inf")  # when its place was asked to end it
     cost_s: float | None = None  # CPU seconds so far, where the place measures them
 
     @property
@@ -71,11 +71,16 @@ class Running:
         del self.out[: len(data)]
         return data
 
-    def stop(self, why: str) -> None:
-        """Ask the place once to end it; its end is reported as any other."""
-        if not self.stopped:
-            self.stopped = True
-            self.session.stop(self, why)
+    @property
+    def tells(self) -> bool:
+        """Whether it is asked to end, and then tells what it has counted."""
+        return self.permit.command.template.ends != "killed"
+
+    def stop(self, why: str, *, at_once: bool = False) -> None:
+        """Ask the place once to end it; its end is reported as any other. `at_once`: and not to wait for its words."""
+        if self.stopped_at == float("inf") or at_once:
+            self.stopped_at = min(self.stopped_at, time.monotonic())
+            self.session.stop(self, why, at_once=at_once)
 
     def output(self) -> Output:
         """All that has come so far; `problem` says why there is no more."""

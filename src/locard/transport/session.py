@@ -259,12 +259,12 @@ class Session:
         self._queue += self._framed(head, b"".join(body))
         return run
 
-    def stop(self, run: Running, why: str) -> None:
-        """End a run over there."""
+    def stop(self, run: Running, why: str, *, at_once: bool = False) -> None:
+        """End a run over there; `at_once`: without waiting for what it could tell."""
         if self._bare is not None:
             self._bare.stop(run, why)
         elif self.state == "open" and not run.ended:
-            self._send(self._framed({"do": "stop", "run": run.number, "why": why}))
+            self._send(self._framed({"do": "stop", "run": run.number, "why": why, "now": at_once}))
 
     def ask_patience(self, seconds: float) -> None:
         """The other side may hear nothing for so long: who uses it is busy with what it gave."""

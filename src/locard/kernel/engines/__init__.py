@@ -17,8 +17,9 @@ from locard.guard.command import Command, Impact, Template
 from locard.kernel import _observing
 from locard.model import params
 from locard.model.errors import UsageError
+from locard.model.evidence import INTERRUPTED
 from locard.model.foreign_json import parsed
-from locard.model.kernel_facts import NotObserved, Observed
+from locard.model.kernel_facts import ENDED_BY_YOU, NotObserved, Observed
 from locard.model.wording import count
 
 if TYPE_CHECKING:
@@ -259,7 +260,10 @@ def observed(
     every = bool(it.pids) and len(gone) >= len(it.pids)
     early = took < it.seconds - _EARLY_S
     words = "the target ended" if every else ""
-    losses = [*lost, *([it.output.problem] if it.output.problem else [])]
+    stopped = it.output.problem == INTERRUPTED
+    if stopped:
+        words = f"{ENDED_BY_YOU} after {took:.1f} s of {it.seconds:g} s"
+    losses = [*lost, *([it.output.problem] if it.output.problem and not stopped else [])]
     if early and not every and not it.output.problem:
         why = complaint(it)
         losses.append(f"{it.tool} ended after {took:.1f} s by itself" + (f": {why}" if why else ""))
@@ -272,6 +276,7 @@ def observed(
         lost=tuple(losses),
         blind=tuple(blind),
         ended=words,
+        cut=stopped,
         left=tuple(_left(it)),
     )
 

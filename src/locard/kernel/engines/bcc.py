@@ -106,7 +106,7 @@ class Tool:
 
 
 _STARTS_S = (3.0, 0.5)  # with a compiler, without
-_STARTING = "the time has the moment in it that the tool took to begin: rates are a little higher"
+_STARTING = "the time has the moment in it that the tool took to begin: the rates shown are a little too low"
 
 
 def _lines(it: Ran, form: re.Pattern[str]) -> Iterator[re.Match[str]]:

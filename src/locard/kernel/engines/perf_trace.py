@@ -36,7 +36,7 @@ COMMANDS = (VERSION, SUMMARY, SOME)
 MOST_CALLS = 64  # by name: the kernel takes no longer filter
 _BLIND = (
     "perf trace -s sums by call and thread: not by file, peer or lock; calls that had not ended are not in it",
-    "the time has the moment in it that perf took to begin: rates are a little higher",
+    "the time has the moment in it that perf took to begin: the rates shown are a little too low",
 )
 _THREAD = re.compile(r"^ (?P<comm>.*) \((?P<tid>[0-9]+)\), (?P<events>[0-9]+) events")
 _CALL = re.compile(

@@ -71,7 +71,9 @@ class Params:
         0.0, "tell each call of at least this, such as 1ms", least=0.0, most=600.0
     )
     events: str = params.text(
-        "", "which calls, as strace -e trace= takes them: network, openat,read, %%file, 'fs*'"
+        "",
+        "which calls, as strace -e trace= takes them: network, openat,read, %%file, 'fs*'",
+        pattern=r"[^\0]*[^\0\s,][^\0]*",
     )
     max_overhead: float = _observing.overhead_param()
     engine: str = engines.engine_param("perf", "bpftrace", "strace")
