@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import socket
 from pathlib import Path
 
 import pytest
-from observing_support import observing, working
+from observing_support import observing, readers, skip_if_refused, working
 
-from locard.kernel.probes import syscalls
-from support import needs_root
+from locard.kernel.probes import syscalls, waits
+from locard.kernel.programs import opens
+from support import needs_root, wait_until
 
 FAR = Path(__file__).parents[2] / "src" / "locard" / "far"
 
@@ -71,3 +73,67 @@ def test_a_table_that_is_larger_than_one_piece_is_read_whole(tmp_path):
     rows = _observing.told(seen.outputs[0]).map("descriptors")
     writes = [r for r in rows if r["number"] in (1, 64) and r["bytes"] == 1]
     assert len(writes) == 3000
+
+
+_DAEMON = """
+ready()
+if os.fork(): sys.exit()
+os.setsid()
+if os.fork(): os._exit(0)
+ready(os.getpid())
+for _ in range(300):
+    os.close(os.open("/etc/hostname", os.O_RDONLY))
+print("worked", flush=True)
+"""
+_LONG_GONE = "ready(); tell(worked=1)"
+
+
+def _daemon_of(probe, **asked):
+    """Observe a target that leaves a daemon, which works when its parents have ended; the fact, the daemon's pid."""
+    with working(_DAEMON) as target, observing(probe, target.pid, **asked) as seen:
+        daemon = int(target.go())
+        wait_until(lambda: any(_waits_for(reader, daemon) for reader in readers()))
+        target.go()
+    return seen.fact, daemon
+
+
+def _waits_for(reader, pid):
+    """Whether a process holds a descriptor of another one, by which it waits for its end."""
+    with contextlib.suppress(OSError):
+        every = [i.read_text() for i in Path(f"/proc/{reader}/fdinfo").iterdir()]
+        return any(f"Pid:\t{pid}\n" in text for text in every)
+    return False
+
+
+@needs_root
+@pytest.mark.parametrize("probe", [opens, syscalls])
+def test_a_daemon_is_looked_at_when_who_began_it_has_ended(probe):
+    fact, daemon = _daemon_of(probe, max_overhead=1000.0)
+    skip_if_refused(fact)
+    rows = fact.calls if probe is syscalls else fact.rows
+    assert sum(r.count for r in rows if r.what in {"openat", "/etc/hostname"}) >= 300
+    assert "what it had begun was looked at on: 1 process" in fact.observed.ended
+    assert str(daemon) in fact.observed.ended
+    assert fact.observed.ended.endswith("the target ended")
+
+
+@needs_root
+def test_who_has_no_descendant_ends_at_once():
+    with working(_LONG_GONE) as target:
+        with observing(opens, target.pid, max_overhead=1000.0) as seen:
+            target.go()
+        assert seen.trace.observed.ended == "the target ended"
+        assert not seen.trace.observed.blind
+
+
+@needs_root
+def test_a_daemon_that_cannot_be_followed_is_named():
+    with working(_DAEMON) as target:
+        with observing(waits, target.pid) as seen:
+            daemon = int(target.go())
+        skip_if_refused(seen.fact)
+        target.go()
+    assert seen.fact.observed.ended == "the target ended"
+    assert f"were not looked at: pid/{daemon}" in str(seen.fact.observed.blind).replace(
+        "was not", "were not"
+    )

@@ -10,17 +10,20 @@ target's CPU time that it may cost), `cost_ns` (a call of the program, measured)
   {"event": ring, ...}           an event
   {"map": name, "key": [...], "value": [...], "rows": [[...], ...]}
   {"over": seconds}              it looks no more; what follows is what was counted
+  {"gone": [pid], "after": seconds, "heirs": [pid], "of": N}   the target ended; what it began is looked at on
   {"iterator": name, ...}        a row of an iterator, at the end
   {"thread": tid, "pid", "comm", "nstid"}
   {"end": ns, "why": ..., "asked": seconds, "cost_s": own CPU, "hits": calls of the program, "losses": {...}}
   {"refused": step, "errno", "why", "said", "facts"}   in place of all this, where the kernel took it not
 """
 
+import ctypes
 import json
 import os
 import select
 import signal
 import socket
+import struct
 import sys
 import time
 
@@ -39,6 +42,7 @@ LOSSES = ("events", "entries", "calls_32bit", "io_uring", "hits")
 HITS = 4
 FAMILIES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
 SETTLES_S = 0.5  # before a cost is judged
+MOST_HEIRS = 8  # are named
 STOPPED = []  # type: list[int] # the signals by which it was told to end before its time
 FIRST_SPACE = 0xEFFFFFFC  # the inode number of the kernel's first pid namespace
 
@@ -316,6 +320,65 @@ def losses_of(obj: "Object") -> "dict[str, int]":
     return counts
 
 
+def control_group(pid: int) -> str:
+    """The control groups of a process; empty where they cannot be read."""
+    try:
+        with open("/proc/%d/cgroup" % pid) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def parent_and_birth(pid: int) -> "tuple[int, int]":
+    """The parent of a process and the clock tick at which it began; zeros where it is gone."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            words = file.read().rpartition(b")")[2].split()
+        return int(words[1]), int(words[19])
+    except (OSError, ValueError, IndexError):
+        return 0, 0
+
+
+def tell_orphans(observation: "Observation") -> None:
+    """Say which processes may be the target's that has ended: in its control group, without a parent, begun meanwhile."""
+    if observation.settings.get("follow", True):
+        return  # who follows its threads knows that there are none
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and alive(int(name)) and control_group(int(name)) in observation.groups:
+            parent, born = parent_and_birth(int(name))
+            if parent == 1 and born > observation.born:
+                found.append(int(name))
+    if found:
+        emit({"orphans": sorted(found)[:MOST_HEIRS], "of": len(found)})
+
+
+def followed(obj: "Object") -> "list[int]":
+    """Processes that run and whose threads the program follows, whoever their parent is by now."""
+    found = []  # type: list[int]
+    label = "var threads"
+    if label not in obj.types.named or not hasattr(os, "pidfd_open"):
+        return found
+    sizes = (ctypes.c_uint32 * 4)()
+    number = obj.c.far_map(obj.handle, b"threads")
+    if number < 0 or obj.c.far_map_sizes(obj.handle, b"threads", sizes) < 0:
+        return found
+    value = ctypes.create_string_buffer(max(8, sizes[2]))
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or not alive(int(name)):
+            continue
+        try:
+            fd = os.pidfd_open(int(name))
+        except OSError:
+            continue
+        if (
+            obj.c.far_get(number, struct.pack("=i", fd), value) >= 0
+        ):  # by a descriptor of its process
+            found.append(int(name))
+        os.close(fd)
+    return sorted(found)
+
+
 class Observation:
     """One object at work."""
 
@@ -323,6 +386,8 @@ class Observation:
         """Loads and attaches; raises Refused."""
         self.seconds, self.settings, self.pids = seconds, settings, pids
         self.names = Names()
+        self.groups = {of for of in map(control_group, pids) if of}
+        self.born = max([parent_and_birth(os.getpid())[1], *(parent_and_birth(p)[1] for p in pids)])
         self.missing = {}  # type: dict[str, str]
         self.attached = []  # type: list[str]
         self.events = 0
@@ -428,7 +493,20 @@ class Observation:
             if tick:
                 tick(self)
             if ended:
-                return "ended: the target ended"
+                heirs = followed(self.obj)
+                if not heirs:
+                    tell_orphans(self)
+                    return "ended: the target ended"
+                emit(
+                    {
+                        "gone": self.pids,
+                        "after": now - self.began,
+                        "heirs": heirs[:MOST_HEIRS],
+                        "of": len(heirs),
+                    }
+                )
+                self.pids, ends = heirs, Ends(heirs)
+                self.cpu_before = cpu_s(heirs)
             if now - looked < EVERY_S:
                 continue
             looked = now

@@ -22,6 +22,7 @@ from locard.model.kernel_facts import (
     Row,
 )
 from locard.model.target import Skip
+from locard.model.wording import count as counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -172,6 +173,7 @@ class Told:
         early = why.startswith(("overhead", "stopped"))
         ended = self._early(why) if early else why.partition(": ")[2] or why
         hits = self.end.get("hits")
+        ended = "; ".join([*self._went_on(), *([ended] if ended else [])])
         if losses.get("calls_32bit"):
             lost.append(f"{losses['calls_32bit']} calls of 32-bit programs were not counted")
         blind = []
@@ -183,6 +185,7 @@ class Told:
         missing = self.began.get("missing")
         if isinstance(missing, dict):
             blind += [f"{name} was not attached: {why}" for name, why in missing.items()]
+        blind += [_orphans(r["orphans"], r.get("of")) for r in self.others if "orphans" in r]
         blind += [str(row["unseen"]) for row in self.others if "unseen" in row]
         return Observed(
             seconds=round(self.seconds, 3),
@@ -199,6 +202,18 @@ class Told:
             events=hits if isinstance(hits, int) and each_ns else None,
             left=tuple(self._left()),
         )
+
+    def _went_on(self) -> Iterator[str]:
+        """That the target ended, and what it had begun was looked at on: a daemon's second fork."""
+        for row in self.others:
+            heirs, gone = row.get("heirs"), row.get("gone")
+            if not isinstance(heirs, list) or not isinstance(gone, list):
+                continue
+            named = ", ".join(map(str, heirs)) + (", …" if row.get("of") != len(heirs) else "")
+            yield (
+                f"process {', '.join(map(str, gone))} ended after {_number(row.get('after')):.1f} s; what it had"
+                f" begun was looked at on: {counted(int(_number(row.get('of'))), 'process', 'processes')} ({named})"
+            )
 
     def _early(self, why: str) -> str:
         """That it was ended before its time, by whom or what, and after how much of it."""
@@ -222,6 +237,19 @@ class Told:
                     f"a page {page} in process {row['left']} until it ends"
                     + (", which was there before" if known else "")
                 )  # fmt: skip
+
+
+def _orphans(pids: Any, of: Any) -> str:
+    """Who may be the target's, begun while it was looked at, and was not."""
+    known = [int(p) for p in pids] if isinstance(pids, list) else []
+    if not known:
+        return ""
+    several = len(known) > 1
+    return (
+        f"{counted(int(_number(of)) or len(known), 'process', 'processes')} that began meanwhile in its control"
+        f" group and {'have' if several else 'has'} lost the parent may be of the target and"
+        f" {'were' if several else 'was'} not looked at: {', '.join(f'pid/{p}' for p in known)}"
+    )
 
 
 # Where nothing was told after an interrupt: the table is not there.
