@@ -183,7 +183,11 @@ class Types:
             if item[0] == INT and item[2] == 1:
                 raw = data[at : at + count]
                 if item[1] == "char":
-                    return raw if count > 64 else raw.split(b"\0")[0].decode("utf-8", "replace")
+                    return (
+                        raw
+                        if count > 64
+                        else raw.split(b"\0")[0].decode("utf-8", "backslashreplace")
+                    )
                 return raw
             if item[0] == INT and not self.signed(of):
                 return list(struct.unpack_from("=%d%s" % (count, FORMATS[item[2]]), data, at))
@@ -279,7 +283,7 @@ class Object:
 
     def said(self) -> str:
         """What libbpf and the verifier said last."""
-        return (self.c.far_said() or b"").decode("utf-8", "replace")
+        return (self.c.far_said() or b"").decode("utf-8", "backslashreplace")
 
     def check(self, step: str, result: int) -> int:
         """The result of a call; raises Refused where it is an errno."""

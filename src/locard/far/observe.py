@@ -42,6 +42,7 @@ LOSSES = ("events", "entries", "calls_32bit", "io_uring", "hits")
 HITS = 4
 FAMILIES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
 SETTLES_S = 0.5  # before a cost is judged
+MOST_TRACED = 64  # threads of a process, by which it is seen whether it is traced
 MOST_HEIRS = 8  # are named
 STOPPED = []  # type: list[int] # the signals by which it was told to end before its time
 FIRST_SPACE = 0xEFFFFFFC  # the inode number of the kernel's first pid namespace
@@ -56,9 +57,9 @@ def path_of(names: "dict[str, Any]") -> str:
     """Names from the innermost out as a path; what did not fit is an ellipsis at its beginning."""
     text = names["text"]
     if isinstance(text, str):
-        text = text.encode("utf-8", "replace")
+        text = text.encode("utf-8", "backslashreplace")
     parts = [p for p in text[: names["size"]].split(b"\0") if p and p != b"/"]
-    path = "/".join(p.decode("utf-8", "replace") for p in reversed(parts))
+    path = "/".join(p.decode("utf-8", "backslashreplace") for p in reversed(parts))
     return ("…/" if names["cut"] else "/") + path
 
 
@@ -91,7 +92,7 @@ def plain(value: "Any") -> "Any":  # noqa: PLR0911 - one return a kind
             return {str(k): v for k, v in enumerate(value) if v}
         return [plain(v) for v in value]
     if isinstance(value, bytes):
-        return value.split(b"\0")[0].decode("utf-8", "replace")
+        return value.split(b"\0")[0].decode("utf-8", "backslashreplace")
     return value
 
 
@@ -168,7 +169,9 @@ class Names:
                 if tid in self.known and not anew:
                     continue
                 try:
-                    with open("/proc/%d/task/%d/comm" % (pid, tid), errors="replace") as file:
+                    with open(
+                        "/proc/%d/task/%d/comm" % (pid, tid), errors="backslashreplace"
+                    ) as file:
                         comm = file.read().rstrip("\n")
                     inner = self.known[tid][2] if tid in self.known else inner_tid(pid, tid)
                 except OSError:
@@ -192,7 +195,7 @@ class Names:
 
 def inner_tid(pid: int, tid: int) -> int:
     """A thread's number in its own pid namespace."""
-    with open("/proc/%d/task/%d/status" % (pid, tid), errors="replace") as file:
+    with open("/proc/%d/task/%d/status" % (pid, tid), errors="backslashreplace") as file:
         for line in file:
             if line.startswith("NSpid:"):
                 return int(line.split()[-1])
@@ -298,6 +301,27 @@ def tell_closed(pids: "list[int]") -> None:
                             " as its user" % pid})  # fmt: skip
         except OSError:
             continue
+
+
+def tell_tracers(pids: "list[int]") -> None:
+    """Say which processes another tool holds by ptrace: it may stop them at each call."""
+    for pid in pids:
+        tracer = 0
+        for tid in threads_of(pid)[:MOST_TRACED]:
+            try:
+                with open(
+                    "/proc/%d/task/%d/status" % (pid, tid), errors="backslashreplace"
+                ) as file:
+                    tracer = tracer or int(file.read().partition("\nTracerPid:")[2].split()[0])
+            except (OSError, ValueError, IndexError):
+                continue
+        if tracer:
+            try:
+                with open("/proc/%d/comm" % tracer, errors="backslashreplace") as file:
+                    by = file.read().rstrip("\n")
+            except OSError:
+                by = ""
+            emit({"traced": pid, "tracer": tracer, "by": by})
 
 
 def cpu_s(pids: "list[int]") -> float:
@@ -594,6 +618,7 @@ def main(argv: "list[str]") -> int:
     emit({"began": int(observation.began * 1e9), "attached": observation.attached, "missing": observation.missing,
           "kernel": os.uname().release, "machine": os.uname().machine})  # fmt: skip
     observation.io_urings()
+    tell_tracers(pids)
     sys.stdout.flush()
     why = observation.watch()
     observation.ended = time.monotonic()

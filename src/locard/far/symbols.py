@@ -67,7 +67,9 @@ class Elf:
                     data = os.pread(self.fd, section[5] // 24 * 24, section[4])
                     for at, info, _, where, address, size in struct.iter_unpack("<IBBHQQ", data):
                         if where and address and info & 15 in (OBJECT, FUNC, IFUNC):
-                            name = text[at : text.index(b"\0", at)].decode("utf-8", "replace")
+                            name = text[at : text.index(b"\0", at)].decode(
+                                "utf-8", "backslashreplace"
+                            )
                             found.append((name, address, size, info & 15))
             self.tables[kind] = found
         return list(self.tables[kind])

@@ -52,7 +52,7 @@ def look_for_unix(observation: "Observation") -> None:
     """The unix sockets on which the target listens: all that is known of them is their names."""
     for pid in family(observation.pids):
         try:
-            with open("/proc/%d/net/unix" % pid, errors="replace") as file:
+            with open("/proc/%d/net/unix" % pid, errors="backslashreplace") as file:
                 rows = [line.rstrip("\n").split(None, 7) for line in file]
             held = set()
             for fd in os.listdir("/proc/%d/fd" % pid):

@@ -26,7 +26,7 @@ def emit(row: "dict[str, Any]") -> None:
 
 def status(pid: int, tid: int) -> "dict[str, str]":
     """The fields of a thread's status; raises OSError."""
-    with open("/proc/%d/task/%d/status" % (pid, tid), errors="replace") as file:
+    with open("/proc/%d/task/%d/status" % (pid, tid), errors="backslashreplace") as file:
         pairs = (line.partition(":") for line in file)
         return {name: value.strip() for name, _, value in pairs}
 
@@ -34,7 +34,7 @@ def status(pid: int, tid: int) -> "dict[str, str]":
 def comm(pid: int) -> str:
     """A process's name; empty where it has none to tell."""
     try:
-        with open("/proc/%d/comm" % pid, errors="replace") as file:
+        with open("/proc/%d/comm" % pid, errors="backslashreplace") as file:
             return file.read().rstrip("\n")
     except OSError:
         return ""

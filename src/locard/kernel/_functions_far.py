@@ -35,6 +35,7 @@ SITE_SHIFT = 33
 EMULATED, ENDBR, STEPPED = 0, 1, 2
 OWN_FUNCTIONS = 2048 - 8
 LOOK_S = 1.0
+ATTACHING_S = 5.0  # at the beginning; what is not attached to by then is left out, and said
 # Functions that return twice, never, or through an unwinder: a replaced return address would end the target.
 NO_RETURN = re.compile(
     r"_*(sig)?setjmp|_*(sig)?longjmp(_chk)?|_*v?fork|_*clone[23]?|[gs]etcontext|swapcontext|makecontext"
@@ -76,7 +77,7 @@ def pattern(words: str) -> "Any":
     while k < len(words):
         c = words[k]
         if c == "*":
-            out += ".*"
+            out += "" if out.endswith(".*") else ".*"  # several are one, and quicker
         elif c == "?":
             out += "."
         elif c == "[" and "]" in words[k + 2 :]:
@@ -214,7 +215,7 @@ def section_names(elf: "Elf") -> "list[str]":
     for section in elf.sections:
         end = text.find(b"\0", section[0])
         if end >= 0:
-            found.append(text[section[0] : end].decode("utf-8", "replace"))
+            found.append(text[section[0] : end].decode("utf-8", "backslashreplace"))
     return found
 
 
@@ -343,7 +344,8 @@ class Attacher:
         self.multi = None  # type: bool | None
         self.why = ""
         self.looked = 0.0
-        self.sites = 0
+        self.sites = self.untried = 0
+        self.began = 0.0
         self.took_s = 0.0
         self.failed = {}  # type: dict[str, int]
         self.failed_by = None  # type: Any
@@ -353,7 +355,7 @@ class Attacher:
 
     def begin(self) -> None:
         """Attach to all that is mapped now."""
-        began = time.monotonic()
+        began = self.began = time.monotonic()
         self.multi = self.many_work()
         pids = family(self.observation.pids)
         for pid, file in self.functions.look(pids):
@@ -364,6 +366,7 @@ class Attacher:
         if self.failed and not self.sites:
             raise self.failed_by
         self.looked = time.monotonic()
+        self.began = 0.0
         self.took_s = self.looked - began
 
     def again(self) -> None:
@@ -379,6 +382,11 @@ class Attacher:
         """Attach to a file's functions in one process; returns first, so that no return is unseen."""
         seen = bool(self.leave)
         chosen = file.functions if self.multi else self.few(pid, file)
+        if self.began and time.monotonic() - self.began > ATTACHING_S:
+            self.untried += len(chosen)
+            for function in chosen:
+                function.pids.remove(pid)
+            return
         sites = [
             (f.offset, f.id | (RETURNS if seen and f.returns else 0) | f.site << SITE_SHIFT)
             for f in chosen
@@ -504,6 +512,9 @@ class Attacher:
                     % pid
                 }
             )
+        if self.untried:
+            words = "%d functions were not attached to: that took more than %d s already; name fewer, such as -e 'SSL_*@libssl*'"
+            emit({"unseen": words % (self.untried, ATTACHING_S)})
         for pid, path in self.late[:20]:
             emit(
                 {
@@ -528,7 +539,7 @@ def left_pages(pid: int) -> "list[str]":
     """The pages that the kernel keeps in a process for probes."""
     found = []
     try:
-        with open("/proc/%d/maps" % pid, errors="replace") as file:
+        with open("/proc/%d/maps" % pid, errors="backslashreplace") as file:
             found = [line.split(None, 5)[5].strip() for line in file if "[uprobes" in line]
     except OSError:
         pass

@@ -42,7 +42,7 @@ def address_in(raw: bytes) -> str:
         return address_of(family_of, raw[8:24], struct.unpack_from(">H", raw, 2)[0])
     if family_of == UNIX:
         name = raw[2:32]
-        return "unix " + name.lstrip(b"\0").split(b"\0")[0].decode("utf-8", "replace")
+        return "unix " + name.lstrip(b"\0").split(b"\0")[0].decode("utf-8", "backslashreplace")
     return ""
 
 
@@ -80,7 +80,7 @@ def tell_call(row: "dict[str, Any]", takes: "dict[str, int]") -> None:
     raw = row["text"]
     kind = takes.get(str(row["number"]), 0)
     address = address_in(raw) if kind == 4 else ""
-    text = "" if kind == 4 else raw.split(b"\0")[0].decode("utf-8", "replace")
+    text = "" if kind == 4 else raw.split(b"\0")[0].decode("utf-8", "backslashreplace")
     if len(raw.split(b"\0")[0]) == len(raw) - 1:
         text += "…"
     key = row["file"]

@@ -16,7 +16,7 @@ V2 = {"rbps": "read_bps", "wbps": "write_bps", "riops": "read_iops", "wiops": "w
 def mounts() -> "tuple[str, str]":
     """Where the blkio hierarchy of v1 and that of v2 are mounted; empty where they are not."""
     first, second = "", ""
-    with open("/proc/self/mountinfo", errors="replace") as file:
+    with open("/proc/self/mountinfo", errors="backslashreplace") as file:
         for line in file:
             left, _, right = line.partition(" - ")
             kind, options = right.split()[0], right.split()[-1].split(",")
@@ -30,7 +30,7 @@ def mounts() -> "tuple[str, str]":
 def lines_of(path: str) -> "list[list[str]]":
     """The words of each line; none where there is no such file."""
     try:
-        with open(path, errors="replace") as file:
+        with open(path, errors="backslashreplace") as file:
             return [line.split() for line in file]
     except OSError:
         return []

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from locard.model.evidence import Output
-    from locard.model.target import Context
+    from locard.model.target import Context, Process
 
 MOST_FOR_S = 600.0
+_KTHREADD = 2
 _SETTLES_S = 15.0  # for loading, and for what is told at the end
 _READER = "far/ebpf.py+far/symbols.py+far/observe.py"
 DEFAULT_S = 5.0
@@ -104,6 +105,28 @@ def applies(context: Context) -> Skip | None:
     if not context.target.pids:
         return Skip("the target has no processes", "name one: pid/PID or proc/NAME")
     return None
+
+
+def applies_to_programs(context: Context) -> Skip | None:
+    """It takes processes that run a program: a kernel thread makes no system calls and maps no library."""
+    skip, every = applies(context), context.target.processes
+    if skip is not None or not all(map(_is_kernel_thread, every)):
+        return skip
+    first = every[0]
+    several = len(every) > 1
+    return Skip(
+        f"pid {first.pid} ({first.comm}) is a kernel thread"
+        + (f", and so are the {len(every) - 1} below it" if several else "")
+        + ": it has no system calls and no libraries",
+        f"look at where it waits and on which CPU: locard waits pid/{first.pid},"
+        f" locard trace off-cpu pid/{first.pid}, locard trace cpu-profile pid/{first.pid}",
+    )
+
+
+def _is_kernel_thread(process: Process) -> bool:
+    """Whether a process is one of the kernel's own: kthreadd, or begun by it."""
+    begun = process.ppid == _KTHREADD or (process.pid == _KTHREADD and not process.ppid)
+    return begun and not process.cmdline
 
 
 def scope(context: Context) -> Scope:
@@ -186,6 +209,7 @@ class Told:
         if isinstance(missing, dict):
             blind += [f"{name} was not attached: {why}" for name, why in missing.items()]
         blind += [_orphans(r["orphans"], r.get("of")) for r in self.others if "orphans" in r]
+        blind += [_traced(r) for r in self.others if "traced" in r]
         blind += [str(row["unseen"]) for row in self.others if "unseen" in row]
         return Observed(
             seconds=round(self.seconds, 3),
@@ -237,6 +261,15 @@ class Told:
                     f"a page {page} in process {row['left']} until it ends"
                     + (", which was there before" if known else "")
                 )  # fmt: skip
+
+
+def _traced(row: dict[str, Any]) -> str:
+    """That another tool stops the process at what it does: the times are those under it."""
+    by = f"{row.get('by') or 'a process'} (pid {row.get('tracer')})"
+    return (
+        f"process {row.get('traced')} is traced by {by}, which may stop it at each call: times and counts are those"
+        " under it; a process has one tracer, so strace or ltrace by hand would be refused"
+    )
 
 
 def _orphans(pids: Any, of: Any) -> str:

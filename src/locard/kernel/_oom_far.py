@@ -17,7 +17,7 @@ COUNTS = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill", "failcnt")
 def memory_mounts() -> "tuple[str, str]":
     """Where the memory hierarchy of v1 and that of v2 are mounted; empty where they are not."""
     first, second = "", ""
-    with open("/proc/self/mountinfo", errors="replace") as file:
+    with open("/proc/self/mountinfo", errors="backslashreplace") as file:
         for line in file:
             left, _, right = line.partition(" - ")
             kind, options = right.split()[0], right.split()[-1].split(",")
@@ -63,7 +63,7 @@ def look_at_memory(observation: "Observation") -> None:
         return
     for pid in family(observation.pids):
         try:
-            with open("/proc/%d/cgroup" % pid, errors="replace") as file:
+            with open("/proc/%d/cgroup" % pid, errors="backslashreplace") as file:
                 lines = [line.rstrip("\n").split(":", 2) for line in file]
         except OSError:
             continue

@@ -18,7 +18,7 @@ MOST_CONF = 65536
 def resolver(pid: int) -> "dict[str, Any]":
     """Search domains, ndots and servers of a process; nothing where it cannot be read."""
     search, ndots, servers = [], 1, []  # type: list[str], int, list[str]
-    with open("/proc/%d/root/etc/resolv.conf" % pid, errors="replace") as file:
+    with open("/proc/%d/root/etc/resolv.conf" % pid, errors="backslashreplace") as file:
         lines = file.read(MOST_CONF).splitlines()
     for line in lines:
         words = line.split()

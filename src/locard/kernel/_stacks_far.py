@@ -135,7 +135,7 @@ class Process:
                         at, size = int(words[0], 16), int(words[1], 16)
                     except (ValueError, IndexError):
                         continue
-                    name = words[2].decode("utf-8", "replace") if len(words) > 2 else "?"
+                    name = words[2].decode("utf-8", "backslashreplace") if len(words) > 2 else "?"
                     self.jit.append((at, size, name))
                     self.trampoline = self.trampoline or name.startswith("py::")
             self.jit.sort()
@@ -187,7 +187,7 @@ class Demangler:
                 symbol.split("@", maxsplit=1)[0].encode(), None, None, ctypes.byref(status)
             )
             if at:
-                self.known[symbol] = ctypes.string_at(at).decode("utf-8", "replace")
+                self.known[symbol] = ctypes.string_at(at).decode("utf-8", "backslashreplace")
                 self.free(at)
             else:
                 self.known[symbol] = symbol

@@ -77,7 +77,7 @@ def slurp(path: str, limit: int = 65536) -> "str | None":
     """The text of a /proc file up to a limit, or None where it cannot be read."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - no Path per file: thousands are read
-            return file.read(limit).decode("utf-8", "replace")
+            return file.read(limit).decode("utf-8", "backslashreplace")
     except OSError:
         return None
 

@@ -83,7 +83,7 @@ def unseen(pid: int, functions: "Functions") -> str:
     """Whose TLS in a process has no functions that are attached to; empty where none is known."""
     try:
         exe = os.readlink("/proc/%d/exe" % pid)
-        with open("/proc/%d/maps" % pid, errors="replace") as file:
+        with open("/proc/%d/maps" % pid, errors="backslashreplace") as file:
             paths = sorted({line.split(None, 5)[5].strip() for line in file if line.count("/")})
     except (OSError, IndexError):
         return ""

@@ -62,7 +62,7 @@ class KernelNames:
                 self.lines = []  # hidden
         at = bisect.bisect_right(self.lines, b"%016x \xff" % address) - 1
         words = self.lines[at].split() if at >= 0 else []
-        return words[2].decode("utf-8", "replace") if len(words) > 2 else ""
+        return words[2].decode("utf-8", "backslashreplace") if len(words) > 2 else ""
 
 
 # Frames that say no more than that it sleeps.

@@ -130,7 +130,7 @@ class Iterating:
             letter = state_of(state)
             names = [waits.kernel.name(a) for a in fields[24 : 24 + min(frames, 8)]]
             stack = [n for n in names if n and n not in SLEEPING]
-            comm = fields[32].split(b"\0")[0].decode("utf-8", "replace")
+            comm = fields[32].split(b"\0")[0].decode("utf-8", "backslashreplace")
             seen = waits.times[last] - waits.times[min(first, last)]
             until = ended or waits.clock[last]
             lasted = (until - asleep) / 1e9 if asleep and until > asleep and letter != "R" else 0.0

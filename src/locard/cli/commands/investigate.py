@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from locard.cli import common, live
+from locard.cli import common, live, streams
 from locard.guard.budget import Budget
 from locard.guard.command import Impact
 from locard.model.errors import ExitCode, LocardError, StateError, UnreachableError, UsageError
@@ -141,8 +141,12 @@ def _one(
         from locard.report import probe_screen  # noqa: PLC0415 - as above
         from locard.report.plain import safe  # noqa: PLC0415 - as above
 
-        for line in probe_screen.screen(found, args.tz):
-            print(safe(line))
+        try:
+            for line in probe_screen.screen(found, args.tz):
+                print(safe(line))
+            sys.stdout.flush()
+        except BrokenPipeError:  # who reads has seen enough (`| head`): the answer itself is whole
+            streams.drop_output()
     else:
         _show(found, code, args)
     if getattr(args, "flame", None):

@@ -27,6 +27,7 @@ from locard.kernel import _observing, engines
 from locard.kernel._observing import Told, latencies, ranked
 from locard.kernel.engines import bpftrace, ltrace
 from locard.model import params
+from locard.model.errors import UsageError
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Bucket, Histogram, NotObserved, Row, Trace
 from locard.model.kernel_words import duration, rate, size
@@ -99,7 +100,7 @@ BY_DEFAULT = False  # it leaves a page in the target
 
 def applies(context: Context) -> Skip | None:
     """It takes processes."""
-    return _observing.applies(context)
+    return _observing.applies_to_programs(context)
 
 
 def scope(context: Context) -> Scope:
@@ -109,7 +110,29 @@ def scope(context: Context) -> Scope:
 
 def check(asked: Params) -> None:
     """Raises UsageError where a tool does not know what is asked."""
+    _check_expression(asked.expression)
     engines.check(asked, "expression", "no_latency")
+
+
+def _check_expression(expression: str) -> None:
+    """Raises UsageError where a pattern of it is broken: then it would fit nothing, or what nobody meant."""
+    for word in re.split(r"[+@]|(?<=.)-", expression.lstrip("-")):
+        rest = re.sub(r"\[.[^\]]*\]", "", word)
+        if len(word) > 1 and word.startswith("/") and word.endswith("/"):
+            try:
+                re.compile(word[1:-1])
+                continue
+            except re.error as error:
+                why = f"{word} is no regular expression: {error}"
+        elif "[" in rest:
+            why = f"{word} has a [ that no ] closes"
+        else:
+            continue
+        raise UsageError(
+            f"-e {expression} cannot be",
+            why,
+            "Write for example -e 'malloc+free', or -e 'SSL_[rw]*'.",
+        )
 
 
 def plan(context: Context, asked: Params = Params(for_s=2.0)) -> Generator[Step, Output, None]:

@@ -59,7 +59,7 @@ BY_DEFAULT = True
 
 def applies(context: Context) -> Skip | None:
     """It takes processes."""
-    return _observing.applies(context)
+    return _observing.applies_to_programs(context)
 
 
 def scope(context: Context) -> Scope:
