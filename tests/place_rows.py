@@ -28,7 +28,15 @@ with open(log, "a") as file:
         if log != "/dev/stdout": print(line, end="", flush=True)
         time.sleep(0.05)
 """
-VERBS = ("investigate", "host", "logs", "probe", "dry run", "doctor", "replay")
+VERBS = (
+    "investigate", "host", "logs", "waits", "syscalls", "libcalls", "trace", "probe", "dry run", "doctor", "replay",
+)  # fmt: skip
+KERNEL = {
+    "waits": ("waits",),
+    "syscalls": ("syscalls",),
+    "libcalls": ("libcalls", "-e", "malloc+free+PyEval_*"),
+    "trace": ("trace", "run-queue"),
+}
 WORDS = {"ok": "yes", "partial": "in part", "no_data": "no data"}
 
 
@@ -59,8 +67,20 @@ def look(locard, row, env, state, *, whole):
     if row.logs:
         on = [word for word in row.on if word != "--sudo"]
         cells["logs"] = answered(locard("logs", row.logs, *on, "-o", "json", env=env))
+    cells |= below(locard, row, env, flags)
     if whole:
         cells |= other_verbs(locard, row, env, flags, found.get("incident", "none"))
+    return cells
+
+
+def below(locard, row, env, flags):
+    """What the commands below the application came to: what was observed, by its evidence."""
+    cells = {}
+    for verb, words in KERNEL.items():
+        done = locard(*words, row.target, *row.on, "--for", "1s", *flags, "-o", "json", env=env)
+        found = json.loads(done.stdout) if done.stdout else {"evidence": []}
+        words_ = [WORDS.get(e["status"], e["status"]) for e in found["evidence"]]
+        cells[verb] = words_[-1] if words_ else answered(done)
     return cells
 
 

@@ -31,6 +31,7 @@ ROWS = {
     ),
     "docker or podman, from beside": Row("b", "container/served", (), "container/served", "", ""),
     "docker or podman, from inside": Row("i", "pid/1", ("--on", "container/served"), "/tmp/app.log", PAGE, "container/served"),
+    "the same, with CAP_BPF and CAP_PERFMON": Row("a", "pid/1", ("--on", "container/able"), "/tmp/app.log", PAGE, "container/able"),
     "BusyBox only, from inside": Row("t", "pid/1", ("--on", "container/toolbox"), "/tmp/app.log", "", "container/toolbox"),
     "no shell (distroless), from beside": Row("d", "container/bone", (), "", "", ""),
 }  # fmt: skip
@@ -54,6 +55,8 @@ def boxes(containers):
     containers.with_python(
         "served", "--read-only", "--tmpfs", "/tmp:rw,mode=1777", "--user", "1000", command=run
     )
+    caps = ("--cap-add", "CAP_BPF", "--cap-add", "CAP_PERFMON")
+    containers.with_python("able", *caps, "--security-opt", "seccomp=unconfined", command=run)
     loop = (
         'while :; do echo "2026-11-27T10:00:00Z INFO done" | tee -a /tmp/app.log; sleep 0.1; done'
     )
@@ -107,6 +110,12 @@ def write(table):
         " containers; a service with a log, a page of metrics and threads was looked at.\n\n"
         "*in part*: some of it, and why is said; *failed*: it said why (py-spy that is not there, another"
         " user's process, no python3); *-*: not asked there.\n\n"
+        "`waits`, `syscalls`, `libcalls` and `trace` (of run-queue) ran for 1 s. *here* and *from beside* are root's. Without"
+        " CAP_BPF and CAP_PERFMON where it runs, the last three fail and name them, and `waits` looks through /proc."
+        " None of them works without python3 there; `libcalls` wants the functions in the target, which the static program"
+        " of *distroless* has not."
+        " Through kubectl (tests/cluster/test_kernel_in_pods.py) `waits`, `syscalls` and `trace` work in a pod with both"
+        " capabilities, and in one without them `waits` does; `libcalls` was not tried there.\n\n"
     )
     lines = ["| place | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     lines += [
