@@ -115,6 +115,14 @@ def tampered(path: Path, why: str) -> TamperedError:
     )
 
 
+def _is_full(folder: Path) -> bool:
+    """SQLite says "disk I/O error" where its files of shared memory find no room."""
+    try:
+        return os.statvfs(folder).f_bavail == 0
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
 def mapped(path: Path) -> Iterator[None]:
     """SQLite's and the system's errors as StateError, told apart by code."""
@@ -123,7 +131,7 @@ def mapped(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         why, step = str(error), "Pass another place: --state DIR (or LOCARD_STATE)."
-        if code == sqlite3.SQLITE_FULL:
+        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path.parent)):
             why = "the disk is full"
             step = f"Free space below {path.parent}, or pass another place: --state DIR."
         elif code in _NOT_A_LEDGER:

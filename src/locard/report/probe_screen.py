@@ -54,7 +54,7 @@ def _screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
                 yield f"{run.layer}/{run.probe}: not asked: {run.why}. To unlock: {run.unlock}"
     for why in found.partial:
         yield f"partial: {why}"
-    yield f"record: {found.incident}"
+    yield f"record: {found.incident}{'' if found.head else ', NOT recorded to its end'}"
     for finding in findings:
         yield f"finding: {finding.rule}: {finding.title}"
         if finding.next_commands:
