@@ -43,6 +43,9 @@ def resolve(ref: str, table: ProcessTable) -> Target:
 def split(ref: str) -> tuple[str, str]:
     """The kind and the name in a reference, a bare number being a pid; raises UsageError."""
     kind, slash, name = ref.partition("/")
+    if slash and not name and kind in {"pid", "proc", "unit", "host"}:
+        why = "nothing stands behind the slash: a variable that is empty?"
+        raise UsageError(f"{ref!r} is no target", why, f"Write what it is: {kind}/NAME.")
     if not slash or not name:
         kind, name = ("pid", ref) if ref.isascii() and ref.isdigit() else ("proc", ref)
     if kind not in {"pid", "proc", "unit", "host"}:
