@@ -294,6 +294,7 @@ PROBE_PAGE = Residue(
 )
 
 MOST_SHOWN = 20000
+_NAMES = 3  # of threads at one stack
 
 
 def told(output: Output) -> Told:
@@ -438,13 +439,26 @@ def process(comm: Any, pid: Any) -> str:
 
 
 def stacks(told: Told, unit: str, scale: float = 1.0) -> Iterator[CountedStack]:
-    """The stacks that the place has symbolised: {"stack": [...], "value", "tid", "waker"}."""
+    """The stacks that the place has symbolised: {"stack": [...], "value", "tid" or "tids", "waker"}.
+
+    Where threads are told, the same frames of threads of one name, but for its number, are one.
+    """
+    several: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in told.others:
-        if isinstance(row.get("stack"), list):
-            yield CountedStack(
-                tuple(map(str, row["stack"])),
-                _number(row.get("value")) * scale,
-                unit,
-                told.thread(row.get("tid")) or str(row.get("comm", "")),
-                tuple(map(str, row.get("waker") or ())),
-            )
+        if not isinstance(row.get("stack"), list):
+            continue
+        frames, waker = tuple(map(str, row["stack"])), tuple(map(str, row.get("waker") or ()))
+        if isinstance(row.get("tids"), list):
+            known: dict[str, Any] = told.threads.get(row.get("tid") or 0, {})
+            name = str(known.get("comm", "")).rstrip("0123456789")
+            several.setdefault((frames, waker, name), []).append(row)
+            continue
+        name = told.thread(row.get("tid")) or str(row.get("comm", ""))
+        yield CountedStack(frames, _number(row.get("value")) * scale, unit, name, waker)
+    for (frames, waker, _), rows in several.items():
+        tids = dict.fromkeys(tid for row in rows for tid in row["tids"])
+        names = list(dict.fromkeys(filter(None, map(told.thread, tids))))
+        more = f" and {len(names) - _NAMES} more names" if len(names) > _NAMES else ""
+        value = sum(_number(row.get("value")) for row in rows) * scale
+        called = f"{', '.join(names[:_NAMES])}{more}"
+        yield CountedStack(frames, value, unit, called, waker, len(tids))

@@ -9,6 +9,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from locard.far.observe import Observation, alive, emit, family
@@ -57,6 +58,7 @@ def tell_one(key: "dict[str, Any]", row: "dict[str, Any]") -> None:
     stacks = STACKS[0]
     row["stack"] = without_switch(stacks.by_id(key["tgid"], key["user"], key["kernel"]))
     row["tid"], row["pid"], row["state"] = key["tid"], key["tgid"], key["state"]
+    row.setdefault("tids", [key["tid"]])
     if not row["stack"]:
         row["stack"] = ["[a stack that could not be taken]"]
     if key["waker_user"] >= 0 or key["waker_kernel"] >= 0:
@@ -83,18 +85,38 @@ def tell_stacks(observation: "Observation") -> None:
             )
         elif found["since"] < now:
             tell_one(key, {"value": now - found["since"], "count": 1, "still": True})
-    rows = sorted(observation.obj.entries("off_cpu"), key=lambda kv: -kv[1]["total_ns"])
-    for key, times in rows[:MOST_STACKS]:
-        tell_one(
-            key,
-            {
-                "value": times["total_ns"], "count": times["count"], "max_ns": times["max_ns"],
-                "ready_ns": times["ready_ns"],
-            },
-        )  # fmt: skip
+    rows = by_stack(observation.obj.entries("off_cpu"), observation.names.known)
+    for key, row in rows[:MOST_STACKS]:
+        tell_one(key, row)
     if len(rows) > MOST_STACKS:
-        emit({"unseen": "%d stacks with less time were not named" % (len(rows) - MOST_STACKS)})
+        left = sum(row["value"] for _, row in rows[MOST_STACKS:]) / 1e9
+        emit(
+            {
+                "unseen": "%d stacks with less time were not named: %.3g s of waits"
+                % (len(rows) - MOST_STACKS, left)
+            }
+        )
     STACKS[0].tell()
+
+
+def by_stack(
+    entries: "Iterable[tuple[dict[str, Any], dict[str, Any]]]",
+    names: "dict[int, tuple[int, str, int]]",
+) -> "list[tuple[dict[str, Any], dict[str, Any]]]":
+    """The same stack of all threads of one name, but for its number, as one; the most time first."""
+    found = {}  # type: dict[tuple[Any, ...], tuple[dict[str, Any], dict[str, Any]]]
+    for key, times in entries:
+        same = tuple(value for name, value in sorted(key.items()) if name != "tid")
+        same += (names.get(key["tid"], (0, "", 0))[1].rstrip("0123456789"),)
+        if same not in found:
+            found[same] = (key, {"value": 0, "count": 0, "max_ns": 0, "ready_ns": 0, "tids": []})
+        row = found[same][1]
+        row["value"] += times["total_ns"]
+        row["count"] += times["count"]
+        row["ready_ns"] += times["ready_ns"]
+        row["max_ns"] = max(row["max_ns"], times["max_ns"])
+        row["tids"].append(key["tid"])
+    return sorted(found.values(), key=lambda kv: -kv[1]["value"])
 
 
 def begin(observation: "Observation") -> None:

@@ -105,6 +105,13 @@ class Process:
                 base = mapping.path.rpartition("/")[2]
                 self.python = self.python or base.startswith(("python3", "libpython3"))
 
+    def is_data(self, address: int) -> bool:
+        """Whether nothing there can be executed; of what is not known to be mapped that is not known."""
+        at = bisect.bisect_right(self.symbols.starts, address) - 1
+        if at < 0 or address >= self.symbols.maps[at].end:
+            return False
+        return "x" not in self.symbols.maps[at].permissions
+
     def refresh(self) -> None:
         """Look again at what is mapped; what is gone stays known."""
         try:
@@ -276,6 +283,8 @@ class Stacks:
             self.kernel = Kernel()
         names = [self.kernel.name(address) if self.kernel else "[kernel]" for address in kernel]
         for k, address in enumerate(user):
+            if process and process.is_data(address):
+                break  # a register that is no frame pointer led there: what stands in it is no frame
             # Behind a call: the return address may be the next function's first byte.
             names.append(
                 process.name(address - (1 if k or kernel else 0)) if process else "[unknown]"

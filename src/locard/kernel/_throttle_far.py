@@ -1,13 +1,15 @@
 """How often the target's cgroups were stopped by their CPU limit meanwhile, beside the target.
 
-{"throttled": 12, "seconds": 0.8, "cgroup": "/case"}
+{"throttled": 12, "seconds": 0.8, "periods": 50, "cgroup": "/case", "own": true}
+
+`own`: no other process than the target's is in the cgroup, so that what was throttled is the target's.
 """
 
 import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.far.observe import Observation, emit
+    from locard.far.observe import Observation, emit, family
 
 
 def cpu_mounts() -> "tuple[str, str]":
@@ -24,19 +26,21 @@ def cpu_mounts() -> "tuple[str, str]":
     return first, second
 
 
-def throttled_in(path: str) -> "tuple[int, float]":
-    """How often and for how many seconds, by a cpu.stat of either version."""
-    times, seconds = 0, 0.0
+def throttled_in(path: str) -> "tuple[int, float, int]":
+    """How often, for how many seconds and in how many periods, by a cpu.stat of either version."""
+    times, seconds, periods = 0, 0.0, 0
     with open(path) as file:
         for line in file:
             name, _, value = line.partition(" ")
-            if name == "nr_throttled":
+            if name == "nr_periods":
+                periods = int(value)
+            elif name == "nr_throttled":
                 times = int(value)
             elif name == "throttled_time":
                 seconds = int(value) / 1e9
             elif name == "throttled_usec":
                 seconds = int(value) / 1e6
-    return times, seconds
+    return times, seconds, periods
 
 
 def look_at_limits(observation: "Observation") -> None:
@@ -64,17 +68,39 @@ def look_at_limits(observation: "Observation") -> None:
                 group = os.path.dirname(group)
 
 
-def tell_throttled(_observation: "Observation") -> None:
+def has_others(folder: str, own: "set[int]") -> bool:
+    """Whether other processes are in a cgroup or below it; True where that cannot be told."""
+    try:
+        for at, _, files in os.walk(folder):
+            if "cgroup.procs" in files:
+                with open(os.path.join(at, "cgroup.procs")) as file:
+                    if not {int(line) for line in file} <= own:
+                        return True
+    except (OSError, ValueError):
+        return True
+    return False
+
+
+def tell_throttled(observation: "Observation") -> None:
     """What was added since."""
-    for path, (group, (times, seconds)) in sorted(throttles.items()):
+    own = set(family(observation.pids))
+    for path, (group, (times, seconds, periods)) in sorted(throttles.items()):
         try:
-            now, later = throttled_in(path)
+            now, later, passed = throttled_in(path)
         except (OSError, ValueError):
             continue
         if now > times:
-            emit({"throttled": now - times, "seconds": later - seconds, "cgroup": group})
+            emit(
+                {
+                    "throttled": now - times,
+                    "seconds": later - seconds,
+                    "periods": passed - periods,
+                    "cgroup": group,
+                    "own": not has_others(os.path.dirname(path), own),
+                }
+            )
 
 
-throttles = {}  # type: dict[str, tuple[str, tuple[int, float]]]
+throttles = {}  # type: dict[str, tuple[str, tuple[int, float, int]]]
 ATTACH = look_at_limits
 EXTRA = tell_throttled

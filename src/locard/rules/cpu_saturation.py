@@ -47,7 +47,9 @@ def _from_kernel(case: Case) -> Iterator[Finding]:
         waited = [
             r
             for r in trace.rows
-            if r.what == _WAITED and (r.total_s or 0.0) - limited >= _HELD_UP * seconds
+            if r.what == _WAITED
+            and r.threads is None  # of many threads together it shows nothing of one
+            and (r.total_s or 0.0) - limited >= _HELD_UP * seconds
         ]
         others = [r for r in trace.rows if r.result == "ran instead" and "idle" not in r.what]
         if not waited or seconds < _kernel.LEAST_S:

@@ -102,7 +102,7 @@ def test_a_wait_from_before_counts_and_new_threads_did_not_sleep_before():
     assert "the whole time" not in trace.says
     ended = [r for r in trace.rows if r.result != "the whole time"]
     assert f"in {sum(r.count for r in ended):,} waits" in trace.says
-    assert all(r.total_s <= trace.observed.seconds for r in trace.rows)
+    assert all(r.total_s <= trace.observed.seconds for r in trace.rows if not r.threads)
 
 
 def test_a_thread_that_sleeps_the_whole_time_is_told():
@@ -112,3 +112,35 @@ def test_a_thread_that_sleeps_the_whole_time_is_told():
     assert {r.thread for r in whole} >= {"reader", "sleeper", "idle"}
     assert all(abs(r.total_s - trace.observed.seconds) < 0.01 for r in whole)
     assert "slept the whole time" in trace.says
+
+
+_POOL = """
+import queue
+todo = queue.SimpleQueue()
+def take():
+    with open("/proc/thread-self/comm", "w") as f: f.write("pool")
+    todo.get()
+    for k in range(3): time.sleep(0.1)
+threads = [threading.Thread(target=take) for _ in range(12)]
+for t in threads: t.start()
+time.sleep(0.1); ready()
+for t in threads: todo.put(1)
+for t in threads: t.join()
+for k in range(300):
+    t = threading.Thread(target=time.sleep, args=(0.002,)); t.start(); t.join()
+tell()
+"""
+
+
+def test_one_stack_of_many_threads_is_one_and_short_lived_threads_are_counted():
+    with working(_POOL) as target, observing(off_cpu, target.pid, for_s=20) as seen:
+        target.go()
+    trace = seen.trace
+    slept = [s for s in trace.stacks if s.thread == "pool" and "nanosleep" in "".join(s.frames)]
+    assert len(slept) < 6, slept  # a few call sites, and no row for each thread
+    assert max(s.threads for s in slept) == 12
+    assert 3.6 <= sum(s.value for s in slept) < 12
+    assert len({s.frames for s in slept}) == len(slept)
+    (short,) = [r for r in trace.rows if r.thread == "(short-lived)"]
+    assert 200 <= short.threads <= 320
+    assert len(trace.rows) < 60

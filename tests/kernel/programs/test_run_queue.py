@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -83,7 +85,7 @@ def test_a_calm_thread_waits_little():
 
 
 @contextlib.contextmanager
-def limited(pid):
+def limited(*pids):
     folder = Path(f"/sys/fs/cgroup/cpu/locard-{os.getpid()}")
     try:
         folder.mkdir()
@@ -91,7 +93,8 @@ def limited(pid):
         (folder / "cpu.cfs_quota_us").write_text("10000")
     except OSError as why:
         pytest.skip(f"cgroup v1 cpu: {why}")
-    (folder / "cgroup.procs").write_text(str(pid))
+    for pid in pids:
+        (folder / "cgroup.procs").write_text(str(pid))
     try:
         yield folder.name
     finally:
@@ -108,6 +111,26 @@ def test_a_cpu_limit_is_told():
     assert limit.what == f"CPU limit of cgroup /{group}"
     assert limit.count > 5
     assert f"the CPU limit of cgroup /{group} stopped it" in seen.trace.says
+    share = int(re.search(r"at least (\d+) % of what its threads waited", limit.detail)[1])
+    assert share >= 50  # one thread on a CPU with 20 % of it: most of its waits are the limit's
+    waits = [r for r in seen.trace.rows if r.what == "waited for a CPU" and not r.result]
+    assert all("throttling included" in r.detail for r in waits)
     behind = [r for r in seen.trace.rows if r.result == "ran instead"]
     assert behind
-    assert all("time under the CPU limit included" in r.detail for r in behind)
+    assert all("throttling included" in r.detail for r in behind)
+
+
+def test_of_a_cgroup_that_others_share_no_share_is_told():
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        with working(_BUSY, _cpu(), 0) as target, limited(target.pid, stranger.pid):
+            with observing(run_queue, target.pid) as seen:
+                target.go()
+            target.close()
+            stranger.kill()
+            stranger.wait()
+    finally:
+        stranger.kill()
+    (limit,) = [r for r in seen.trace.rows if r.result == "throttled"]
+    assert "other processes are in it" in limit.detail
+    assert "at least" not in limit.detail

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, engines, syscall_table
+from locard.kernel import _by_thread, _observing, engines, syscall_table
 from locard.kernel._observing import Told, latencies, ranked
 from locard.kernel.engines import bpftrace, perf_trace, strace
 from locard.model import params
@@ -343,7 +343,7 @@ def _threads(told: Told, machine: str) -> tuple[Row, ...]:
                 **latencies(row),
             )
         )
-    return ranked(rows)[:200]
+    return _by_thread.listed(rows)
 
 
 def _files(told: Told, machine: str, names: Descriptors) -> tuple[Row, ...]:

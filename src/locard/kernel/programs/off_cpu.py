@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, _traces, engines
+from locard.kernel import _by_thread, _observing, _traces, engines
 from locard.kernel._observing import latencies
 from locard.kernel.engines import bcc
 from locard.model import params
@@ -141,7 +141,7 @@ def _trace(told: Told) -> Trace:
         "off-cpu",
         _says(told, rows, stacks),
         observed,
-        tuple(rows[:500]),
+        _by_thread.listed(rows, 500),
         (_observing.histogram(_OFF, slots),) if slots else (),
         tuple(stacks),
     )
@@ -202,7 +202,9 @@ def _most(told: Told, stacks: list[CountedStack]) -> str:
     if not stacks:
         return ""
     top = stacks[0]
-    return f", most: {top.thread} {duration(top.value)} in {_where(top.frames)}"
+    several = f" ({top.threads:,} threads)" if (top.threads or 0) > 1 else ""
+    named = f"{top.thread}{several} " if top.thread else ""
+    return f", most: {named}{duration(top.value)} in {_where(top.frames)}"
 
 
 _BEGAN = '{"began":1000000000,"attached":["switches"],"machine":"x86_64"}'
@@ -212,10 +214,15 @@ _TOTALS = (
 )
 _STACK = (
     '{"value":2900000000,"count":20,"max_ns":190000000,"ready_ns":1000,"stack":["main","pwrite64",'
-    '"vfs_write_[k]","io_schedule_[k]"],"tid":8,"pid":7,"state":1,"waker":["[interrupt]","complete_[k]"]}'
+    '"vfs_write_[k]","io_schedule_[k]"],"tid":8,"tids":[8],"pid":7,"state":1,"waker":["[interrupt]","complete_[k]"]}'
 )
 _STILL = '{"value":2000000000,"count":1,"still":true,"stack":["read","pipe_read_[k]"],"tid":9,"pid":7,"state":0}'
 _OLDER = '{"away_since_before":10,"pid":7,"state":"S"}'
+_POOL = '{"value":3000000000,"stack":["main","take","futex_wait_[k]"],"tid":20,"tids":[20,21,22],"pid":7}'
+_POOL_TOO = (
+    '{"value":2000000000,"stack":["main","take","futex_wait_[k]"],"tid":23,"tids":[23,24],"pid":7}'
+)
+_POOL_NAMES = "\n".join(f'{{"thread":{19 + k},"pid":7,"comm":"pool-{k}"}}' for k in range(1, 5))
 _NAMES = '{"thread":8,"pid":7,"comm":"wal-writer"}\n{"thread":9,"pid":7,"comm":"input"}'
 _END = '{"end":6000000000,"took":5.0,"why":"","losses":{},"hits":30}'
 
@@ -234,4 +241,12 @@ SAMPLES = (
         ),
     ),
     Sample((_traces.recorded(_BEGAN, _END),), ("no thread left its CPU in 5.0 s",)),
+    Sample(
+        (_traces.recorded(_BEGAN, _TOTALS, _POOL, _POOL_TOO, _POOL_NAMES, _END),),
+        (
+            "most: pool-1, pool-2, pool-3 and 1 more names (5 threads) 5.00 s in take, futex_wait",
+            "frames=('main', 'take', 'futex_wait_[k]'), value=5.0, unit='s'",
+            "waker=(), threads=5",
+        ),
+    ),
 )

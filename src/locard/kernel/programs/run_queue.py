@@ -6,7 +6,8 @@ Shows: for each thread how often and how long it waited, after being woken and a
 How: an eBPF program on sched_wakeup, sched_wakeup_new and sched_switch.
 Impact: samples. About 0.1 us for each switch of the machine, 0.5 us for each of the target; it detaches by
   itself past --max-overhead. Also known as runqlat, runqslower, perf sched latency.
-Limits: who ran before on the same CPU is named as who ran instead, whatever ran before that. Waits that
+Limits: throttled time is added up over the CPUs of the cgroup; of a cgroup that others share it is not told
+  how much was the target's. Who ran before on the same CPU is named as who ran instead, whatever ran before that. Waits that
   began before locard attached are not counted. Time in which a CPU limit stopped the thread is a part of
   what it waited, and of what stands behind others. The time that a hypervisor takes (steal) is not in it.
 Source: runqlat(8) of bcc; Gregg, "BPF Performance Tools", ch. 6; cgroups cpu.stat.
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _observing, _traces, engines
+from locard.kernel import _by_thread, _observing, _traces, engines
 from locard.kernel._observing import latencies, percentile
 from locard.kernel.engines import bcc
 from locard.model.kernel_facts import Row, Trace
@@ -38,7 +39,7 @@ _EACH_NS = 500.0  # of a switch to a thread of the target, with what its wake-up
 _WAITED = "waited for a CPU"
 _IDLE = "nobody: the CPU was idle"
 _MOST_OTHERS = 40
-_OURS, _LIMITED = "of the target itself", "time under the CPU limit included"
+_OURS, _LIMITED = "of the target itself", "throttling included"
 
 COMMANDS = (
     _observing.template("run_queue", "runqlat -p {pid}", own="kernel/_throttle_far.py"),
@@ -92,6 +93,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
 def _trace(told: Told) -> Trace:
     slots: dict[str, int] = {}
     rows = []
+    limited = any("throttled" in row for row in told.others)
     for row in told.map("waits"):
         _observing.add_slots(slots, row["slots"])
         aside = (
@@ -106,12 +108,10 @@ def _trace(told: Told) -> Trace:
                 pid=row["tgid"],
                 tid=row["key"],
                 count=row["count"],
-                detail=aside,
+                detail=", ".join(filter(None, (aside, _LIMITED if limited else ""))),
                 **latencies(row),
             )
         )
-    rows.sort(key=lambda r: (-(r.total_s or 0.0), -r.count))
-    limited = any("throttled" in row for row in told.others)
     others = _others(told, limited)
     waiting = _waiting(told)
     throttled = [
@@ -120,6 +120,7 @@ def _trace(told: Told) -> Trace:
             "throttled",
             count=row["throttled"],
             total_s=round(row["seconds"], 6),
+            detail=_share(told, row),
         )
         for row in told.others
         if "throttled" in row
@@ -128,9 +129,25 @@ def _trace(told: Told) -> Trace:
         "run-queue",
         _says(told, slots, others, waiting, throttled),
         told.observed(each_ns=_EACH_NS),
-        (*throttled, *waiting, *rows[:200], *others[:_MOST_OTHERS]),
+        (*throttled, *waiting, *_by_thread.listed(rows), *others[:_MOST_OTHERS]),
         (_observing.histogram(_WAITED, slots),) if slots else (),
     )
+
+
+def _share(told: Told, row: dict[str, Any]) -> str:
+    """How often of the periods, and how that compares with what the threads waited.
+
+    A CPU's queue is throttled only with at least one thread in it: in a cgroup of the target's own its threads
+    waited at least so long.
+    """
+    waited = sum(r["total_ns"] for r in told.map("waits")) / 1e9
+    words = [f"in {row['throttled']} of {row['periods']} periods"] if row.get("periods") else []
+    if not row.get("own"):
+        words.append("other processes are in it: how much of that was the target's is not told")
+    elif waited:
+        share = 100 * min(1.0, row["seconds"] / waited)
+        words.append(f"at least {share:.0f} % of what its threads waited for a CPU")
+    return ", ".join(words)
 
 
 def _others(told: Told, limited: bool) -> list[Row]:
@@ -207,6 +224,8 @@ def _says(
         said += (
             f"; the {first.what} stopped it {count(first.count, 'time')}, {duration(first.total_s)}"
         )
+        if first.detail:
+            said += f" ({first.detail})"
     return said
 
 
@@ -221,7 +240,7 @@ _OTHERS = (
     '[33,0,"kworker/0:1",1,100,100],[34,0,"kworker/1:1",1,100,100]]}'
 )
 _WAITING = '{"iterator":"blocked","since":3000000000,"tid":9,"tgid":7}'
-_THROTTLED = '{"throttled":12,"seconds":0.8,"cgroup":"/case"}'
+_THROTTLED = '{"throttled":12,"seconds":0.3,"periods":50,"cgroup":"/case","own":true}'
 _NAME = '{"thread":8,"pid":7,"comm":"worker"}'
 _END = '{"end":6000000000,"took":5.0,"why":"","losses":{},"hits":100}'
 
@@ -231,10 +250,11 @@ SAMPLES = (
         (
             "1 thread waited for a CPU 100 times in 5.0 s: p50 ",
             (
-                "500 ms in all; longest behind stress (time under the CPU limit included): 490 ms; 1 thread still waiting, for 3.00 s so far;"
-                " the CPU limit of cgroup /case stopped it 12 times, 800 ms"
+                "500 ms in all; longest behind stress (throttling included): 490 ms; 1 thread still waiting, for 3.00 s so far;"
+                " the CPU limit of cgroup /case stopped it 12 times, 300 ms (in 12 of 50 periods, at least 60 % of what its threads waited for a CPU)"
             ),
             "what='waited for a CPU', result='', thread='worker', pid=7, tid=8, count=100",
+            "detail='in 12 of 50 periods, at least 60 % of what its threads waited for a CPU'",
             "what='kworker', result='ran instead', thread='', pid=None, tid=None, count=2",
         ),
     ),
