@@ -151,3 +151,18 @@ def test_the_same_of_many_processes_is_one_row_in_the_order_of_the_rows():
     folded = kernel_screen.alike([most, *each])
     assert [(r.what, r.count) for r in folded] == [("/srv/x", 9), ("/etc/ld.so.cache", 5)]
     assert (folded[1].detail, folded[1].max_s, folded[1].pid) == ("5 processes", 0.4, None)
+
+
+def test_what_came_of_it_has_a_column_each():
+    mixed = row(
+        "10.0.0.7:5432", count=12, errors=5, outcomes=(("ok", 7), ("refused", 5)), max_s=0.2
+    )
+    gone = row("10.0.0.8:5432", count=3, errors=3, outcomes=(("timed out", 3),))
+    each = [row("10.0.0.7:5432", "ok", 1, thread="dialer", tid=9, total_s=0.1)] * 7
+    found = replace(trace("tcp-connect", mixed, gone), threads=tuple(each))
+    head, one, two, _, by_thread, third, *_ = kernel_screen.lines(found, 78)
+    assert head.split() == ["count", "ok", "refused", "timed", "out", "max", "peer"]
+    assert one.split() == ["12", "7", "5", "200", "ms", "10.0.0.7:5432"]
+    assert two.split() == ["3", "3", "10.0.0.8:5432"]
+    assert two.index(" 3 ", 6) > head.index("refused")
+    assert third.split()[:1] == ["7"], by_thread

@@ -34,6 +34,9 @@ class Row:
     detail: str = ""
     value: float | None = None  # what a program of the user's own keeps, in its own unit
     threads: int | None = None
+    outcomes: tuple[
+        tuple[str, int], ...
+    ] = ()  # `count` by what came of it: ("ok", 39), ("refused", 2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,10 +70,11 @@ def lines(fact: Fact, room: int | None = None) -> Iterator[str] | None:
 
 def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     seconds = trace.observed.seconds
-    yield from table(alike(trace.rows), seconds, sheet)
+    last = "peer" if trace.program.startswith("tcp-") else "what"
+    yield from table(alike(trace.rows), seconds, sheet, last=last)
     if trace.threads:
         yield "by thread:"
-        yield from table(alike(trace.threads)[:12], seconds, sheet, "  ")
+        yield from table(alike(_each_thread(trace.threads))[:12], seconds, sheet, "  ")
     yield from _not_ended(trace.blocked, seconds, sheet)
     for found in trace.histograms:
         yield from bars(found, sheet)
@@ -164,6 +165,18 @@ def _by_time(row: Row) -> float:
 
 def _by_count(row: Row) -> float:
     return -row.count
+
+
+def _each_thread(rows: Sequence[Row]) -> list[Row]:
+    """What one thread did several times, with the same result, as one row."""
+    groups: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        key = (row.pid, row.tid, row.thread, row.what, row.result)
+        groups.setdefault(key, []).append(row)
+    return [
+        p[0] if len(p) == 1 else replace(_as_one(p, None, "", longest=False), tid=p[0].tid)
+        for p in groups.values()
+    ]
 
 
 def _as_one(parts: list[Row], threads: int | None, words: str, *, longest: bool) -> Row:
@@ -270,7 +283,14 @@ def table(
 ) -> Iterator[str]:
     """Rows in columns, numbers to the right; what does not fit is counted. `each`: a row is one call."""
     shown = rows[:_MOST_ROWS]
-    used = [c for c in _COLUMNS if not (each and c[0] in _ONE_EACH)]
+    used = [*_COLUMNS]
+    came = sorted(dict.fromkeys(n for r in shown for n, _ in r.outcomes), key=lambda n: n != "ok")
+    if came:
+        # Numbers of what came of it stand for the count of errors; there is no rate beside them.
+        used = [c for c in used if c[0] not in {"rate", "errors"}]
+        used[1:1] = [_outcome(name) for name in came]
+    if each:
+        used = [c for c in used if c[0] not in _ONE_EACH]
     named = [heads.get(head, head) for head, _ in used]
     lines = [
         Line(
@@ -281,6 +301,16 @@ def table(
     yield from sheet.grid(named, lines, last, indent)
     if len(rows) > _MOST_ROWS:
         yield f"{indent}and {len(rows) - _MOST_ROWS} more, in -o json"
+
+
+def _outcome(name: str) -> tuple[str, Callable[[Row, float], str]]:
+    """The column of one thing that came of it."""
+
+    def number(row: Row, _seconds: float) -> str:
+        known = dict(row.outcomes).get(name, 0)
+        return f"{known:,}" if known else ""
+
+    return name, number
 
 
 def bars(found: Histogram, sheet: Sheet) -> Iterator[str]:

@@ -241,3 +241,34 @@ time.sleep(600)
     assert word.kind == "semaphore"
     assert not word.contended
     assert "it records no holder" in word.says
+
+
+_ON_WHAT = """
+far = socket.socket(); far.bind(("127.0.0.1", 0))
+port = far.getsockname()[1]  # bound and not listening: refused
+fd = os.open("/dev/null", os.O_RDONLY)
+ready()
+for k in range(30):
+    for call in (
+        lambda: socket.create_connection(("127.0.0.1", port)),
+        lambda: os.write(fd, b"x"),
+        lambda: open("/srv/not/there"),
+        lambda: os.rmdir("/srv/not/there"),
+    ):
+        try: call()
+        except OSError: pass
+for k in range(3):
+    try: os.pread(fd, 1, -1)
+    except OSError: pass
+tell(port=port)
+"""
+
+
+def test_a_failed_call_names_its_file_or_peer_or_what_tells_the_path():
+    with working(_ON_WHAT) as target, observing(syscalls, target.pid, for_s=20.0) as seen:
+        port = json.loads(target.go())["port"]
+    of = {(r.what, r.result): r for r in seen.calls.errors}
+    assert of["connect", "ECONNREFUSED"].detail == f"on tcp -> 127.0.0.1:{port} 30"
+    assert of["write", "EBADF"].detail == "on /dev/null 30"
+    assert of["openat", "ENOENT"].detail == "which file: locard trace opens TARGET"
+    assert of["rmdir", "ENOENT"].detail == ""  # nothing of locard tells it

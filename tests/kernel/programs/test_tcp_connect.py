@@ -32,13 +32,20 @@ def test_who_to_whom_and_when():
             truth = json.loads(client.go())
         trace = seen.trace
     peer = f"127.0.0.1:{truth['port']}"
-    assert [(r.what, r.result) for r in trace.rows] == [
+    each = trace.threads
+    assert [(r.what, r.result) for r in each] == [
         (peer, "ok"), ("127.0.0.1:1", "ECONNREFUSED"), (peer, "ok"), (peer, "ok"), (peer, "ok"),
     ]  # fmt: skip
-    assert trace.rows[0].tid == client.pid
-    assert f"from 127.0.0.1:{truth['near']}" in trace.rows[0].detail
-    assert {(r.tid, r.thread) for r in trace.rows[2:]} == {(truth["tid"], "dialer")}
+    assert each[0].tid == client.pid
+    assert f"from 127.0.0.1:{truth['near']}" in each[0].detail
+    assert {(r.tid, r.thread) for r in each[2:]} == {(truth["tid"], "dialer")}
     assert "by 2 threads" in trace.says
+    rows = {r.what: r for r in trace.rows}
+    assert set(rows) == {peer, "127.0.0.1:1"}
+    assert rows[peer].outcomes == (("ok", 4),)
+    assert 0 < rows[peer].p50_s <= rows[peer].max_s
+    assert rows["127.0.0.1:1"].outcomes == (("refused", 1),)
+    assert rows["127.0.0.1:1"].p50_s is None  # latency is that of those that succeeded
 
 
 def test_a_client_that_connects_to_nobody():

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from locard.kernel import _by_thread, _observing, engines, syscall_table
+from locard.kernel import _by_thread, _call_errors, _observing, engines, syscall_table
 from locard.kernel._observing import Told, latencies, ranked
 from locard.kernel.engines import bpftrace, perf_trace, strace
 from locard.model import params
@@ -206,7 +206,7 @@ def _facts(told: Told) -> SystemCalls:
         calls=_calls(told, machine, histograms),
         threads=_threads(told, machine),
         files=_files(told, machine, names),
-        errors=_errors(told, machine),
+        errors=_call_errors.rows(told, machine, names.name),
         locks=_locks(told),
         blocked=_blocked(told, machine),
         slow=_slow(told, machine, names),
@@ -407,16 +407,6 @@ def _file(
         detail=detail,
         **latencies(whole),
     )
-
-
-def _errors(told: Told, machine: str) -> tuple[Row, ...]:
-    rows = []
-    for row in told.map("errors"):
-        name = syscall_table.error(row["error"])
-        what = syscall_table.name(machine, row["number"])
-        not_now = syscall_table.no_failure(what, name)
-        rows.append(Row(what, name, pid=row["tgid"], count=row["value"], detail=not_now))
-    return tuple(sorted(rows, key=lambda r: (bool(r.detail), -r.count)))
 
 
 def _locks(told: Told) -> tuple[Row, ...]:

@@ -125,6 +125,52 @@ def _failed(row: Row) -> str:
     return f"{row.count:,} x {row.result} at {row.what}"
 
 
+# What an errno means to who is on call; any other stands under its own name.
+_MEANS = {
+    "ECONNREFUSED": "refused",
+    "ETIMEDOUT": "timed out",
+    "ENETUNREACH": "unreachable",
+    "EHOSTUNREACH": "unreachable",
+    "ENETDOWN": "unreachable",
+    "EHOSTDOWN": "unreachable",
+    WAITS: "no answer",
+}
+_ORDER = (OK, "refused", "timed out", "unreachable", GAVE_UP, "no answer")
+
+
+def by_peer(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """One row a peer of the rows by peer and result: what came of its connects, how fast those were that succeeded."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.what, []).append(row)
+    found = [_peer(far, parts) for far, parts in groups.items()]
+    return tuple(sorted(found, key=lambda r: (-(r.errors or 0), -r.count, r.what)))
+
+
+def _peer(far: str, parts: list[Row]) -> Row:
+    came: Counter[str] = Counter()
+    for part in parts:
+        came[_MEANS.get(part.result, part.result)] += part.count
+    ok = next((p for p in parts if p.result == OK), None)
+    words = [
+        f"{p.result} after {duration(p.p50_s if p.p50_s is not None else p.max_s)}"
+        for p in parts
+        if p.result in {GAVE_UP, "ETIMEDOUT"}
+    ]
+    again = [p.detail for p in parts if "sent again" in p.detail and p.result in {OK, "ETIMEDOUT"}]
+    return Row(
+        far,
+        count=came.total(),
+        errors=came.total() - came[OK],
+        p50_s=ok.p50_s if ok else None,
+        max_s=ok.max_s if ok else None,
+        detail=", ".join((*words, *again)),
+        outcomes=tuple(
+            sorted(came.items(), key=lambda c: _ORDER.index(c[0]) if c[0] in _ORDER else 99)
+        ),
+    )
+
+
 def attempts(told: Told) -> list[Row]:
     """Each attempt: who, to whom, when."""
     began, end = told.began.get("began"), told.end.get("end")

@@ -1,9 +1,9 @@
-"""Each TCP connect of the target: which thread, to whom, when, and what came of it.
+"""TCP connects of the target: how many to each peer, ok, refused, timed out or unreachable, and by which thread.
 
-Shows: one row an attempt, in order: the peer, the result (ok, an errno's name, "gave up" where the target
-  closed the socket before an answer, "no answer yet"), its thread and process, how long it took, when it
-  began, and the local end.
-How: as tcp-connect-latency, whose eBPF program it is; here each attempt is told by itself.
+Shows: for each peer how many connects, what came of them (ok; refused; timed out; unreachable; "gave up"
+  where the target closed the socket before an answer; "no answer" where it still waits), median and longest
+  time of those that succeeded. By thread: the same; in -o json each attempt, when it began, its local end.
+How: as tcp-connect-latency, whose eBPF program it is; here each attempt is told by itself as well.
 Impact: samples. Some 0.1 us for each system call of the machine while it is attached; a connect costs 2 us.
 Limits: a connect that had begun before locard attached is not counted. The time ends when the kernel has the
   answer, not when the program looks. Which server stands behind a proxy or a NAT is not seen.
@@ -76,9 +76,10 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
 
 
 def _trace(told: Told) -> Trace:
-    rows = tuple(_connects.attempts(told))
-    says = _connects.listing(rows, told.seconds)
-    return Trace("tcp-connect", says, told.observed(), rows)
+    each = tuple(_connects.attempts(told))
+    says = _connects.listing(each, told.seconds)
+    rows = _connects.by_peer(_connects.peers(told))
+    return Trace("tcp-connect", says, told.observed(), rows, threads=each)
 
 
 _TEXT = """{"began":1000000000,"attached":["state"],"missing":{},"kernel":"6.1","machine":"x86_64"}
