@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.guard import kernel_refusal, needs
@@ -47,18 +47,25 @@ TRY_KERNEL = Template(
     ),
 )
 COMMANDS = (TRY, TRY_KERNEL)
+_OWN = frozenset(
+    {needs.PYTHON.program, needs.PY_SPY.program}
+)  # locard itself is run or read with them
 _CAP_SYS_PTRACE = 19  # linux/capability.h
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One capability: whether it works, what it adds, and how to get it."""
+    """One capability: whether it works, what it adds, and how to get it.
+
+    `optional`: another program, without which what locard itself does is whole.
+    """
 
     name: str
     works: bool
     detail: str
     adds: str
     get: str
+    optional: bool = False
 
 
 def installation() -> tuple[Check, ...]:
@@ -67,10 +74,13 @@ def installation() -> tuple[Check, ...]:
         _native(),
         _module("duckdb", "reading and aggregating logs", "pip install locard"),
         _sqlite(),
-        _module(
-            "gunicorn",
-            "the broken service of `locard demo`; nothing else needs it",
-            "pip install 'locard[lab]'",
+        replace(
+            _module(
+                "gunicorn",
+                "the broken service of `locard demo`; nothing else needs it",
+                "pip install 'locard[lab]'",
+            ),
+            optional=True,
         ),
     )
 
@@ -87,7 +97,11 @@ def read_tried(stdout: str) -> dict[str, Any]:
 def at_place(ground: Ground, tried: dict[str, Any], wanted: Iterable[Need]) -> tuple[Check, ...]:
     """What works at a place: permissions, then each program that some command declares to need."""
     every = tuple(wanted)
-    programs = (_program(need, ground, tried) for need in every if not need.of)
+    programs = (
+        replace(_program(need, ground, tried), optional=need.program not in _OWN)
+        for need in every
+        if not need.of
+    )
     return (
         _root(ground),
         _kernel_stacks(tried),
@@ -110,7 +124,7 @@ def _collections(wanted: Iterable[Need], ground: Ground) -> Iterable[Check]:
             if have
             else "none of its programs found"
         )
-        yield Check(name, bool(have), words, needed[0].adds, needed[0].get)
+        yield Check(name, bool(have), words, needed[0].adds, needed[0].get, optional=True)
 
 
 # What each kind of eBPF program adds, by its name in far/try_kernel.py.

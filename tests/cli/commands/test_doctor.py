@@ -17,9 +17,9 @@ from support import needs_root
 
 
 def test_text_lists_what_there_is_and_how_to_get_the_rest(locard):
-    done = locard("doctor")
+    done = locard("doctor", "--all")
     checks = locard.json("doctor")["capabilities"]
-    assert done.returncode == (0 if all(c["works"] for c in checks) else 4)
+    assert done.returncode == (0 if all(c["works"] or c["optional"] for c in checks) else 4)
     for check in checks:
         line = re.search(
             rf"^  (yes|NO |-- ) +{re.escape(check['name'])}", done.stdout, re.MULTILINE
@@ -112,16 +112,29 @@ def test_what_is_tried_there_is_tried_and_not_guessed():
     assert told["65534"]["kernel_stack"]
 
 
-def test_what_is_missing_stands_first(locard, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("tools", "code", "head"),
+    [
+        ((), 4, "missing"),
+        (("py-spy",), 0, "nothing that locard itself needs is missing"),
+    ],
+)
+def test_what_works_is_one_line_then_what_is_missing_and_details_last(
+    tools, code, head, capsys, monkeypatch
+):
     from locard.cli.main import main
     from locard.investigate import start
 
-    monkeypatch.setattr(start, "try_place", lambda _: (replace(HAS, tools=()), TRIED))
-    assert main(["doctor"]) == 4
+    has = replace(HAS, tools=tuple((name, f"/bin/{name}") for name in tools))
+    monkeypatch.setattr(start, "try_place", lambda _: (has, TRIED))
+    assert main(["doctor"]) == code
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2] == "missing"
-    assert lines[3].split()[0] == "NO"
-    assert lines.index("missing") < lines.index("works") < lines.index("probes")
+    assert lines[1].startswith("works: native module, duckdb")
+    optional = lines.index("optional, and not here")
+    assert lines.index(head) < optional < lines.index("in detail")
+    assert any(line.startswith("  NO   ltrace ") for line in lines[optional:])
+    assert "by name: locard doctor --all" in " ".join(lines[-3:])
+    assert "rules" not in lines
 
 
 def test_a_zone_means_nothing_here(locard):

@@ -2,8 +2,13 @@
 
 Each missing part says what it would add and how to get it. Nothing is installed or changed.
 
+Exit code: 0 where all that locard itself needs works (its modules, python3, permissions, eBPF), 4 where
+something of that does not. Another program that is not there, such as ltrace, is optional and does not
+count; a script that wants one reads `capabilities` of -o json.
+
   locard doctor
   locard doctor host/web-17
+  locard doctor --all                          (the probes, rules and formats there are, too)
   locard doctor deployment/payment -n shop     (who may do what in the cluster)
   locard doctor --sudoers USER                 (the rules that would let declared reads run as root)
 """
@@ -33,6 +38,7 @@ def arguments(into: argparse.ArgumentParser) -> None:
     into.add_argument(
         "target", nargs="?", metavar="PLACE", help="host/NAME, container/NAME, deployment/NAME"
     )
+    into.add_argument("--all", action="store_true", help="list every probe, rule, format, … too")
     into.add_argument("--on", metavar="PLACE", help="the same: host/NAME, container/NAME")
     live.cluster_arguments(into)
     into.add_argument("--all-containers", action="store_true")
@@ -47,7 +53,7 @@ def arguments(into: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit 0 when everything is there, 4 when something is missing."""
+    """Exit 0 where all that is not optional works, else 4."""
     if args.on:
         if args.target:
             raise UsageError(
@@ -97,7 +103,14 @@ def run(args: argparse.Namespace) -> int:
             "version": __version__,
             "place": place.ref,
             "capabilities": [
-                {"name": c.name, "works": c.works, "adds": c.adds, "detail": c.detail, "get": c.get}
+                {
+                    "name": c.name,
+                    "works": c.works,
+                    "optional": c.optional,
+                    "adds": c.adds,
+                    "detail": c.detail,
+                    "get": c.get,
+                }
                 for c in checks
             ],
             **{
@@ -107,8 +120,11 @@ def run(args: argparse.Namespace) -> int:
         }
         sys.stdout.write(document.dumps(body) + "\n")
     else:
-        _text(checks, listed if place.local else {}, place.ref, ground)
-    return ExitCode.NOTHING_FOUND if all(c.works for c in checks) else ExitCode.PARTIAL
+        _text(checks, place.ref if not place.local else "", ground)
+        if place.local:
+            _extensions(listed, names=args.all)
+    whole = all(c.works or c.optional for c in checks)
+    return ExitCode.NOTHING_FOUND if whole else ExitCode.PARTIAL
 
 
 def wanted(*, here: bool) -> tuple[Need, ...]:
@@ -136,28 +152,51 @@ def _templates() -> list[Template]:
     return [*every, *survey.COMMANDS, *capability.COMMANDS, sudo.LIST]
 
 
-def _text(
-    checks: tuple[Check, ...],
-    listed: dict[str, list[tuple[str, str | None, str]]],
-    place: str,
-    ground: Ground,
-) -> None:
-    where = f" at {place}" if listed == {} else ""
-    print(f"locard {__version__} on Python {sys.version.split()[0]}{where}")
-    if where:
+def _text(checks: tuple[Check, ...], place: str, ground: Ground) -> None:
+    """What works in one line, what is missing with how to get it, and the details last."""
+    print(
+        f"locard {__version__} on Python {sys.version.split()[0]}{f' at {place}' if place else ''}"
+    )
+    if place:
         _row("  as ", f"{ground.user} on {ground.host}, kernel {ground.kernel or 'unknown'}, "
                       f"Python {ground.python or 'none'}{_clock(ground)}")  # fmt: skip
-    missing = [check for check in checks if not check.works]
-    print("\nmissing" if missing else "\nnothing is missing")
-    for check in missing:
-        _row(f"  {'NO':<4} {check.name:<16} ", check.detail)
-        _row(" " * 24 + "adds: ", check.adds)
-        _row(" " * 24 + "get:  ", check.get)
-    print("\nworks")
+    own = [c for c in checks if not c.works and not c.optional]
+    others = [c for c in checks if not c.works and c.optional]
+    _row("works: ", ", ".join(c.name for c in checks if c.works and not _not_here(c)) or "nothing")
+    if own:
+        print("\nmissing")
+    else:
+        print("\nnothing that locard itself needs is missing")
+    for check in own:
+        _missing(check)
+    if others:
+        print("\noptional, and not here")
+    for check in others:
+        _missing(check)
+    print("\nin detail")
     for check in checks:
         if check.works:
-            shown = "--" if check.detail.startswith(("not here", "refused here")) else "yes"
-            _row(f"  {shown:<4} {check.name:<16} ", check.detail)
+            _row(f"  {'--' if _not_here(check) else 'yes':<4} {check.name:<16} ", check.detail)
+
+
+def _missing(check: Check) -> None:
+    _row(f"  {'NO':<4} {check.name:<16} ", check.detail)
+    _row(" " * 24 + "adds: ", check.adds)
+    _row(" " * 24 + "get:  ", check.get)
+
+
+def _not_here(check: Check) -> bool:
+    """Whether it is told as neither: this kernel lacks it, and nothing needs it."""
+    return check.detail.startswith(("not here", "refused here"))
+
+
+def _extensions(listed: dict[str, list[tuple[str, str | None, str]]], *, names: bool) -> None:
+    """How many there are of each kind; by name where that is asked for."""
+    if not names:
+        numbers = ", ".join(f"{len(rows)} {kind}s" for kind, rows in listed.items())
+        print()
+        _row("there are: ", f"{numbers}; by name: locard doctor --all")
+        return
     for kind, rows in listed.items():
         print(f"\n{kind}s")
         for name, layer, words in rows:
