@@ -9,6 +9,7 @@ from locard.kernel.probes import syscalls
 from locard.model import headline, kernel_words
 from locard.model.evidence import Output
 from locard.model.kernel_facts import Observed, SystemCalls, Trace, Waits
+from rules.builders import row, system_calls
 
 said = headline._words
 CUT = Observed(seconds=0.0, engine="eBPF", lost=("interrupted",))
@@ -36,3 +37,16 @@ def test_every_thread_that_is_in_a_call_is_counted():
     output = Output(argv=("python3",), stdout="\n".join(map(json.dumps, lines)).encode())
     (fact,) = syscalls.read((output,))
     assert "5000 in pause" in said(fact)
+
+
+def test_that_no_call_was_slow_is_said_with_how_many_were_looked_at():
+    calls = system_calls(row("read", count=3000), row("write", count=1))
+    asked = (("slow", "0.001"),)
+    says = kernel_words.none_slow(calls, asked)
+    assert says == "no call took 1.00 ms or longer, of 3,001 calls that ended"
+    assert kernel_words.none_slow(calls, ()) == ""
+    assert kernel_words.none_slow(replace(calls, slow=(row("read"),)), asked) == ""
+    inside = replace(calls, blocked=(row("futex", total_s=2.0), row("poll", total_s=1e-6)))
+    assert "1 call that has not ended lasts longer" in kernel_words.none_slow(inside, asked)
+    lossy = replace(calls, observed=replace(calls.observed, lost=("9 events were lost",)))
+    assert "there may have been one" in kernel_words.none_slow(lossy, asked)

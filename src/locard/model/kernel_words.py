@@ -6,9 +6,11 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from locard.model.wording import count
+from locard.model.wording import count, verb
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from locard.model.kernel_facts import Observed, SystemCalls, ThreadWait, Trace, Waits
 
 _SHOWN = 3
@@ -78,6 +80,24 @@ def system_calls(found: SystemCalls) -> str:
     total = sum(r.count for r in found.calls)
     least = "at least " if found.observed.lost else ""
     return f"{least}{count(total, 'system call')} in {found.observed.seconds:.1f} s, by wall time: {', '.join(top)}"
+
+
+def none_slow(found: SystemCalls, params: Iterable[tuple[str, str]]) -> str:
+    """That no call was as slow as asked for (`--slow`), and of how many; empty where some was, or nobody asked."""
+    try:
+        least = float(dict(params).get("slow", 0))
+    except ValueError:
+        return ""
+    if not least or found.slow or not found.observed.seconds:
+        return ""
+    total = sum(r.count for r in found.calls)
+    longer = sum((r.total_s or 0.0) >= least for r in found.blocked)
+    still = f"; {count(longer, 'call')} that {verb(longer, 'has', 'have')} not ended {verb(longer, 'lasts', 'last')} longer"
+    lost = "; some were lost, so there may have been one" if found.observed.lost else ""
+    return (
+        f"no call took {duration(least)} or longer, of {count(total, 'call')} that ended"
+        f"{still if longer else ''}{lost}"
+    )
 
 
 def waits(found: Waits) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from locard.model import columns
+from locard.model import columns, kernel_words
 from locard.model.codec import encode
 from locard.model.facts import Readings
 from locard.model.headline import headline
+from locard.model.kernel_facts import SystemCalls
 from locard.model.wording import count, shorten
 from locard.report import kernel_screen, told
 from locard.report.kernel_table import Sheet
@@ -68,6 +69,9 @@ def _evidence(item: Evidence) -> Iterator[str]:
     yield f"{item.layer}/{item.probe}{asked}: {headline(item)}"
     yield ""
     for fact in item.facts:
+        if isinstance(fact, SystemCalls) and (none := kernel_words.none_slow(fact, item.params)):
+            yield f"  {none}"
+            yield ""
         if isinstance(fact, Readings):
             for r in fact.readings:
                 limit = f" of {r.limit:g}" if r.limit is not None else ""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from jsonschema import Draft202012Validator
 from observing_support import working
 
+from locard.report.schema import schema
 from support import needs_root
 
 pytestmark = needs_root
@@ -57,3 +61,33 @@ def test_a_target_is_asked_for(locard):
     done = locard("syscalls")
     assert done.returncode == 2
     assert "locard syscalls pid/4242" in done.stderr
+
+
+def test_that_no_call_was_slow_is_said(locard, target):
+    done = locard("syscalls", target, "--for", "1s", "--slow", "5s", "-q")
+    if "not observed" in done.stdout:
+        pytest.skip(done.stdout)
+    assert "no call took 5.00 s or longer, of " in done.stdout
+    slow = locard("syscalls", target, "--for", "1s", "--slow", "5ms", "-q").stdout
+    assert "no call took" not in slow
+    assert "slow calls:" in slow
+
+
+_KERNEL = (
+    "waits", "syscalls", "libcalls", "trace opens", "trace off-cpu", "trace tcp-connect --engine bcc",
+    "syscalls --engine strace --allow pauses",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", _KERNEL)
+def test_a_dry_run_as_json_is_what_the_schema_says(locard, target, command):
+    checked = Draft202012Validator(schema())
+    name, *words = command.split()
+    of = [words.pop(0)] if name == "trace" else []
+    done = locard(name, *of, target, *words, "--dry-run", "-o", "json", "-q")
+    plan = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    checked.validate(plan)
+    assert plan["kind"] == "plan"
+    assert plan["commands"]
+    assert not checked.is_valid({k: v for k, v in plan.items() if k != "commands"})
