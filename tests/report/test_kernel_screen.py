@@ -160,9 +160,23 @@ def test_what_came_of_it_has_a_column_each():
     gone = row("10.0.0.8:5432", count=3, errors=3, outcomes=(("timed out", 3),))
     each = [row("10.0.0.7:5432", "ok", 1, thread="dialer", tid=9, total_s=0.1)] * 7
     found = replace(trace("tcp-connect", mixed, gone), threads=tuple(each))
-    head, one, two, _, by_thread, third, *_ = kernel_screen.lines(found, 78)
+    head, one, two, *more = kernel_screen.lines(found, 78)
+    third = more[more.index("by thread:") + 2]
     assert head.split() == ["count", "ok", "refused", "timed", "out", "max", "peer"]
     assert one.split() == ["12", "7", "5", "200", "ms", "10.0.0.7:5432"]
     assert two.split() == ["3", "3", "10.0.0.8:5432"]
     assert two.index(" 3 ", 6) > head.index("refused")
-    assert third.split()[:1] == ["7"], by_thread
+    assert third.split()[:1] == ["7"]
+
+
+def test_words_are_explained_once_where_they_first_stand():
+    one = row("read", "", 9, total_s=1.0, p99_s=0.1, errors=2)
+    text = "\n".join(kernel_screen.lines(system_calls(one, files=(one,)), 200))
+    assert text.count("wall: time that passed") == 1
+    assert text.count("p99: 99 %") == 1
+    assert text.index("wall: time") < text.index("by file")
+    assert "p50: half" not in text  # no such column
+    assert "off CPU: it sleeps" in "\n".join(kernel_screen.lines(trace("off-cpu", one)))
+    many = replace(one, thread="(short-lived)", threads=40)
+    assert "(short-lived): threads that ended" in "\n".join(kernel_screen.lines(trace("x", many)))
+    assert "short-lived" not in text

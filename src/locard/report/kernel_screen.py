@@ -51,6 +51,16 @@ _COLUMNS: tuple[tuple[str, Callable[[Row, float], str]], ...] = (
     ("thread", lambda r, _: f"{r.thread} {r.tid or ''}".strip() if r.thread or r.tid else ""),
     ("result", lambda r, _: r.result),
 )
+# What the words of a program mean, said below its first table.
+_WORDS = {
+    "off-cpu": "off CPU: it sleeps, is blocked or stopped, and runs on no CPU; wall counts that",
+    "run-queue": "waited for a CPU: it could run, and had no CPU; throttled: its cgroup had used up its quota",
+    "tcp-connect": "gave up: the target closed the socket before an answer; p50, max: of those that are ok",
+    "exec": "wall, p50, p99, max: how long they lived; forked: a copy of a process, that executed nothing yet",
+    "accept-queue": "accept queue: connections that the kernel has opened and the target has not yet accepted",
+    "page-faults": "fault: memory that is touched and not there; only those that read a disk wait long",
+}
+_SHORT = "(short-lived): threads that ended before their names could be read"
 _ONE_EACH = {"count", "rate"}  # say nothing where a row is one call
 
 
@@ -72,6 +82,8 @@ def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     seconds = trace.observed.seconds
     last = "peer" if trace.program.startswith("tcp-") else "what"
     yield from table(alike(trace.rows), seconds, sheet, last=last)
+    said = [_WORDS[trace.program]] if trace.rows and trace.program in _WORDS else []
+    yield from sheet.legend(*said, *([_SHORT] if _short_lived(trace.rows) else []))
     if trace.threads:
         yield "by thread:"
         yield from table(alike(_each_thread(trace.threads))[:12], seconds, sheet, "  ")
@@ -83,10 +95,15 @@ def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     yield from _how(trace.observed, sheet)
 
 
+def _short_lived(rows: Sequence[Row]) -> bool:
+    return any(row.thread == "(short-lived)" for row in rows)
+
+
 def _stack(stack: CountedStack, sheet: Sheet) -> Iterator[str]:
     value = duration(stack.value) if stack.unit == "s" else f"{stack.value:,.0f} {stack.unit}"
     several = f" in {stack.threads:,} threads" if (stack.threads or 0) > 1 else ""
-    yield sheet.fitted(f"{value}  {stack.thread}{several}".rstrip())
+    name = stack.thread or ("(short-lived)" if several else "")
+    yield sheet.fitted(f"{value}  {name}{several}".rstrip())
     yield from (sheet.fitted(f"    {frame}") for frame in reversed(stack.frames))
     if stack.waker:
         yield "    woken by"
@@ -107,6 +124,7 @@ def _system_calls(found: SystemCalls, sheet: Sheet) -> Iterator[str]:
             yield f"{head}:"
             heads = {"result": result} if result else {}
             yield from table(rows, seconds, sheet, "  ", last=last, heads=heads)
+            yield from sheet.legend(*([_SHORT] if _short_lived(rows) else []))
             yield ""
     if found.slow:
         yield "slow calls:"
@@ -132,6 +150,7 @@ def _not_ended(rows: Sequence[Row], seconds: float, sheet: Sheet) -> Iterator[st
         yield from table(
             folded[:12], seconds, sheet, "  ", last="call", heads={"wall": "for"}, each=True
         )
+        yield from sheet.legend()
 
 
 def alike(rows: Sequence[Row], *, longest: bool = False) -> list[Row]:
@@ -318,7 +337,7 @@ def bars(found: Histogram, sheet: Sheet) -> Iterator[str]:
     if not found.slots:
         return
     show = {"s": duration, "bytes": size}.get(found.unit, "{:,.10g}".format)
-    yield f"how long each {found.name} took:" if found.unit == "s" else f"{found.name}:"
+    yield f"how long, {found.name}:" if found.unit == "s" else f"{found.name}:"
     most = max(s.count for s in found.slots)
     widest = _BAR if sheet.room is None else max(4, min(_BAR, sheet.room - _BESIDE_BAR))
     for slot in found.slots:

@@ -29,6 +29,17 @@ _BELOW = 6  # where a detail begins that does not fit below its text
 _WIDE = 240  # of a text in a pipe or a page, where there is no limit
 
 
+# What a head means, said below the first table that has it.
+_MEANINGS = {
+    "wall": "wall: time that passed inside, of all threads added up",
+    "for": "for: how long by now",
+    "p50": "p50: half took at most so long",
+    "p99": "p99: 99 % took at most so long",
+    "errors": "errors: without calls that a signal interrupted and the kernel began anew",
+    "op": "op: how they wait at the lock word, see futex(2)",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One row: the cells of its columns, its text, the detail of it, and lines that follow it as they are."""
@@ -46,6 +57,7 @@ class Sheet:
     room: int | None = None
     shown: dict[str, None] = field(default_factory=dict)
     dropped: dict[str, None] = field(default_factory=dict)
+    explained: dict[str, None] = field(default_factory=dict)
 
     def prose(self, line: str, indent: str = "    ") -> Iterator[str]:
         """A sentence, filled: where there is no limit as wide as a page."""
@@ -112,6 +124,14 @@ class Sheet:
                 row.detail, self.room, initial_indent=begin, subsequent_indent=begin + " ",
                 break_on_hyphens=False,
             )  # fmt: skip
+
+    def legend(self, *more: str) -> Iterator[str]:
+        """What words mean that stand here for the first time on this screen."""
+        fresh = [h for h in self.shown if h in _MEANINGS and h not in self.explained]
+        self.explained.update(dict.fromkeys(fresh))
+        words = [*more, *(_MEANINGS[h] for h in fresh)]
+        if words:
+            yield from self.prose(f"  {'; '.join(words)}")
 
     def left_out(self) -> Iterator[str]:
         """Which columns are not on the screen, and how to see them."""

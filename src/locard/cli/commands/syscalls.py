@@ -4,7 +4,10 @@
   locard syscalls proc/gunicorn --net --slow 1ms
   locard syscalls container/pay --events network,fsync --errors
 
-Ranked by wall time; threads and children are followed. It sums in the kernel and stops nothing.
+Ranked by wall time (what passed inside the calls, of all threads added up); threads and children are
+followed. It sums in the kernel and stops nothing. Calls that a signal interrupts and the kernel begins
+anew (restarts) are no errors; lost events are those that came faster than they could be read: numbers
+are then the least.
 """
 
 from __future__ import annotations

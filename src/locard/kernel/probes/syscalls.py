@@ -7,7 +7,7 @@ How: an eBPF program on the kernel's sys_enter and sys_exit sums in the kernel; 
   that begin meanwhile are followed. Names of files are taken when they are first used.
 Impact: samples. About 0.3 us a call for the target, 0.02 to 0.1 us for every other process; it
   detaches by itself past --max-overhead.
-Limits: ranked by wall time: CPU time ranks an idle pool above a contended lock. What goes through
+Limits: a call that a signal interrupts and the kernel begins anew (a restart) is no error. Ranked by wall time: CPU time ranks an idle pool above a contended lock. What goes through
   io_uring or the vDSO is no system call; 32-bit programs are not counted. A call that had begun before
   locard attached is counted only if it has not ended.
 Source: strace(1) -c -f -w; Gregg, "BPF Performance Tools", ch. 6; proc(5).
@@ -40,7 +40,8 @@ _EACH_NS = 300.0  # of a call, measured: bench/RESULTS.md, kernel
 _KIND_MASK, _SOCKET, _PIPE = 0o170000, 0o140000, 0o010000
 _KINDS = {0o100000: "file", 0o040000: "folder", 0o020000: "device", 0o060000: "block device"}
 _EVENTS = ("/[", "/anon_inode:", "/proc/", "/sys/")  # no disk behind them
-_FUTEX_PRIVATE = 0x80
+_FUTEX_PRIVATE, _FUTEX_OP = 0x80, 0x7F
+_OPS = {0: "wait", 6: "lock-pi", 9: "wait-bitset", 11: "requeue-pi", 13: "lock-pi2"}
 _READY = ((1, "IN"), (4, "OUT"), (0x08, "ERR"), (0x10, "HUP"), (0x2000, "RDHUP"))
 _MOST_DESCRIPTORS = 1 << 20
 _SMALL = 7  # bytes of 2^7 and more are no small transfer
@@ -416,6 +417,7 @@ def _locks(told: Told) -> tuple[Row, ...]:
     rows = []
     for row in told.map("locks"):
         known = named.get((row["tgid"], row["address"]), {})
+        op = row["op"] & _FUTEX_OP
         words = [str(known[k]) for k in ("symbol", "file") if known.get(k)]
         detail = " in ".join(words)
         if row["timeouts"]:
@@ -423,7 +425,7 @@ def _locks(told: Told) -> tuple[Row, ...]:
         rows.append(
             Row(
                 f"futex {row['address']:#x}",
-                f"op {row['op'] & 0x7F}{' private' if row['op'] & _FUTEX_PRIVATE else ''}",
+                f"{_OPS.get(op, f'op {op}')}{' private' if row['op'] & _FUTEX_PRIVATE else ''}",
                 pid=row["tgid"],
                 count=row["count"],
                 detail=detail,
