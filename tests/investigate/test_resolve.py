@@ -108,7 +108,9 @@ def test_a_host_has_no_processes():
     assert resolve.resolve("proc/shopd", table(process(10, 0, "/opt/shopd"))).pids == (10,)
 
 
-@pytest.mark.parametrize("ref", ["pod/x", "planet/x", "pid/abc", "container/1", "pid/", "proc/", "unit/", "host/"])
+@pytest.mark.parametrize(
+    "ref", ["pod/x", "planet/x", "pid/abc", "container/1", "pid/", "proc/", "unit/", "host/"]
+)
 def test_what_cannot_be_a_target(ref):
     with pytest.raises(UsageError) as caught:
         resolve.resolve(ref, table(process(10, 0, "/opt/x")))
