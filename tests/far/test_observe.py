@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from observing_support import observing, readers, skip_if_refused, working
 
-from locard.kernel.probes import syscalls, waits
+from locard.kernel.probes import libcalls, syscalls, waits
 from locard.kernel.programs import opens
 from support import needs_root, wait_until
 
@@ -127,9 +127,10 @@ def test_who_has_no_descendant_ends_at_once():
 
 
 @needs_root
-def test_a_daemon_that_cannot_be_followed_is_named():
+@pytest.mark.parametrize("probe", [waits, libcalls])
+def test_a_daemon_that_cannot_be_followed_is_named(probe):
     with working(_DAEMON) as target:
-        with observing(waits, target.pid) as seen:
+        with observing(probe, target.pid) as seen:
             daemon = int(target.go())
         skip_if_refused(seen.fact)
         target.go()

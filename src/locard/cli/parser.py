@@ -92,10 +92,10 @@ class Parser(argparse.ArgumentParser):
         return self.parse_intermixed_args(words)
 
     def _joined(self, words: Sequence[str]) -> Iterator[str]:
-        """A number below zero is the value of the flag before it, which says what is wrong with it: `--for=-1s`."""
+        """What is no flag is the value of the flag before it, which says what is wrong with it: `--for=-1s`."""
         flag = ""
         for word in words:
-            if flag and _NEGATIVE.match(word):
+            if flag and (_NEGATIVE.match(word) or self._is_no_flag(word)):
                 yield flag + ("=" if flag.startswith("--") else "") + word
                 flag = ""
                 continue
@@ -107,6 +107,14 @@ class Parser(argparse.ArgumentParser):
                 yield word
         if flag:
             yield flag
+
+    def _is_no_flag(self, word: str) -> bool:
+        """Whether a word begins with a dash and is none of the command's flags: `-e -strlen`."""
+        return (
+            len(word) > len("-x")
+            and word[0] == "-" != word[1]
+            and word[:2] not in self._option_string_actions
+        )
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError, with the nearest word that fits."""

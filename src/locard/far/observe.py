@@ -389,7 +389,7 @@ def followed(obj: "Object") -> "list[int]":
         return found
     value = ctypes.create_string_buffer(max(8, sizes[2]))
     for name in os.listdir("/proc"):
-        if not name.isdigit() or not alive(int(name)):
+        if not name.isdigit() or int(name) == os.getpid() or not alive(int(name)):
             continue
         try:
             fd = os.pidfd_open(int(name))
@@ -517,7 +517,7 @@ class Observation:
             if tick:
                 tick(self)
             if ended:
-                heirs = followed(self.obj)
+                heirs = followed(self.obj) if self.settings.get("follow", True) else []
                 if not heirs:
                     tell_orphans(self)
                     return "ended: the target ended"
@@ -554,7 +554,9 @@ class Observation:
         last = globals().get("LAST")
         if last:
             last(self)
-        self.obj.detach()
+        slow = self.settings.get("slow_to_detach")
+        if not slow:
+            self.obj.detach()
         self.drain()
         for name in names_of(self.obj):
             tell_map(self.obj, name)
@@ -570,6 +572,9 @@ class Observation:
             losses["events"] = losses.get("events", 0) + self.events - MOST_EVENTS
         emit({"end": int(self.ended * 1e9), "took": self.ended - self.began, "asked": self.seconds, "why": why,
               "hits": losses.pop("hits", 0), "cost_s": times[0] + times[1], "losses": losses})  # fmt: skip
+        if slow:
+            sys.stdout.flush()  # the kernel may take longer to let go than there is time
+            self.obj.detach()
 
     def io_urings(self) -> None:
         """Say of processes that have an io_uring: their reads and writes are no system calls."""

@@ -8,6 +8,7 @@ Stands behind `far/symbols.py` and before `far/observe.py` in one namespace:
   {"function": id, "name", "file", "offset", "aliases": [...], "pids": [...], "returns": bool, "why": ""}
   {"no_function": "the rule", "why": ...}
   {"unseen": words}
+  {"left_out": functions that fit and were not attached to, "of": all that fit}
 """
 
 import ctypes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from locard.far.observe import Observation, emit, family
     from locard.far.symbols import FUNC, IFUNC, Elf, Mapping, Symbols
 
-MOST_FUNCTIONS = 2000
+MOST_FUNCTIONS = 600  # the kernel takes 5 to 10 ms to let go of each, and of its return
 # A cookie (calls.h): the function's number, then whether its return is attached to, then the kind of its site.
 MOST_SINGLE = 60  # probes, where each takes one of its own
 SELF_TEST = 0xFFFFFFFF  # our own call, by which the kernel is tried
@@ -329,7 +330,7 @@ class Functions:
                 why += ", as far as its names are left (stripped files show what they export)"
             emit({"no_function": rule.text.lstrip("+"), "why": why})
         if self.cut:
-            emit({"unseen": "%d more functions fit; %d is the most" % (self.cut, MOST_FUNCTIONS)})
+            emit({"left_out": self.cut, "of": self.cut + len(self.every)})
 
 
 class Attacher:
@@ -513,8 +514,7 @@ class Attacher:
                 }
             )
         if self.untried:
-            words = "%d functions were not attached to: that took more than %d s already; name fewer, such as -e 'SSL_*@libssl*'"
-            emit({"unseen": words % (self.untried, ATTACHING_S)})
+            emit({"left_out": self.untried, "of": len(self.functions.every)})
         for pid, path in self.late[:20]:
             emit(
                 {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PLAIN, SIZE_FIRST, SIZE_PRODUCT, SIZE_SECOND, SIZE_THIRD, FREES, MOVES, MOVES_BY_POINTER = range(8)
 MOST_WRAPPERS = 24
 MOST_STACKS = 200
+MANY_SITES = 400  # a grace period of the kernel each, to be let go of: 10 ms on a busy machine
 KINDS = (
     (re.compile(r"(__libc_)?(malloc|valloc|pvalloc|xmalloc|g_malloc0?)|_Zn[aw][mj].*|je_malloc|tc_malloc"), SIZE_FIRST),
     (re.compile(r"(__libc_)?calloc|xcalloc|je_calloc|tc_calloc"), SIZE_PRODUCT),
@@ -55,6 +56,13 @@ class Calls:
         self.before = {pid: left_pages(pid) for pid in family(observation.pids)}
         self.each_ns = 0.0
         self.attacher.begin()
+        if self.attacher.sites > MANY_SITES:
+            settings["slow_to_detach"] = True
+            words = (
+                "the kernel takes long to let go of %d probes in %d functions: what was counted is told before that is"
+                " over. Name fewer functions, such as -e 'SSL_*@libssl*'"
+            )
+            emit({"unseen": words % (self.attacher.sites, len(self.functions.every))})
 
     def put(self, name: str, key: int, value: bytes) -> None:
         """Write an entry of a map."""

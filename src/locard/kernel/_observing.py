@@ -187,6 +187,12 @@ class Told:
             )
             if losses.get(name)
         ]
+        lost += [
+            f"{r['left_out']:,} of {r.get('of', 0):,} functions that fit were not attached to: name fewer, such as"
+            " -e 'SSL_*@libssl*' or -e 'malloc+free'"
+            for r in self.others
+            if isinstance(r.get("left_out"), int) and isinstance(r.get("of"), int)
+        ]
         lost += [f"only the first {MOST_SHOWN} rows of {name} were read" for name in self.cut]
         if not self.end and not self.refused:
             lost.append(

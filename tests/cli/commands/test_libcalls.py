@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 from compiled_targets import compiled, running
 
@@ -63,3 +64,13 @@ def test_the_plan_says_what_stays(locard, tmp_path):
     with running(program) as target:
         plan = json.loads(locard("libcalls", f"pid/{target.pid}", "--dry-run", "-o", "json").stdout)
     assert "[uprobes]" in json.dumps(plan)
+
+
+def test_a_broken_pattern_is_a_usage_error(locard):
+    for word in ("[", "malloc+SSL_[rw", "/a(/", "malloc@lib[c"):
+        done = locard("libcalls", "pid/1", "-e", word)
+        assert done.returncode == 2, word
+        assert "cannot be" in done.stderr
+    for word in ("SSL_[rw]*", "[]a]x", "-strlen", "/ma(lloc|x)/", "malloc-free@libc*"):
+        done = locard("libcalls", f"pid/{os.getpid()}", "-e", word, "--dry-run")
+        assert done.returncode == 0, done.stderr
