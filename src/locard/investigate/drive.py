@@ -224,12 +224,14 @@ class Driver:
 
     def _start(self, task: Task, command: Command) -> Output | None:
         """Start a command; its output at once where it did not start."""
+        session = self._home if command.template.here else task.session
         try:
             permit = task.gate.admit(task.name, command)
         except RefusedError as error:
             task.refused.append(error)
-            return task.treat(task, command, not_run(command, str(error)))
-        session = self._home if command.template.here else task.session
+            # As it would have run, and as --dry-run shows it.
+            output = replace(not_run(command, str(error)), argv=session.prepare(command).argv)
+            return task.treat(task, command, output)
         keys = () if command.template.here else task.keys(command)
         task.last = None
         task.running = session.start(permit, self._budget.bound(command.bound_s), keys=keys)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
+import pytest
 from compiled_targets import compiled, running
 
 CALLS = r"""
@@ -74,3 +76,16 @@ def test_a_broken_pattern_is_a_usage_error(locard):
     for word in ("SSL_[rw]*", "[]a]x", "-strlen", "/ma(lloc|x)/", "malloc-free@libc*"):
         done = locard("libcalls", f"pid/{os.getpid()}", "-e", word, "--dry-run")
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--engine", "ltrace", "--allow", "pauses")])
+def test_what_the_plan_shows_is_what_is_recorded(locard, start, words):
+    """Of what is refused, too: ltrace injects."""
+    if words and not shutil.which("ltrace"):
+        pytest.skip("ltrace is not installed")
+    target = start("-c", "print(1, flush=True); import time; time.sleep(600)")
+    asked = ("libcalls", f"pid/{target.pid}", "--for", "300ms", *words, "-o", "json")
+    plan, found = (json.loads(locard(*asked, *more).stdout) for more in (["--dry-run"], []))
+    assert [c["argv"] for c in plan["commands"]] == [
+        ran["argv"] for e in found["evidence"] for ran in e["ran"]
+    ]
