@@ -172,3 +172,9 @@ def test_targets_stand_before_flags_or_behind_them(locard, start, first):
     done = locard("trace", "opens", *words, "--dry-run")
     assert done.returncode == 0, done.stderr
     assert target[0] in done.stdout
+
+
+def test_what_stands_behind_two_dashes_is_no_flag(locard, tmp_path):
+    (tmp_path / "-w.log").write_text('{"a": 1}\n')
+    done = locard("logs", "--", "-w.log", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

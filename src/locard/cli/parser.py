@@ -85,6 +85,8 @@ class Parser(argparse.ArgumentParser):
 
     def parse_words(self, words: Sequence[str]) -> argparse.Namespace:
         """The arguments of a command line, targets and flags in any order; raises UsageError."""
+        if "--" in words:  # what stands behind it is no flag, whatever it begins with
+            return self.parse_args(words)
         words = list(self._joined(words))
         inner = {argparse.PARSER, argparse.REMAINDER}
         if any(action.nargs in inner for action in self._actions):  # it has commands of its own
