@@ -137,7 +137,7 @@ HOSTILE = (
     'password=\\"', ";password=", "cookie: ", "authorization: digest a=b,", '{"password":', "DE89 ", "1.", "2:",
     "<a ", "<password a", 'name="a"', "login a password ", "one-time ", "jdbc:oracle:a:", "-ghp_", "_ghp_aaaaaaa",
     "-xoxb-", "-SG.aaaaaaaaaaaaaaaa", "_SG.aaaaaaaaaaaaaaaaa.a-", "-eyJ", "-sk-ant-", "%20", "%20eyJ", "\\u001b[", "://",
-    "://a:", "https://a", "-AKIA", "-1234567890:AA", "-sntrys_", "x#-ghp_", "12345678", "ghp_aaaaaaaaaaa ", "-glpat-", "Üghp_aaaa", "-u a:b1", "-u a:", "--user ", "mysql -p ", "sqlplus a/b ",
+    "://a:", "https://a", "-AKIA", "-1234567890:AA", "-sntrys_", "x#-ghp_", "12345678", "ghp_aaaaaaaaaaa ", "-glpat-", "Üghp_aaaa", "-u a:b1", "-u a:", "--user ", "mysql -p ", "sqlplus a/b ", "['", "['a', ", '["', '"a",', 'env("a", "', "[",
 )  # fmt: skip
 
 

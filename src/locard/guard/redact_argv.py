@@ -189,7 +189,8 @@ def _value_of(program: str, option: str, part: str, argv: Sequence[str]) -> int 
     if option in _SEPARATE.get(program, ()) and (program not in _LOGIN or "login" in argv):
         return 0
     options, mark = _PAIRED.get(program, ((), ""))
-    if option in options:
+    is_bundle = program == "curl" and option[:1] == "-" and option[1:].isalpha()  # `-sSu`
+    if option in options or (is_bundle and f"-{option[-1]}" in options):
         return part.index(mark) + 1 if mark in part else None
     if program not in USER_AND_GROUP and (start := pair(option, part)) is not None:
         return start

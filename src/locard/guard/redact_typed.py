@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 _ARGUMENT = re.compile(
     r"\"(?P<double>[^\"\n]{0,512}+)\"?|'(?P<single>[^'\n]{0,512}+)'?|(?P<bare>[^\s;|&\"'`<>()]{1,512}+|<\*>)"
 )
+# `["curl", "-u", …]`, as Python and strace write a command line.
+_LIST = re.compile(r"\[(?=[\"'])")
+_ITEM = re.compile(
+    r"(?:\"(?P<double>[^\"\n]{0,512}+)\"|'(?P<single>[^'\n]{0,512}+)')(?P<more>,[ ]?)?"
+)
 _MOST_ARGUMENTS, _MOST_CHARS = 40, 2048
 _PROGRAMS = tuple(sorted(redact_argv.PROGRAMS, key=len, reverse=True))
 _IN_NAMES = frozenset("_.-")
@@ -56,7 +61,7 @@ _LEAST_ODD = 5
 def typed_secrets(text: str) -> Iterator[tuple[int, int]]:
     """Where in the text they stand, in order, none inside another."""
     done = 0
-    for found in sorted((*_typed(text), *_told(text), *_forged(text))):
+    for found in sorted((*_typed(text), *_listed(text), *_told(text), *_forged(text))):
         if found[0] >= done:
             yield found
             done = found[1]
@@ -90,6 +95,26 @@ def _typed(text: str) -> Iterator[tuple[int, int]]:
         for (word_, start), place in zip(redact_argv.secrets(words), places, strict=True):
             if start is not None and start < len(word_):
                 yield place + start, place + len(word_)
+
+
+def _listed(text: str) -> Iterator[tuple[int, int]]:
+    done = 0
+    for begin in _LIST.finditer(text):
+        at = begin.end()
+        stop = min(len(text), at + _MOST_CHARS)
+        words: list[str] = []
+        places: list[int] = []
+        while at >= done and len(words) < _MOST_ARGUMENTS and (item := _ITEM.match(text, at, stop)):
+            quoted = "single" if item["double"] is None else "double"
+            words.append(item[quoted])
+            places.append(item.start(quoted))
+            at = item.end()
+            if not item["more"]:
+                break
+        done = max(done, at)
+        for (word, start), place in zip(redact_argv.secrets(words), places, strict=True):
+            if start is not None and start < len(word):
+                yield place + start, place + len(word)
 
 
 def _told(text: str) -> Iterator[tuple[int, int]]:

@@ -98,6 +98,10 @@ ELEMENT = re.compile(
 FORM_DATA = re.compile(
     r"name=\\?\"(?P<name>[\w.-]{1,40}+)\\?\"(?:\r?\n|\\r\\n|\\n){2}(?P<secret>[^\r\n\\]{1,256}+)"
 )
+# `setenv("PGPASSWORD", "x", 1)`, `getenv("PGPASSWORD") = "x"`, as programs that trace write a call.
+ENVIRONMENT = re.compile(
+    r"env\([\"'](?P<name>[\w.]{1,64}+)[\"'](?:,[ ]{0,2}|\)[ ]{1,40}=[ ])[\"'](?P<secret>[^\"'\n]{1,4096}+)"
+)
 CODE = re.compile(
     r"(?i)\b(?:otp|(?:one[- ]time|verification|security|auth|sms|mfa|2fa|pin|login)[ -](?:password|passcode|code|pin))"
     r"(?:[ ]code)?(?:[ ]is)?[ :=#]{1,3}(?P<secret>[0-9]{4,10})(?![\w.-])"
@@ -343,6 +347,7 @@ FORMS: tuple[tuple[str, re.Pattern[str], Check | None], ...] = (
     ("userinfo", ORACLE, None),
     ("secret", ELEMENT, is_named),
     ("secret", FORM_DATA, is_named),
+    ("secret", ENVIRONMENT, is_named),
 )
 NUMBERS: tuple[tuple[str, re.Pattern[str], Check | None], ...] = (
     ("card", CARD, is_card),

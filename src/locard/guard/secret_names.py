@@ -119,6 +119,7 @@ _PAIRS = {
     ("mfa", "code"): OTP,
     ("time", "code"): OTP,
     ("x", "auth"): TOKEN,
+    ("rediscli", "auth"): PASSWORD,
     ("de", "passe"): PASSWORD,
 }
 # Words behind the name that change nothing: `password_confirmation`, `secret_key_base`, `password2`.
