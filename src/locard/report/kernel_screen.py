@@ -60,7 +60,10 @@ _WORDS = {
     "accept-queue": "accept queue: connections that the kernel has opened and the target has not yet accepted",
     "page-faults": "fault: memory that is touched and not there; only those that read a disk wait long",
 }
-_SHORT = "(short-lived): threads that ended before their names could be read"
+_SEVERAL = {
+    "(short-lived)": "(short-lived): threads that ended before their names could be read",
+    "(others)": "(others): threads that are not listed, summed up",
+}
 _ONE_EACH = {"count", "rate"}  # say nothing where a row is one call
 
 
@@ -83,7 +86,7 @@ def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     last = "peer" if trace.program.startswith("tcp-") else "what"
     yield from table(alike(trace.rows), seconds, sheet, last=last)
     said = [_WORDS[trace.program]] if trace.rows and trace.program in _WORDS else []
-    yield from sheet.legend(*said, *([_SHORT] if _short_lived(trace.rows) else []))
+    yield from sheet.legend(*said, *_summed(trace.rows))
     if trace.threads:
         yield "by thread:"
         yield from table(alike(_each_thread(trace.threads))[:12], seconds, sheet, "  ")
@@ -95,8 +98,9 @@ def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     yield from _how(trace.observed, sheet)
 
 
-def _short_lived(rows: Sequence[Row]) -> bool:
-    return any(row.thread == "(short-lived)" for row in rows)
+def _summed(rows: Sequence[Row]) -> list[str]:
+    """What rows of several threads are, where there are such."""
+    return [words for name, words in _SEVERAL.items() if any(r.thread == name for r in rows)]
 
 
 def _stack(stack: CountedStack, sheet: Sheet) -> Iterator[str]:
@@ -124,7 +128,7 @@ def _system_calls(found: SystemCalls, sheet: Sheet) -> Iterator[str]:
             yield f"{head}:"
             heads = {"result": result} if result else {}
             yield from table(rows, seconds, sheet, "  ", last=last, heads=heads)
-            yield from sheet.legend(*([_SHORT] if _short_lived(rows) else []))
+            yield from sheet.legend(*_summed(rows))
             yield ""
     if found.slow:
         yield "slow calls:"

@@ -272,3 +272,23 @@ def test_a_failed_call_names_its_file_or_peer_or_what_tells_the_path():
     assert of["write", "EBADF"].detail == "on /dev/null 30"
     assert of["openat", "ENOENT"].detail == "which file: locard trace opens TARGET"
     assert of["rmdir", "ENOENT"].detail == ""  # nothing of locard tells it
+
+
+_CHURN = """
+todo = 2600
+ready()
+for k in range(todo):
+    t = threading.Thread(target=os.getppid); t.start(); t.join()
+tell(todo=todo)
+"""
+
+
+def test_a_churn_of_threads_beyond_the_kernels_table_loses_no_call():
+    with working(_CHURN) as target, observing(syscalls, target.pid, for_s=60.0) as seen:
+        todo = json.loads(target.go())["todo"]
+    found = seen.calls
+    assert not found.partial, found.problem
+    assert {r.what: r.count for r in found.calls}["getppid"] == todo
+    assert any(r.thread == "(others)" for r in found.threads)  # the table was full
+    assert sum(r.count for r in found.threads) == sum(r.count for r in found.calls)
+    assert len(found.threads) <= 201

@@ -191,7 +191,8 @@ def _facts(told: Told) -> SystemCalls:
     machine = told.machine
     names = Descriptors(told)
     observed = told.observed(each_ns=_EACH_NS)
-    seen = {syscall_table.name(machine, row["number"]) for row in told.map("calls")} & _VDSO
+    entries = (*told.map("calls"), *told.map("beyond"))
+    seen = {syscall_table.name(machine, row["number"]) for row in entries} & _VDSO
     if seen:
         words = (
             f"most calls of {', '.join(sorted(seen))} go through the vDSO and are no system calls"
@@ -296,7 +297,7 @@ class Descriptors:
 
 def _calls(told: Told, machine: str, histograms: dict[Any, dict[str, int]]) -> tuple[Row, ...]:
     by_call: dict[int, list[dict[str, Any]]] = {}
-    for row in told.map("calls"):
+    for row in (*told.map("calls"), *told.map("beyond")):
         by_call.setdefault(row["number"], []).append(row)
     rows = []
     for number, parts in by_call.items():
@@ -344,6 +345,17 @@ def _threads(told: Told, machine: str) -> tuple[Row, ...]:
                 **latencies(row),
             )
         )
+    rows += [
+        Row(
+            syscall_table.name(machine, row["number"]),
+            thread=_by_thread.OTHERS,
+            count=row["count"],
+            errors=row["errors"],
+            bytes=row["bytes"] or None,
+            **latencies(row),
+        )
+        for row in told.map("beyond")
+    ]
     return _by_thread.listed(rows)
 
 

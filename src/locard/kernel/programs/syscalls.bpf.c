@@ -46,10 +46,18 @@ struct sums {
 };
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 32768);
+  __uint(max_entries, 16384); /* as many as are read */
   __type(key, struct by_thread);
   __type(value, struct sums);
 } calls SEC(".maps");
+
+/* Of threads for which there is no room above: by call alone, with tid 0. Shared by them all. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, NUMBERS);
+  __type(key, struct by_thread);
+  __type(value, struct sums);
+} beyond SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -317,6 +325,27 @@ static __noinline void count_readiness(struct task_struct *task, u64 epoll, u64 
   }
 }
 
+/* A call of a thread for which there is no room. */
+static __noinline void count_beyond(u32 number, u64 took, int failed, s64 result, u32 kind) {
+  static const struct sums none;
+  struct by_thread key = {.tid = 0, .number = number};
+  struct sums *sums = bpf_map_lookup_elem(&beyond, &key);
+  if (!sums) {
+    bpf_map_update_elem(&beyond, &key, &none, BPF_NOEXIST);
+    sums = bpf_map_lookup_elem(&beyond, &key);
+  }
+  if (!sums) {
+    tally(LOST_ENTRY);
+    return;
+  }
+  __sync_fetch_and_add(&sums->count, 1);
+  __sync_fetch_and_add(&sums->total_ns, took);
+  if (took > sums->max_ns) sums->max_ns = took;
+  if (failed) __sync_fetch_and_add(&sums->errors, 1);
+  else if (result == 0) __sync_fetch_and_add(&sums->empty, 1);
+  else if ((kind & 2) && result > 0) __sync_fetch_and_add(&sums->bytes, result);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(end, struct pt_regs *regs, long result) {
   u64 now = bpf_ktime_get_ns();
@@ -332,14 +361,16 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
   int failed = is_error(result) && !is_restart(result);
   if (errors_only && !failed) return 0;
   struct by_thread key = {.tid = tid_of(task), .number = number};
+  static const struct sums none;
   struct sums *sums = bpf_map_lookup_elem(&calls, &key);
   if (!sums) {
-    static const struct sums none;
     bpf_map_update_elem(&calls, &key, &none, BPF_NOEXIST);
     sums = bpf_map_lookup_elem(&calls, &key);
   }
   u8 kind = takes[number & (NUMBERS - 1)];
-  if (sums) {
+  if (!sums) {
+    count_beyond(number, took, failed, result, kind);
+  } else {
     sums->count++;
     sums->total_ns += took;
     if (took > sums->max_ns) sums->max_ns = took;
@@ -347,7 +378,7 @@ int BPF_PROG(end, struct pt_regs *regs, long result) {
     if (failed) sums->errors++;
     else if (result == 0) sums->empty++;
     else if ((kind & 2) && result > 0) sums->bytes += result;
-  } else tally(LOST_ENTRY);
+  }
   struct latencies *slots = bpf_map_lookup_elem(&histogram, &number);
   if (!slots) {
     bpf_map_update_elem(&histogram, &number, &no_latencies, BPF_NOEXIST);
