@@ -180,3 +180,18 @@ def test_words_are_explained_once_where_they_first_stand():
     many = replace(one, thread="(short-lived)", threads=40)
     assert "(short-lived): threads that ended" in "\n".join(kernel_screen.lines(trace("x", many)))
     assert "short-lived" not in text
+
+
+def test_a_list_in_the_order_of_time_is_not_folded():
+    calls = [row("futex", "0", 1, thread="pool", tid=k) for k in range(9)]
+    lines = list(kernel_screen.lines(trace("last-calls", *calls), 78))
+    assert sum(line.endswith("futex") for line in lines) == 9
+    folded = list(kernel_screen.lines(trace("off-cpu", *calls), 78))
+    assert sum(line.endswith("futex") for line in folded) == 1
+
+
+def test_a_long_word_of_a_detail_is_shortened_and_not_broken():
+    lines = list(kernel_screen.lines(trace("x", row("openat", detail=f'"{PATH}", 0x80000')), 60))
+    (detail,) = [line for line in lines if "…" in line]
+    assert detail.rstrip().endswith('production.toml",') or "0x80000" in detail
+    assert len(detail) <= 60

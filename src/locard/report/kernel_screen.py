@@ -64,6 +64,7 @@ _SEVERAL = {
     "(short-lived)": "(short-lived): threads that ended before their names could be read",
     "(others)": "(others): threads that are not listed, summed up",
 }
+_IN_ORDER = {"last-calls"}  # each row is one event, told in the order of time
 _ONE_EACH = {"count", "rate"}  # say nothing where a row is one call
 
 
@@ -84,7 +85,8 @@ def lines(fact: Fact, room: int | None = None) -> Iterator[str] | None:
 def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     seconds = trace.observed.seconds
     last = "peer" if trace.program.startswith("tcp-") else "what"
-    yield from table(alike(trace.rows), seconds, sheet, last=last)
+    rows = trace.rows if trace.program in _IN_ORDER else alike(trace.rows)
+    yield from table(rows, seconds, sheet, last=last)
     said = [_WORDS[trace.program]] if trace.rows and trace.program in _WORDS else []
     yield from sheet.legend(*said, *_summed(trace.rows))
     if trace.threads:

@@ -31,7 +31,7 @@ _WIDE = 240  # of a text in a pipe or a page, where there is no limit
 
 # What a head means, said below the first table that has it.
 _MEANINGS = {
-    "wall": "wall: time that passed inside, of all threads added up",
+    "wall": "wall: time that passed, not CPU time, added up",
     "for": "for: how long by now",
     "p50": "p50: half took at most so long",
     "p99": "p99: 99 % took at most so long",
@@ -120,8 +120,9 @@ class Sheet:
         else:
             yield f"{numbers}{_short(row.text, room)}"
             begin = " " * (left if len(row.detail) <= room else _BELOW)
+            words = (_short(word, self.room - len(begin) - 1) for word in row.detail.split())
             yield from textwrap.wrap(
-                row.detail, self.room, initial_indent=begin, subsequent_indent=begin + " ",
+                " ".join(words), self.room, initial_indent=begin, subsequent_indent=begin + " ",
                 break_on_hyphens=False,
             )  # fmt: skip
 
