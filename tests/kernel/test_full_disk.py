@@ -59,7 +59,7 @@ def test_the_answer_is_whole_and_the_record_said_not_to_be(asked, size):
 def test_so_it_is_on_the_screen(asked):
     done = asked("64k", "waits")
     assert "NOT recorded to its end" in done.stdout
-    assert "share threads" in done.stdout
+    assert "share  threads" in done.stdout
     assert "NOT recorded" not in asked("10m", "waits").stdout
 
 
