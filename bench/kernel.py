@@ -26,6 +26,7 @@ import time
 from pathlib import Path
 
 LOCARD = (sys.executable, "-m", "locard")
+STATE = tempfile.mkdtemp(prefix="locard-bench-")  # nobody else may write to it
 STARTS_S, MEASURED_S, ENDS_S = 1.7, 0.5, 2.6
 HOT = """
 #include <stdint.h>
@@ -210,7 +211,7 @@ def pairs(command: tuple[str, ...], measured: Counted, number: int) -> list[floa
             command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "LOCARD_STATE": "/tmp"},
+            env={**os.environ, "LOCARD_STATE": STATE},
         )
         began = time.monotonic()
         time.sleep(STARTS_S)
@@ -220,6 +221,8 @@ def pairs(command: tuple[str, ...], measured: Counted, number: int) -> list[floa
         except subprocess.TimeoutExpired:
             tool.send_signal(signal.SIGKILL)
             tool.wait()
+        if command[: len(LOCARD)] == LOCARD and tool.returncode not in {0, 1, 4}:
+            raise SystemExit(f"{' '.join(command)} ended with {tool.returncode}: nothing to compare")
         found.append(left / before if before else 0.0)
     return found
 
