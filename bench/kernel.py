@@ -130,11 +130,11 @@ def timed(*words: str) -> tuple[str, ...]:
     return ("timeout", "-s", "INT", str(ENDS_S), *words) if words and shutil.which(words[0]) else ()
 
 
-def bpftrace(pid: int, words: tuple[str, ...]) -> tuple[str, ...]:
+def bpftrace(pid: int, words: tuple[str, ...], field: str = "args.id") -> tuple[str, ...]:
     script = (
         f"tracepoint:raw_syscalls:sys_enter /pid == {pid}/ {{ @b[tid] = nsecs; }}"
-        f" tracepoint:raw_syscalls:sys_exit /@b[tid]/ {{ @n[args.id] = count();"
-        " @t[args.id] = sum(nsecs - @b[tid]); delete(@b[tid]); }"
+        f" tracepoint:raw_syscalls:sys_exit /@b[tid]/ {{ @n[{field}] = count();"
+        f" @t[{field}] = sum(nsecs - @b[tid]); delete(@b[tid]); }}"
     )
     return timed(*words, "-e", script) if words else ()
 
@@ -178,7 +178,7 @@ def contenders(kind: str, pid: int) -> dict[str, tuple[str, ...]]:
         )
         if forky()
         else (),
-        "bpftrace of Debian 12": bpftrace(pid, ("bpftrace",)),
+        "bpftrace of Debian 12": bpftrace(pid, ("bpftrace",), "args->id"),
         "bpftrace of today": bpftrace(pid, today("bpftrace")),
     }
 
