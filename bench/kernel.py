@@ -49,7 +49,7 @@ SERVER = """
 import http.server, mmap, struct, sys, threading
 file = open(sys.argv[1], "r+b"); count = mmap.mmap(file.fileno(), 4096); lock = threading.Lock()
 class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
     def do_GET(self):
         body = b"x" * 512
         self.send_response(200); self.send_header("Content-Length", str(len(body))); self.end_headers()
