@@ -47,6 +47,37 @@ def test_socket_ends_in_words_v4_mapped_ones_as_v4(observe):
     }
 
 
+class Table:
+    """What the reader needs of an object: the entries of one map."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def entries(self, _name):
+        return (({"a": n}, {"count": n}) for n in range(self.size))
+
+
+@pytest.mark.parametrize(("size", "cut"), [(5, False), (6, True)])
+def test_a_table_is_cut_only_where_something_was_left(observe, monkeypatch, size, cut):
+    said = []
+    monkeypatch.setattr(observe, "MOST_ROWS", 5)
+    monkeypatch.setattr(observe, "emit", said.append)
+    observe.tell_map(Table(size), "opens")
+    assert sum(len(row.get("rows", ())) for row in said if "map" in row) == 5
+    assert [row for row in said if "cut" in row] == ([{"cut": "opens", "rows": 5}] if cut else [])
+
+
+def test_sums_over_cpus_keep_the_ends():
+    spec = importlib.util.spec_from_file_location("ebpf", FAR / "ebpf.py")
+    ebpf = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(ebpf)
+    values = [
+        {"count": 1, "max_ns": 7, "min_ns": 3, "slots": [1, 0]},
+        {"count": 2, "max_ns": 5, "min_ns": 4, "slots": [0, 1]},
+    ]
+    assert ebpf.summed(values) == {"count": 3, "max_ns": 7, "min_ns": 3, "slots": [1, 1]}
+
+
 def test_long_lists_are_told_by_what_is_not_zero_and_back(observe):
     assert observe.plain([0] * 16 + [7]) == {"16": 7}
     assert observe.plain([1, 2]) == [1, 2]

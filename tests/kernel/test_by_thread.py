@@ -32,3 +32,20 @@ def test_what_is_beyond_the_most_is_one_row():
 def test_few_threads_without_a_name_stay_what_they_are():
     rows = tuple(_row("read", k) for k in (8, 9))
     assert _by_thread.listed(rows) == rows
+
+
+def test_what_is_not_known_of_any_stays_unknown_and_a_value_of_one_is_none_of_all():
+    rows = [
+        Row("opens", count=1, tid=n, thread="t", value=5.0, outcomes=(("ok", 1),)) for n in range(4)
+    ]
+    (_, others) = _by_thread.listed(rows, most=1)
+    assert (others.errors, others.total_s, others.value, others.outcomes) == (None, None, None, ())
+    rows = [
+        Row("read", count=1, tid=n, thread="t", total_s=0.5 if n else None, errors=n or None)
+        for n in range(4)
+    ]
+    (_, others) = _by_thread.listed(rows, most=1)
+    assert (others.total_s, others.errors) == (
+        1.0,
+        5,
+    )  # of threads 2, 3 and 0, of which nothing is known

@@ -380,7 +380,9 @@ class Object:
         self.check("map %s" % name, self.c.far_map_sizes(self.handle, name.encode(), sizes))
         kind, key_size, value_size, _ = list(sizes)
         cpus = self.cpus if kind in PER_CPU else 1
-        each = (value_size + 7) // 8 * 8 if cpus > 1 else value_size
+        each = (
+            (value_size + 7) // 8 * 8 if kind in PER_CPU else value_size
+        )  # as the kernel copies it
         wrapped = self.types.plain(self.types.named["var " + name])
         key_of, value_of = self.types.field(wrapped, "key"), self.types.field(wrapped, "value")
         row, empty = key_size + each * cpus, bytes(each * cpus)
@@ -388,7 +390,7 @@ class Object:
         fits, after = len(room) // row, None
         while True:
             count = self.c.far_dump(self.c.far_map(self.handle, name.encode()), ctypes.c_size_t(key_size),
-                                    ctypes.c_size_t(value_size), cpus, after, room, ctypes.c_size_t(len(room)))  # fmt: skip
+                                    ctypes.c_size_t(each), cpus, after, room, ctypes.c_size_t(len(room)))  # fmt: skip
             self.check("reading %s" % name, count)
             data = ctypes.string_at(room, count * row)
             for at in range(0, len(data), row):
@@ -445,16 +447,14 @@ class Object:
                 return
 
 
+ENDS = {"max_": max, "min_": min}  # type: dict[str, Any]
+
+
 def summed(values: "Any") -> "Any":
-    """The values of several CPUs as one: sums; of fields named max_*, the greatest."""
+    """The values of several CPUs as one: sums; of fields named max_* the greatest, of min_* the least."""
     first = values[0]
     if isinstance(first, dict):
-        return {
-            name: max(v[name] for v in values)
-            if name.startswith("max_")
-            else summed([v[name] for v in values])
-            for name in first
-        }
+        return {name: ENDS.get(name[:4], summed)([v[name] for v in values]) for name in first}
     if isinstance(first, list):
         return [summed([v[k] for v in values]) for k in range(len(first))]
     return sum(values)

@@ -32,6 +32,19 @@ if TYPE_CHECKING:
     from typing import Any
 
     from locard.far.ebpf import Object, Refused, summed, surroundings, why_not
+    from locard.far.processes import (
+        Ends,
+        alive,
+        control_group,
+        cpu_s,
+        family,
+        inner_tid,
+        own_space,
+        parent_and_birth,
+        tell_io_urings,
+        tell_tracers,
+        threads_of,
+    )
 
 EVERY_S = 0.1
 COMMS_EVERY_S = 0.5
@@ -42,10 +55,8 @@ LOSSES = ("events", "entries", "calls_32bit", "io_uring", "hits")
 HITS = 4
 FAMILIES = {int(socket.AF_INET): 4, int(socket.AF_INET6): 16}
 SETTLES_S = 0.5  # before a cost is judged
-MOST_TRACED = 64  # threads of a process, by which it is seen whether it is traced
 MOST_HEIRS = 8  # are named
 STOPPED = []  # type: list[int] # the signals by which it was told to end before its time
-FIRST_SPACE = 0xEFFFFFFC  # the inode number of the kernel's first pid namespace
 
 
 def emit(row: "dict[str, Any]") -> None:
@@ -130,27 +141,19 @@ def fields_of(obj: "Object", label: str) -> "list[Any]":
 def tell_map(obj: "Object", name: str) -> None:
     """Print the entries of a map."""
     rows, head = [], None
-    for count, (key, value) in enumerate(obj.entries(name), 1):
+    for count, (key, value) in enumerate(obj.entries(name)):
+        if count == MOST_ROWS:
+            emit({"cut": name, "rows": MOST_ROWS})
+            break
         parts = [plain(key), plain(summed(value) if isinstance(value, list) else value)]
         named = [p if isinstance(p, dict) else {w: p} for p, w in zip(parts, ("key", "value"))]
         head = {"map": name, "key": list(named[0]), "value": list(named[1])}
         rows.append(list(named[0].values()) + list(named[1].values()))
-        if count >= MOST_ROWS:
-            emit({"cut": name, "rows": count})
-            break
         if len(rows) >= CHUNK:
             emit(dict(head, rows=rows))
             rows = []
     if head and rows:
         emit(dict(head, rows=rows))
-
-
-def threads_of(pid: int) -> "list[int]":
-    """The threads of a process; empty where it has ended."""
-    try:
-        return [int(t) for t in os.listdir("/proc/%d/task" % pid)]
-    except OSError:
-        return []
 
 
 class Names:
@@ -193,56 +196,6 @@ class Names:
             emit(row)
 
 
-def inner_tid(pid: int, tid: int) -> int:
-    """A thread's number in its own pid namespace."""
-    with open("/proc/%d/task/%d/status" % (pid, tid), errors="backslashreplace") as file:
-        for line in file:
-            if line.startswith("NSpid:"):
-                return int(line.split()[-1])
-    return tid
-
-
-def own_space() -> int:
-    """The inode number of our pid namespace, 0 where it is the kernel's first; raises Refused.
-
-    The kernel counts as we do only if /proc does as well.
-    """
-    try:
-        shown, space = int(os.readlink("/proc/self")), os.stat("/proc/self/ns/pid").st_ino
-    except (OSError, ValueError):
-        shown, space = 0, 0
-    if shown != os.getpid():
-        raise Refused("/proc shows another pid namespace than the one that locard runs in there", 0)
-    return 0 if space == FIRST_SPACE else space
-
-
-def family(pids: "list[int]") -> "list[int]":
-    """The processes and all that descend from them now; never locard's own, beside a target that is process 1."""
-    found, at = list(pids), 0
-    seen = set(found) | {os.getpid(), os.getppid()}
-    while at < len(found) and len(found) < 4096:
-        for tid in threads_of(found[at]):
-            try:
-                with open("/proc/%d/task/%d/children" % (found[at], tid)) as file:
-                    for word in file.read().split():
-                        if int(word) not in seen:
-                            seen.add(int(word))
-                            found.append(int(word))
-            except OSError:
-                continue
-        at += 1
-    return found
-
-
-def alive(pid: int) -> bool:
-    """Whether a process still runs: a zombie does not."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as file:
-            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
-    except (OSError, IndexError):
-        return False
-
-
 def end_when_told() -> None:
     """From now on a signal ends the observation in its order: what was counted is told."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -256,111 +209,12 @@ def nobody_reads() -> bool:
     return any(events & (select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))
 
 
-class Ends:
-    """Waits for a while, or until all of some processes have ended: by descriptors of them, else by looking."""
-
-    def __init__(self, pids: "list[int]") -> None:
-        """Those that have ended already are not waited for."""
-        self.pids = [pid for pid in pids if alive(pid)]
-        self.fds = {}  # type: dict[int, int]
-        self.poll = select.poll()
-        try:
-            for pid in self.pids if hasattr(os, "pidfd_open") else ():
-                fd = os.pidfd_open(pid)
-                self.fds[fd] = pid
-                self.poll.register(fd, select.POLLIN)
-        except OSError:
-            pass  # it has ended meanwhile, or the kernel is older than 5.3
-
-    def wait(self, seconds: float) -> bool:
-        """Whether all have ended, after so long at most."""
-        if not self.pids or len(self.fds) != len(self.pids):
-            time.sleep(seconds)
-            self.pids = [pid for pid in self.pids if alive(pid)]
-            return not self.pids
-        until = time.monotonic() + seconds
-        while self.fds:
-            left = until - time.monotonic()
-            if left <= 0:
-                return False
-            for fd, _ in self.poll.poll(int(left * 1000) + 1):
-                self.poll.unregister(fd)
-                os.close(fd)
-                self.pids.remove(self.fds.pop(fd))
-        return True
-
-
-def tell_closed(pids: "list[int]") -> None:
-    """Say of which processes the descriptors and memory are closed to us."""
-    for pid in pids:
-        try:
-            for fd in os.listdir("/proc/%d/fd" % pid)[:1]:
-                os.readlink("/proc/%d/fd/%s" % (pid, fd))
-        except PermissionError:
-            emit({"unseen": "process %d: its descriptors and memory cannot be read: run as root with CAP_SYS_PTRACE, or"
-                            " as its user" % pid})  # fmt: skip
-        except OSError:
-            continue
-
-
-def tell_tracers(pids: "list[int]") -> None:
-    """Say which processes another tool holds by ptrace: it may stop them at each call."""
-    for pid in pids:
-        tracer = 0
-        for tid in threads_of(pid)[:MOST_TRACED]:
-            try:
-                with open(
-                    "/proc/%d/task/%d/status" % (pid, tid), errors="backslashreplace"
-                ) as file:
-                    tracer = tracer or int(file.read().partition("\nTracerPid:")[2].split()[0])
-            except (OSError, ValueError, IndexError):
-                continue
-        if tracer:
-            try:
-                with open("/proc/%d/comm" % tracer, errors="backslashreplace") as file:
-                    by = file.read().rstrip("\n")
-            except OSError:
-                by = ""
-            emit({"traced": pid, "tracer": tracer, "by": by})
-
-
-def cpu_s(pids: "list[int]") -> float:
-    """CPU seconds of the processes and of their children that have ended."""
-    ticks = 0
-    for pid in pids:
-        try:
-            with open("/proc/%d/stat" % pid, "rb") as file:
-                ticks += sum(int(w) for w in file.read().rpartition(b")")[2].split()[11:15])
-        except (OSError, ValueError):
-            continue
-    return ticks / float(os.sysconf("SC_CLK_TCK"))
-
-
 def losses_of(obj: "Object") -> "dict[str, int]":
     """What was lost or seen that blinds the result; `hits` is how often the program ran."""
     counts = {}
     for key, values in obj.entries("losses"):
         counts[LOSSES[key]] = sum(values) if isinstance(values, list) else values  # of one CPU
     return counts
-
-
-def control_group(pid: int) -> str:
-    """The control groups of a process; empty where they cannot be read."""
-    try:
-        with open("/proc/%d/cgroup" % pid) as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def parent_and_birth(pid: int) -> "tuple[int, int]":
-    """The parent of a process and the clock tick at which it began; zeros where it is gone."""
-    try:
-        with open("/proc/%d/stat" % pid, "rb") as file:
-            words = file.read().rpartition(b")")[2].split()
-        return int(words[1]), int(words[19])
-    except (OSError, ValueError, IndexError):
-        return 0, 0
 
 
 def tell_orphans(observation: "Observation") -> None:
@@ -420,12 +274,19 @@ class Observation:
         self.before = {}  # type: dict[int, tuple[str, int]] # for who looks at what was so before
         self.obj = Object("object")
         self.load()
-        if settings.get("follow", True):
+        try:
+            self.begin()
+        except Refused:
+            self.obj.detach()  # what is attached would cost the target twice, beside a next attempt
+            raise
+
+    def begin(self) -> None:
+        """Attach everything, in the order that the program asks for."""
+        if self.settings.get("follow", True):
             self.attach("follow")
         self.began = time.monotonic()
-        if settings.get(
-            "mark_last"
-        ):  # what a thread is in just now is told by programs that are attached
+        if self.settings.get("mark_last"):
+            # What a thread is in just now is told by programs that are attached.
             self.attach_all()
             self.mark()
         else:
@@ -490,20 +351,25 @@ class Observation:
     def over(self) -> str:
         """Why it must end before its time: what it costs the target, estimated; empty while it may go on."""
         share, each_ns = self.settings.get("share"), self.settings.get("cost_ns")
-        took = time.monotonic() - self.began
+        took = time.monotonic() - self.judged_from
         if not share or not each_ns or took < SETTLES_S:
             return ""
-        hits = losses_of(self.obj).get("hits", 0)
-        cost = hits * each_ns / 1e9
-        base = max(took, cpu_s(self.pids) - self.cpu_before)
+        hits = losses_of(self.obj).get("hits", 0) - self.hits_before
+        cost, used = hits * each_ns / 1e9, cpu_s(self.pids) - self.cpu_before
+        base = max(took, used)
         if cost <= share * base:
             return ""
-        return "overhead: %d events cost an estimated %.1f %% of its CPU time, allowed are %.1f %%" % (
-            hits, 100 * cost / base, 100 * share)  # fmt: skip
+        return "overhead: %d events cost an estimated %.1f %% of %s, allowed are %.1f %%" % (
+            hits, 100 * cost / base, "its CPU time" if base == used else "one CPU", 100 * share)  # fmt: skip
+
+    def judge_from_now(self) -> None:
+        """What it costs is judged against these processes from here on."""
+        self.judged_from, self.cpu_before = time.monotonic(), cpu_s(self.pids)
+        self.hits_before = losses_of(self.obj).get("hits", 0)
 
     def watch(self) -> str:
         """Until the time is over, the target ends, or it costs too much; why it ended."""
-        self.cpu_before = cpu_s(self.pids)
+        self.judge_from_now()
         until = self.began + self.seconds
         every, looked = self.settings.get("every_s", EVERY_S), 0.0
         tick, named = globals().get("TICK"), self.settings.get("names", True)
@@ -530,7 +396,7 @@ class Observation:
                     }
                 )
                 self.pids, ends = heirs, Ends(heirs)
-                self.cpu_before = cpu_s(heirs)
+                self.judge_from_now()
             if now - looked < EVERY_S:
                 continue
             looked = now
@@ -576,17 +442,6 @@ class Observation:
             sys.stdout.flush()  # the kernel may take longer to let go than there is time
             self.obj.detach()
 
-    def io_urings(self) -> None:
-        """Say of processes that have an io_uring: their reads and writes are no system calls."""
-        for pid in family(self.pids):
-            try:
-                for fd in os.listdir("/proc/%d/fd" % pid):
-                    if os.readlink("/proc/%d/fd/%s" % (pid, fd)) == "anon_inode:[io_uring]":
-                        emit({"io_uring": pid})
-                        break
-            except OSError:
-                continue
-
 
 def take_first(seconds: float, settings: "dict[str, Any]", pids: "list[int]") -> Observation:
     """The first of `attempts` (programs that are left out) that the kernel takes; raises Refused."""
@@ -622,7 +477,7 @@ def main(argv: "list[str]") -> int:
     end_when_told()
     emit({"began": int(observation.began * 1e9), "attached": observation.attached, "missing": observation.missing,
           "kernel": os.uname().release, "machine": os.uname().machine})  # fmt: skip
-    observation.io_urings()
+    tell_io_urings(pids)
     tell_tracers(pids)
     sys.stdout.flush()
     why = observation.watch()

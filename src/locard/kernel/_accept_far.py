@@ -11,7 +11,8 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.far.observe import Observation, emit, family
+    from locard.far.observe import Observation, emit
+    from locard.far.processes import family
 
 LOOK_EVERY_S = 0.5
 LOOKED = [0.0]

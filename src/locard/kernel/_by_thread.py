@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 SHORT_LIVED = "(short-lived)"  # they began and ended between two looks at the names
 OTHERS = "(others)"
 _VARIOUS = "various"
+_N = TypeVar("_N", int, float)
 _FEW = 3  # rows of threads without a name that are told each
 
 
@@ -53,12 +54,20 @@ def _sum(parts: Sequence[Row], name: str) -> Row:
         pid=parts[0].pid if len({p.pid for p in parts}) == 1 else None,
         threads=len(tids) + sum(p.threads or 0 for p in parts if p.tid is None),
         count=sum(p.count for p in parts),
-        errors=sum(p.errors or 0 for p in parts),
-        bytes=sum(p.bytes or 0 for p in parts) or None,
-        total_s=round(sum(p.total_s or 0.0 for p in parts), 9),
+        value=None,
+        outcomes=(),
+        errors=_known(p.errors for p in parts),
+        bytes=_known(p.bytes for p in parts) or None,
+        total_s=None if (total := _known(p.total_s for p in parts)) is None else round(total, 9),
         min_s=None,
         p50_s=None,
         p99_s=None,
         max_s=max((p.max_s for p in parts if p.max_s is not None), default=None),
         detail="",
     )
+
+
+def _known(values: Iterable[_N | None]) -> _N | None:
+    """The sum of those that are known; None where none is."""
+    known = [v for v in values if v is not None]
+    return sum(known[1:], known[0]) if known else None

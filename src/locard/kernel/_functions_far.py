@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from locard.far.ebpf import PARTS, Refused
-    from locard.far.observe import Observation, emit, family
+    from locard.far.observe import Observation, emit
+    from locard.far.processes import family
     from locard.far.symbols import FUNC, IFUNC, Elf, Mapping, Symbols
 
 MOST_FUNCTIONS = 600  # the kernel takes 5 to 10 ms to let go of each, and of its return

@@ -11,7 +11,8 @@ import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.far.observe import Observation, alive, emit, family
+    from locard.far.observe import Observation, emit
+    from locard.far.processes import alive, family
     from locard.kernel._functions_far import Attacher, File, Functions, left_pages
 
 MOST_RANGES = 8

@@ -10,7 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.observe import Observation, address_of, emit, family, threads_of
+    from locard.far.observe import Observation, address_of, emit
+    from locard.far.processes import family, threads_of
 
 UNIX, IPV4, IPV6 = 1, 2, 10  # address families
 MOST_BYTES = 32 << 20

@@ -10,7 +10,8 @@ import struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.far.observe import Observation, alive, emit, family, losses_of
+    from locard.far.observe import Observation, emit, losses_of
+    from locard.far.processes import alive, family
     from locard.kernel._functions_far import Attacher, File, Functions, left_pages
     from locard.kernel._stacks_far import Stacks
 

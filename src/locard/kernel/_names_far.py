@@ -12,7 +12,8 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.far.observe import Observation, emit, family, tell_closed
+    from locard.far.observe import Observation, emit
+    from locard.far.processes import family, tell_closed
     from locard.far.symbols import Symbols
     from locard.kernel._thread_reader import Reader, slurp
 

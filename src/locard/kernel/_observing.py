@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 MOST_FOR_S = 600.0
 _KTHREADD = 2
 _SETTLES_S = 15.0  # for loading, and for what is told at the end
-_READER = "far/ebpf.py+far/symbols.py+far/observe.py"
+_READER = "far/ebpf.py+far/symbols.py+far/processes.py+far/observe.py"
 DEFAULT_S = 5.0
 # The share of the target's CPU time (or of one core, where it uses less) that events may cost it.
 MAX_OVERHEAD = 0.02
@@ -148,6 +148,7 @@ class Told:
     threads: dict[int, dict[str, Any]] = field(default_factory=dict)
     cut: list[str] = field(default_factory=list)
     io_uring: list[int] = field(default_factory=list)
+    broken: int = 0  # lines and rows that could not be read
     problem: str = ""
     over: float = 0.0
 
@@ -194,6 +195,8 @@ class Told:
             if isinstance(r.get("left_out"), int) and isinstance(r.get("of"), int)
         ]
         lost += [f"only the first {MOST_SHOWN} rows of {name} were read" for name in self.cut]
+        if self.broken and self.end:  # else its last line was cut, which is said
+            lost.append(f"{counted(self.broken, 'line')} of what it told could not be read")
         if not self.end and not self.refused:
             lost.append(
                 _UNTOLD.get(self.problem) or self.problem or "it was cut off before its end"
@@ -308,15 +311,9 @@ def told(output: Output) -> Told:
     found = Told(problem=output.problem)
     for line in output.text.splitlines():
         try:
-            row = parsed(line)
-        except ValueError:
-            continue
-        if not isinstance(row, dict):
-            continue
-        try:
-            _take(found, row)
-        except (TypeError, ValueError, AttributeError):
-            continue
+            _take(found, parsed(line))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            found.broken += bool(line.strip())
     return found
 
 
@@ -327,7 +324,9 @@ def _take(found: Told, row: dict[str, Any]) -> None:
     if "map" in row and "rows" in row:
         names = [*row["key"], *row["value"]]
         rows = found.maps.setdefault(str(row["map"]), [])
-        rows.extend(dict(zip(names, r, strict=True)) for r in row["rows"] if len(r) == len(names))
+        fit = [r for r in row["rows"] if len(r) == len(names)]
+        found.broken += len(row["rows"]) - len(fit)
+        rows.extend(dict(zip(names, r, strict=True)) for r in fit)
     elif "event" in row:
         found.events.setdefault(str(row["event"]), []).append(row)
     elif "iterator" in row:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from locard.far.observe import Observation, alive, emit, family
+    from locard.far.observe import Observation, emit
+    from locard.far.processes import alive, family
     from locard.kernel._stacks_far import Stacks
 
 MOST_STACKS = 1000

@@ -9,7 +9,8 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.far.observe import Observation, emit, family
+    from locard.far.observe import Observation, emit
+    from locard.far.processes import family
 
 COUNTS = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill", "failcnt")
 

@@ -9,7 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.observe import Observation, emit, family
+    from locard.far.observe import Observation, emit
+    from locard.far.processes import family
 
 MOST_RESOLVERS = 64
 MOST_CONF = 65536

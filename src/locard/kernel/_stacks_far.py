@@ -27,7 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Sequence
 
-    from locard.far.observe import Observation, emit, family
+    from locard.far.observe import Observation, emit
+    from locard.far.processes import family
     from locard.far.symbols import Symbols
     from locard.far.unwind import BP, BX, PC, R12, R13, R14, R15, SP, Unwinder
 

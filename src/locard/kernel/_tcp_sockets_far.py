@@ -6,7 +6,8 @@ listens goes first, since a connection to a port that the target listens on is o
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from locard.far.observe import Observation, family
+    from locard.far.observe import Observation
+    from locard.far.processes import family
 
 
 def mark_sockets(observation: "Observation") -> None:

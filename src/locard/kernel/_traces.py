@@ -37,8 +37,9 @@ def read(
         elif told.began:
             try:
                 facts.append(make(told))
-            except _BROKEN:
-                facts.append(NotObserved(program, "what came back cannot be read", ""))
+            except _BROKEN as error:
+                why = f"what came back cannot be read ({type(error).__name__}: {error})"
+                facts.append(NotObserved(program, why, ""))
     return tuple(facts)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from locard.far.observe import address_of, emit, inner_tid, tell_closed, threads_of
+    from locard.far.observe import address_of, emit
+    from locard.far.processes import inner_tid, tell_closed, threads_of
     from locard.far.symbols import Symbols
     from locard.kernel._locks_far import LOCK_BEFORE, LOCK_ROOM, UNKNOWN, LockMemory
     from locard.kernel._thread_reader import Reader, link, slurp

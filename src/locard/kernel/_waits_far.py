@@ -20,17 +20,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from locard.far.ebpf import Refused, surroundings, why_not
-    from locard.far.observe import (
-        EVERY_S,
-        STOPPED,
-        Names,
-        Observation,
-        alive,
-        emit,
-        end_when_told,
-        family,
-        threads_of,
-    )
+    from locard.far.observe import EVERY_S, STOPPED, Names, Observation, emit, end_when_told
+    from locard.far.processes import alive, family, threads_of
     from locard.kernel._locks_far import FUTEX_COMMAND, NO_HOLDER, WAITS
     from locard.kernel._thread_reader import slurp
     from locard.kernel._throttle_far import look_at_limits

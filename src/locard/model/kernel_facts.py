@@ -90,18 +90,11 @@ class Observed:
     left: tuple[str, ...] = ()  # what stays at the target, seen at the end
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What one eBPF program counted. `says` is its headline in words."""
+class _OfObserved:
+    """What all facts of an observation say of how whole they are."""
 
-    program: str
-    says: str
+    __slots__ = ()
     observed: Observed
-    rows: tuple[Row, ...] = ()
-    histograms: tuple[Histogram, ...] = ()
-    stacks: tuple[CountedStack, ...] = ()
-    threads: tuple[Row, ...] = ()  # the same by thread
-    blocked: tuple[Row, ...] = ()  # what had not ended
 
     @property
     def problem(self) -> str:
@@ -115,7 +108,21 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class SystemCalls:
+class Trace(_OfObserved):
+    """What one eBPF program counted. `says` is its headline in words."""
+
+    program: str
+    says: str
+    observed: Observed
+    rows: tuple[Row, ...] = ()
+    histograms: tuple[Histogram, ...] = ()
+    stacks: tuple[CountedStack, ...] = ()
+    threads: tuple[Row, ...] = ()  # the same by thread
+    blocked: tuple[Row, ...] = ()  # what had not ended
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCalls(_OfObserved):
     """System calls of the target: by call, by thread, by file or peer, by error, by lock."""
 
     observed: Observed
@@ -128,16 +135,6 @@ class SystemCalls:
     slow: tuple[Row, ...]
     ready: tuple[Row, ...]  # what epoll reported
     histograms: tuple[Histogram, ...] = ()
-
-    @property
-    def problem(self) -> str:
-        """What was lost, in words."""
-        return problem(self.observed)
-
-    @property
-    def partial(self) -> bool:
-        """Whether something was lost, or the observation ended early."""
-        return bool(self.problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +192,7 @@ class LockWait:
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(_OfObserved):
     """What every thread did, looked at many times a second."""
 
     observed: Observed
@@ -203,16 +200,6 @@ class Waits:
     hz: float
     threads: tuple[ThreadWait, ...]
     locks: tuple[LockWait, ...]
-
-    @property
-    def problem(self) -> str:
-        """What was lost, in words."""
-        return problem(self.observed)
-
-    @property
-    def partial(self) -> bool:
-        """Whether something was lost, or it ended early."""
-        return bool(self.problem)
 
     @property
     def nothing(self) -> bool:
