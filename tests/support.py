@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import locard
 from locard.guard.command import Impact, Wait
 from locard.guard.gate import Gate
 from locard.model.place import HERE
@@ -104,3 +106,25 @@ def wait_until(condition, seconds=20.0):
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+def interpreters():
+    """The interpreters of other versions: on PATH, and where pyenv keeps them."""
+    found = {}
+    kept = [str(p) for p in sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"))]
+    for path in (*(shutil.which(f"python3.{n}") for n in range(6, 16)), *kept):
+        if path is None:
+            continue
+        said = subprocess.run(
+            [path, "--version"], capture_output=True, text=True, check=False
+        ).stdout
+        version = ".".join(said.removeprefix("Python ").split(".")[:2])
+        if said.startswith("Python 3"):
+            found.setdefault(version, path)
+    return found or {".".join(map(str, sys.version_info[:2])): sys.executable}
+
+
+def source_of(program):
+    """What is streamed for a program of ours: its files, one behind the other."""
+    package = Path(locard.__file__).parent
+    return "\n".join((package / name).read_text() for name in program.split("+"))

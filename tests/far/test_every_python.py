@@ -1,10 +1,6 @@
 """The server and its readers on each Python that this machine has, from 3.6 on."""
 
 import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,24 +10,9 @@ from locard.guard.gate import Gate
 from locard.investigate import ground_probes
 from locard.model.place import Place
 from locard.transport import bootstrap, session, ssh
+from support import interpreters
 
 VALUES = {"root": (), "log": (), "rounds": "2", "pause": "0.01"}
-
-
-def pythons():
-    """The interpreters of other versions: on PATH, and where pyenv keeps them."""
-    found = {}
-    kept = [str(p) for p in sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"))]
-    for path in (*(shutil.which(f"python3.{n}") for n in range(6, 16)), *kept):
-        if path is None:
-            continue
-        said = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, check=False
-        ).stdout
-        version = ".".join(said.removeprefix("Python ").split(".")[:2])
-        if said.startswith("Python 3"):
-            found.setdefault(version, path)
-    return found or {".".join(map(str, sys.version_info[:2])): sys.executable}
 
 
 def readers():
@@ -41,9 +22,9 @@ def readers():
     return {t.program: t for t in every}
 
 
-@pytest.mark.parametrize("version", list(pythons()))
+@pytest.mark.parametrize("version", list(interpreters()))
 def test_what_is_sent_runs_on_it(version):
-    path = pythons()[version]
+    path = interpreters()[version]
     nonce = bootstrap.new_nonce()
     there = session.Session(
         Place("host/other", "ssh"),

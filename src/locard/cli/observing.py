@@ -80,7 +80,8 @@ def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None)
     parsed = probing.params_of(probing.load(entry), asked)  # said before anything is opened
     _warn(args, getattr(parsed, "engine", ""), key)
     seconds = float(getattr(parsed, "for_s", 0.0))
-    asked.setdefault("for_s", f"{seconds:g}")
+    if seconds:
+        asked.setdefault("for_s", f"{seconds:g}")
     if args.budget == _BUDGET and seconds + _SLACK_S > parse_duration(_BUDGET):
         args.budget = f"{seconds + _SLACK_S:g}s"
     return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked))

@@ -10,7 +10,7 @@ from locard.model.wording import without_password
 
 _TARGET = "TARGET"
 _CALLS = "syscalls {target}"
-_STACKS = "probe stacks {target}"
+_STACKS = "stacks {target}"
 _HOST = "host host/local"
 # What the names of the eBPF programs (KNOWN_AS) do not say.
 _TOOLS = {
@@ -18,7 +18,7 @@ _TOOLS = {
     "ltrace": "libcalls {target}", "funccount": "libcalls {target}", "funclatency": "libcalls {target}",
     "perf": "trace cpu-profile {target}", "flamegraph": "trace cpu-profile {target} --flame FILE.html",
     "bpftrace": "trace -e 'PROGRAM' {target}",
-    "py-spy": _STACKS, "pyspy": _STACKS, "pystack": _STACKS, "pyrasite": _STACKS,
+    "py-spy": _STACKS, "pyspy": _STACKS, "pystack": _STACKS, "pyrasite": _STACKS, "austin": "profile {target}",
     "pstack": "waits {target}", "gdb": "waits {target}", "eu-stack": "waits {target}", "wchan": "waits {target}",
     "lsof": "probe fds {target}", "ss": "probe sockets {target}", "netstat": "probe sockets {target}",
     "tcpdump": "trace tcp-retransmits {target}",

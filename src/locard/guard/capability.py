@@ -47,9 +47,7 @@ TRY_KERNEL = Template(
     ),
 )
 COMMANDS = (TRY, TRY_KERNEL)
-_OWN = frozenset(
-    {needs.PYTHON.program, needs.PY_SPY.program}
-)  # locard itself is run or read with them
+_OWN = frozenset({needs.PYTHON.program})  # what reads beside the target runs in it
 _CAP_SYS_PTRACE = 19  # linux/capability.h
 
 

@@ -9,7 +9,7 @@ PYTHON = Need(
     "everything that is read beside the target: threads, sockets, disks, processes",
     "apt-get install python3-minimal (3.6 or later), or enter by a debug image",
 )
-PY_SPY = Need("py-spy", "stacks of live Python processes", "pip install py-spy")
+PY_SPY = Need("py-spy", "stacks of Python before 3.8", "pip install py-spy")
 DMESG = Need("dmesg", "OOM kills from the kernel's log", "apt-get install util-linux")
 JOURNALCTL = Need("journalctl", "logs of systemd units", "run where systemd runs")
 SYSTEMCTL = Need("systemctl", "the limits and restarts of systemd units", "run where systemd runs")

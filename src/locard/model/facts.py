@@ -81,6 +81,26 @@ class ThreadState:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitedLock:
+    """The lock that a thread waits for, read in the memory of its process.
+
+    `owner` is the thread that has it as the lock records it: an RLock does, a plain lock does not.
+    """
+
+    kind: str  # RLock, Lock, import lock
+    name: str  # of an import lock: the module
+    address: int
+    sure: (
+        bool  # the kernel has the thread wait inside this very lock; else it is the only one there
+    )
+    recorded: bool  # the lock says who has it
+    owner: int | None = (
+        None  # thread id as this machine numbers it; None: not recorded, or no such thread here
+    )
+    orphaned: bool = False  # it is held by a thread that the process does not have
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadStack:
     """One thread at one moment; frames innermost first. `round` joins it to kernel states.
 
@@ -95,6 +115,7 @@ class ThreadStack:
     active: bool
     frames: tuple[Frame, ...]
     kernel: ThreadState | None = None
+    lock: WaitedLock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +126,87 @@ class StackSamples:
     rounds: int
     stacks: tuple[ThreadStack, ...]
     missed: tuple[str, ...]  # processes that gave none, and why
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitStep:
+    """One step of what a task awaits: a suspended coroutine's place, or the future at the end of the chain."""
+
+    kind: str  # coroutine, async_generator, generator, future
+    name: str  # of the function; of a future its type
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingTask:
+    """A task of an event loop and what it awaits, its own coroutine first.
+
+    `lock` is the asyncio lock whose `acquire` it stands in, `inside` those that it is in an `async with` of: asyncio
+    records no owner. `awaits` are the tasks behind the future at its end.
+    """
+
+    pid: int
+    name: str
+    steps: tuple[AwaitStep, ...]
+    awaits: tuple[str, ...] = ()
+    lock: int | None = None
+    inside: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSamples:
+    """The tasks of the event loops of the target at one moment; `unread` says what of them was not read."""
+
+    tasks: tuple[AwaitingTask, ...]
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Greenlet:
+    """A suspended greenlet: the name of its type, and its stack, innermost frame first."""
+
+    pid: int
+    kind: str
+    frames: tuple[Frame, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GreenletSamples:
+    """The suspended greenlets of the target at one moment; `unread` says what of them was not read."""
+
+    greenlets: tuple[Greenlet, ...]
+    unread: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What was not read, in words."""
+        return "; ".join(self.unread)
+
+    @property
+    def partial(self) -> bool:
+        """Whether some were not read."""
+        return bool(self.unread)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPool:
+    """A thread pool of a runtime at one moment: its threads, how many it may have, what waits for one."""
+
+    round: int
+    pid: int
+    name: str  # the beginning of its threads' names
+    address: int
+    most: int
+    tids: tuple[int, ...]
+    queued: int | None  # pieces of work that no thread has begun; None: not known
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPools:
+    """The thread pools of the target over the rounds in which its stacks were read."""
+
+    pools: tuple[ThreadPool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +445,9 @@ Fact = (
     | MetricsSummary
     | EndpointCoverage
     | StackSamples
+    | TaskSamples
+    | GreenletSamples
+    | ThreadPools
     | RuntimeCoverage
     | ThreadStates
     | Peers

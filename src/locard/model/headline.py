@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from locard.model import kernel_words, reading_words, workload_words
 from locard.model.facts import (
     EndpointCoverage,
+    GreenletSamples,
     MemoryUse,
     MetricsSummary,
     Peers,
@@ -16,6 +17,8 @@ from locard.model.facts import (
     Readings,
     RuntimeCoverage,
     StackSamples,
+    TaskSamples,
+    ThreadPools,
     ThreadStates,
 )
 from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
@@ -164,9 +167,15 @@ def _stacks(samples: StackSamples) -> str:
     if not samples.stacks:
         return ""  # what was not read is said by the coverage
     kinds = Counter(work(s) for s in samples.stacks)
-    told = f"{kinds['busy']} of {count(len(samples.stacks), 'stack')} busy"
-    if kinds["unknown"]:
-        told += f", {kinds['unknown']} cannot be told"
+    on_cpu = sum(s.active for s in samples.stacks if work(s) == "busy")
+    parts = (
+        (on_cpu, "on a CPU"),
+        (kinds["busy"] - on_cpu, "wait in what they do"),
+        (kinds["idle"], "wait for work"),
+        (kinds["unknown"], "wait, for work or not: that cannot be told"),
+    )
+    told = f"{count(len(samples.stacks), 'stack')}: "
+    told += ", ".join(f"{number:,} {words}" for number, words in parts if number)
     frames = Counter(
         f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
         for frame in (application_frame(s.frames) for s in samples.stacks if work(s) == "busy")
@@ -179,7 +188,43 @@ def _stacks(samples: StackSamples) -> str:
             else f"{count(len(samples.stacks), 'stack')}, all wait for work"
         )
     (where, most), *_ = frames.most_common(1)
-    return f"{told}, {share(most, kinds['busy'])} in {where}"
+    return f"{told}; {share(most, kinds['busy'])} of those at work in {where}"
+
+
+def _tasks(samples: TaskSamples) -> str:
+    """How many tasks there are, and where most of those wait that wait for a lock."""
+    waits = Counter(t.lock for t in samples.tasks if t.lock is not None)
+    told = count(len(samples.tasks), "asyncio task")
+    if not waits:
+        return told
+    lock, most = waits.most_common(1)[0]
+    inside = [t.name for t in samples.tasks if lock in t.inside]
+    whose = f", {inside[0]} is inside of it" if len(inside) == 1 else ""
+    return f"{told}, {most} of them {'waits' if most == 1 else 'wait'} for one lock{whose}"
+
+
+def _greenlets(samples: GreenletSamples) -> str:
+    """How many are suspended, and where most of them are."""
+    places = Counter(
+        f"{f.function} ({f.file.rpartition('/')[2]}:{f.line})"
+        for g in samples.greenlets
+        if (f := application_frame(g.frames)) is not None
+    )
+    told = count(len(samples.greenlets), "suspended greenlet")
+    if not places:
+        return told
+    (where, most), *_ = places.most_common(1)
+    return f"{told}, {most} of them in {where}"
+
+
+def _pools(found: ThreadPools) -> str:
+    """The pools in which work waits for a thread; nothing where none does."""
+    last = {(p.pid, p.address): p for p in found.pools}
+    full = [p for p in last.values() if p.queued]
+    return ", ".join(
+        f"{count(p.queued or 0, 'piece')} of work in the queue of pool {p.name} ({len(p.tids)} of {p.most} threads)"
+        for p in full[:_SHOWN]
+    )
 
 
 def _runtimes(coverage: RuntimeCoverage) -> str:
@@ -269,6 +314,9 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     MetricsSummary: _metrics,
     EndpointCoverage: _endpoints,
     StackSamples: _stacks,
+    TaskSamples: _tasks,
+    GreenletSamples: _greenlets,
+    ThreadPools: _pools,
     RuntimeCoverage: _runtimes,
     ThreadStates: _states,
     Peers: _peers,

@@ -86,6 +86,7 @@ _WAITS = (
     ("asyncio/selector_events.py", {"select"}),
     ("twisted/internet/epollreactor.py", {"doPoll"}),
 )  # fmt: skip
+_QUEUES = (("queue.py", {"get"}),)
 # Servers and workers: whatever of theirs waits with none of the application's code above it waits
 # for a connection, a request or a job.
 _SERVERS = (
@@ -207,16 +208,18 @@ def _rests(stack: ThreadStack) -> bool:
 
     It has one function of the application on its stack, called by nobody but the beginning of its
     thread or its process, and sleeps or waits right there; or its main thread waits for others to end.
+    Who takes from a queue may do so one function further down.
     """
     begun = next((i for i, f in enumerate(stack.frames) if _at(f, _BEGINNINGS)), len(stack.frames))
     frames = stack.frames[:begun]
     own = [f for f in frames if _of_application(f)]
-    if len(own) > 1:
-        return False
     above = 0
     while above < len(frames) and _at(frames[above], _WAITS):
         above += 1
-    return len(frames[above:]) <= 1 and all(f in own for f in frames[above:])
+    most = 2 if any(_at(f, _QUEUES) for f in frames[:above]) else 1
+    return (
+        len(own) <= most and len(frames[above:]) <= most and all(f in own for f in frames[above:])
+    )
 
 
 def waits_directly(

@@ -11,7 +11,7 @@ from locard.model.facts import Readings
 from locard.model.headline import headline
 from locard.model.kernel_facts import SystemCalls
 from locard.model.wording import count, shorten
-from locard.report import kernel_screen, told
+from locard.report import kernel_screen, stack_screen, told
 from locard.report.kernel_table import Sheet
 from locard.report.words import where
 
@@ -78,9 +78,10 @@ def _evidence(item: Evidence) -> Iterator[str]:
                 yield f"  {r.verdict:<8} {r.name} ({r.subject}): {r.value:g}{limit} {r.unit}  {r.detail}".rstrip()
             continue
         room = columns.of(sys.stdout)
-        kernel = kernel_screen.lines(fact, None if room is None else room - 2)
-        if kernel is not None:
-            yield from (_Whole(f"  {line}".rstrip()) for line in kernel)
+        rows = kernel_screen.lines(fact, None if room is None else room - 2)
+        rows = rows or stack_screen.lines(fact)
+        if rows is not None:
+            yield from (_Whole(f"  {line}".rstrip()) for line in rows)
             continue
         lines = list(_lines(encode(fact), ""))
         yield from (f"  {shorten(line, _WIDE)}" for line in lines[:_MOST_LINES])

@@ -221,9 +221,9 @@ def lead_commands(found: Investigation) -> list[str]:
 
 
 def _look_at(found: Investigation, pid: int) -> str:
-    """What shows the stacks of a process: py-spy where it is Python, else its threads."""
+    """What shows the stacks of a process: ours where it is Python, else its threads."""
     for item in found.evidence:
         for fact in item.facts:
             if isinstance(fact, StackSamples) and any(s.pid == pid for s in fact.stacks):
-                return f"py-spy dump --nonblocking --pid {pid}"
+                return f"locard stacks pid/{pid}"
     return f"top -H -b -n 1 -p {pid}"

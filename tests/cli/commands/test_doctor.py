@@ -113,19 +113,19 @@ def test_what_is_tried_there_is_tried_and_not_guessed():
 
 
 @pytest.mark.parametrize(
-    ("tools", "code", "head"),
+    ("ground", "code", "head"),
     [
-        ((), 4, "missing"),
-        (("py-spy",), 0, "nothing that locard itself needs is missing"),
+        ({"executable": "", "lacks": "unfit"}, 4, "missing"),
+        ({}, 0, "nothing that locard itself needs is missing"),
     ],
 )
 def test_what_works_is_one_line_then_what_is_missing_and_details_last(
-    tools, code, head, capsys, monkeypatch
+    ground, code, head, capsys, monkeypatch
 ):
     from locard.cli.main import main
     from locard.investigate import start
 
-    has = replace(HAS, tools=tuple((name, f"/bin/{name}") for name in tools))
+    has = replace(HAS, tools=(), **ground)
     monkeypatch.setattr(start, "try_place", lambda _: (has, TRIED))
     assert main(["doctor"]) == code
     lines = capsys.readouterr().out.splitlines()

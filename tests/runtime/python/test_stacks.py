@@ -10,7 +10,7 @@ import pytest
 
 from locard.guard.command import Command
 from locard.model.evidence import Output
-from locard.model.facts import RuntimeCoverage
+from locard.model.facts import RuntimeCoverage, TaskSamples
 from locard.model.target import Context, Process, Target
 from locard.runtime.python import stacks
 from support import run_probe
@@ -34,7 +34,7 @@ def samples_of(*pids):
     (coverage,) = [f for f in facts if isinstance(f, RuntimeCoverage)]
     if any("not permitted" in p.why for p in coverage.processes):
         pytest.skip("py-spy may not read other processes here")
-    assert len(facts) == 2, outputs
+    assert len(facts) >= 2, outputs
     return outputs, facts[0], coverage
 
 
@@ -90,7 +90,7 @@ def test_a_dry_run_plans_a_dump_for_each_process():
     with contextlib.suppress(StopIteration):
         while True:
             steps.append(plan.send(Output((), b"")))
-    dumps = [s.pids for s in steps if isinstance(s, Command) and s.argv[0] == "py-spy"]
+    dumps = [s.pids for s in steps if isinstance(s, Command) and "dump" in s.argv]
     assert dumps == [(7,), (8,)] * stacks.DEFAULTS.rounds
 
 
@@ -159,7 +159,10 @@ def test_a_crowd_of_threads_gets_fewer_dumps_and_more_time():
         while True:
             steps.append(step)
             text = b"/proc/7/maps:/python3.11\n" if len(steps) == 1 else b""
-            step = plan.send(Output(step.argv, text) if isinstance(step, Command) else None)
+            # Our own reader gives none of it: py-spy, whose dump of so many takes seconds, is asked.
+            code = int("dump" in step.argv) if isinstance(step, Command) else 0
+            answer = Output(getattr(step, "argv", ()), text, exit_code=code)
+            step = plan.send(answer if isinstance(step, Command) else None)
     dumps = [s for s in steps if isinstance(s, Command) and s.argv[0] == "py-spy"]
     assert len(dumps) == stacks.ROUNDS_OF_MANY
     assert dumps[0].bound_s > stacks.DUMP.bound_s
@@ -177,9 +180,33 @@ BESIDE = (
 )
 
 
-@pytest.mark.parametrize(("code", "hidden"), [(LOOP, True), (BESIDE, False)])
-def test_suspended_coroutines_of_the_main_loop_are_said(start, code, hidden):
-    _, _, coverage = samples_of(start("-c", code).pid)
+@pytest.mark.parametrize("code", [LOOP, BESIDE])
+def test_tasks_of_a_loop_are_read_in_whichever_thread_it_runs(start, code):
+    _, facts = run_probe(stacks, context(start("-c", code).pid))
+    (tasks,) = [f for f in facts if isinstance(f, TaskSamples)]
+    (task,) = tasks.tasks
+    assert [s.name for s in task.steps] == ["serve", "sleep", "_asyncio.Future"]
+    (coverage,) = [f for f in facts if isinstance(f, RuntimeCoverage)]
+    assert not coverage.partial
+
+
+@pytest.mark.parametrize(
+    ("file", "hidden"), [("asyncio/base_events.py", True), ("queue.py", False)]
+)
+def test_coroutines_that_were_not_read_are_said(file, hidden):
+    frames = [{"name": "run", "filename": f"/usr/lib/python3.7/{file}", "line": 7}]
+    dump = [
+        {
+            "pid": 7,
+            "thread_name": "MainThread",
+            "os_thread_id": 7,
+            "active": False,
+            "frames": frames,
+        }
+    ]
+    mapped = Output(next(stacks.plan(context(7))).argv, b"/proc/7/maps:/python3.7\n")
+    spied = Output(("py-spy", "dump", "--pid", "7"), json.dumps(dump).encode())
+    (_, coverage) = stacks.read([mapped, spied])
     assert bool(coverage.processes[0].hidden) is hidden
     assert coverage.partial is hidden
 

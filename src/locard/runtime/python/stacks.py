@@ -1,22 +1,23 @@
-"""Python stacks of every thread of every CPython process of the target.
+"""Python stacks of every thread of every CPython process of the target, the locks they wait for, and asyncio's tasks.
 
 Shows: for each thread its stack (innermost frame first) and whether it was on the CPU, over
   six rounds, so that what all threads wait for stands apart from a passing moment; with it what the
-  kernel said of that very thread meanwhile; and which processes were not read, and why.
-How: tells the runtimes by what the processes have mapped, then `py-spy dump --nonblocking --json`
-  for each CPython, round by round, so that one round is close in time over all processes. Before
-  and after each four dumps locard's reader of /proc asks the kernel; a thread that it saw in the
-  same call with the same count of switches both times slept through: then stack, call and
-  descriptor are of one moment.
-Impact: samples. py-spy reads the memory of the process without stopping it: about 30 ms of one
-  core on this side for each dump, nothing runs inside the target.
-Limits: CPython 2.7 and 3.3 to 3.13 as far as py-spy knows them. Without a stop a stack can tear:
-  such a dump fails and is said in `missed`. Up to 3.10 thread ids and what runs without the GIL are
-  not known, and no thread is joined with the kernel. A wait inside a C call shows the Python line
-  that made it. Suspended coroutines and greenlets are on no stack. Other runtimes are named only.
-  Processes of over 1,000 threads are dumped twice, with a longer bound. Other users' processes need
-  CAP_SYS_PTRACE.
-Source: py-spy 0.4 (https://github.com/benfred/py-spy), `py-spy dump --help`; proc(5).
+  kernel said of that very thread meanwhile; the lock that a waiting thread stands at and the thread
+  that has it, where the lock records one (RLock, import locks); the tasks of asyncio with what each
+  awaits, through gathers and async generators to the end; which processes were not read, and why.
+How: tells the runtimes by what the processes have mapped, then locard's own reader takes all threads
+  of all interpreters of each CPython from its memory, round by round, so that one round is close in
+  time over all processes; where it cannot, `py-spy dump --nonblocking --json`. Before and after each
+  four processes the reader of /proc asks the kernel; a thread that it saw in the same call with the
+  same count of switches both times slept through: then stack, call and descriptor are of one moment.
+Impact: samples. The memory of the process is read without stopping it, nothing runs inside the target:
+  some 30 ms of one core on this side for each process and round, 0.2 s with 1,000 threads.
+Limits: CPython 3.8 to 3.15 by our own reader, 2.7 and 3.3 to 3.7 by py-spy; free-threaded builds not at all.
+  A stack that changes while it is read is read again, three times, and then said in `missed`. Which lock a
+  thread waits for is proven up to 3.12; later the only lock in its innermost frames is a candidate, said as one.
+  Plain locks and asyncio's record no owner. A wait inside a C call shows the Python line that made it. Suspended
+  greenlets are on no stack. Other runtimes are named only. Other users' processes need CAP_SYS_PTRACE.
+Source: CPython's `_Py_DebugOffsets` and its headers (docs/adr/0028); process_vm_readv(2); proc(5); py-spy 0.4.
 """
 
 from __future__ import annotations
@@ -29,19 +30,30 @@ from locard.guard import needs
 from locard.guard.command import Impact, Template, Wait
 from locard.model import thread_records
 from locard.model.evidence import Output, Scope
-from locard.model.facts import Frame, ProcessRuntime, RuntimeCoverage, StackSamples, ThreadStack
+from locard.model.facts import (
+    Frame,
+    GreenletSamples,
+    ProcessRuntime,
+    RuntimeCoverage,
+    StackSamples,
+    TaskSamples,
+    ThreadPools,
+    ThreadStack,
+    WaitedLock,
+)
 from locard.model.params import param
 from locard.model.stacks import is_library
 from locard.model.target import Context, Skip
 from locard.model.wording import count
 from locard.probe import Sample
 from locard.runtime import detect
+from locard.runtime.python import _greenlets, _pools, _tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from locard.guard.command import Command
-    from locard.model.facts import Fact
+    from locard.model.facts import AwaitingTask, Fact, ThreadPool
     from locard.probe import Step
 
 
@@ -56,11 +68,27 @@ class Params:
 
 PARAMS = Params
 DEFAULTS = Params()
+FEW = Params(rounds=2, pause_s=0.2)  # for who only wants to see them
 MAX_PROCESSES = 32  # one dump each and round; more of the same tree say the same again
 TOGETHER = 4  # dumps between two looks at the kernel: more, and fewer threads sleep through
 MANY_THREADS = 1000  # from here a dump takes seconds
 ROUNDS_OF_MANY = 2
 
+_OWN = (
+    "far/memory.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
+    "+far/python_tasks.py+far/python_pools.py"
+    "+far/python_greenlets.py+far/python_code.py+far/python_stacks.py"
+)
+OWN = Template(
+    argv=("python3", "-I", "-S", "-", "dump", "{pid:pid}"),
+    impact=Impact.SAMPLES,
+    bound_s=8.0,
+    by_hand="py-spy dump --nonblocking --pid {pid}",
+    max_bytes=64 << 20,
+    program=_OWN,
+    needs=(needs.PYTHON,),
+    output="json",
+)
 DUMP = Template(
     argv=("py-spy", "dump", "--nonblocking", "--json", "--pid", "{pid:pid}"),
     impact=Impact.SAMPLES,
@@ -87,7 +115,7 @@ KERNEL = Template(
     needs=(needs.PYTHON,),
     output="json",
 )
-COMMANDS = (detect.MAPPED, detect.GO, DUMP, DUMP_MANY, KERNEL)
+COMMANDS = (detect.MAPPED, detect.GO, OWN, DUMP, DUMP_MANY, KERNEL)
 
 
 def applies(context: Context) -> Skip | None:
@@ -114,16 +142,27 @@ def plan(context: Context, params: Params = DEFAULTS) -> Generator[Step, Output,
         chosen = [p for p in context.target.processes if p.pid not in unknown]
     many = {p.pid for p in chosen if p.threads >= MANY_THREADS}
     pids = [p.pid for p in chosen][:MAX_PROCESSES]
+    foreign: set[int] = set()  # what our own reader does not read: py-spy may
     for at_round in range(params.rounds if pids else 0):
-        asked = [p for p in pids if p not in many or at_round < ROUNDS_OF_MANY]
+        asked = [p for p in pids if p not in foreign & many or at_round < ROUNDS_OF_MANY]
         if at_round and asked:
             yield Wait(params.pause_s)
         for first in range(0, len(asked), TOGETHER):
             group = tuple(asked[first : first + TOGETHER])
             yield KERNEL.fill(pid=group)
             for pid in group:
-                yield _dump(pid, many)
+                yield from _look(pid, foreign, many)
             yield KERNEL.fill(pid=group)
+
+
+def _look(pid: int, foreign: set[int], many: set[int]) -> Generator[Step, Output, None]:
+    """One look at one process: by our own reader, else and from then on by py-spy."""
+    if pid not in foreign:
+        output = yield OWN.fill(pid=str(pid))
+        if output.exit_code in {0, None}:  # None: nothing ran, as in a dry run
+            return
+        foreign.add(pid)
+    yield _dump(pid, many)
 
 
 def _dump(pid: int, many: set[int]) -> Command:
@@ -137,13 +176,25 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     stacks: list[ThreadStack] = []
     missed: dict[int, str] = {}
     rounds: dict[int, int] = {}
+    torn: dict[int, int] = {}
+    awaiting: dict[int, tuple[AwaitingTask, ...]] = {}
+    suspended: dict[int, GreenletSamples | None] = {}
+    deep: set[int] = set()
+    pools: list[ThreadPool] = []
     for at, output in enumerate(outputs):
         pid = _dumped(output)
         if pid is None:
             continue
         at_round = rounds.get(pid, 0)
         rounds[pid] = at_round + 1
-        threads = _threads(output.text, at_round)
+        threads, tore = _threads(output.text, at_round)
+        torn[pid] = torn.get(pid, 0) + tore
+        items = _items(output.text)
+        if any(isinstance(i, dict) and i.get("cut") for i in items):
+            deep.add(pid)
+        awaiting[pid] = _tasks.tasks(items)
+        suspended[pid] = _greenlets.samples(items)
+        pools.extend(_pools.pools(items, at_round))
         if threads:
             stacks.extend(_joined(pid, threads, _around(outputs, at)))
         else:
@@ -154,14 +205,27 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         replace(
             p,
             without_stack=(lacking := _without_stack(p.pid, stacks, outputs)),
-            hidden=p.hidden or _other_interpreters(p, lacking, detect.with_interpreters(mapped)),
+            hidden=_unless_read(p, awaiting, suspended)
+            or _other_interpreters(p, lacking, detect.with_interpreters(mapped)),
         )
         for p in _coverage(runtimes, rounds, missed, stacks)
     )
     said = tuple(f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
+    said += tuple(
+        f"pid {pid}: {count(number, 'stack')} changed while being read, three times over: left out"
+        for pid, number in torn.items()
+        if number
+    )
+    said += tuple(
+        f"pid {pid}: a stack is deeper than what was read: cut at its outer end" for pid in deep
+    )
     taken = len({s.round for s in stacks})
     samples = StackSamples("python", taken, tuple(stacks), said)
-    return (samples, RuntimeCoverage(coverage, said))
+    every = tuple(task for tasks in awaiting.values() for task in tasks)
+    told: tuple[Fact, ...] = (TaskSamples(every),) if every else ()
+    told += (ThreadPools(tuple(pools)),) if pools else ()
+    told += _together(suspended.values())
+    return (samples, *told, RuntimeCoverage(coverage, said))
 
 
 def _dumped(output: Output) -> int | None:
@@ -189,17 +253,20 @@ def _joined(
     inner = {r["nstid"]: tid for tid, r in now.items() if "nstid" in r}
     for thread in threads:
         tid = inner.get(thread.tid, thread.tid) if inner else thread.tid
+        lock = thread.lock
+        if lock is not None and lock.owner is not None:
+            lock = replace(lock, owner=inner.get(lock.owner, lock.owner))
         before, after = then.get(tid), now.get(tid)
         if before is None or after is None:
             known = tid if tid in now or not inner else None
-            yield replace(thread, tid=known, active=thread.active and not inner)
+            yield replace(thread, tid=known, active=thread.active and not inner, lock=lock)
             continue
         state = None
         if thread_records.unmoved(before, after):
             state = thread_records.state(after, thread.round)
         both = before.get("state") == after.get("state") == "R"
         active = both if inner else thread.active and state is None
-        yield replace(thread, tid=tid, active=active, kernel=state)
+        yield replace(thread, tid=tid, active=active, kernel=state, lock=lock)
 
 
 def _coverage(
@@ -258,20 +325,50 @@ def _hidden(stacks: Sequence[ThreadStack]) -> str:
     return f"suspended {' and '.join(kinds)} are on no stack: how many there are is not known"
 
 
+def _together(found: Iterable[GreenletSamples | None]) -> tuple[GreenletSamples, ...]:
+    """The greenlets of all processes as one fact; none where there are none."""
+    every = [f for f in found if f is not None]
+    if not every:
+        return ()
+    return (
+        GreenletSamples(
+            tuple(g for f in every for g in f.greenlets), tuple(u for f in every for u in f.unread)
+        ),
+    )
+
+
+def _unless_read(
+    process: ProcessRuntime,
+    awaiting: dict[int, tuple[AwaitingTask, ...]],
+    suspended: dict[int, GreenletSamples | None],
+) -> str:
+    """What is hidden, but for the coroutines and greenlets that were read."""
+    if not process.hidden.startswith("suspended "):
+        return process.hidden
+    kinds = [k for k in ("coroutines", "greenlets") if k in process.hidden]
+    read = {"coroutines": awaiting.get(process.pid), "greenlets": suspended.get(process.pid)}
+    return process.hidden if any(not read[k] for k in kinds) else ""
+
+
 _LOOPS = (
     ("coroutines", ("asyncio/base_events.py", "asyncio/runners.py", "trio/_core/")),
     ("greenlets", ("gevent/", "eventlet/")),
 )
 
 
-def _threads(text: str, at_round: int) -> list[ThreadStack]:
+def _threads(text: str, at_round: int) -> tuple[list[ThreadStack], int]:
+    """The stacks of a dump, and how many of it tore."""
+    data = [i for i in _items(text) if isinstance(i, dict) and "greenlet" not in i]
+    whole = [i for i in data if not i.get("torn")]
+    return [t for i in whole if (t := _thread(i, at_round))], len(data) - len(whole)
+
+
+def _items(text: str) -> list[Any]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return []
-    if not isinstance(data, list):
-        return []
-    return [t for item in data if (t := _thread(item, at_round))]
+    return data if isinstance(data, list) else []
 
 
 def _thread(item: Any, at_round: int) -> ThreadStack | None:
@@ -289,9 +386,27 @@ def _thread(item: Any, at_round: int) -> ThreadStack | None:
             frames=tuple(
                 Frame(str(f["name"]), str(f["filename"]), int(f["line"])) for f in item["frames"]
             ),
+            lock=_lock(item.get("lock")),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
+
+
+def _lock(item: Any) -> WaitedLock | None:
+    """The lock that our own reader found; nobody has one whose owner is 0."""
+    if not isinstance(item, dict) or item.get("owner") == 0:
+        return None
+    owner = item.get("owner_tid")
+    recorded = item.get("owner") is not None
+    return WaitedLock(
+        kind=str(item["kind"]),
+        name=str(item.get("name") or ""),
+        address=int(item["at"]),
+        sure=bool(item["sure"]),
+        recorded=recorded,
+        owner=int(owner) if owner else None,
+        orphaned=recorded and item.get("owner_here") is False,
+    )
 
 
 def _why(output: Output, runtime: str) -> str:

@@ -1,0 +1,423 @@
+"""Stacks of every thread of a CPython process, read from outside without a stop.
+
+Stands behind `far/memory.py`, `far/symbols.py` and `far/python_layout.py` in one namespace. Prints what
+`py-spy dump --json` prints: a list of threads, innermost frame first.
+
+All stacks are read side by side: the outermost of them in one call, then what called these in one call, and so
+on. A thread that runs meanwhile can tear: it is read again, up to three times, and counted in `torn` if none fits.
+"""
+
+import json
+import os
+import struct
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from locard.far.memory import Memory
+    from locard.far.python_code import Code
+    from locard.far.python_greenlets import Greenlets
+    from locard.far.python_layout import Layout, UnreadableError
+    from locard.far.python_locks import Locks
+    from locard.far.python_objects import Objects, word
+    from locard.far.python_pools import WORKER, Pools
+    from locard.far.python_tasks import Tasks
+    from locard.far.symbols import Symbols
+
+MOST_THREADS = 20000
+MOST_INTERPRETERS = 256
+MOST_DEPTH = 1200  # CPython's own limit is 1000 frames, unless it was raised
+TRIES = 3
+# futex(2), and those that later kernels added for all machines.
+FUTEX = ({"x86_64": "202", "aarch64": "98"}.get(os.uname().machine, ""), "449", "455")
+TAG = ~7  # what 3.14 and later keep in the low bits of a reference
+
+
+class Reader:
+    """Reads the stacks of one process, again and again; names of code are read once."""
+
+    def __init__(self, pid: int) -> None:
+        """Finds the interpreter; raises UnreadableError or OSError."""
+        self.pid = pid
+        self.memory = Memory(pid)
+        symbols = Symbols(pid)
+        try:
+            self.layout = Layout(self.memory, symbols)
+        finally:
+            symbols.close()
+        if self.layout.free_threaded:
+            raise UnreadableError("free-threaded CPython: its stacks are not read")
+        self.objects = Objects(self.memory, self.layout)
+        self.locks = Locks(self.objects, self.layout)
+        self.tasks = Tasks(self.objects, self.layout)
+        self.pools = Pools(self.objects, self.layout)
+        self.greenlets = Greenlets(self.objects, self.layout)
+        self.codes = {}  # type: dict[int, Code]
+        self.code_type = 0
+        self.tid_at = None  # type: int | None
+
+    # -- threads ---------------------------------------------------------------------------
+
+    def interpreters(self) -> "list[int]":
+        """Addresses of PyInterpreterState, the main one last as CPython lists them."""
+        at = self.layout.at
+        found = []  # type: list[int]
+        address = self.memory.number(self.layout.runtime + at["runtime.interpreters_head"])
+        while address and address not in found and len(found) < MOST_INTERPRETERS:
+            found.append(address)
+            address = self.memory.number(address + at["interpreter.next"])
+        return found
+
+    def threads(self, interpreter: int) -> "list[Thread]":
+        """The threads of one interpreter, the newest first."""
+        at = self.layout.at
+        size = at["thread.size"]
+        found = []  # type: list[Thread]
+        seen = set()
+        address = self.memory.number(interpreter + at["interpreter.threads_head"])
+        while address and address not in seen and len(found) < MOST_THREADS:
+            seen.add(address)
+            raw = self.memory.read(address, size)
+            if word(raw, at["thread.interp"]) != interpreter:
+                if not found:
+                    raise UnreadableError(
+                        "the layout of its thread states is not the one of its version"
+                    )
+                break  # it ended while we read
+            found.append(Thread(address, raw, self.layout))
+            address = word(raw, at["thread.next"])
+        return found
+
+    def holder(self, interpreter: int) -> int:
+        """The thread state that has the GIL, 0 for none."""
+        at, memory = self.layout.at, self.memory
+        if "runtime.gil_holder" in at:
+            return memory.number(self.layout.runtime + at["runtime.gil_holder"])
+        gil = memory.number(interpreter + at["interpreter.ceval_gil"])
+        if "gil.holder" in at:
+            holder, locked = at["gil.holder"], at["gil.locked"]
+        else:
+            holder = at["interpreter.gil_holder"] - at["interpreter.gil"]
+            locked = at["interpreter.gil_locked"] - at["interpreter.gil"]
+        if int.from_bytes(memory.read(gil + locked, 4), "little") != 1:
+            return 0
+        return memory.number(gil + holder)
+
+    def collects(self, interpreter: int) -> bool:
+        """Whether its garbage collector runs; False where that is not known (3.8)."""
+        at = self.layout.at
+        if "interpreter.gc" not in at:
+            return False
+        raw = self.memory.read(interpreter + at["interpreter.gc"] + at["gc.collecting"], 4)
+        return int.from_bytes(raw, "little") == 1
+
+    # -- frames ----------------------------------------------------------------------------
+
+    def stacks(self, threads: "list[Thread]") -> None:
+        """Fill in `frames` of each: (code, offset of the instruction) innermost first; `torn` where none fit."""
+        todo = self.begin(threads)
+        for turn in range(TRIES):
+            self.walk(todo)
+            todo = [t for t in todo if t.torn]
+            if not todo or turn == TRIES - 1:
+                return
+            raws = self.memory.each([(t.address, len(t.raw)) for t in todo])
+            for thread, raw in zip(todo, raws):
+                thread.raw = raw or thread.raw
+            todo = self.begin(todo)
+
+    def begin(self, threads: "list[Thread]") -> "list[Thread]":
+        """Where each stack begins."""
+        at = self.layout.at
+        if "thread.frame" in at:
+            for thread in threads:
+                thread.start(word(thread.raw, at["thread.frame"]))
+            return threads
+        wanted = [
+            (word(t.raw, at["thread.cframe"]) + at["thread.cframe_frame"], 8) for t in threads
+        ]
+        for thread, raw in zip(threads, self.memory.each(wanted)):
+            thread.start(word(raw, 0) if raw else 0)
+        return threads
+
+    def walk(self, threads: "Sequence[Walked]") -> None:
+        """Read the frames of all of them, level by level."""
+        at = self.layout.at
+        previous, code, instruction = self.layout.words("frame", "previous", "code", "instruction")
+        owner, said = at.get("frame.owner"), self.layout.version >= (3, 11)
+        size = max(previous, code, instruction, owner or 0) + 8
+        many = struct.Struct("<Q").unpack_from
+        few = struct.Struct("<i").unpack_from
+        shim = 3 if self.layout.version >= (3, 12) else 256
+        active = [t for t in threads if t.next]
+        while active:
+            going = []
+            for thread, raw in zip(active, self.memory.each([(t.next, size) for t in active])):
+                if raw is None or len(thread.frames) >= MOST_DEPTH:
+                    thread.torn, thread.next = raw is None, 0
+                    thread.cut = raw is not None
+                    continue
+                here, thread.next = thread.next, many(raw, previous)[0]
+                if not (owner and raw[owner] >= shim):
+                    place = many(raw, instruction)[0] if said else few(raw, instruction)[0]
+                    thread.frames.append((many(raw, code)[0] & TAG, place))
+                    thread.places.append(here)
+                if thread.next:
+                    going.append(thread)
+            active = going
+        self.learn({c for t in threads for c, _ in t.frames} - set(self.codes))
+        for thread in threads:
+            thread.torn = thread.torn or any(c not in self.codes for c, _ in thread.frames)
+
+    def learn(self, addresses: "set[int]") -> None:
+        """Read code objects: name, file, lines."""
+        at = self.layout.at
+        wanted = sorted(addresses)
+        size = (
+            max(v for k, v in at.items() if k.startswith("code.") and not k.endswith(".size")) + 8
+        )
+        raws = self.memory.each([(a, size) for a in wanted])
+        for address, raw in zip(wanted, raws):
+            kind = word(raw, at["object.type"]) if raw else 0
+            if raw is None or not kind or (self.code_type and kind != self.code_type):
+                continue
+            try:
+                name = self.objects.text(word(raw, at.get("code.qualname", at["code.name"])))
+                file = self.objects.text(word(raw, at["code.filename"]))
+                lines = self.objects.blob(word(raw, at["code.lines"]))
+            except (OSError, ValueError):
+                continue
+            self.code_type = self.code_type or kind
+            first = struct.unpack_from("<i", raw, at["code.firstlineno"])[0]
+            base = address + at.get("code.bytes", 0)
+            self.codes[address] = Code(name, file, first, lines, base, self.layout.version)
+
+    # -- whole -----------------------------------------------------------------------------
+
+    def look(self) -> "list[dict[str, Any]]":
+        """All threads of all interpreters, as `py-spy dump --json` writes them, with `interpreter` and `torn`."""
+        found = []  # type: list[dict[str, Any]]
+        for interpreter in self.interpreters():
+            threads = self.threads(interpreter)
+            self.stacks(threads)
+            holder = self.holder(interpreter)
+            collects = self.collects(interpreter)
+            tids = self.tids(threads)
+            names = self.names(interpreter)
+            locks = self.locked(threads, tids)
+            number = self.memory.number(interpreter + self.layout.at["interpreter.id"])
+            found += [dict(pool, pid=self.pid) for pool in self.pooled(threads, tids)]
+            found += self.suspended(interpreter)
+            found += [dict(task, pid=self.pid) for task in self.awaited(interpreter, threads)]
+            for thread in threads:
+                has = thread.address == holder
+                found.append(
+                    {
+                        "pid": self.pid,
+                        "thread_id": thread.ident,
+                        "thread_name": names.get(thread.ident),
+                        "os_thread_id": tids.get(thread.ident),
+                        "active": self.runs(tids.get(thread.ident), has),
+                        "owns_gil": has,
+                        "gc": has and collects,
+                        "interpreter": number,
+                        "torn": thread.torn,
+                        "cut": thread.cut,
+                        "lock": locks.get(thread.ident),
+                        "frames": [] if thread.torn else self.frames(thread),
+                    }
+                )
+        return found
+
+    def locked(
+        self, threads: "list[Thread]", tids: "dict[int, int]"
+    ) -> "dict[int, dict[str, Any]]":
+        """The locks that threads wait for, by pthread id; the owner's kernel id is `owner_tid`, None: no thread here."""
+        waits = {}
+        for thread in threads:
+            futex = self.futex(tids.get(thread.ident))
+            if futex and thread.places and not thread.torn:
+                waits[thread.ident] = thread.places, futex
+        try:
+            found = self.locks.find(waits)
+        except (OSError, ValueError, struct.error):
+            return {}
+        for lock in found.values():
+            lock["owner_tid"] = tids.get(lock["owner"] or 0)
+            lock["owner_here"] = lock["owner"] in {t.ident for t in threads}
+        return found
+
+    def futex(self, tid: "int | None") -> int:
+        """The address at which the kernel has a thread wait, 0 where it does not."""
+        if tid is None:
+            return 0
+        try:
+            with open("/proc/%d/task/%d/syscall" % (self.pid, tid)) as file:
+                words = file.read().split()
+        except OSError:
+            return 0
+        return int(words[1], 16) if len(words) > 2 and words[0] in FUTEX else 0
+
+    def runs(self, tid: "int | None", has_gil: bool) -> bool:
+        """Whether the kernel has it on a CPU or waiting for one; who has the GIL, where its id is not known."""
+        if tid is None:
+            return has_gil
+        try:
+            with open("/proc/%d/task/%d/stat" % (self.pid, tid), "rb") as file:
+                return file.read().rpartition(b")")[2][:2] == b" R"
+        except OSError:  # of another pid namespace, or it has ended
+            return has_gil
+
+    def awaited(self, interpreter: int, threads: "list[Thread]") -> "list[dict[str, Any]]":
+        """The tasks of asyncio with their chains, as frames."""
+        try:
+            found = self.tasks.find(interpreter, [t.address for t in threads])
+        except (OSError, ValueError, struct.error):
+            return []
+        steps = [s for task in found for s in task["chain"] if "code" in s]
+        self.learn({s["code"] for s in steps} - set(self.codes))
+        for task in found:
+            for step in task["chain"]:
+                code = self.codes.get(step.pop("code", 0))
+                place = step.pop("place", 0)
+                if code is not None:
+                    step.update(name=code.name, filename=code.file, line=code.line(place))
+            task["task"] = task.pop("name")
+        return found
+
+    def pooled(self, threads: "list[Thread]", tids: "dict[int, int]") -> "list[dict[str, Any]]":
+        """The thread pools whose workers are among these threads; their threads by the kernel's ids."""
+        workers = []
+        for thread in threads:
+            for (address, _), place in zip(thread.frames, thread.places):
+                code = self.codes.get(address)
+                if code is not None and code.name == WORKER[1] and code.file.endswith(WORKER[0]):
+                    workers.append((thread.ident, place))
+        found = self.pools.find(workers)
+        for pool in found:
+            pool["pool"] = pool.pop("name")
+            pool["threads"] = [tids[i] for i in pool["threads"] if i in tids]
+        return found
+
+    def suspended(self, interpreter: int) -> "list[dict[str, Any]]":
+        """The greenlets that are suspended, as threads without a thread: their frames, and what unites them."""
+        try:
+            known = self.greenlets.find(interpreter)
+        except (OSError, ValueError, struct.error):
+            return []
+        unread = (
+            [{"pid": self.pid, "unread": self.greenlets.unread}] if self.greenlets.unread else []
+        )
+        walked = []
+        for address, frame, kind in known:
+            one = Walked()
+            one.start(frame)
+            walked.append((one, address, kind))
+        self.walk([one for one, _, _ in walked])
+        return unread + [
+            {
+                "pid": self.pid,
+                "greenlet": kind,
+                "at": address,
+                "torn": one.torn,
+                "frames": [] if one.torn else self.frames(one),
+            }
+            for one, address, kind in walked
+        ]
+
+    def names(self, interpreter: int) -> "dict[int, str]":
+        """Names of threads by pthread ids; none where they change too fast to be read."""
+        try:
+            return self.objects.thread_names(interpreter)
+        except (OSError, ValueError, struct.error):
+            return {}
+
+    def frames(self, thread: "Walked") -> "list[dict[str, Any]]":
+        """The frames of one, as they are printed."""
+        found = []
+        for address, place in thread.frames:
+            code = self.codes[address]
+            found.append(
+                {
+                    "name": code.name,
+                    "filename": code.file,
+                    "short_filename": code.file.rpartition("/")[2],
+                    "module": None,
+                    "line": code.line(place),
+                    "locals": None,
+                }
+            )
+        return found
+
+    def tids(self, threads: "list[Thread]") -> "dict[int, int]":
+        """Kernel's ids by pthread ids: said by 3.11 and later, else found in glibc's or musl's own record."""
+        if "thread.tid" in self.layout.at:
+            return {t.ident: t.tid for t in threads}
+        try:
+            known = {int(name) for name in os.listdir("/proc/%d/task" % self.pid)}
+        except OSError:
+            return {}
+        places = [self.tid_at] if self.tid_at is not None else [720, 208, 56, 48, 64]
+        for place in places:
+            raws = self.memory.each([(t.ident + place, 4) for t in threads])
+            found = {t.ident: int.from_bytes(raw, "little") for t, raw in zip(threads, raws) if raw}
+            if found and set(found.values()) <= known and len(set(found.values())) == len(threads):
+                self.tid_at = place
+                return found
+        return {}
+
+
+class Walked:
+    """A stack that is being read."""
+
+    __slots__ = ("cut", "frames", "next", "places", "torn")
+
+    def start(self, first: int) -> None:
+        """Begin (again) at a frame."""
+        self.next = first
+        self.frames = []  # type: list[tuple[int, int]]
+        self.places = []  # type: list[int]
+        self.torn = self.cut = False
+
+
+class Thread(Walked):
+    """One PyThreadState as it was read."""
+
+    __slots__ = ("address", "ident", "raw", "tid")
+
+    def __init__(self, address: int, raw: bytes, layout: "Layout") -> None:
+        """`raw`: its bytes."""
+        self.address, self.raw = address, raw
+        self.ident = word(raw, layout.at["thread.ident"])
+        self.tid = word(raw, layout.at["thread.tid"]) if "thread.tid" in layout.at else 0
+        self.start(0)
+
+
+def failed(error: Exception) -> int:
+    """Say on standard error why there is nothing to print; the exit code."""
+    if isinstance(error, UnreadableError):
+        sys.stderr.write("%s\n" % error)
+    elif isinstance(error, PermissionError):
+        sys.stderr.write("Permission denied: %s\n" % error.strerror)
+    elif isinstance(error, (FileNotFoundError, ProcessLookupError)):
+        sys.stderr.write("No such file or directory (os error 2)\n")
+    else:
+        sys.stderr.write("its memory does not read as CPython's: %s\n" % error)
+    return 1
+
+
+def main(words: "list[str]") -> int:
+    """`dump PID`: one look, printed; or why there is none, on standard error."""
+    try:
+        found = Reader(int(words[1])).look()
+    except (UnreadableError, OSError, ValueError, struct.error) as error:
+        return failed(error)
+    print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__" and sys.argv[1:2] == ["dump"]:
+    sys.exit(main(sys.argv[1:]))

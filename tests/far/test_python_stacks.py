@@ -1,0 +1,113 @@
+"""The reader of Python's stacks on each CPython that this machine has, beside what the program says of itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from locard.runtime.python import stacks
+from support import PROGRAMS, interpreters, source_of
+
+VERSIONS = {
+    v: path
+    for v, path in interpreters().items()
+    if (3, 8) <= tuple(map(int, v.split("."))) <= (3, 15)
+}
+
+
+@contextlib.contextmanager
+def running(python, *words):
+    """The program under an interpreter, and what it said of itself."""
+    process = subprocess.Popen(
+        [python, "-B", PROGRAMS / "locked.py", *words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process, json.loads(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        assert process.wait(10) == 0  # it ends as it would have
+
+
+def look_items(pid):
+    """One look, as it runs at a place: source on standard input."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-", "dump", str(pid)],
+        input=source_of(stacks.OWN.program), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def look(pid):
+    """The threads of one look, by their ids."""
+    return {t["os_thread_id"]: t for t in look_items(pid) if "frames" in t}
+
+
+def waiting(pid, truth):
+    """A look at which all three have come to the lock."""
+    for _ in range(100):
+        threads = look(pid)
+        if all((threads.get(t) or {}).get("lock") for t in truth["waiters"]):
+            return threads
+        time.sleep(0.05)
+    return threads
+
+
+@pytest.mark.parametrize("version", list(VERSIONS))
+def test_stacks_names_lines_and_the_owner_of_a_lock(version):
+    with running(VERSIONS[version]) as (process, truth):
+        threads = waiting(process.pid, truth)
+        assert len(threads) == 5
+        assert not any(t["torn"] for t in threads.values())
+        keeper = threads[truth["holder"]]
+        assert keeper["thread_name"] == "keeper"
+        first = keeper["frames"][0]
+        assert (first["name"].split(".")[-1], first["line"]) == ("hold", truth["held_at"])
+        for tid in truth["waiters"]:
+            names = [f["name"].split(".")[-1] for f in threads[tid]["frames"]]
+            assert names[:2] == ["steps", "wait"]
+            assert names[-1] == "_bootstrap"
+            assert threads[tid]["frames"][0]["line"] == truth["at"]
+            lock = threads[tid]["lock"]
+            assert (lock["kind"], lock["owner_tid"], lock["owner_here"]) == (
+                "RLock",
+                truth["holder"],
+                True,
+            )
+            assert lock["sure"] == (version in {"3.8", "3.9", "3.10", "3.11", "3.12"})
+        assert threads[process.pid]["thread_name"] == "MainThread"
+        assert threads[process.pid]["lock"] is None
+
+
+@pytest.mark.parametrize("version", list(VERSIONS))
+def test_a_thread_that_runs_is_read_whole_or_said_to_be_torn(version):
+    with running(VERSIONS[version], "spin") as (process, truth):
+        seen = set()
+        for _ in range(10):
+            thread = look(process.pid)[truth["spinner"]]
+            if not thread["torn"]:
+                names = [f["name"] for f in thread["frames"]]
+                assert names[-4:][0] == "spin"
+                assert names[:-4] in ([], ["add"])
+                seen.update(names)
+        assert "spin" in seen
+
+
+def test_what_is_no_python_is_said_and_nothing_of_it_is_printed():
+    process = subprocess.Popen(["sleep", "60"])
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-", "dump", str(process.pid)],
+            input=source_of(stacks.OWN.program), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        process.kill()
+        process.wait()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "no _PyRuntime in what it has mapped\n"
