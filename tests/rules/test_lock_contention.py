@@ -8,6 +8,7 @@ import pytest
 
 from locard.kernel.probes import thread_states
 from locard.model.evidence import Layer
+from locard.model.facts import WaitedLock
 from locard.model.finding import Confidence, Role, Severity
 from locard.model.target import Context, Process, Target
 from locard.rules.lock_contention import judge
@@ -205,3 +206,15 @@ def test_quiet_on_an_idle_pool_and_on_a_held_lock_without_waiters():
     pool = lock_word(kind="condition variable", holder="", contended=False)
     assert not list(judge(case(waits(thread_wait(), locks=(pool,)))))
     assert not list(judge(case(waits(thread_wait(call="clock_nanosleep", doing="sleeps")))))
+
+
+def test_the_owner_that_a_lock_records_is_the_holder_wherever_it_is():
+    lock = WaitedLock("RLock", "", 16, sure=True, recorded=True, owner=9)
+    waiters = [replace(stack(r, t, *WAIT), lock=lock) for r in ROUNDS for t in (1, 2, 3)]
+    inside = state(0, 9, "write", waits_for="pipe")
+    owner = [
+        replace(stack(r, 9, "emit handlers.py:7"), kernel=replace(inside, round=r)) for r in ROUNDS
+    ]
+    (finding,) = found(stacks(*waiters, *owner))
+    assert "worker-9 (tid 9) has it, as the lock itself records" in finding.detail
+    assert "emit (pay/handlers.py:7), in write pipe" in finding.detail

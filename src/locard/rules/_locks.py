@@ -48,7 +48,10 @@ class Site:
     moments: tuple[tuple[int, int, int], ...]  # (pid, round, threads that wait)
     tids: frozenset[tuple[int, int]]  # (pid, tid) of every thread seen there
     joined: int  # of the waits, those that the kernel saw in a futex at that very moment
-    holders: tuple[ThreadStack, ...]  # in the same function meanwhile, past the line
+    holders: tuple[
+        ThreadStack, ...
+    ]  # who has it: as the lock records, else in the same function past the line
+    recorded: bool = False  # the lock says who has it
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -117,7 +120,8 @@ def sites(samples: StackSamples) -> list[Site]:
             moments[stack.pid, stack.round].append(stack)
     found = []
     for line, by_moment in waiting.items():
-        holders = [s for s in samples.stacks if _past(s, line)]
+        owners = _owners(by_moment, samples)
+        holders = owners or [s for s in samples.stacks if _past(s, line)]
         held = {(s.pid, s.round) for s in holders}
         # One thread that waits while another is past the line counts as well, if there is a
         # queue at another moment: queues come and go.
@@ -125,8 +129,21 @@ def sites(samples: StackSamples) -> list[Site]:
         most = max((len(v) for v in moments.values()), default=0)
         total = sum(map(len, moments.values()))
         if most >= TOGETHER and len(moments) >= MOMENTS and total >= LEAST:
-            found.append(_site(line, moments, holders))
+            found.append(replace(_site(line, moments, holders), recorded=bool(owners)))
     return sorted(found, key=lambda s: -sum(n for _, _, n in s.moments))
+
+
+def _owners(
+    by_moment: dict[tuple[int, int], list[ThreadStack]], samples: StackSamples
+) -> list[ThreadStack]:
+    """The threads that have the locks which these wait for, where the locks say so."""
+    owners = {
+        (s.pid, s.round, s.lock.owner)
+        for stacks in by_moment.values()
+        for s in stacks
+        if s.lock is not None and s.lock.owner is not None
+    }
+    return [s for s in samples.stacks if (s.pid, s.round, s.tid) in owners]
 
 
 def _site(

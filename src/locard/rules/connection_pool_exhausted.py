@@ -118,5 +118,5 @@ def _idle_in_transaction(case: Case) -> Iterator[Support]:
 
 
 def _commands(waiting: list[Seen], said: _said.Saying | None) -> tuple[str, ...]:
-    found = [f"py-spy dump --nonblocking --pid {waiting[0].pid}"] if waiting else []
+    found = [f"locard stacks pid/{waiting[0].pid}"] if waiting else []
     return (*found, *(said.commands if said else ()))

@@ -99,7 +99,7 @@ def _finding(
         supports=tuple(supports),
         against=() if trouble else (Support(evidence, Layer.RUNTIME, _NO_TROUBLE),),
         values=((semconv.CODE_FILE, frame.file), (semconv.CODE_FUNCTION, frame.function)),
-        next_commands=(f"py-spy dump --nonblocking --pid {pid}",),
+        next_commands=(f"locard stacks pid/{pid}",),
     )
 
 

@@ -63,7 +63,7 @@ def judge(case: Case) -> Iterator[Finding]:
         supports=tuple(supports),
         values=((semconv.CODE_FILE, file), (semconv.CODE_FUNCTION, function)),
         next_commands=tuple(
-            f"py-spy top --nonblocking --pid {pid}"
+            f"locard profile pid/{pid} --for 10s"
             for pid in dict.fromkeys(s.pid for s in seen if s.stack and s.stack.active)
         )[:1],
     )

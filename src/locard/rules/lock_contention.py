@@ -124,7 +124,7 @@ def _finding(
             (semconv.CODE_LINE, str(site.line)),
         ),
         next_commands=(
-            f"py-spy dump --nonblocking --pid {site.pids[0]}",
+            f"locard stacks pid/{site.pids[0]}",
             f"sed -n {max(1, site.line - 5)},{site.line + 15}p {site.file}",
         ),
     )
@@ -140,6 +140,15 @@ def _queue_words(site: Site) -> str:
 
 def _holder_words(site: Site) -> str:
     holder = site.holders[0]
+    if site.recorded:
+        call = holder.kernel.syscall if holder.kernel is not None else None
+        where = (
+            f", in {call} {holder.kernel.waits_for or ''}".rstrip()
+            if holder.kernel and call
+            else ""
+        )
+        who = f"{holder.thread or 'a thread'} (tid {holder.tid})"
+        return f"{who} has it, as the lock itself records; it is in {_doing(site.holders)}{where}"
     return f"a thread beyond that line ({holder.thread or holder.tid}) is in {_doing(site.holders)}"
 
 
