@@ -1,0 +1,63 @@
+"""`locard profile`: the whole command on a real process that says which of its threads computes."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+
+def test_the_thread_that_computes_is_named(locard, start):
+    program = start("locked.py", "spin", stdin=subprocess.PIPE)
+    truth = json.loads(program.line)
+    (found,) = locard.json("profile", f"pid/{program.pid}", "--for", "1s", "-q")["evidence"]
+    (trace,) = found["facts"]
+    assert {r["tid"] for r in trace["threads"]} == {truth["spinner"]}
+    assert {r["what"] for r in trace["rows"]} <= {"spin (locked.py)", "add (locked.py)"}
+    assert sum(r["count"] for r in trace["rows"]) > 20
+    lines = {
+        s["frames"][-2] if "add" in s["frames"][-1] else s["frames"][-1] for s in trace["stacks"]
+    }
+    assert any(f":{truth['line']})" in frame for frame in lines)
+
+
+def test_wall_counts_everybody_alike(locard, start):
+    program = start("locked.py", stdin=subprocess.PIPE)
+    truth = json.loads(program.line)
+    (found,) = locard.json("profile", f"pid/{program.pid}", "--for", "1s", "--mode", "wall", "-q")[
+        "evidence"
+    ]
+    (trace,) = found["facts"]
+    counts = {r["tid"]: r["count"] for r in trace["threads"]}
+    assert set(counts) == {program.pid, truth["holder"], *truth["waiters"]}
+    assert len(set(counts.values())) == 1  # nobody moved: each was there at each look
+    assert not trace["observed"].get("lost")
+
+
+def test_the_flame_graph_and_the_screen(locard, start, tmp_path):
+    program = start("locked.py", "spin", stdin=subprocess.PIPE)
+    page = tmp_path / "flame.folded"
+    done = locard("profile", f"pid/{program.pid}", "--for", "500ms", "--flame", page, "-q")
+    assert done.returncode in {0, 4}, done.stderr
+    assert re.search(
+        r"samples of threads on a CPU or waiting for one in \d+ looks: ",
+        " ".join(done.stdout.split()),
+    )
+    assert re.search(r"^spins;.*spin \(locked\.py:\d+\)", page.read_text(), re.MULTILINE)
+
+
+def test_who_interrupts_it_sees_what_it_counted(start, locard):
+    program = start("locked.py", "spin", stdin=subprocess.PIPE)
+    words = locard.argv("profile", f"pid/{program.pid}", "--for", "60s", "-o", "json")
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "runs" in line:
+            break
+    try:
+        process.wait(1.5)
+    except subprocess.TimeoutExpired:
+        process.send_signal(2)
+    out = process.communicate(timeout=30)[0]
+    assert process.returncode == 4
+    (trace,) = json.loads(out)["evidence"][0]["facts"]
+    assert sum(r["count"] for r in trace["threads"]) > 5
