@@ -41,7 +41,7 @@ def look_items(pid):
         input=source_of(stacks.OWN.program), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return stacks.items(done.stdout)
 
 
 def look(pid):

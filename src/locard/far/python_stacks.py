@@ -198,8 +198,9 @@ class Reader:
     # -- whole -----------------------------------------------------------------------------
 
     def look(self) -> "list[dict[str, Any]]":
-        """All threads of all interpreters, as `py-spy dump --json` writes them, with `interpreter` and `torn`."""
+        """All threads of all interpreters, and what else was found; frames by their number in the last, the `table`."""
         found = []  # type: list[dict[str, Any]]
+        self.numbers = {}  # type: dict[tuple[int, int], int]
         for interpreter in self.interpreters():
             threads = self.threads(interpreter)
             self.stacks(threads)
@@ -230,7 +231,7 @@ class Reader:
                         "frames": [] if thread.torn else self.frames(thread),
                     }
                 )
-        return found
+        return [*found, self.table()]
 
     def locked(
         self, threads: "list[Thread]", tids: "dict[int, int]"
@@ -335,22 +336,17 @@ class Reader:
         except (OSError, ValueError, struct.error):
             return {}
 
-    def frames(self, thread: "Walked") -> "list[dict[str, Any]]":
-        """The frames of one, as they are printed."""
-        found = []
-        for address, place in thread.frames:
+    def frames(self, thread: "Walked") -> "list[int]":
+        """The frames of one, as they are printed: each by its number in `table`."""
+        return [self.numbers.setdefault(frame, len(self.numbers)) for frame in thread.frames]
+
+    def table(self) -> "dict[str, Any]":
+        """What the numbers of frames stand for."""
+        frames = []
+        for address, place in self.numbers:
             code = self.codes[address]
-            found.append(
-                {
-                    "name": code.name,
-                    "filename": code.file,
-                    "short_filename": code.file.rpartition("/")[2],
-                    "module": None,
-                    "line": code.line(place),
-                    "locals": None,
-                }
-            )
-        return found
+            frames.append({"name": code.name, "filename": code.file, "line": code.line(place)})
+        return {"pid": self.pid, "table": frames}
 
     def tids(self, threads: "list[Thread]") -> "dict[int, int]":
         """Kernel's ids by pthread ids: said by 3.11 and later, else found in glibc's or musl's own record."""

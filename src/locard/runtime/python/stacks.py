@@ -189,12 +189,12 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         rounds[pid] = at_round + 1
         threads, tore = _threads(output.text, at_round)
         torn[pid] = torn.get(pid, 0) + tore
-        items = _items(output.text)
-        if any(isinstance(i, dict) and i.get("cut") for i in items):
+        found = items(output.text)
+        if any(i.get("cut") for i in found):
             deep.add(pid)
-        awaiting[pid] = _tasks.tasks(items)
-        suspended[pid] = _greenlets.samples(items)
-        pools.extend(_pools.pools(items, at_round))
+        awaiting[pid] = _tasks.tasks(found)
+        suspended[pid] = _greenlets.samples(found)
+        pools.extend(_pools.pools(found, at_round))
         if threads:
             stacks.extend(_joined(pid, threads, _around(outputs, at)))
         else:
@@ -358,17 +358,34 @@ _LOOPS = (
 
 def _threads(text: str, at_round: int) -> tuple[list[ThreadStack], int]:
     """The stacks of a dump, and how many of it tore."""
-    data = [i for i in _items(text) if isinstance(i, dict) and "greenlet" not in i]
+    data = [i for i in items(text) if "greenlet" not in i and "frames" in i]
     whole = [i for i in data if not i.get("torn")]
     return [t for i in whole if (t := _thread(i, at_round))], len(data) - len(whole)
 
 
-def _items(text: str) -> list[Any]:
+def items(text: str) -> list[dict[str, Any]]:
+    """What a dump holds; our own reader's frames stand in a table of their own."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
         return []
-    return data if isinstance(data, list) else []
+    if not isinstance(data, list):
+        return []
+    found = [item for item in data if isinstance(item, dict)]
+    table = next((i["table"] for i in found if isinstance(i.get("table"), list)), None)
+    if table is None:
+        return found
+    return [
+        {**i, "frames": [table[n] for n in _numbers(i, len(table))]} if "frames" in i else i
+        for i in found
+    ]
+
+
+def _numbers(item: dict[str, Any], size: int) -> list[int]:
+    """The numbers of an item's frames; none where one does not stand in the table."""
+    numbers = item["frames"]
+    fit = isinstance(numbers, list) and all(isinstance(n, int) and 0 <= n < size for n in numbers)
+    return numbers if fit else []
 
 
 def _thread(item: Any, at_round: int) -> ThreadStack | None:
