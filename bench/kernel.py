@@ -11,6 +11,7 @@ count where it prints one.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import mmap
 import os
@@ -207,28 +208,35 @@ def pairs(command: tuple[str, ...], measured: Counted, number: int) -> list[floa
     found = []
     for _ in range(number):
         before = measured.rate(MEASURED_S)
+        left, early, said = beside(command, measured)
+        if early is not None:  # before it was measured: it cost nothing, and told nothing
+            return f"ended at once ({early}): {said}"
+        found.append(left / before if before else 0.0)
+    return found
+
+
+def beside(command: tuple[str, ...], measured: Counted) -> tuple[float, int | None, str]:
+    """The rate beside a tool; its exit code and last words where it had ended before that was measured."""
+    with tempfile.TemporaryFile() as words:
         tool = subprocess.Popen(
             command,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=words,
+            start_new_session=True,  # what it starts ends with it: bpftrace 0.17 was seen to hang
             env={**os.environ, "LOCARD_STATE": STATE},
         )
         began = time.monotonic()
         time.sleep(STARTS_S)
         left = measured.rate(MEASURED_S)
         early = tool.poll()
-        try:
-            said = tool.communicate(timeout=ENDS_S + 3 - (time.monotonic() - began))[1]
-        except subprocess.TimeoutExpired:
-            tool.send_signal(signal.SIGKILL)
-            said = tool.communicate()[1]
-        if (
-            early is not None
-        ):  # it had ended before it was measured: it cost nothing, and told nothing
-            words = said.decode(errors="replace").strip().splitlines()
-            return f"ended at once ({early}): {words[-1] if words else ''}"
-        found.append(left / before if before else 0.0)
-    return found
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            tool.wait(ENDS_S + 3 - (time.monotonic() - began))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(tool.pid, signal.SIGKILL)
+        tool.wait()
+        words.seek(0)
+        lines = words.read().decode(errors="replace").strip().splitlines()
+    return left, early, lines[-1] if lines else ""
 
 
 def row(name: str, shares: list[float]) -> str:
