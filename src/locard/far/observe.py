@@ -383,7 +383,9 @@ class Observation:
             if tick:
                 tick(self)
             if ended:
-                heirs = followed(self.obj) if self.settings.get("follow", True) else []
+                # Twice: one that was begun while /proc was listed, by one that ended meanwhile, is in the second.
+                follows = self.settings.get("follow", True)
+                heirs = (followed(self.obj) or followed(self.obj)) if follows else []
                 if not heirs:
                     tell_orphans(self)
                     return "ended: the target ended"
