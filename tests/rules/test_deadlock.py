@@ -47,3 +47,10 @@ def test_one_moment_and_a_lock_that_is_not_sure_speak_against_it():
         "it was seen at one moment only",
         "which lock it is was told by its being the only one in the innermost frames",
     ]
+
+
+def test_what_the_kernel_says_is_said_of_rlocks_alone():
+    waits = replace(at_lock(0, 1, 2), lock=WaitedLock("import lock", "geometry", 16, True, True, 2))
+    (finding,) = judge(case(stacks(waits, at_lock(0, 2, 1, 32, sure=False))))
+    assert "which import lock it is stands in the frame" in finding.detail
+    assert "the kernel has" not in finding.detail

@@ -213,6 +213,8 @@ class Reader:
             found += [dict(pool, pid=self.pid) for pool in self.pooled(threads, tids)]
             found += self.suspended(interpreter)
             found += [dict(task, pid=self.pid) for task in self.awaited(interpreter, threads)]
+            if self.tasks.unread:
+                found.append({"pid": self.pid, "unread_tasks": self.tasks.unread})
             for thread in threads:
                 has = thread.address == holder
                 found.append(

@@ -63,13 +63,17 @@ class Tasks:
         if self.version >= (3, 14):
             addresses += self.listed(interpreter, heads)
         found = []
-        for address in list(dict.fromkeys(addresses))[:MOST_TASKS]:
+        every = list(dict.fromkeys(addresses))
+        left = max(0, len(every) - MOST_TASKS)
+        for address in every[:MOST_TASKS]:
             try:
                 task = self.task(address)
             except (KeyError, OSError, ValueError, struct.error, IndexError):
-                task = None
+                task, left = None, left + 1
             if task is not None and "ended" not in task["chain"][0]:
                 found.append(task)
+        if left:
+            self.unread = "asyncio tasks: %d were not read" % left
         return found
 
     # -- which there are -------------------------------------------------------------------
@@ -105,7 +109,7 @@ class Tasks:
         """From 3.14 on: those in the lists of the interpreter and of its threads."""
         table = self.layout.tasks
         if not table:
-            self.unread = "asyncio's own table was not found"
+            self.unread = "asyncio tasks: its own table was not found"
             return []
         node, of_interpreter, of_thread = table
         found = []  # type: list[int]

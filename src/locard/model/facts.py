@@ -161,6 +161,16 @@ class TaskSamples:
     tasks: tuple[AwaitingTask, ...]
     unread: tuple[str, ...] = ()
 
+    @property
+    def problem(self) -> str:
+        """What was not read, in words."""
+        return "; ".join(self.unread)
+
+    @property
+    def partial(self) -> bool:
+        """Whether some were not read."""
+        return bool(self.unread)
+
 
 @dataclass(frozen=True, slots=True)
 class Greenlet:

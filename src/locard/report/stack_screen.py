@@ -78,7 +78,11 @@ def _does(stack: ThreadStack) -> str:
             "waits for work" if idle else "what the kernel says of it is not known: its id is not"
         )
     if stack.kernel is None:
-        return f"moved while it was read{idle}" if not idle else "waits for work"
+        return (
+            "waits for work"
+            if idle
+            else "no word of the kernel for that moment: it ran meanwhile, mostly"
+        )
     call = stack.kernel.syscall or {"D": "a page fault, or the disk"}.get(stack.kernel.state, "")
     for_what = f" {stack.kernel.waits_for}" if stack.kernel.waits_for else ""
     return f"in {call or 'the kernel'}{for_what}{idle}"

@@ -127,10 +127,14 @@ def _finding(
         supports.append(Support(evidence, Layer.RUNTIME, f"the same at {count(seen, 'moment')}"))
     else:
         against.append(Support(evidence, Layer.RUNTIME, "it was seen at one moment only"))
-    if all(lock.sure for _, lock in locks):
-        says = "the kernel has each of them wait inside that very lock"
+    if any(lock.kind == "import lock" for _, lock in locks):
+        says = "which import lock it is stands in the frame that waits for it"
+        supports.append(Support(evidence, Layer.RUNTIME, says))
+    plain = [lock for _, lock in locks if lock.kind != "import lock"]
+    if plain and all(lock.sure for lock in plain):
+        says = "the kernel has who waits for an RLock wait inside that very lock"
         supports.append(Support(evidence, Layer.KERNEL, says))
-    else:
+    elif plain:
         says = "which lock it is was told by its being the only one in the innermost frames"
         against.append(Support(evidence, Layer.RUNTIME, says))
     frame = application_frame(stacks[0].frames)

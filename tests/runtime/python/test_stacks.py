@@ -226,3 +226,26 @@ def test_threads_of_other_interpreters_are_said():
         _, coverage = stacks.read([mapped, look(9, 10), dump, look(9, 10)])
         assert coverage.processes[0].without_stack == 1
         assert bool(coverage.processes[0].hidden) is said
+
+
+def test_a_fault_of_our_own_reader_is_said_and_is_no_round():
+    mapped = Output(next(stacks.plan(context(7))).argv, b"/proc/7/maps:/python3.11\n")
+    failed = Output(
+        ("python3", "-I", "-S", "-", "dump", "7"),
+        b"",
+        stderr=b"Traceback (most recent\nNameError: x\n",
+        exit_code=1,
+    )
+    samples = stacks.read([mapped, failed, *stacks.SAMPLES[0].outputs[1:]])[0]
+    assert samples.missed == ("pid 7: locard's own reader failed, a bug: NameError: x",)
+    assert samples.rounds == 2
+    assert {s.round for s in samples.stacks} == {0, 1}
+
+
+def test_tasks_that_were_not_read_make_it_partial():
+    mapped = Output(next(stacks.plan(context(7))).argv, b"/proc/7/maps:/python3.11\n")
+    said = [{"pid": 7, "unread_tasks": "asyncio tasks: 3 were not read"}, {"pid": 7, "table": []}]
+    dump = Output(("python3", "-I", "-S", "-", "dump", "7"), json.dumps(said).encode(), exit_code=0)
+    (tasks,) = [f for f in stacks.read([mapped, dump]) if isinstance(f, TaskSamples)]
+    assert tasks.partial
+    assert tasks.problem == "asyncio tasks: 3 were not read"

@@ -180,10 +180,18 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     awaiting: dict[int, tuple[AwaitingTask, ...]] = {}
     suspended: dict[int, GreenletSamples | None] = {}
     deep: set[int] = set()
+    faults: dict[int, str] = {}
+    lacks: dict[str, None] = {}
     pools: list[ThreadPool] = []
     for at, output in enumerate(outputs):
         pid = _dumped(output)
         if pid is None:
+            continue
+        if output.program != "py-spy" and output.exit_code not in {0, None}:
+            missed[pid] = _why(output, runtimes.get(pid, ""))  # py-spy is asked in its place
+            if b"Traceback" in output.stderr:
+                faults[pid] = output.stderr.decode("utf-8", "replace").strip().splitlines()[-1]
+            rounds.setdefault(pid, 0)
             continue
         at_round = rounds.get(pid, 0)
         rounds[pid] = at_round + 1
@@ -193,6 +201,9 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         if any(i.get("cut") for i in found):
             deep.add(pid)
         awaiting[pid] = _tasks.tasks(found)
+        lacks.update(
+            (i["unread_tasks"], None) for i in found if isinstance(i.get("unread_tasks"), str)
+        )
         suspended[pid] = _greenlets.samples(found)
         pools.extend(_pools.pools(found, at_round))
         if threads:
@@ -219,10 +230,13 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     said += tuple(
         f"pid {pid}: a stack is deeper than what was read: cut at its outer end" for pid in deep
     )
+    said += tuple(
+        f"pid {pid}: locard's own reader failed, a bug: {why}" for pid, why in faults.items()
+    )
     taken = len({s.round for s in stacks})
     samples = StackSamples("python", taken, tuple(stacks), said)
     every = tuple(task for tasks in awaiting.values() for task in tasks)
-    told: tuple[Fact, ...] = (TaskSamples(every),) if every else ()
+    told: tuple[Fact, ...] = (TaskSamples(every, tuple(lacks)),) if every or lacks else ()
     told += (ThreadPools(tuple(pools)),) if pools else ()
     told += _together(suspended.values())
     return (samples, *told, RuntimeCoverage(coverage, said))
@@ -429,7 +443,7 @@ def _lock(item: Any) -> WaitedLock | None:
 def _why(output: Output, runtime: str) -> str:
     said = output.stderr.decode("utf-8", "replace")
     if output.timed_out:
-        return "py-spy did not answer in time"
+        return "the reading did not end in time"
     if "permission denied" in said.lower() or "Operation not permitted" in said:
         return "not permitted (CAP_SYS_PTRACE, or run as its user)"
     if "No such file or directory (os error 2)" in said or "os error 3" in said:
