@@ -82,7 +82,7 @@ def _finding(evidence: str, pools: list[ThreadPool], stacks: list[ThreadStack]) 
         rule="thread-exhaustion",
         layer=Layer.RUNTIME,
         role=Role.MECHANISM,
-        severity=Severity.WARNING if against else Severity.CRITICAL,
+        severity=Severity.WARNING,  # a batch of work fills its pool as well: that anybody is hurt, others say
         title=f"Thread pool {last.name} is full: {last.most} of {last.most} threads in {place},"
         f" {queued:,} pieces of work waiting",
         detail=f"In process {last.pid}: " + "; ".join(s.says for s in supports),
