@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 LOCK = threading.RLock()
+# From 3.13 on only a lock that stands alone can be told.
+DECOY = threading.RLock() if sys.version_info < (3, 13) else None
 TIDS = {}
 SPIN = "spin" in sys.argv[1:]
 
@@ -23,9 +25,10 @@ class Service:
 
     def steps(self):
         yield 1
+        beside = DECOY  # another lock in the same frame, before the one that it waits for
         TIDS.setdefault("waiters", []).append(threading.get_native_id())
         with LOCK:  # @at
-            yield 2
+            yield beside
 
 
 def wait():
