@@ -118,6 +118,9 @@ class _Quiet:
     def grew(self, layer: Layer, probe: str, headline: str) -> None:
         """Nothing."""
 
+    def came(self, layer: Layer, probe: str, text: str) -> None:
+        """Nothing."""
+
     def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
         """Nothing."""
 

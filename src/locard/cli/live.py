@@ -29,8 +29,8 @@ TARGET_HELP = (
 )
 
 
-def place_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where the targets are: `--on`, `--hosts`, and kubectl's own flags."""
+def place_arguments(parser: argparse.ArgumentParser, *, short: bool = True) -> None:
+    """Where the targets are: `--on`, `--hosts`, and kubectl's own flags; `short`: with its -n."""
     where = parser.add_argument_group("places")
     where.add_argument(
         "--on", metavar="PLACE", help="where it runs: host/NAME (ssh), container/NAME"
@@ -45,14 +45,13 @@ def place_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="there, run by `sudo -n` what reads or samples, where its sudoers allow it without a password",
     )
-    cluster_arguments(where)
+    cluster_arguments(where, short=short)
 
 
-def cluster_arguments(where: argparse._ActionsContainer) -> None:
+def cluster_arguments(where: argparse._ActionsContainer, *, short: bool = True) -> None:
     """Kubectl's own flags."""
-    where.add_argument(
-        "-n", "--namespace", default="", metavar="NAME", help="of kubectl, as the next two"
-    )
+    names = ("-n", "--namespace") if short else ("--namespace",)
+    where.add_argument(*names, default="", metavar="NAME", help="of kubectl, as the next two")
     where.add_argument("--context", default="", metavar="NAME")
     where.add_argument("-c", "--container", default="", metavar="NAME")
 

@@ -38,6 +38,12 @@ def arguments(parser: argparse.ArgumentParser, key: str | None) -> None:
     common.output_arguments(parser, ("text", "json", "markdown"))
 
 
+def parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """(targets, names) of what was given: a target has a slash (pid/4242), a name has none, or a colon before it."""
+    targets = [w for w in words if "/" in w.partition(":")[0]]
+    return targets, [w for w in words if w not in targets]
+
+
 def add_params(parser: argparse.ArgumentParser, key: str) -> None:
     """The flags of a probe's parameters."""
     from locard.model import params  # noqa: PLC0415 - keeps `--help` quick

@@ -164,7 +164,7 @@ class Types:
         self.fields[number] = found
         return found
 
-    def read(self, number: int, data: bytes, at: int = 0) -> "Any":  # noqa: PLR0911 - one return a kind
+    def read(self, number: int, data: bytes, at: int = 0) -> "Any":
         """The value of a type in bytes: numbers, text for arrays of char, lists, dicts."""
         number = self.plain(number)
         kind, _, size, _, _, rest = self.types[number]

@@ -85,7 +85,7 @@ def address_of(family: int, raw: bytes, port: int) -> str:
     return ("[%s]:%d" if size == 16 else "%s:%d") % (host, port)
 
 
-def plain(value: "Any") -> "Any":  # noqa: PLR0911 - one return a kind
+def plain(value: "Any") -> "Any":
     """A value as JSON can hold it: paths and socket ends in words, long lists by what is not zero."""
     if isinstance(value, dict):
         if "cut" in value and "text" in value:

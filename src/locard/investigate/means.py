@@ -28,6 +28,9 @@ class Listener(Protocol):
     def grew(self, layer: Layer, probe: str, headline: str) -> None:
         """A stream has given more: what it says so far."""
 
+    def came(self, layer: Layer, probe: str, text: str) -> None:
+        """A stream that tells as it goes has given more lines: whole ones, redacted."""
+
     def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
         """Its evidence is safe in the ledger (or, not `recorded`, only in memory)."""
 

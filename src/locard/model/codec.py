@@ -56,12 +56,13 @@ def field_types(kind: type) -> dict[str, Any]:
         kernel_facts,
         place,
         target,
+        watch_facts,
         workload,
     )
 
     names: dict[str, Any] = {}
     for module in (
-        claim, cluster_place, kernel_facts, workload, evidence, facts, finding, target, investigation, place,
+        claim, cluster_place, kernel_facts, watch_facts, workload, evidence, facts, finding, target, investigation, place,
     ):  # fmt: skip
         names.update(vars(module))
     known = typing.get_type_hints(kind, localns=names)

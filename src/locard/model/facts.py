@@ -11,6 +11,7 @@ from typing import Literal
 
 from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
+from locard.model.watch_facts import FoundNames, LiveProbes, Watched
 from locard.model.workload import WorkloadStates
 
 
@@ -458,6 +459,9 @@ Fact = (
     | TaskSamples
     | GreenletSamples
     | ThreadPools
+    | Watched
+    | LiveProbes
+    | FoundNames
     | RuntimeCoverage
     | ThreadStates
     | Peers

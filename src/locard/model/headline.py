@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from locard.model import kernel_words, reading_words, workload_words
+from locard.model import kernel_words, reading_words, watch_words, workload_words
 from locard.model.facts import (
     EndpointCoverage,
     GreenletSamples,
@@ -26,6 +26,7 @@ from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import counted_as, judge
 from locard.model.stacks import application_frame, work
+from locard.model.watch_facts import FoundNames, LiveProbes, Watched
 from locard.model.wording import count
 from locard.model.workload import WorkloadStates
 
@@ -317,6 +318,9 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     TaskSamples: _tasks,
     GreenletSamples: _greenlets,
     ThreadPools: _pools,
+    Watched: watch_words.watched,
+    LiveProbes: watch_words.live,
+    FoundNames: watch_words.found,
     RuntimeCoverage: _runtimes,
     ThreadStates: _states,
     Peers: _peers,

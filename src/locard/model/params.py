@@ -22,9 +22,9 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BLANKLESS = r"[^\0]*[^\0\s][^\0]*"
 
 
-def param(default: float, help: str, *, least: float, most: float) -> Any:  # noqa: A002 - argparse's word
+def param(default: float, help: str, *, least: float, most: float, flag: str = "") -> Any:  # noqa: A002 - argparse's word
     """A field of `PARAMS`: its default, what it means with its unit, and its bounds."""
-    meta = {"help": help, "least": least, "most": most}
+    meta = {"help": help, "least": least, "most": most, "flag": flag}
     return dataclasses.field(default=default, metadata=meta)
 
 
@@ -40,14 +40,18 @@ def text(default: str, help: str, *, pattern: str = _BLANKLESS, flag: str = "") 
     return dataclasses.field(default=default, metadata=meta)
 
 
-def switch(help: str) -> Any:  # noqa: A002 - as above
+def switch(help: str, *, flag: str = "") -> Any:  # noqa: A002 - as above
     """A field of `PARAMS` that is off unless its flag is given."""
-    return dataclasses.field(default=False, metadata={"help": help, "as": "switch"})
+    return dataclasses.field(default=False, metadata={"help": help, "as": "switch", "flag": flag})
 
 
-def add_arguments(group: argparse._ActionsContainer, kind: type) -> None:
-    """The flags of a `PARAMS`; what is given lands in `param_NAME` as text."""
+def add_arguments(
+    group: argparse._ActionsContainer, kind: type, leave: tuple[str, ...] = ()
+) -> None:
+    """The flags of a `PARAMS` but those of `leave`; what is given lands in `param_NAME` as text."""
     for field in fields(kind):
+        if field.name in leave:
+            continue
         options: dict[str, Any] = {"dest": f"param_{field.name}", "help": _help(field)}
         if field.metadata.get("as") == "switch":
             options |= {"action": "store_const", "const": "yes"}

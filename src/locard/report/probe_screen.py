@@ -11,7 +11,7 @@ from locard.model.facts import Readings
 from locard.model.headline import headline
 from locard.model.kernel_facts import SystemCalls
 from locard.model.wording import count, shorten
-from locard.report import kernel_screen, stack_screen, told
+from locard.report import kernel_screen, stack_screen, told, watch_screen
 from locard.report.kernel_table import Sheet
 from locard.report.words import where
 
@@ -26,10 +26,13 @@ _MOST_LINES = 40  # of one fact
 _WIDE = 110
 
 
-def screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
-    """The lines of the screen, each without an end: what was found first, and again at its end with what is next."""
+def screen(found: Investigation, tz: dt.tzinfo | None, *, live: bool = False) -> Iterator[str]:
+    """The lines of the screen, each without an end: what was found first, and again at its end with what is next.
+
+    `live`: events were told as they came, so that only their sums are left.
+    """
     prose = Sheet(columns.of(sys.stdout)).prose
-    for line in _screen(found, tz):
+    for line in _screen(found, tz, live=live):
         if isinstance(line, _Whole):
             yield line
         else:
@@ -42,13 +45,13 @@ class _Whole(str):
     __slots__ = ()
 
 
-def _screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
+def _screen(found: Investigation, tz: dt.tzinfo | None, *, live: bool) -> Iterator[str]:
     yield f"{found.target.ref} {where(found)}"
     findings = told.investigation(found, tz).findings
     for finding in findings:
         yield f"finding: {finding.rule}: {finding.title}"
     for item in found.evidence:
-        yield from _evidence(item)
+        yield from _evidence(item, tz, live=live)
     for layer in found.layers:
         for run in layer.probes:
             if run.status == "skipped":
@@ -64,7 +67,7 @@ def _screen(found: Investigation, tz: dt.tzinfo | None) -> Iterator[str]:
         yield f"next: no rule found anything in this; logs, stacks and host: locard investigate {found.target.ref}"
 
 
-def _evidence(item: Evidence) -> Iterator[str]:
+def _evidence(item: Evidence, tz: dt.tzinfo | None, *, live: bool) -> Iterator[str]:
     asked = "".join(f" {name}={value}" for name, value in item.params)
     yield f"{item.layer}/{item.probe}{asked}: {headline(item)}"
     yield ""
@@ -79,7 +82,7 @@ def _evidence(item: Evidence) -> Iterator[str]:
             continue
         room = columns.of(sys.stdout)
         rows = kernel_screen.lines(fact, None if room is None else room - 2)
-        rows = rows or stack_screen.lines(fact)
+        rows = rows or stack_screen.lines(fact) or watch_screen.lines(fact, tz, live=live)
         if rows is not None:
             yield from (_Whole(f"  {line}".rstrip()) for line in rows)
             continue

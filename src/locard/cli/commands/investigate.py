@@ -110,7 +110,7 @@ def _ask(
     options = start.Options(
         state=args.state,
         incident=args.incident,
-        listener=common.progress(args),
+        listener=getattr(args, "listener", None) or common.progress(args),
         budget=Budget(question.budget_s),
         began=common.process_began(),
         layers=layers or tuple(Layer),
@@ -137,12 +137,14 @@ def _one(
 
     found = fleet.investigate_one(asked, question, sessions, options)
     code = live.exit_code(found)
+    if args.output == "jsonl":  # every line was told as it came
+        return code
     if options.only is not None and args.output == "text":
         from locard.report import probe_screen  # noqa: PLC0415 - as above
         from locard.report.plain import safe  # noqa: PLC0415 - as above
 
         try:
-            for line in probe_screen.screen(found, args.tz):
+            for line in probe_screen.screen(found, args.tz, live=hasattr(args, "listener")):
                 print(safe(line))
             sys.stdout.flush()
         except BrokenPipeError:  # who reads has seen enough (`| head`): the answer itself is whole

@@ -1,0 +1,79 @@
+"""Watch calls of one function in a live process: arguments, result, exception, duration, callers.
+
+  locard watch pid/4242 'shop:Order.pay' --allow injects
+  locard watch proc/gunicorn 'shop:charge' --where 'cost_ms > 100 and params[0].currency == "EUR"' -n 5 -x 3
+  locard watch pid/4242 'shop:charge' --stats          (Arthas: monitor; watch and tt tell calls)
+  locard watch pid/4242 'shop:charge' --callers        (Arthas: stack)
+  locard watch --list          every live watch on this machine, with its expiry; --reset ends them
+
+Names: locard find (Arthas: sc, sm). A thread is put into the process for it, which is gone after: --allow injects.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from locard.cli import common, live, observing
+from locard.guard.command import Impact
+from locard.model import params
+from locard.model.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+_KEY = "runtime/watch"
+_LIVE = "runtime/watches"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "target", nargs="*", metavar="TARGET NAME", help=f"{live.TARGET_HELP}; then module:function"
+    )
+    parser.add_argument(
+        "-p", "--pid", action="append", default=[], metavar="PID", help="the same as pid/PID"
+    )
+    parser.add_argument("--list", action="store_true", help="list the live watches of this machine")
+    parser.add_argument("--reset", action="store_true", help="tell them to end")
+    kind = observing.entry_of(_KEY).load().PARAMS
+    group = parser.add_argument_group("of watch")
+    params.add_arguments(group, kind, leave=("name",))
+    live.place_arguments(parser, short=False)  # -n is how many, as in Arthas
+    live.ask_arguments(parser)
+    common.output_arguments(parser, ("text", "json", "jsonl", "markdown"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch, and tell calls as they come."""
+    args.target, names = observing.parted(args.target)
+    if args.list or args.reset:
+        return _live(args, names)
+    if not args.target:
+        raise UsageError(
+            "no TARGET was given",
+            "watch takes a process and the name of a function",
+            "Write for example: locard watch pid/4242 'shop:Order.pay' --allow injects",
+        )
+    from locard.cli import watching  # noqa: PLC0415 - keeps `--help` quick
+
+    args.listener = watching.listener(args)
+    code = observing.run(args, _KEY, {"name": ",".join(names)})
+    if args.output == "jsonl":
+        sys.stdout.flush()
+    return code
+
+
+def _live(args: argparse.Namespace, names: list[str]) -> int:
+    """List the live watches, or end them."""
+    if names:
+        raise UsageError(
+            f"{names[0]} was given beside {'--reset' if args.reset else '--list'}",
+            "they are about every watch of a machine, or of the processes that are named",
+            f"Write: locard watch {'--reset' if args.reset else '--list'}",
+        )
+    if args.reset:
+        args.allow = Impact.INJECTS.word  # what was put in is taken out
+    args.target = args.target or ["host/local"]
+    code = observing.run(args, _LIVE, {"reset": "yes"} if args.reset else {})
+    return code if code != ExitCode.FINDINGS else ExitCode.NOTHING_FOUND

@@ -1,0 +1,468 @@
+"""Starts a thread of our own in a CPython, by one short stop of one of its threads; beside the target, 3.6 or later.
+
+Stands behind `far/symbols.py`, `far/python_layout.py`, `far/python_thread.py` and `far/signal_frames.py` in one namespace; x86-64.
+
+The thread that is stopped is one that sleeps in a system call without the interpreter's lock, or one whose
+innermost function is the interpreter's loop: neither can be inside malloc. Below its stack we write signal frames
+and let it go with rt_sigreturn(2) as its way back, so that every register, the signal mask and its system call are
+put back by the kernel, whether we live or not:
+
+  mmap -> [we look at the result and fill the memory] -> PyThread_start_new_thread -> sigreturn
+     if we die before that:       -> munmap             -> sigreturn
+
+The memory has a page of code, never writable, and pages of data, never executable: the mailbox (see Mail). The
+thread ends by unmapping its own memory: `munmap` returns to whom started it. No file, no descriptor, no library.
+"""
+
+import ctypes
+import errno
+import os
+import re
+import signal
+import struct
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from locard.far.memory import Memory
+    from locard.far.python_layout import IS_PYTHON, base_of
+    from locard.far.python_thread import NANOSLEEP, PAGE, ROOM, Mail, assembled
+    from locard.far.signal_frames import (
+        AGAIN,
+        EPOLLS,
+        FUTEX_CALL,
+        FUTEX_WAIT_BITSET,
+        RESTART_BLOCK,
+        WORD,
+        Frames,
+        Registers,
+        extended,
+        resumed,
+    )
+    from locard.far.symbols import Symbols
+
+SEIZE, INTERRUPT, DETACH, SYSCALL = 0x4206, 0x4207, 17, 24
+GETREGS, SETREGS, GETREGSET, GETSIGMASK = 12, 13, 0x4204, 0x420A
+SETSIGMASK = 0x420B
+XSTATE, TRACESYSGOOD, ALL_CHILDREN = 0x202, 1, 0x40000000
+
+# System calls in which a thread may be borrowed: it sleeps, holds no lock of the allocator, and the call can be made
+# again (epoll, poll, select, read, accept, recv, wait, nanosleep, futex).
+READ, POLL, PAUSE, ACCEPT, RECVFROM, RECVMSG, WAIT4 = 0, 7, 34, 43, 45, 47, 61
+CLOCK_NANOSLEEP, WAITID, SELECT, PSELECT, PPOLL, ACCEPT4 = 230, 247, 23, 270, 271, 288
+SLEEPS = frozenset((
+    READ, POLL, PAUSE, NANOSLEEP, ACCEPT, RECVFROM, RECVMSG, WAIT4, FUTEX_CALL, CLOCK_NANOSLEEP,
+    WAITID, SELECT, PSELECT, PPOLL, ACCEPT4, *EPOLLS,
+))  # fmt: skip
+FUNCTIONS = (
+    "PyThread_start_new_thread PyGILState_Ensure PyGILState_Release PyMemoryView_FromMemory "
+    "PyDict_New PyDict_SetItemString PyDict_GetItemString PyEval_GetBuiltins PyRun_String "
+    "Py_DecRef PyErr_Clear PyImport_GetModuleDict PyEval_SaveThread PyEval_RestoreThread "
+    "PyObject_CallObject PyObject_IsTrue"
+)
+WANTED = FUNCTIONS.split()
+LOOP = "_PyEval_EvalFrameDefault"
+STOPS_S = 0.5  # within which a thread has to stop
+
+ARCHITECTURE = os.uname().machine
+
+
+class RefusedError(Exception):
+    """Why nothing was put into the process, and what would help: `why`, `next_step`."""
+
+    def __init__(self, why: str, next_step: str = "") -> None:
+        """Both as sentences without a full stop."""
+        Exception.__init__(self, why)
+        self.why, self.next_step = why, next_step
+
+
+class Vector(ctypes.Structure):
+    """struct iovec."""
+
+    _fields_ = [("base", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+
+
+class LateError(Exception):
+    """The alarm of a wait."""
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.ptrace.argtypes = [ctypes.c_ulong, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_void_p]
+LIBC.ptrace.restype = ctypes.c_long
+
+
+def trace_call(request: int, tid: int, address: int = 0, data: int = 0) -> int:
+    """Ask ptrace(2) for one thing; raises OSError."""
+    if LIBC.ptrace(request, tid, address, data) == -1:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return 0
+
+
+def be_late(*_: "Any") -> None:
+    """The handler of the alarm."""
+    raise LateError
+
+
+def wait_stop(tid: int, seconds: float = STOPS_S) -> int:
+    """The status of a thread's next stop; -1 after so many seconds. Blocks: polling would take the target's CPU."""
+    before = signal.signal(signal.SIGALRM, be_late)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            _, status = os.waitpid(tid, ALL_CHILDREN)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        return status
+    except LateError:
+        return -1
+    except ChildProcessError:
+        raise OSError(errno.ESRCH, os.strerror(errno.ESRCH)) from None
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+# -- one stop ---------------------------------------------------------------------------------
+
+
+class Stop:
+    """A thread that is stopped; let go at the end of the block, whatever happens."""
+
+    def __init__(self, pid: int, tid: int) -> None:
+        """Nothing is done yet."""
+        self.pid, self.tid = pid, tid
+        self.registers = Registers()
+        self.seized = False
+        self.stopped_s = 0.0
+
+    def __enter__(self) -> "Stop":
+        """Stop it; raises OSError, or RefusedError where it does not stop."""
+        self.mem = os.open("/proc/%d/mem" % self.pid, os.O_RDWR)
+        self.policy = hurry()
+        self.began = time.perf_counter()
+        try:
+            trace_call(SEIZE, self.tid, 0, TRACESYSGOOD)
+            self.seized = True
+            trace_call(INTERRUPT, self.tid)
+            status = wait_stop(self.tid)
+            if status == -1:
+                raise RefusedError("thread %d did not stop within %g s" % (self.tid, STOPS_S))
+            if status >> 16 != 128 or not os.WIFSTOPPED(status):
+                self.give_back(status)
+                raise RetryError("it was stopped by something else at the same moment")
+            trace_call(GETREGS, self.tid, 0, ctypes.addressof(self.registers))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def give_back(self, status: int) -> None:
+        """A signal came at the same moment: it is delivered."""
+        if os.WIFSTOPPED(status):
+            trace_call(DETACH, self.tid, 0, os.WSTOPSIG(status) & 0x7F)
+        self.seized = False
+
+    def __exit__(self, *_: object) -> None:
+        """Let it go with the registers that it has."""
+        if self.seized:
+            try:
+                trace_call(DETACH, self.tid)
+            except OSError:
+                pass
+            self.seized = False
+        self.stopped_s = time.perf_counter() - self.began
+        calm(self.policy)
+        os.close(self.mem)
+
+    def state(self) -> bytes:
+        """Its extended registers."""
+        room = ctypes.create_string_buffer(32768)
+        vector = Vector(ctypes.addressof(room), len(room))
+        trace_call(GETREGSET, self.tid, XSTATE, ctypes.addressof(vector))
+        return room.raw[: vector.size]
+
+    def mask(self) -> int:
+        """Its blocked signals."""
+        room = ctypes.c_ulonglong()
+        trace_call(GETSIGMASK, self.tid, 8, ctypes.addressof(room))
+        return int(room.value)
+
+    def set(self, values: "dict[str, int]", **others: int) -> None:
+        """Give it registers; no system call is left to be made again."""
+        registers = Registers.from_buffer_copy(self.registers)
+        for name, value in list(values.items()) + list(others.items()):
+            setattr(registers, name, value & WORD)
+        registers.orig_rax = WORD
+        trace_call(SETREGS, self.tid, 0, ctypes.addressof(registers))
+
+    def block_signals(self) -> None:
+        """Until it is given back its mask by a signal frame; a thread that it starts begins with all of them blocked."""
+        every = ctypes.c_ulonglong(WORD)
+        trace_call(SETSIGMASK, self.tid, 8, ctypes.addressof(every))
+
+    def step_call(self) -> int:
+        """Let it make the system call before which it stands; what it gave."""
+        for _ in range(2):  # into it, out of it
+            trace_call(SYSCALL, self.tid)
+            status = wait_stop(self.tid)
+            if status == -1 or not os.WIFSTOPPED(status):
+                raise RefusedError("thread %d did not come back from mmap" % self.tid)
+            if os.WSTOPSIG(status) != signal.SIGTRAP | 0x80:
+                raise RetryError("it was stopped by something else at the same moment")
+        registers = Registers()
+        trace_call(GETREGS, self.tid, 0, ctypes.addressof(registers))
+        return int(registers.rax)
+
+
+class RetryError(Exception):
+    """It was the wrong moment; nothing was done."""
+
+
+def hurry() -> "Any":
+    """Run before others while a thread is stopped; the policy before."""
+    try:
+        before = (os.sched_getscheduler(0), os.sched_getparam(0).sched_priority)
+        os.sched_setscheduler(0, os.SCHED_FIFO | 0x40000000, os.sched_param(1))
+        return before
+    except OSError:
+        return None
+
+
+def calm(before: "Any") -> None:
+    """As it was."""
+    if before:
+        try:
+            os.sched_setscheduler(0, before[0], os.sched_param(before[1]))
+        except OSError:
+            pass
+
+
+# -- the whole --------------------------------------------------------------------------------
+
+
+class Injector:
+    """What is known of one process before it is stopped: addresses, gadgets, threads."""
+
+    def __init__(self, pid: int, memory: "Memory", symbols: "Symbols") -> None:
+        """Look it over; raises RefusedError or OSError."""
+        if ARCHITECTURE != "x86_64":
+            raise RefusedError(
+                "a thread can be started in it on x86-64 alone, this is %s" % ARCHITECTURE
+            )
+        self.pid, self.memory, self.symbols = pid, memory, symbols
+        refuse_traced(pid)
+        self.functions, self.loop = functions(symbols)
+        self.back, self.gadget = gadgets(memory, symbols)
+
+    def start(self, source: bytes, about: bytes, expires: float) -> "tuple[int, float]":
+        """Start the thread with its first source: (address of its memory, seconds of the stop)."""
+        last = RefusedError("none of its threads could be borrowed")  # type: Exception
+        for turn in range(60):
+            for tid, sleeps in self.candidates(turn):
+                try:
+                    return self.start_by(tid, sleeps, source, about, expires)
+                except RetryError as error:
+                    last = RefusedError(
+                        "no thread stood where it can be borrowed: %s" % error, BUSY
+                    )
+                except OSError as error:
+                    if error.errno != errno.ESRCH:
+                        raise
+            if not os.path.isdir("/proc/%d" % self.pid):
+                raise RefusedError("it ended")
+            time.sleep(0.002 + 0.001 * turn)
+        raise last
+
+    def candidates(self, turn: int) -> "list[tuple[int, bool]]":
+        """(thread, whether it sleeps) that may be borrowed, the best first."""
+        best = []  # type: list[tuple[int, bool]]
+        good = []  # type: list[tuple[int, bool]]
+        busy = []  # type: list[tuple[int, bool]]
+        for name in os.listdir("/proc/%d/task" % self.pid):
+            tid = int(name)
+            try:
+                with open("/proc/%d/task/%d/syscall" % (self.pid, tid)) as file:
+                    words = file.read().split()
+            except OSError as error:
+                if error.errno in (errno.EPERM, errno.EACCES):
+                    raise
+                continue
+            if words[:1] == ["running"]:
+                busy.append((tid, False))
+            elif words and words[0].isdigit() and int(words[0]) in SLEEPS:
+                operation = int(words[2], 16) & 0x7F
+                if int(words[0]) == FUTEX_CALL and operation != FUTEX_WAIT_BITSET:
+                    continue  # it may be a lock of the C library
+                timed = int(words[0]) in (NANOSLEEP, CLOCK_NANOSLEEP, POLL)
+                (good if timed else best).append((tid, True))
+        return (best + good)[:8] + busy[:4] if turn % 2 == 0 else busy[:8] + best[:2]
+
+    def start_by(
+        self, tid: int, sleeps: bool, source: bytes, about: bytes, expires: float
+    ) -> "tuple[int, float]":
+        """Borrow one thread; raises RetryError where it stands elsewhere meanwhile."""
+        page = self.hole()
+        image = self.image(page, source, about, expires)
+        stop = Stop(self.pid, tid)
+        with stop:
+            self.check(stop.registers, sleeps)
+            floating = extended(stop.state())
+            values, mask = resumed(stop.registers), stop.mask()
+            frames = Frames(
+                stop.registers.rsp, values, mask, floating, self.back, self.gadget, page
+            )
+            if not self.has_room(frames.low, stop.registers.rsp):
+                raise RetryError("its stack has no room")
+            os.pwrite(stop.mem, frames.raw, frames.low)
+            stop.set(
+                values, rip=self.gadget, rsp=frames.first, rax=9, rdi=page, rsi=ROOM, rdx=5,
+                r10=0x100022, r8=WORD, r9=0,
+            )  # fmt: skip  # mmap(page, ROOM, READ|EXEC, PRIVATE|ANONYMOUS|FIXED_NOREPLACE, -1, 0)
+            stop.block_signals()
+            given = stop.step_call()
+            if given != page:
+                stop.set(values, rip=self.back, rsp=frames.second + 8, rax=0)
+                number = -ctypes.c_longlong(given).value
+                raise RefusedError(
+                    "it could not map memory: %s"
+                    % (os.strerror(number) if 0 < number < 4096 else hex(given))
+                )
+            for at in range(0, len(image), PAGE):
+                part = image[at : at + PAGE].rstrip(b"\0")
+                if part:
+                    os.pwrite(stop.mem, part, page + at)
+            stop.set(
+                values, rip=self.functions["PyThread_start_new_thread"], rsp=frames.second,
+                rdi=page + 0, rsi=0, rax=0,
+            )  # fmt: skip
+        return page, stop.stopped_s
+
+    def check(self, registers: "Registers", sleeps: bool) -> None:
+        """Whether it stands where it may be borrowed; raises RetryError."""
+        if registers.cs != 0x33:
+            raise RefusedError("it runs 32-bit code")
+        number = ctypes.c_longlong(registers.orig_rax).value
+        result = -ctypes.c_longlong(registers.rax).value
+        if number >= 0:
+            restarted = result in AGAIN or result in (RESTART_BLOCK, errno.EINTR)
+            if number in SLEEPS and restarted and sleeps:
+                return
+            raise RetryError("it left its system call")
+        if not self.loop[0] <= registers.rip < self.loop[1]:
+            raise RetryError("it was not in the interpreter's loop")
+
+    def hole(self) -> int:
+        """An address far from everything that is mapped."""
+        self.symbols.read_maps()
+        low = 0x10000000000
+        best = (0, low)
+        for mapping in self.symbols.maps:
+            if mapping.end > 1 << 47:
+                break
+            best = max(best, (mapping.start - low, low))
+            low = max(low, mapping.end)
+        room, start = best
+        if room < 1 << 30:
+            raise RefusedError("its address space has no hole of 1 GiB")
+        offset = int.from_bytes(os.urandom(6), "little") % (room // 2)
+        return (start + room // 4 + offset) // PAGE * PAGE
+
+    def image(self, page: int, source: bytes, about: bytes, expires: float) -> bytes:
+        """The memory as it begins."""
+        if len(source) + 1 > Mail.TEXT_SIZE or len(about) > Mail.ABOUT_SIZE:
+            raise RefusedError("what is to be put in is too long")
+        image = bytearray(ROOM)
+        code = assembled(page, self.functions, self.gadget, page + PAGE + Mail.TEXT)
+        image[: len(code)] = code
+        data = memoryview(image)[PAGE:]
+        data[Mail.ALIVE] = 1
+        struct.pack_into("<QQ", data, Mail.SLEEP, 0, 20_000_000)
+        struct.pack_into("<d", data, Mail.EXPIRES, expires)
+        struct.pack_into("<Q", data, Mail.PUT, os.getpid())
+        data[Mail.ABOUT : Mail.ABOUT + len(about)] = about
+        data[Mail.TEXT : Mail.TEXT + len(source)] = source
+        data.release()
+        return bytes(image)
+
+    def has_room(self, low: int, high: int) -> bool:
+        """Whether the stack is mapped from low to high, with what a call needs below."""
+        return any(m.start + 16384 <= low and high <= m.end for m in self.symbols.maps)
+
+
+BUSY = "try again: it looks for a thread that sleeps, or one in the interpreter's loop"
+
+
+def functions(symbols: "Symbols") -> "tuple[dict[str, int], tuple[int, int]]":
+    """Addresses of CPython's functions, and where its loop begins and ends; raises RefusedError."""
+    for mapping in symbols.maps:
+        if not IS_PYTHON.search(mapping.path):
+            continue
+        elf = symbols.elf(mapping)
+        if elf is None:
+            continue
+        every = {name: (at, size) for name, at, size, _ in elf.symbols(11)}
+        if "PyRun_String" not in every:
+            every.update({name: (at, size) for name, at, size, _ in elf.symbols(2)})
+        if all(name in every for name in WANTED):
+            base = base_of(elf, symbols, mapping)
+            start, size = every.get(LOOP, (0, 0))
+            return {n: every[n][0] + base for n in WANTED}, (start + base, start + base + size)
+    raise RefusedError(
+        "its interpreter's functions have no names in its file (it was stripped, or linked without them)",
+        "stacks and profile still work",
+    )
+
+
+def gadgets(memory: "Memory", symbols: "Symbols") -> "tuple[int, int]":
+    """Where `mov $15,%rax; syscall` (the way back from a signal) and `syscall; ret` stand; raises RefusedError."""
+    back = gadget = 0
+    wanted = [m for m in symbols.maps if "x" in m.permissions]
+    wanted.sort(key=lambda m: not re.search(r"/(libc[.-]|ld-musl|libpthread)", m.path))
+    for mapping in wanted:
+        size = min(mapping.end - mapping.start, 8 << 20)
+        try:
+            raw = memory.read(mapping.start, size)
+        except OSError:
+            continue
+        for signature, name in (
+            (b"\x48\xc7\xc0\x0f\0\0\0\x0f\x05", "back"),
+            (b"\x0f\x05\xc3", "gadget"),
+        ):
+            at = raw.find(signature)
+            if at >= 0 and name == "back":
+                back = back or mapping.start + at
+            elif at >= 0:
+                gadget = gadget or mapping.start + at
+        if back and gadget:
+            return back, gadget
+    raise RefusedError(
+        "the instructions that bring a thread back were not found in what it has mapped"
+    )
+
+
+def refuse_traced(pid: int) -> None:
+    """Raises RefusedError where somebody traces it, or its hardware keeps a shadow of its stack."""
+    with open("/proc/%d/status" % pid) as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+    tracer = status.get("TracerPid", "0").strip()
+    if tracer != "0":
+        raise RefusedError(
+            "process %s traces it already (%s)" % (tracer, command_of(tracer)), "end that first"
+        )
+    if "shstk" in status.get("x86_Thread_features", ""):
+        raise RefusedError(
+            "it runs with a shadow stack, which this way of starting a thread would break"
+        )
+    if status.get("State", "").startswith(("T", "t")):
+        raise RefusedError("it is stopped", "let it go on (SIGCONT) first")
+
+
+def command_of(pid: str) -> str:
+    """The command name of a process."""
+    try:
+        with open("/proc/%s/comm" % pid, errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return "?"

@@ -1,0 +1,184 @@
+"""What was seen of functions that were watched in a live runtime: one schema for all runtimes.
+
+Durations are microseconds as in the events (`cost_us`) or seconds; a `None` is "not known", never "zero". Values of
+the application are JSON texts, bounded where they were read and redacted since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedCall:
+    """One call. `state`: returned, raised, closed, cancelled, killed, or called (told before it ran).
+
+    `cost_us` is from its begin to its end; `inside_us` without the time that a generator or coroutine was suspended;
+    `values`: how many it gave. `thrown`: what was thrown into it on the way. `target`: self or cls.
+    """
+
+    ts: float
+    pid: int
+    function: int  # number of the WatchedFunction
+    state: str
+    cost_us: float
+    params: tuple[tuple[str, str], ...] = ()
+    target: str | None = None
+    returned: str | None = None
+    exception: str | None = None
+    locals: str | None = None
+    shown: tuple[tuple[str, str], ...] = ()
+    inside_us: float | None = None
+    values: int | None = None
+    thrown: str = ""
+    thread: int | None = None
+    trace_id: str = ""
+    callers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallsByState:
+    """The calls that ended in one state over the whole time; percentiles are within 6 %."""
+
+    state: str
+    calls: int
+    total_s: float
+    inside_s: float
+    p50_s: float
+    p95_s: float
+    max_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedFunction:
+    """One function object of one process that was watched."""
+
+    number: int
+    pid: int
+    module: str
+    name: str  # qualified
+    kind: str  # function, coroutine, generator, async generator
+    file: str
+    line: int
+    said: tuple[str, ...]  # what was passed on the way from the name to it
+    seconds: float  # that it was watched
+    states: tuple[CallsByState, ...]
+    threads_inside: int  # threads that were inside of it when the watch began: not counted as calls
+    tested: int  # calls for which the condition could be told
+    matched: int
+    unreadable: int  # calls for which it could not, without running the application's code
+    cache: (
+        tuple[int, int, int] | None
+    )  # hits and misses while it was watched, size, of the lru_cache before it
+    callers: tuple[
+        tuple[int, tuple[str, ...]], ...
+    ]  # calls by the chain that led to them, nearest first
+    counted_only: bool  # an object that stands before the body: its calls are counted, not told
+    still_inside: int  # lives that began under the watch and had not ended when it let go
+    ended: str  # why it let go
+    restored: bool | None  # whether its code is the one of before; None: not told
+    now_means: str = ""  # what the name means by now, where that changed
+
+    @property
+    def calls(self) -> int:
+        """All that ended while it was watched."""
+        return sum(s.calls for s in self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedProcess:
+    """One process into which the agent was put, or why it was not."""
+
+    pid: int
+    runtime: str
+    stopped_ms: float | None
+    refused: str = ""
+    next_step: str = ""
+    near: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()  # what is still there afterwards
+    children: int = 0  # processes that it began meanwhile: what they called was not seen
+    other_interpreters: int = 0  # subinterpreters, whose calls are not seen
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One watch."""
+
+    seconds: float
+    ended: str  # time, told, stopped, refused, gone
+    processes: tuple[WatchedProcess, ...]
+    functions: tuple[WatchedFunction, ...]
+    calls: tuple[WatchedCall, ...]
+    faults: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What could not be done, in words."""
+        parts = [f"pid {p.pid}: {p.refused}" for p in self.processes if p.refused]
+        parts += [f"pid {p.pid}: left: {', '.join(p.left)}" for p in self.processes if p.left]
+        parts += [f"pid {p.pid} ended meanwhile" for p in self.processes if p.gone]
+        parts += [
+            f"pid {p.pid}: {p.other_interpreters} subinterpreters were not looked into"
+            for p in self.processes
+            if p.other_interpreters
+        ]
+        parts += [
+            f"{f.name}: {f.ended}"
+            for f in self.functions
+            if " cost " in f" {f.ended}" or "too often" in f.ended
+        ]
+        parts += [
+            f"{f.name}: somebody else changed its code meanwhile"
+            for f in self.functions
+            if f.restored is False
+        ]
+        return "; ".join(dict.fromkeys((*parts, *self.faults)))
+
+
+@dataclass(frozen=True, slots=True)
+class LiveProbe:
+    """An agent that is in a process now."""
+
+    pid: int
+    spec: tuple[str, ...]
+    by: str
+    put_by_pid: int
+    expires: float  # unix time
+
+
+@dataclass(frozen=True, slots=True)
+class LiveProbes:
+    """All agents on a machine."""
+
+    probes: tuple[LiveProbe, ...]
+    reset: tuple[int, ...] = ()  # processes whose agent was told to end
+
+
+@dataclass(frozen=True, slots=True)
+class FoundName:
+    """A name of a live runtime that matches a pattern. `watch`: what watching it does, or why it cannot be."""
+
+    pid: int
+    name: str
+    kind: str
+    file: str
+    line: int
+    said: tuple[str, ...]
+    watch: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundNames:
+    """What matched."""
+
+    pattern: str
+    names: tuple[FoundName, ...]
+    looked: int  # names that were compared
+    cut: bool
+    missed: tuple[str, ...] = ()
+
+    @property
+    def problem(self) -> str:
+        """What was not looked into."""
+        return "; ".join(self.missed)

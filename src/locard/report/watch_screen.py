@@ -1,0 +1,181 @@
+"""Watched calls as lines of a screen: as they come, and at the end how many of each function ended how."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import TYPE_CHECKING
+
+from locard.model import watch_words
+from locard.model.watch_facts import FoundNames, LiveProbes, Watched
+from locard.model.wording import count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from locard.model.facts import Fact
+    from locard.model.watch_facts import CallsByState, WatchedCall, WatchedFunction, WatchedProcess
+
+_MOST_CALLS, _MOST_CALLERS, _MOST_NAMES = 20, 10, 200
+_LIFE = ("generator", "coroutine", "async generator")
+
+
+def lines(fact: Fact, tz: dt.tzinfo | None = None, *, live: bool = False) -> Iterator[str] | None:
+    """The lines of a watch, of a list of live watches, of found names; None for any other fact.
+
+    `live`: the calls were told as they came.
+    """
+    if isinstance(fact, Watched):
+        return _watched(fact, tz, live=live)
+    if isinstance(fact, LiveProbes):
+        return _live(fact, tz)
+    if isinstance(fact, FoundNames):
+        return _found(fact)
+    return None
+
+
+def clock(ts: float, tz: dt.tzinfo | None) -> str:
+    """`12:03:04.567+01:00`."""
+    moment = dt.datetime.fromtimestamp(ts, tz).astimezone(tz)
+    return (
+        moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03d}" + moment.strftime("%z")
+    )
+
+
+def call(one: WatchedCall, name: str, tz: dt.tzinfo | None) -> Iterator[str]:
+    """One call: when, how long, how it ended; then its values."""
+    cost = watch_words.duration(one.cost_us / 1e6)
+    inside = ""
+    if one.inside_us is not None:
+        inside = f" alive, {watch_words.duration(one.inside_us / 1e6)} inside"
+        inside += f", gave {count(one.values, 'value')}" if one.values else ""
+    thrown = f", after {one.thrown} was thrown in" if one.thrown and one.state == "returned" else ""
+    took = "" if one.state == "called" else f" {cost}{inside}"
+    trace = f"  trace {one.trace_id}" if one.trace_id else ""
+    yield f"{clock(one.ts, tz)}  {name}  {one.state}{thrown}{took}  [pid {one.pid} thread {one.thread}{trace}]"
+    if one.target is not None:
+        yield f"    target     {one.target}"
+    for word, value in one.params:
+        yield f"    {word:<10} {value}"
+    for word, value in one.shown:
+        yield f"    {word} = {value}"
+    if one.returned is not None:
+        yield f"    returned   {one.returned}"
+    if one.exception is not None:
+        yield f"    exception  {one.exception}"
+    if one.locals is not None:
+        yield f"    locals     {one.locals}"
+    if one.callers:
+        yield f"    called by  {_chain(one.callers)}"
+
+
+def _chain(callers: Iterable[str]) -> str:
+    """Who called, nearest first; of a path its last part: which function it is stands before it."""
+    return " <- ".join(re.sub(r"\((?:.*/)?([^/]*)\)$", r"(\1)", one) for one in callers)
+
+
+def function(one: WatchedFunction, names: int = 1) -> Iterator[str]:
+    """What is watched, and which function object it is."""
+    where = f"{one.file}:{one.line}"
+    pid = f"pid {one.pid} " if names > 1 else ""
+    yield f"{pid}{one.module}:{one.name}  {one.kind}, {where}"
+    for said in one.said:
+        yield f"    {said}"
+    if one.counted_only:
+        yield "    its calls are counted; the calls themselves are told of the body"
+
+
+def _watched(fact: Watched, tz: dt.tzinfo | None, *, live: bool) -> Iterator[str]:
+    several = len({p.pid for p in fact.processes})
+    for process in fact.processes:
+        yield from _process(process)
+    for one in fact.functions:
+        yield from function(one, several)
+        yield from (f"    {line}" for line in _sums(one))
+    if live:
+        return
+    names = {(f.pid, f.number): f"{f.module}:{f.name}" for f in fact.functions}
+    for event in fact.calls[:_MOST_CALLS]:
+        yield from call(event, names.get((event.pid, event.function), "?"), tz)
+    if len(fact.calls) > _MOST_CALLS:
+        yield f"and {count(len(fact.calls) - _MOST_CALLS, 'call')} more, in -o json"
+
+
+def _process(process: WatchedProcess) -> Iterator[str]:
+    if process.refused:
+        yield f"pid {process.pid}: nothing was put into it: {process.refused}"
+        if process.near:
+            yield f"    near: {', '.join(process.near)}"
+        if process.next_step:
+            yield f"    {process.next_step}"
+        return
+    stop = f", one stop of {process.stopped_ms:.2g} ms" if process.stopped_ms is not None else ""
+    left = f"left: {', '.join(process.left)}" if process.left else "nothing is left in it"
+    yield f"pid {process.pid}: {process.runtime}{stop}; {left}"
+    if process.children:
+        yield f"    {count(process.children, 'process', 'processes')} that it began meanwhile: not seen, the code there is put back"
+    if process.other_interpreters:
+        yield f"    {count(process.other_interpreters, 'subinterpreter')}: calls in them are not seen"
+
+
+def _sums(one: WatchedFunction) -> Iterator[str]:
+    if not one.calls:
+        yield watch_words.no_calls(one)
+    for state in one.states:
+        yield _state(one, state)
+    if one.tested or one.unreadable:
+        every = one.tested + one.unreadable
+        yield f"condition: {one.matched:,} of {every:,} calls match; unreadable: {one.unreadable:,} of {every:,}"
+    if one.cache is not None and one.calls:
+        hits, misses, size = one.cache
+        yield f"behind an lru_cache: {count(hits, 'hit')}, {count(misses, 'miss', 'misses')}, {size:,} in it"
+    if one.threads_inside and one.calls:
+        yield f"{count(one.threads_inside, 'thread')} inside when the watch began: not counted"
+    for calls, chain in one.callers[:_MOST_CALLERS]:
+        yield f"{calls:>8,} by {_chain(chain) or 'nothing in Python'}"
+    yield from _after(one)
+
+
+def _after(one: WatchedFunction) -> Iterator[str]:
+    """What became of the name and of the code."""
+    if one.now_means:
+        rate = f"{one.calls / one.seconds:.3g} calls/s" if one.seconds else count(one.calls, "call")
+        yield f"the name means {one.now_means} by now; {rate} reached the function watched"
+    if one.still_inside:
+        yield f"{count(one.still_inside, 'call')} that began meanwhile still {'runs' if one.still_inside == 1 else 'run'}, through locard's code until the end"
+    if one.restored is False:
+        yield "its code was changed by somebody else meanwhile: left as it is"
+    if one.ended:
+        yield f"let go: {one.ended}"
+
+
+def _state(one: WatchedFunction, state: CallsByState) -> str:
+    rate = f"{state.calls / one.seconds:.3g}/s" if one.seconds else ""
+    parts = [f"{state.calls:,} {state.state}", rate, f"p50 {watch_words.duration(state.p50_s)}",
+             f"p95 {watch_words.duration(state.p95_s)}", f"max {watch_words.duration(state.max_s)}"]  # fmt: skip
+    if one.kind in _LIFE:
+        mean = state.inside_s / state.calls if state.calls else 0.0
+        parts[2:] = [f"alive {part}" if part.startswith("p50") else part for part in parts[2:]]
+        parts.append(f"inside {watch_words.duration(mean)} on average")
+    return "  ".join(filter(None, parts))
+
+
+def _live(fact: LiveProbes, tz: dt.tzinfo | None) -> Iterator[str]:
+    for pid in fact.reset:
+        yield f"pid {pid}: told to end"
+    for one in fact.probes:
+        yield f"pid {one.pid}: {', '.join(one.spec)}  by {one.by}, put in by process {one.put_by_pid}, expires {clock(one.expires, tz)}"
+    if not fact.probes and not fact.reset:
+        yield "no process of this machine is watched (those that may be read)"
+
+
+def _found(fact: FoundNames) -> Iterator[str]:
+    for one in fact.names[:_MOST_NAMES]:
+        where = f"  {one.file}:{one.line}" if one.file else ""
+        yield f"{one.name}  {one.kind}{where}"
+        for said in one.said:
+            yield f"    {said}"
+        if one.watch:
+            yield f"    {one.watch}"
+    if len(fact.names) > _MOST_NAMES:
+        yield f"and {count(len(fact.names) - _MOST_NAMES, 'name')} more, in -o json"

@@ -1,0 +1,406 @@
+"""Calls of one function of a live Python process: arguments, result, exception, duration, thread, trace id.
+
+Shows: one line a call (-n of them), those for which --where holds; calls by how they ended (returned, raised, closed,
+  cancelled), with the time that generators and coroutines were suspended told apart; who called (--callers); rates and
+  latencies (--stats). Which function stands behind a decorator, cache, property, partial or class is said.
+How: a thread is started in the process by one stop of about 1 ms; it exchanges the code of the function for code that
+  calls the original, and puts it back: after -n calls, when the time is over, when locard goes away (4 s), where
+  it costs more than --max-overhead. Values are read as they are stored, and no code of the application is run for
+  it. Conditions are tested in the process.
+Impact: injects. A thread and 260 KiB of memory in the process for as long as it is watched; nothing after it. No
+  file, no port, no library, no descriptor.
+Limits: CPython 3.8 to 3.15 on x86-64, not free-threaded. A body that looks at its caller's frame (warnings'
+  stacklevel) sees one frame more; up to 3.10 tracebacks show the function twice. Calls that began before are not counted,
+  forked children and subinterpreters not seen. A call costs about 1 us more, a told one some 30 us.
+Source: ptrace(2), rt_sigreturn(2), process_vm_writev(2); CPython's C API and data model.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from locard.far import python_expression
+from locard.guard import needs
+from locard.guard.command import Impact, Residue, Template
+from locard.model import params
+from locard.model.errors import UsageError
+from locard.model.evidence import Output, Scope
+from locard.model.foreign_json import parsed
+from locard.model.watch_facts import (
+    CallsByState,
+    Watched,
+    WatchedCall,
+    WatchedFunction,
+    WatchedProcess,
+)
+from locard.probe import Sample
+from locard.runtime import detect
+from locard.runtime.python import stacks
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from locard.model.facts import Fact
+    from locard.model.target import Context, Skip
+    from locard.probe import Step
+
+BY_DEFAULT = False
+_SETTLES_S = 20.0  # for putting in and taking out, several processes one after the other
+_MOST_CALLS = 10_000
+READER = "+".join(
+    f"far/{name}.py"
+    for name in (
+        "memory", "symbols", "python_layout", "python_objects", "python_locks", "python_tasks", "python_pools",
+        "python_greenlets", "python_code", "python_stacks", "processes", "python_thread", "signal_frames", "python_inject", "python_names",
+        "python_search", "python_expression", "python_session", "python_watch",
+    )
+)  # fmt: skip
+AGENT = tuple(
+    (name, f"far/agent/{name}.py") for name in ("boot", "reading", "exchange", "telling", "hooks")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """Which functions, which calls of them, and what is shown."""
+
+    name: str = params.text(
+        "", "what to watch: module:function or module:Class.method; several with commas"
+    )
+    most: int = params.param(
+        5, "calls to tell, then it lets go", least=1, most=_MOST_CALLS, flag="-n --most"
+    )
+    for_s: float = params.duration(30.0, "how long", least=0.5, most=3600.0, flag="--for")
+    depth: int = params.param(2, "how deep values are shown", least=0, most=6, flag="-x --depth")
+    where: str = params.text(
+        "",
+        "tell only calls for which this holds: 'cost_ms > 100 and params[0].currency == \"EUR\"'",
+    )
+    show: str = params.text(
+        "", "what to show of a call in place of arguments and result: 'params[0].id, result'"
+    )
+    exceptions: bool = params.switch("only calls that raise", flag="-e --exceptions")
+    before: bool = params.switch(
+        "tell calls when they begin, with their arguments alone", flag="-b --before"
+    )
+    stats: bool = params.switch("count only: rates, failures and latencies, a line an interval")
+    callers: bool = params.switch("count calls by who called")
+    locals: bool = params.switch("with an exception, the variables where it was raised")
+    alone: bool = params.switch(
+        "only what the name means now: no search for other living functions of that name"
+    )
+    max_overhead: float = params.param(
+        2.0,
+        "per cent of the target's CPU time that it may cost; then it lets go",
+        least=0.01,
+        most=1000.0,
+    )
+
+
+PARAMS = Params
+LEFT = Residue(
+    "a thread and 260 KiB of memory in the process while it is watched: gone at the end, which is checked"
+)
+WATCH = Template(
+    argv=("python3", "-I", "-S", "-", "watch", "{settings:source}", "{pid:pid*}"),
+    impact=Impact.INJECTS,
+    bound_s=3600.0 + _SETTLES_S,
+    by_hand="locard watch {name} --allow injects --pid {pid}",
+    residue=(LEFT,),
+    max_bytes=24 << 20,
+    program=READER,
+    needs=(needs.PYTHON,),
+    output="json",
+    streams=True,
+    prompt=True,
+    ends="interrupted",
+    parts=AGENT,
+)
+COMMANDS = (detect.MAPPED, WATCH)
+
+
+def check(asked: Params) -> None:
+    """A name was given and the expressions are ones; raises UsageError."""
+    if not asked.name:
+        raise UsageError(
+            "no function was named",
+            "watch takes one",
+            "Write for example: locard watch pid/4242 'shop:Order.pay' --allow injects",
+        )
+    for flag, text, read in (
+        ("--where", asked.where, python_expression.condition),
+        ("--show", asked.show, python_expression.values),
+    ):
+        try:
+            if text:
+                read(text, None)
+        except python_expression.ExpressionError as error:
+            at = min(error.column, 60)
+            raise UsageError(
+                f"{flag} does not fit: {error.what}",
+                f"{text}\n          {' ' * at}^",
+                f"Known are {python_expression.KNOWN}; comparisons, in, and, or, not, len().",
+            ) from None
+
+
+def applies(context: Context) -> Skip | None:
+    """It takes processes; which of them are Python is found by looking."""
+    return stacks.applies(context)
+
+
+def scope(context: Context) -> Scope:
+    """Every process of the target."""
+    return Scope(pids=context.target.pids)
+
+
+def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, None]:
+    """Tell the runtimes, then watch in every CPython of the target."""
+    mapped = yield detect.MAPPED.fill(pid=context.target.pids)
+    pythons = detect.pythons(mapped)
+    pids = tuple(p for p in context.target.pids if p in pythons) or context.target.pids
+    settings = {
+        "spec": [n.strip() for n in asked.name.split(",") if n.strip()], "most": asked.most, "depth": asked.depth,
+        "where": asked.where, "show": asked.show, "only": asked.exceptions, "before": asked.before,
+        "stats": asked.stats, "callers": asked.callers, "locals": asked.locals, "share": asked.max_overhead / 100,
+        "seconds": asked.for_s, "others": not asked.alone,
+    }  # fmt: skip
+    command = WATCH.fill(
+        settings=json.dumps(settings, separators=(",", ":")), pid=pids, name=asked.name
+    )
+    yield dataclasses.replace(command, bound_s=asked.for_s + _SETTLES_S)
+
+
+def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
+    """One Watched."""
+    facts: list[Fact] = []
+    for output in outputs:
+        if "watch" not in output.argv:
+            continue
+        told = _Told()
+        for row in rows(output.text):
+            told.take(row)
+        if told.any:
+            facts.append(told.fact(output.duration_s))
+    return tuple(facts)
+
+
+def rows(text: str) -> Iterator[dict[str, Any]]:
+    """The lines that are JSON objects."""
+    for line in text.splitlines():
+        try:
+            row = parsed(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            yield row
+
+
+@dataclass(slots=True)
+class _Sums:
+    """One state of one function."""
+
+    calls: int = 0
+    total: int = 0
+    inside: int = 0
+    most: int = 0
+    buckets: dict[int, int] = field(default_factory=dict)
+
+    def add(self, row: Sequence[Any]) -> None:
+        """[calls, ns in all, ns inside, longest, [[bucket, calls], ...]]."""
+        self.calls += int(row[0])
+        self.total += int(row[1])
+        self.inside += int(row[2])
+        self.most = max(self.most, int(row[3]))
+        for bucket, calls in row[4]:
+            self.buckets[int(bucket)] = self.buckets.get(int(bucket), 0) + int(calls)
+
+    def percentile(self, share: float) -> float:
+        """Seconds below which that share of the calls lies: the middle of its bucket."""
+        left = share * self.calls
+        for bucket in sorted(self.buckets):
+            left -= self.buckets[bucket]
+            if left <= 0:
+                bits, step = divmod(bucket, 8)
+                low = (8 + step) << bits - 4 if bits > 3 else (1 << bits) >> 1  # noqa: PLR2004 - as far/agent/hooks.py counts
+                return min(low * 1.0625, self.most) / 1e9
+        return self.most / 1e9
+
+
+@dataclass(slots=True)
+class _Function:
+    """One function while its lines come."""
+
+    row: dict[str, Any]
+    states: dict[str, _Sums] = field(default_factory=dict)
+    tested: list[int] = field(default_factory=lambda: [0, 0, 0])
+    callers: dict[tuple[str, ...], int] = field(default_factory=dict)
+    cache: list[list[int]] = field(default_factory=list)
+    began: float = 0.0
+    last: float = 0.0
+    off: dict[str, Any] = field(default_factory=dict)
+    means: str = ""
+
+    def add_cache(self, row: dict[str, Any]) -> None:
+        """The counters of an lru_cache before it, where there is one."""
+        if row.get("cache"):
+            self.cache.append([int(n) for n in row["cache"]])
+
+    def fact(self) -> WatchedFunction:
+        """Its sums."""
+        row = self.row
+        cache = None
+        if self.cache:
+            first, last = self.cache[0], self.cache[-1]
+            cache = (last[0] - first[0], last[1] - first[1], last[2])
+        return WatchedFunction(
+            number=int(row["function"]), pid=int(row["pid"]), module=str(row["module"]), name=str(row["name"]),
+            kind=str(row["kind"]), file=str(row["file"]), line=int(row["line"]), said=tuple(map(str, row["said"])),
+            seconds=round(max(0.0, self.last - self.began), 3),
+            states=tuple(
+                CallsByState(
+                    name, s.calls, round(s.total / 1e9, 9), round(s.inside / 1e9, 9), round(s.percentile(0.5), 9),
+                    round(s.percentile(0.95), 9), round(s.most / 1e9, 9),
+                )
+                for name, s in sorted(self.states.items(), key=lambda i: -i[1].calls)
+            ),
+            threads_inside=int(row["inside"]), tested=self.tested[0] + self.tested[1], matched=self.tested[1],
+            unreadable=self.tested[2], cache=cache,
+            callers=tuple((n, chain) for chain, n in sorted(self.callers.items(), key=lambda i: -i[1])[:50]),
+            counted_only=bool(row["counted"]), still_inside=int(self.off.get("inside", 0)),
+            ended=str(self.off.get("why", "")), restored=self.off.get("restored"), now_means=self.means,
+        )  # fmt: skip
+
+
+class _Told:
+    """The lines of one watch."""
+
+    def __init__(self) -> None:
+        self.any = False
+        self.functions: dict[tuple[int, int], _Function] = {}
+        self.processes: dict[int, dict[str, Any]] = {}
+        self.calls: list[WatchedCall] = []
+        self.faults: list[str] = []
+        self.end: dict[str, Any] = {}
+
+    def take(self, row: dict[str, Any]) -> None:
+        """One line; what is not whole is passed over."""
+        self.any = True
+        try:
+            self._take(row)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            return
+
+    def _take(self, row: dict[str, Any]) -> None:
+        if "end" in row:
+            self.end = row
+            return
+        pid = int(row["pid"])
+        process = self.processes.setdefault(pid, {})
+        if "function" in row:
+            self.functions[pid, int(row["function"])] = _Function(row)
+        elif "means" in row:
+            for one in self.functions.values():
+                one.means = str(row["means"] or "nothing")
+        elif "ev" in row:
+            self._event(pid, row)
+        else:
+            process.update(row)
+
+    def _event(self, pid: int, row: dict[str, Any]) -> None:
+        if row["ev"] == "fault":
+            self.faults.append(str(row["what"]))
+            return
+        function = self.functions[pid, int(row["w"])]
+        if row["ev"] == "call":
+            self.calls.append(call_of(pid, row))
+        elif row["ev"] == "off":
+            function.off = row
+        elif row["ev"] == "on":
+            function.began = function.last = float(row["at"])
+            function.add_cache(row)
+        elif row["ev"] == "stats":
+            function.last = max(function.last, float(row["at"]))
+            for state, sums in row["states"].items():
+                function.states.setdefault(str(state), _Sums()).add(sums)
+            function.tested = [
+                a + int(b) for a, b in zip(function.tested, row["tested"], strict=True)
+            ]
+            for calls, chain in row["callers"]:
+                key = tuple(map(str, chain))
+                function.callers[key] = function.callers.get(key, 0) + int(calls)
+            function.add_cache(row)
+
+    def fact(self, seconds: float) -> Watched:
+        """Everything that was told."""
+        return Watched(
+            seconds=round(float(self.end.get("took", seconds)), 3),
+            ended=str(self.end.get("end", "")),
+            processes=tuple(_process(pid, row) for pid, row in sorted(self.processes.items())),
+            functions=tuple(f.fact() for f in self.functions.values()),
+            calls=tuple(self.calls[:_MOST_CALLS]),
+            faults=tuple(dict.fromkeys(self.faults)),
+        )
+
+
+def call_of(pid: int, row: dict[str, Any]) -> WatchedCall:
+    """One call; the first parameter of a method is its target."""
+    values = [(str(name), _json(value)) for name, value in row.get("params", {}).items()]
+    target = None
+    if values and values[0][0] in {"self", "cls", "mcs"}:
+        target = values.pop(0)[1]
+    return WatchedCall(
+        ts=float(row["at"]), pid=pid, function=int(row["w"]), state=str(row["state"]), cost_us=float(row["cost_us"]),
+        params=tuple(values), target=target,
+        returned=_json(row["return"]) if "return" in row else None,
+        exception=_json(row["exception"]) if "exception" in row else None,
+        locals=_json(row["locals"]) if "locals" in row else None,
+        shown=tuple((str(n), _json(v)) for n, v in row.get("shown", {}).items()),
+        inside_us=row.get("inside_us"), values=row.get("values"), thrown=str(row.get("thrown", "")),
+        thread=row.get("thread"), trace_id=str(row.get("trace") or ""), callers=tuple(map(str, row.get("callers", ()))),
+    )  # fmt: skip
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _process(pid: int, row: dict[str, Any]) -> WatchedProcess:
+    version = row.get("python")
+    return WatchedProcess(
+        pid=pid, runtime=f"CPython {version}" if version else "",
+        stopped_ms=row.get("stopped_ms"), refused=str(row.get("refused", "")),
+        next_step=str(row.get("next_step", "")), near=tuple(map(str, row.get("near", ()))),
+        left=tuple(map(str, row.get("left", ()))), children=int(row.get("children", 0)),
+        other_interpreters=int(row.get("others", 0)), gone=bool(row.get("gone")),
+    )  # fmt: skip
+
+
+_ASKED = ("python3", "-I", "-S", "-", "watch", "{}", "7")
+_TOLD = b"""{"pid":7,"python":"3.12","others":0,"stopped_ms":0.7}
+{"function":0,"pid":7,"name":"charge","module":"shop","kind":"function","file":"/srv/shop.py","line":39,"said":[],"counted":false,"inside":0,"cached":false}
+{"ev":"on","w":0,"at":100.0,"pid":7}
+{"ev":"call","w":0,"at":100.5,"cost_us":2.9,"state":"returned","params":{"self":{"@":"Shop"},"order_id":29},"return":{"order":29},"thread":9,"trace":null,"callers":["pay (shop.py:1)"],"pid":7}
+{"ev":"stats","w":0,"at":101.0,"states":{"returned":[40,116000,116000,4000,[[93,40]]],"raised":[2,9000,9000,5000,[[101,2]]]},"tested":[30,10,2],"inside":0,"spent_ns":1,"cpu_ns":1,"cache":null,"callers":[[42,["pay (shop.py:1)"]]],"pid":7}
+{"ev":"off","w":0,"why":"5 calls were told","restored":true,"inside":0,"pid":7}
+{"pid":7,"left":[],"children":1,"threads":[2,2],"open":[]}
+{"end":"told","asked":30,"took":1.2}
+"""
+
+SAMPLES = (
+    Sample(
+        (Output(argv=_ASKED, stdout=_TOLD),),
+        ("charge", "calls=40", 'target=\'{"@":"Shop"}\'', "unreadable=2", "children=1"),
+    ),
+    Sample(
+        (
+            Output(
+                argv=_ASKED,
+                stdout=b'{"pid":7,"refused":"it is stopped","next_step":"let it go on","near":[]}\n{"end":"refused","asked":30,"took":0}\n',
+            ),
+        ),
+        ("it is stopped",),
+    ),
+)
