@@ -21,7 +21,7 @@ VERSIONS = {
 }
 DEFAULTS = {
     "most": 1000, "depth": 2, "where": "", "show": "", "only": False, "before": False, "stats": False, "callers": False,
-    "locals": False, "share": 0.5, "seconds": 20.0, "others": False,
+    "locals": False, "tree": False, "share": 0.5, "seconds": 20.0, "others": False,
 }  # fmt: skip
 
 

@@ -68,6 +68,7 @@ def _words(key: str) -> str:
 
 def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None) -> int:
     """Ask the probe about every target; `given`: parameters beside those of the flags."""
+    args.target = [*args.target, *(f"pid/{pid}" for pid in getattr(args, "pid", ()))]
     if not args.target:
         name = key.partition("/")[2]
         command = f"trace {name}" if getattr(args, "name", None) else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -141,6 +142,8 @@ def event(one: WatchedCall, name: str) -> dict[str, Any]:
         found["thrown"] = one.thrown
     if one.locals is not None:
         found["locals"] = _value(one.locals)
+    if one.tree:
+        found["tree"] = [dataclasses.asdict(line) for line in one.tree]
     if one.shown:
         found["shown"] = {word: json.loads(value) for word, value in one.shown}
     return found

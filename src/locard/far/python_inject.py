@@ -135,18 +135,19 @@ class Stop:
         self.pid, self.tid = pid, tid
         self.registers = Registers()
         self.seized = False
-        self.stopped_s = 0.0
+        self.stopped_s = 0.0  # for which it was held; its waits for a CPU between that are not ours
+        self.since = 0.0
 
     def __enter__(self) -> "Stop":
         """Stop it; raises OSError, or RefusedError where it does not stop."""
         self.mem = os.open("/proc/%d/mem" % self.pid, os.O_RDWR)
         self.policy = hurry()
-        self.began = time.perf_counter()
         try:
             trace_call(SEIZE, self.tid, 0, TRACESYSGOOD)
             self.seized = True
             trace_call(INTERRUPT, self.tid)
             status = wait_stop(self.tid)
+            self.since = time.perf_counter()
             if status == -1:
                 raise RefusedError("thread %d did not stop within %g s" % (self.tid, STOPS_S))
             if status >> 16 != 128 or not os.WIFSTOPPED(status):
@@ -172,7 +173,8 @@ class Stop:
             except OSError:
                 pass
             self.seized = False
-        self.stopped_s = time.perf_counter() - self.began
+        if self.since:
+            self.stopped_s += time.perf_counter() - self.since
         calm(self.policy)
         os.close(self.mem)
 
@@ -205,8 +207,10 @@ class Stop:
     def step_call(self) -> int:
         """Let it make the system call before which it stands; what it gave."""
         for _ in range(2):  # into it, out of it
+            self.stopped_s += time.perf_counter() - self.since
             trace_call(SYSCALL, self.tid)
             status = wait_stop(self.tid)
+            self.since = time.perf_counter()
             if status == -1 or not os.WIFSTOPPED(status):
                 raise RefusedError("thread %d did not come back from mmap" % self.tid)
             if os.WSTOPSIG(status) != signal.SIGTRAP | 0x80:
@@ -378,7 +382,7 @@ class Injector:
         image[: len(code)] = code
         data = memoryview(image)[PAGE:]
         data[Mail.ALIVE] = 1
-        struct.pack_into("<QQ", data, Mail.SLEEP, 0, 20_000_000)
+        struct.pack_into("<QQ", data, Mail.SLEEP, 0, 1_000_000)
         struct.pack_into("<d", data, Mail.EXPIRES, expires)
         struct.pack_into("<Q", data, Mail.PUT, os.getpid())
         data[Mail.ABOUT : Mail.ABOUT + len(about)] = about

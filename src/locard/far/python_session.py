@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     PARTS: "dict[str, int]"
 
-AGENT = ("boot", "reading", "exchange", "telling", "hooks")
+AGENT = ("boot", "reading", "exchange", "telling", "tree", "hooks")
 PIECE = 2500  # characters that are compiled at once, if the text can be split
 ANSWERS_S, BEATS_S = 8.0, 0.5
 STARTED, SERVES, ENDED, BROKEN = 1, 2, 3, 4

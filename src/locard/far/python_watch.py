@@ -140,7 +140,7 @@ class Target:
         about = {
             "number": number, "steps": [tuple(s) for s in found.steps], "address": found.address,
             "most": asked["most"], "depth": asked["depth"], "only": asked["only"], "before": asked["before"],
-            "callers": asked["callers"], "locals": asked["locals"], "share": asked["share"],
+            "callers": asked["callers"], "tree": asked["tree"], "locals": asked["locals"], "share": asked["share"],
             "ends": not asked["stats"], "every": 1_000_000_000, "show_params": "params" in asked["show"].split(",")[0],
             "cache": [tuple(s) for s in found.cache] if found.cache else None,
         }  # fmt: skip

@@ -10,6 +10,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class TreeLine:
+    """What one call called, and what that called: a node of its tree, in the order of a walk downwards."""
+
+    depth: int
+    name: str
+    calls: int
+    total_us: float
+    own_us: float  # without what it called itself
+
+
+@dataclass(frozen=True, slots=True)
 class WatchedCall:
     """One call. `state`: returned, raised, closed, cancelled, killed, or called (told before it ran).
 
@@ -34,6 +45,7 @@ class WatchedCall:
     thread: int | None = None
     trace_id: str = ""
     callers: tuple[str, ...] = ()
+    tree: tuple[TreeLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

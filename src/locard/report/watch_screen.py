@@ -65,13 +65,22 @@ def call(one: WatchedCall, name: str, tz: dt.tzinfo | None) -> Iterator[str]:
         yield f"    exception  {one.exception}"
     if one.locals is not None:
         yield f"    locals     {one.locals}"
+    for line in one.tree:
+        share = f"{line.total_us / one.cost_us:4.0%}" if one.cost_us else ""
+        times = f"{line.calls:,}x " if line.calls > 1 else ""
+        yield f"    {'  ' * line.depth}{watch_words.duration(line.total_us / 1e6):>9} {share} {times}{_place(line.name)}"
     if one.callers:
         yield f"    called by  {_chain(one.callers)}"
 
 
 def _chain(callers: Iterable[str]) -> str:
     """Who called, nearest first; of a path its last part: which function it is stands before it."""
-    return " <- ".join(re.sub(r"\((?:.*/)?([^/]*)\)$", r"(\1)", one) for one in callers)
+    return " <- ".join(map(_place, callers))
+
+
+def _place(name: str) -> str:
+    """A function with the last part of its path."""
+    return re.sub(r"\((?:.*/)?([^/]*)\)$", r"(\1)", name)
 
 
 def function(one: WatchedFunction, names: int = 1) -> Iterator[str]:
@@ -109,7 +118,11 @@ def _process(process: WatchedProcess) -> Iterator[str]:
         if process.next_step:
             yield f"    {process.next_step}"
         return
-    stop = f", one stop of {process.stopped_ms:.2g} ms" if process.stopped_ms is not None else ""
+    stop = (
+        f", a thread of it was held for {process.stopped_ms:.2g} ms"
+        if process.stopped_ms is not None
+        else ""
+    )
     left = f"left: {', '.join(process.left)}" if process.left else "nothing is left in it"
     yield f"pid {process.pid}: {process.runtime}{stop}; {left}"
     if process.children:

@@ -355,3 +355,44 @@ def test_what_does_not_fit_is_said_before_anything_runs(given, words):
     with pytest.raises(UsageError, match=None) as error:
         watch.check(watch.Params(**given))
     assert words in str(error.value)
+
+
+def test_a_tree_shows_where_the_time_of_a_call_goes(python):
+    with program(python) as target:
+        before = target.ask()
+        rows = run(target.pid, "__main__:plain", most=2, tree=True, seconds=20.0)
+        calls = [r for r in rows if r.get("ev") == "call"]
+        assert len(calls) == 2
+        for call in calls:
+            tops = {
+                name.split(" (")[0].rpartition(".")[2]: calls
+                for depth, name, calls, *_ in call["tree"]
+                if not depth
+            }
+            assert tops["by itself"] == 1
+            assert (tops["deep"], tops["handle"], tops["__call__"]) == (1, 1, 1)
+            assert tops["around"] in {2, 3}  # pay, in dollars, and where nothing is given
+            assert (
+                sum(total for depth, _, _, total, _ in call["tree"] if depth == 0)
+                <= call["cost_us"] * 1.01
+            )
+        clean(before, target.ask())
+
+
+def test_a_tree_follows_a_coroutine_through_its_suspensions():
+    with program() as target:
+        before = target.ask()
+        rows = run(target.pid, "__main__:alive", most=1, tree=True, seconds=20.0)
+        (call,) = [r for r in rows if r.get("ev") == "call"]
+        names = [name.split(" (")[0] for depth, name, *_ in call["tree"] if depth == 0]
+        assert "fetch" in names
+        assert not {"send", "drive", "Tree.end"} & set(names)
+        clean(before, target.ask())
+
+
+def test_a_pid_may_be_given_as_a_flag(locard):
+    with program() as target:
+        done = locard(
+            "watch", "-p", str(target.pid), "__main__:pay", "-n", "1", "--allow", "injects", "-q"
+        )
+        assert "__main__:pay  returned" in done.stdout

@@ -3,7 +3,7 @@
   locard watch pid/4242 'shop:Order.pay' --allow injects
   locard watch proc/gunicorn 'shop:charge' --where 'cost_ms > 100 and params[0].currency == "EUR"' -n 5 -x 3
   locard watch pid/4242 'shop:charge' --stats          (Arthas: monitor; watch and tt tell calls)
-  locard watch pid/4242 'shop:charge' --callers        (Arthas: stack)
+  locard watch pid/4242 'shop:charge' --callers        (Arthas: stack; --tree: trace)
   locard watch --list          every live watch on this machine, with its expiry; --reset ends them
 
 Names: locard find (Arthas: sc, sm). A thread is put into the process for it, which is gone after: --allow injects.
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     args.target, names = observing.parted(args.target)
     if args.list or args.reset:
         return _live(args, names)
-    if not args.target:
+    if not args.target and not args.pid:
         raise UsageError(
             "no TARGET was given",
             "watch takes a process and the name of a function",
@@ -74,6 +74,7 @@ def _live(args: argparse.Namespace, names: list[str]) -> int:
         )
     if args.reset:
         args.allow = Impact.INJECTS.word  # what was put in is taken out
-    args.target = args.target or ["host/local"]
+    if not args.target and not args.pid:
+        args.target = ["host/local"]
     code = observing.run(args, _LIVE, {"reset": "yes"} if args.reset else {})
     return code if code != ExitCode.FINDINGS else ExitCode.NOTHING_FOUND

@@ -20,7 +20,7 @@ if type(clock) is not Builtin or type(cpu_clock) is not Builtin:
 lines = []  # type: list[bytes] # for the tool, until there is room in the mailbox
 dropped = [0]
 watches = []  # type: list[Any]
-seen = {"beat": 0, "at": clock(), "done": 0, "ending": 0, "slow": 20_000_000}
+seen = {"beat": 0, "at": clock(), "done": 0, "ending": 0, "sleep": 1_000_000}
 SILENT = 4_000_000_000
 MOST_LINES = 500
 ESCAPES = {code: "\\u%04x" % code for code in [*range(32), 127, 34, 92]}
@@ -109,7 +109,7 @@ def tick() -> bool:
     global mail
     try:
         if step(clock()):
-            put(24, seen["slow"])
+            put(24, seen["sleep"])
             return True
     except BaseException as fault:
         say('{"ev":"fault","what":%s}' % quoted("the agent itself failed: " + type(fault).__name__))

@@ -92,14 +92,18 @@ ASYNC_GENERATOR_BODY = """
 def drive(inner: "Any", record: "list[Any]") -> "Any":
     """Await something by hand, and add up the time inside."""
     thrown = sent = None
+    tree = record[4]
     while True:
         began = clock()
+        looks = tree is not None and tree.begin()
         try:
             given = inner.send(sent) if thrown is None else inner.throw(thrown)
         except StopIteration as end:
             return end.value
         finally:
             thrown = None
+            if looks:
+                tree.end()
             record[1] += clock() - began
         try:
             sent = yield given
@@ -116,6 +120,8 @@ def note_thrown(record: "list[Any]", error: BaseException) -> None:
 
 
 ENTER = """  {p}I = "@entered"; {p}I(({values}))
+"""
+TREE = """  {p}I = "@tree"; {p}I()
 """
 DEEP = """  {p}I = "@deep"; {p}I()
 """
@@ -159,9 +165,14 @@ class Signature:
                 raise ValueError("a parameter is called %r" % name)
 
 
-def exchanged(code: "Any", given: "dict[str, Any]", before: bool) -> "Any":
-    """Code that calls the original of a function, with the same face; `before`: it tells what it is called with."""
+def exchanged(code: "Any", given: "dict[str, Any]", before: bool, tree: bool) -> "Any":
+    """Code that calls the original of a function, with the same face.
+
+    `before`: it tells what it is called with; `tree`: what it calls is looked at.
+    """
     enter = ENTER if before else ""
+    if tree and not code.co_flags & 0x2A0:
+        enter += TREE
     if code.co_name in code.co_names + code.co_freevars:
         enter += DEEP  # it calls itself: our frames count towards the limit of recursion
     signature = Signature(code)

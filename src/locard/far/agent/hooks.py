@@ -4,7 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.agent.boot import clock, cpu_clock, mail, modules, quoted, say, watches
+    from locard.far.agent.boot import clock, cpu_clock, mail, modules, quoted, say, seen, watches
     from locard.far.agent.exchange import (
         MARK,
         Signature,
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
         state_of,
         trace_id,
     )
+    from locard.far.agent.tree import Tree
 
-native_id = modules["_thread"].get_native_id
+native_id, get_ident = modules["_thread"].get_native_id, modules["_thread"].get_ident
 DEEPEST = (
     60  # frames of ours in one thread, then it lets go: they count towards the recursion limit
 )
@@ -62,6 +63,7 @@ class Watch:
         self.faults, self.over_share, self.told_at = 0, 0, clock()
         self.on = False
         self.callers = {}  # type: dict[tuple[Any, ...], int]
+        self.trees = {}  # type: dict[int, list[Any]] # by thread: [tree, calls deep]
         self.cache = None  # type: Any
 
     def exchange(self) -> None:
@@ -78,8 +80,8 @@ class Watch:
         self.new = exchanged(code, {
             "@clock": clock, "@original": copy, "@raised": self.raised, "@returned": self.returned,
             "@begin": self.begin, "@failed": self.failed, "@ended": self.finish, "@drive": drive, "@thrown": note_thrown,
-            "@entered": self.entered, "@deep": self.deepen,
-        }, self.about["before"])  # fmt: skip
+            "@entered": self.entered, "@deep": self.deepen, "@tree": self.begin_tree,
+        }, self.about["before"], self.about["tree"])  # fmt: skip
         watches.append(self)
         self.on = True
         set_code(self.function, self.new)
@@ -112,9 +114,35 @@ class Watch:
         """It is called: told before it runs, where that was asked for."""
         try:
             if mail[0] == 1 and self.left[0] > 0:
-                self.event(0, 0, values, None, None, "called", None)
+                self.event((0, 0, values, None, None, "called", None, None))
         except BaseException as fault:
             self.fault(fault)
+
+    def begin_tree(self) -> None:
+        """A plain call begins whose callees are looked at; calls of itself below it belong to it."""
+        try:
+            thread = get_ident()
+            if thread in self.trees:
+                self.trees[thread][1] += 1
+            elif self.left[0] > 0:
+                tree = Tree(self.original)
+                if tree.begin():
+                    self.trees[thread] = [tree, 1]
+        except BaseException as fault:
+            self.fault(fault)
+
+    def end_tree(self) -> "Any":
+        """The tree of the plain call that ended, if it had one."""
+        thread = get_ident()
+        held = self.trees.get(thread)
+        if held is None:
+            return None
+        held[1] -= 1
+        if held[1]:
+            return None
+        del self.trees[thread]
+        held[0].end()
+        return held[0]
 
     def deepen(self) -> None:
         """Let go where it called itself too often for our frames to stand between."""
@@ -129,12 +157,13 @@ class Watch:
         """A plain call came back."""
         try:
             took = clock() - began
+            tree = self.end_tree() if self.trees else None
             if mail[0] != 1:
                 self.gone()
                 return
             self.taken.append((took, took, "returned"))
             if self.left[0] > 0 and not self.about["before"]:
-                self.event(took, took, values, value, None, "returned", None)
+                self.event((took, took, values, value, None, "returned", None, tree))
             elif self.about["callers"]:
                 self.count_callers()
         except BaseException as fault:
@@ -144,6 +173,7 @@ class Watch:
         """A plain call raised."""
         try:
             took = clock() - began
+            tree = self.end_tree() if self.trees else None
             hide_frame(error, self.new)
             if mail[0] != 1:
                 self.gone()
@@ -151,16 +181,17 @@ class Watch:
             state = state_of(error)
             self.taken.append((took, took, state))
             if self.left[0] > 0 and not self.about["before"]:
-                self.event(took, took, values, None, error, state, None)
+                self.event((took, took, values, None, error, state, None, tree))
             elif self.about["callers"]:
                 self.count_callers()
         except BaseException as fault:
             self.fault(fault)
 
     def begin(self, _values: "tuple[Any, ...]") -> "list[Any]":
-        """A generator or coroutine begins to run: [when, ns inside, values given, what was thrown in]."""
+        """A generator or coroutine begins to run: [when, ns inside, values given, what was thrown in, its tree]."""
         self.begun[0] += 1
-        return [clock(), 0, 0, None]
+        tree = Tree(self.original) if self.about["tree"] and self.left[0] > 0 else None
+        return [clock(), 0, 0, None, tree]
 
     def finish(self, record: "list[Any]", values: "tuple[Any, ...]", value: "Any") -> None:
         """It returned."""
@@ -185,7 +216,7 @@ class Watch:
             state = "returned" if error is None else state_of(error)
             self.taken.append((took, record[1], state))
             if self.left[0] > 0 and not self.about["before"]:
-                self.event(took, record[1], values, value, error, state, record)
+                self.event((took, record[1], values, value, error, state, record, record[4]))
             elif self.about["callers"]:
                 self.count_callers()
         except BaseException as fault:
@@ -203,17 +234,9 @@ class Watch:
 
     # -- events -------------------------------------------------------------------------------
 
-    def event(
-        self,
-        took: int,
-        inside: int,
-        values: "Any",
-        value: "Any",
-        error: "Any",
-        state: str,
-        record: "Any",
-    ) -> None:
-        """Tell one call, if it is one that was asked for."""
+    def event(self, call: "tuple[Any, ...]") -> None:
+        """Tell one call, if it is one that was asked for: (ns, ns inside, values, result, error, state, record, tree)."""
+        took, inside, values, value, error, state, _, tree = call
         began = clock()
         if self.about["callers"]:
             self.count_callers()
@@ -234,25 +257,16 @@ class Watch:
         self.left[0] -= 1
         if self.left[0] < 0:
             return
-        say(self.told(took, inside, values, value, error, state, record, began))
+        say(self.told(call, began))
         if self.left[0] == 0 and self.about["ends"]:
             for watch in list(watches):
                 if watch.left is self.left:
                     watch.undo("%d calls were told" % self.about["most"])
-        self.told_ns += clock() - began
+        self.told_ns += clock() - began + (tree.events * PER_CALL if tree is not None else 0)
 
-    def told(
-        self,
-        took: int,
-        inside: int,
-        values: "Any",
-        value: "Any",
-        error: "Any",
-        state: str,
-        record: "Any",
-        now: int,
-    ) -> str:
+    def told(self, call: "tuple[Any, ...]", now: int) -> str:
         """The line of one event."""
+        took, inside, values, value, error, state, record, tree = call
         left, depth = Shown(), self.about["depth"]
         parts = [
             '"ev":"call","w":%d,"at":%d,"cost_us":%.1f,"state":"%s"'
@@ -281,6 +295,8 @@ class Watch:
         elif not asked and state == "returned":
             parts.append('"return":' + show(value, depth, left))
         parts.append('"thread":%d,"trace":%s' % (native_id(), trace_id()))
+        if tree is not None:
+            parts.append('"tree":' + tree.lines(inside))
         parts.append('"callers":[%s]' % ",".join(map(quoted, callers_of(self.new))))
         return "{" + ",".join(parts) + "}"
 
@@ -403,6 +419,7 @@ def follow(steps: "list[tuple[str, Any]]") -> "Any":
 
 def begin_watch(about: "dict[str, Any]") -> None:
     """Watch the function at the end of `about["steps"]`, if it is still the one at `about["address"]`."""
+    seen["sleep"] = 20_000_000  # all its parts are there
     try:
         function = follow(about["steps"])
         if type(function) is not Function or id(function) != about["address"]:

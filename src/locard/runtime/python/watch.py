@@ -31,6 +31,7 @@ from locard.model.evidence import Output, Scope
 from locard.model.foreign_json import parsed
 from locard.model.watch_facts import (
     CallsByState,
+    TreeLine,
     Watched,
     WatchedCall,
     WatchedFunction,
@@ -59,7 +60,8 @@ READER = "+".join(
     )
 )  # fmt: skip
 AGENT = tuple(
-    (name, f"far/agent/{name}.py") for name in ("boot", "reading", "exchange", "telling", "hooks")
+    (name, f"far/agent/{name}.py")
+    for name in ("boot", "reading", "exchange", "telling", "tree", "hooks")
 )
 
 
@@ -88,6 +90,7 @@ class Params:
     )
     stats: bool = params.switch("count only: rates, failures and latencies, a line an interval")
     callers: bool = params.switch("count calls by who called")
+    tree: bool = params.switch("of each call that is told, the time by what it calls")
     locals: bool = params.switch("with an exception, the variables where it was raised")
     alone: bool = params.switch(
         "only what the name means now: no search for other living functions of that name"
@@ -164,7 +167,7 @@ def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, 
     settings = {
         "spec": [n.strip() for n in asked.name.split(",") if n.strip()], "most": asked.most, "depth": asked.depth,
         "where": asked.where, "show": asked.show, "only": asked.exceptions, "before": asked.before,
-        "stats": asked.stats, "callers": asked.callers, "locals": asked.locals, "share": asked.max_overhead / 100,
+        "stats": asked.stats, "callers": asked.callers, "tree": asked.tree, "locals": asked.locals, "share": asked.max_overhead / 100,
         "seconds": asked.for_s, "others": not asked.alone,
     }  # fmt: skip
     command = WATCH.fill(
@@ -359,8 +362,14 @@ def call_of(pid: int, row: dict[str, Any]) -> WatchedCall:
         locals=_json(row["locals"]) if "locals" in row else None,
         shown=tuple((str(n), _json(v)) for n, v in row.get("shown", {}).items()),
         inside_us=row.get("inside_us"), values=row.get("values"), thrown=str(row.get("thrown", "")),
+        tree=tuple(_line(t) for t in row.get("tree", ())),
         thread=row.get("thread"), trace_id=str(row.get("trace") or ""), callers=tuple(map(str, row.get("callers", ()))),
     )  # fmt: skip
+
+
+def _line(row: Sequence[Any]) -> TreeLine:
+    depth, name, calls, total, own = row
+    return TreeLine(int(depth), str(name), int(calls), float(total), float(own))
 
 
 def _json(value: Any) -> str:
