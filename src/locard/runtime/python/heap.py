@@ -1,0 +1,285 @@
+"""What grows among the objects of the target's Python processes, and who holds it: several looks, without a stop.
+
+Shows: types of which there are more from look to look, with their rate and bytes, and whether they stay; what the
+  collector does not track (text, bytes, bytearray) through what holds it; lists, dicts, sets and deques that get
+  more items, with the types of the newest; single texts that become longer; for samples of what is new the chain of
+  holders up to a module, a class, a thread or a variable of a function that runs, caches with their counters;
+  the private memory of the process beside it; what waits for a collector that is off.
+How: locard's own reader walks the lists of the garbage collector in blocks of memory, --looks times over --for;
+  steady is what grew in each interval; then it follows references back from a few new objects.
+Impact: samples. The memory is read without a stop; nothing runs in the target, no object of it is referred to and
+  nothing is collected. One look at 600,000 objects took 0.4 s of a core, on the machine of the target.
+Limits: CPython 3.8 to 3.15, not free-threaded. At most --most objects a look: with more, growth is not told. What
+  grows slower than some ten objects over --for is not seen. Sizes are what each object's type says, without the
+  allocator's own. References that only C code keeps are not seen: then no name is reached, and that is said.
+  Of several processes the four with the most private memory: name others with pid/PID.
+Source: CPython's headers (docs/adr/0029); process_vm_readv(2); proc(5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from locard.guard import needs
+from locard.guard.command import Impact, Template
+from locard.model import params
+from locard.model.evidence import Output, Scope
+from locard.model.heap_facts import (
+    GrowingContainer,
+    GrowingText,
+    GrowingType,
+    HeapGrowth,
+    HeapLook,
+    HeldBy,
+    Holding,
+)
+from locard.model.kernel_facts import NotObserved
+from locard.probe import Sample
+from locard.runtime import detect
+from locard.runtime.python import stacks
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from locard.model.facts import Fact
+    from locard.model.target import Context, Skip
+    from locard.probe import Step
+
+BY_DEFAULT = False
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """How long, how many looks, and at how many objects."""
+
+    for_s: float = params.duration(
+        10.0, "from the first look to the last", least=0.5, most=540.0, flag="--for"
+    )
+    looks: int = params.param(5, "looks, evenly over the time", least=2, most=50)
+    most: int = params.param(5_000_000, "objects of one look", least=1000, most=50_000_000)
+
+
+PARAMS = Params
+_PARTS = (
+    "far/python_gc.py+far/python_kinds.py+far/python_holders.py+far/python_loose.py+far/python_growth.py"
+    "+far/python_chains.py+far/python_heap.py"
+)
+HEAP = Template(
+    argv=(
+        "python3",
+        "-I",
+        "-S",
+        "-",
+        "heap",
+        "{seconds:number}",
+        "{looks:number}",
+        "{most:number}",
+        "{pid:pid*}",
+    ),
+    impact=Impact.SAMPLES,
+    bound_s=630.0,
+    by_hand="grep -E 'RssAnon|VmSwap' /proc/{pid}/status; sleep {seconds}; grep -E 'RssAnon|VmSwap' /proc/{pid}/status",
+    max_bytes=16 << 20,
+    program=f"{stacks.OWN.program}+{_PARTS}" if stacks.OWN.program else None,
+    needs=(needs.PYTHON,),
+    output="json",
+    ends="interrupted",
+)
+COMMANDS = (detect.MAPPED, HEAP)
+
+
+def applies(context: Context) -> Skip | None:
+    """It takes processes; which of them are Python is found by looking."""
+    return stacks.applies(context)
+
+
+def scope(context: Context) -> Scope:
+    """Every process of the target."""
+    return Scope(pids=context.target.pids)
+
+
+def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, None]:
+    """Tell the runtimes, then look at those that are CPython."""
+    mapped = yield detect.MAPPED.fill(pid=context.target.pids)
+    pythons = detect.pythons(mapped)
+    chosen = [pid for pid in context.target.pids if pid in pythons] or list(context.target.pids)
+    yield HEAP.fill(
+        seconds=f"{asked.for_s:g}", looks=str(asked.looks), most=str(asked.most), pid=tuple(chosen)
+    )
+
+
+def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
+    """One HeapGrowth of each process that was looked at, or why there is none."""
+    facts: list[Fact] = []
+    for output in outputs:
+        if "heap" not in output.argv:
+            continue
+        try:
+            told = json.loads(output.text)
+            facts += [_fact(one) for one in told["processes"]]
+            facts += [
+                NotObserved("heap", f"pid {r['pid']}: {r['why']}", "") for r in told["refused"]
+            ]
+            if told["left_out"]:
+                pids = ", ".join(map(str, told["left_out"]))
+                why = f"not looked at, with less private memory: pid {pids}"
+                facts.append(NotObserved("heap", why, "name them: locard heap pid/PID"))
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError):
+            said = output.stderr.decode("utf-8", "replace").strip().splitlines()
+            why = (said[-1] if said else "") or output.problem or "nothing came back"
+            facts.append(NotObserved("heap", why, ""))
+    return tuple(facts)
+
+
+def _fact(told: dict[str, Any]) -> HeapGrowth:
+    collector = told["collector"]
+    looks = tuple(_look(look) for look in told["looks"])
+    return HeapGrowth(
+        pid=int(told["pid"]),
+        runtime=f"CPython {told['version']}",
+        age_s=round(float(told["age_s"]), 1),
+        looks=looks,
+        types=_apart(told["types"]),
+        containers=tuple(_container(c) for c in told["containers"]),
+        texts=tuple(_text(t) for t in told["texts"]),
+        collector_on=bool(collector["on"]),
+        collections=tuple(map(int, collector["ran"])),
+        young=int(told["looks"][-1]["lists"][0]) if looks else 0,
+        interpreters=int(collector["interpreters"]),
+        search_s=round(float(told["search"]["took"]), 3),
+        unfinished=str(told["search"]["unfinished"]),
+        cost_s=round(float(told["cost_s"]), 2),
+        ended=str(told["ended"]),
+    )
+
+
+def _look(told: dict[str, Any]) -> HeapLook:
+    return HeapLook(
+        at_s=round(float(told["at"]), 3),
+        took_s=round(float(told["took"]), 3),
+        objects=int(told["objects"]),
+        anonymous=int(told["anonymous"]),
+        torn=int(told["torn"]),
+        again=int(told["again"]),
+        partial=str(told["partial"]),
+    )
+
+
+def _apart(rows: Sequence[dict[str, Any]]) -> tuple[GrowingType, ...]:
+    """The types; several of one name are told apart by where each lies."""
+    places: dict[str, set[int]] = {}
+    for row in rows:
+        places.setdefault(str(row["name"]), set()).add(int(row["type"]))
+    return tuple(
+        _type(row, "" if len(places[row["name"]]) == 1 else f" (type at {int(row['type']):#x})")
+        for row in rows
+    )
+
+
+def _type(row: dict[str, Any], apart: str) -> GrowingType:
+    return GrowingType(
+        name=f"{row['name']}{apart}",
+        counts=tuple(map(int, row["counts"])),
+        trend=row["trend"],
+        per_s=round(float(row["per_s"]), 2),
+        bytes_each=None if row["bytes_each"] is None else int(row["bytes_each"]),
+        level_s=row["level_s"],
+        kept=row["kept"],
+        through=str(row["through"]),
+        holding=_holding(row.get("held") or ()),
+    )
+
+
+def _container(row: dict[str, Any]) -> GrowingContainer:
+    return GrowingContainer(
+        name=str(row["name"]),
+        counts=tuple(map(int, row["counts"])),
+        trend=row["trend"],
+        per_s=round(float(row["per_s"]), 2),
+        items=tuple(map(str, row.get("items", ()))),
+        level_s=row["level_s"],
+        holding=_holding(row.get("held") or ()),
+    )
+
+
+def _text(row: dict[str, Any]) -> GrowingText:
+    return GrowingText(
+        name=str(row["name"]),
+        sizes=tuple(map(int, row["counts"])),
+        trend=row["trend"],
+        bytes_s=round(float(row["per_s"]), 1),
+        holding=_holding(row.get("held") or ()),
+    )
+
+
+def _holding(held: Sequence[dict[str, Any]]) -> Holding | None:
+    """The chain that most of the samples have, of those with a name if there are."""
+    if not held:
+        return None
+    found = [_chain(h) for h in held]
+    (chosen, same), *_ = sorted(
+        Counter(found).most_common(), key=lambda pair: (not pair[0].root, -pair[1])
+    )
+    return replace(chosen, same=same, looked=len(found))
+
+
+def _chain(told: dict[str, Any]) -> Holding:
+    root = told["root"] or {}
+    return Holding(
+        steps=tuple(
+            HeldBy(
+                type=str(s["type"]),
+                items=s.get("items"),
+                cache=bool(s.get("cache")),
+                hits=int(s.get("hits", 0)),
+                most=s.get("maxsize"),
+                of=str(s.get("of", "")),
+                attribute=str(s.get("attribute", "")),
+            )
+            for s in told["chain"]
+        ),
+        root=root.get("kind", ""),
+        name=str(root.get("name", "")),
+        key=str(root.get("key", "")),
+        thread=str(root.get("thread", "")),
+        alone=bool(told.get("alone")),
+    )
+
+
+_CHAIN = """{"chain": [{"type": "tuple"}, {"type": "dict", "items": 250}, {"type": "functools._lru_cache_wrapper",
+"cache": true, "items": 250, "hits": 0, "misses": 250, "maxsize": null, "of": "RepoClient.default_branch"}],
+"root": {"kind": "class", "name": "__main__.RepoClient", "key": "default_branch"}, "alone": false, "holders": 1}"""
+_TOLD = f"""{{"refused": [], "left_out": [], "processes": [{{"looks": [
+{{"at": 0.0, "took": 0.1, "objects": 9000, "torn": 0, "again": 0, "partial": "", "anonymous": 10000000,
+"lists": [10, 20, 8970, 0]}},
+{{"at": 10.0, "took": 0.1, "objects": 9250, "torn": 0, "again": 0, "partial": "", "anonymous": 14100000,
+"lists": [260, 20, 8970, 0]}}],
+"types": [{{"type": 9, "name": "__main__.RepoClient", "counts": [0, 250], "trend": "steady", "per_s": 25.0,
+"bytes_each": 80, "level_s": null, "kept": 1.0, "through": "", "held": [{_CHAIN}]}},
+{{"type": 8, "name": "bytearray", "counts": [], "trend": "steady", "per_s": 25.0, "bytes_each": 16441,
+"level_s": null, "kept": null, "through": "__main__.Session"}}],
+"containers": [], "texts": [], "collector": {{"on": true, "ran": [1, 0, 0], "interpreters": 1}},
+"search": {{"took": 0.1, "rounds": 1, "unfinished": ""}}, "pid": 7, "age_s": 60.0, "took": 10.3, "cost_s": 0.4,
+"ended": "", "version": "3.11"}}]}}"""
+_ASKED = ("python3", "-I", "-S", "-", "heap", "10", "5", "5000000", "7")
+
+SAMPLES = (
+    Sample(
+        (Output(argv=_ASKED, stdout=_TOLD.encode()),),
+        ("__main__.RepoClient", "per_s=25.0", "bytes_each=16441", "key='default_branch'"),
+    ),
+    Sample(
+        (
+            Output(
+                argv=_ASKED,
+                stdout=b"",
+                stderr=b"no _PyRuntime in what it has mapped\n",
+                exit_code=1,
+            ),
+        ),
+        ("no _PyRuntime",),
+    ),
+)
