@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from locard.far.python_kinds import ITEMS_AT, Kinds, Shapes
     from locard.far.python_loose import Loose
     from locard.far.python_stacks import Reader
+    from locard.far.python_tasks import FRAMES
 
 MOST_SEARCHED = 10  # types
 # Of an lru_cache: its dict, hits, function, maxsize, misses; of a deque: maxlen; of a function: its name.
@@ -48,6 +49,7 @@ class Chains:
             row["held"] = [self.held(a) for a in row["sample"]]
         for row in containers:
             row["held"] = [self.held(row["address"])]
+            row["maxsize"] = self.step(row["address"], 0).get("maxsize")
         for row in texts:
             owner, (place, key) = above[row["place"]], row.pop("place")
             row["held"] = [self.held(owner, own=True) if owner else self.called(place, key)]
@@ -81,21 +83,42 @@ class Chains:
             told.append(self.step(target, 0))
         for number, address in enumerate(steps):
             above = steps[number + 1] if number + 1 < len(steps) else 0
-            if not (above and self.is_dict_of(above, address)):
+            if not (above and self.is_part_of(above, address)):
                 told.append(self.step(address, below))
                 below = address
         return {"chain": told, "root": root, "alone": root is None and self.search.alone(target),
                 "holders": len(self.search.holders.get(target, ()))}  # fmt: skip
 
-    def is_dict_of(self, owner: int, held: int) -> bool:
-        """Whether a dict is the `__dict__` of an instance."""
+    def is_part_of(self, owner: int, held: int) -> bool:
+        """Whether a dict is the `__dict__` of an instance, or a frame that of a coroutine or generator."""
         try:
             kind = self.kinds.kind(self.reader.objects.type_of(owner))
-            if kind is None or kind.shape != "other":
+            if kind is None:
                 return False
-            return kind.dict_at > 0 and self.memory.number(owner + kind.dict_at) == held
+            if kind.shape == "generator":
+                return self.kinds.version < (3, 11) and self.memory.number(owner + 16) == held
+            return (
+                kind.shape == "other"
+                and kind.dict_at > 0
+                and self.memory.number(owner + kind.dict_at) == held
+            )
         except OSError:
             return False
+
+    def variable(self, address: int, below: int) -> "dict[str, str]":
+        """The function of a coroutine or generator, and the variable in which it has the step below."""
+        at, names = self.reader.layout.at, self.loose.names
+        frame = address + FRAMES[self.kinds.version]
+        if self.kinds.version < (3, 11):
+            frame = self.memory.number(frame)
+        code = self.memory.number(frame + at["frame.code"]) & ~7
+        found = {"of": names.function(code).partition(" (")[0]}
+        raw = self.memory.read(frame + names.locals_at, 8 * names.variables(code))
+        for number, (value,) in enumerate(struct.iter_unpack("<Q", raw)):
+            if value & ~7 == below:
+                found["attribute"] = names.variable(code, number)
+                break
+        return found
 
     def step(self, address: int, below: int) -> "dict[str, Any]":
         """One holder: its type, how many items it has, a cache's counters, a function's name, the attribute."""
@@ -114,6 +137,10 @@ class Chains:
                 found.update(self.cache(address))
             elif kind.shape == "function":
                 found["of"] = self.function(address)
+            elif kind.shape == "frame":
+                found["of"] = self.of_frame(address)
+            elif kind.shape == "generator":
+                found.update(self.variable(address, below))
             elif kind.shape == "other" and below:
                 names = [k for k, v in self.reader.objects.held(address) if v == below]
                 if names:
@@ -121,6 +148,13 @@ class Chains:
         except (OSError, ValueError, struct.error):
             pass
         return found
+
+    def of_frame(self, address: int) -> str:
+        """The function of a frame object."""
+        if self.kinds.version >= (3, 11):
+            address = self.memory.number(address + 24)
+        code = self.memory.number(address + self.reader.layout.at["frame.code"]) & ~7
+        return self.loose.names.function(code).partition(" (")[0]
 
     def function(self, address: int) -> str:
         """The qualified name of a function."""

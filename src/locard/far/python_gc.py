@@ -29,7 +29,7 @@ GC_HEAD = 16  # of the collector, before each object
 OF_LIST = 24  # bytes of one generation
 YOUNG_STATS, OLD_STATS, STAT = 712, 200, 64  # 3.15: buffers of what the last collections did
 BACK = 16  # places to which a torn walk goes back
-TRIES_OF_A_LIST = 3
+LEAST_TRIES, MOST_TRIES, TRIES_S = 3, 200, 3.0  # of one list
 COLLECTS_S = 2.0  # how long a collection is waited for
 COUNTED = 16  # a container of so many items is followed from look to look
 
@@ -143,25 +143,56 @@ class Look:
     def __init__(self) -> None:
         """Nothing yet."""
         self.at = self.took = 0.0
-        self.objects = {}  # type: dict[int, array.array[int]] # by type, of the collector's heads
+        self.objects = {}  # type: dict[int, array.array[int]] # by type, of the collector's heads; the old ones
+        self.young = {}  # type: dict[int, array.array[int]] # of the two younger generations
+        self.fleeting = False  # these changed faster than they could be read
         self.items = {}  # type: dict[int, int] # by container
         self.torn = self.again = 0
         self.partial = ""  # why it is not whole
         self.lists = [0, 0, 0, 0]  # objects in each, over all interpreters
         self.anonymous = 0  # bytes
-        self.loose = {}  # type: dict[Any, tuple[int, int]]
+        self.loose = {}  # type: dict[Any, tuple[int, int | None]]
 
     def seen(self) -> int:
         """How many objects."""
-        return sum(map(len, self.objects.values()))
+        return sum(map(len, self.objects.values())) + sum(map(len, self.young.values()))
 
-    def tidy(self) -> None:
-        """Each object once, by address: an object can move to another list while it is walked."""
-        for kind, found in self.objects.items():
-            every = sorted(found)
-            if len(set(every)) < len(every):
-                every = sorted(set(every))
-            self.objects[kind] = array.array("Q", every)
+    def add(self, number: int, found: "Look") -> None:
+        """Take over what one list had."""
+        mine = self.young if number < 2 else self.objects
+        for kind, addresses in found.objects.items():
+            if kind in mine:
+                mine[kind].extend(addresses)
+            else:
+                mine[kind] = addresses
+            self.lists[number] += len(addresses)
+        self.items.update(found.items)
+
+    def tidy(self, doubles: bool) -> None:
+        """Each object once: it can move to an older list while these are walked.
+
+        `doubles`: one list can have it twice, since a walk was taken up again, or by CPython 3.14.
+        """
+        for found in (self.objects, self.young) if doubles else ():
+            for kind, addresses in found.items():
+                found[kind] = array.array("Q", sorted(set(addresses)))
+        for kind, addresses in self.young.items():
+            moved = set(addresses).intersection(self.objects.get(kind, ()))
+            if moved:
+                self.young[kind] = array.array("Q", [a for a in addresses if a not in moved])
+
+    def merge(self) -> None:
+        """Add the young ones to the others."""
+        for kind, addresses in self.young.items():
+            self.objects.setdefault(kind, array.array("Q")).extend(addresses)
+        self.young = {}
+
+    def counts(self, young: bool) -> "dict[int, int]":
+        """Objects by type, with or without the young ones."""
+        found = {kind: len(addresses) for kind, addresses in self.objects.items()}
+        for kind, addresses in self.young.items() if young else ():
+            found[kind] = found.get(kind, 0) + len(addresses)
+        return found
 
 
 class TornError(Exception):
@@ -188,13 +219,14 @@ class Walker:
                 if not look.partial:
                     self.one(collector, number, head, look)
         self.pages.blocks.clear()
-        look.tidy()
+        look.tidy(bool(look.torn) or self.kinds.version == (3, 14))
         look.at, look.took = began, time.monotonic() - began
         return look
 
     def one(self, collector: "Collector", number: int, head: int, look: "Look") -> None:
         """One list, walked again where the collector went over it meanwhile."""
-        for turn in range(TRIES_OF_A_LIST):
+        until = time.monotonic() + TRIES_S
+        for turn in range(MOST_TRIES):
             self.wait(collector)
             before = collector.stamps()[number:3]
             found = Look()
@@ -205,25 +237,25 @@ class Walker:
                 whole = False
             look.torn += found.torn
             quiet = collector.stamps()[number:3] == before and not collector.runs()
-            if found.partial or (whole and quiet) or turn == TRIES_OF_A_LIST - 1:
+            late = turn >= LEAST_TRIES and time.monotonic() > until
+            if found.partial or (whole and quiet) or late or self.stopped():
                 break
             look.again += 1
             self.pages.blocks.clear()
-        if not whole or not quiet:
-            look.partial = found.partial or "its objects changed faster than they could be read"
-        for kind, addresses in found.objects.items():
-            if kind in look.objects:
-                look.objects[kind].extend(addresses)
-            else:
-                look.objects[kind] = addresses
-            look.lists[number] += len(addresses)
-        look.items.update(found.items)
+        if found.partial:
+            look.partial = found.partial
+        elif not (whole and quiet):
+            if number < 2 and collector.on():
+                look.fleeting = True
+                return
+            look.partial = "its objects changed faster than they could be read"
+        look.add(number, found)
 
     def wait(self, collector: "Collector") -> None:
         """Until the collector is not at work, for a while."""
         until = time.monotonic() + COLLECTS_S
         while collector.runs() and time.monotonic() < until and not self.stopped():
-            time.sleep(0.01)
+            time.sleep(0.001)
 
     def walk(self, head: int, look: "Look", room: int) -> None:
         """Follow one list; raises TornError."""

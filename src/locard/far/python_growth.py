@@ -54,7 +54,9 @@ def level_from(times: "Sequence[float]", counts: "Sequence[float]") -> int:
     for number in range(1, len(counts) - 1):
         grew, span = counts[number] - counts[0], times[number] - times[0]
         rest, left = counts[-1] - counts[number], times[-1] - times[number]
-        if grew > 0 and rest <= LEVEL * grew / span * left and rest < grew:
+        rose = min(steps_of(counts[: number + 1])) >= 0
+        still = max(abs(later - counts[number]) for later in counts[number + 1 :]) <= LEVEL * grew
+        if grew > 0 and rose and still and rest <= LEVEL * grew / span * left:
             return number
     return 0
 
@@ -75,16 +77,21 @@ class Growth:
         # By type and the type that holds it: objects a second, bytes a second, trend, since when it is level.
         self.owned = {}  # type: dict[tuple[int, int], tuple[float, float, str, float | None]]
 
-    def row(self, counts: "Sequence[float]", least: float = LEAST) -> "dict[str, Any] | None":
-        """How a number grew; None where it did not."""
-        how = trend(self.times, counts, least)
+    def row(self, known: "Sequence[float | None]", least: float = LEAST) -> "dict[str, Any] | None":
+        """How a number grew, from the first look on that has one; None where it did not, or most looks have none."""
+        first = next((n for n, number in enumerate(known) if number is not None), len(known))
+        times, counts = (
+            self.times[first:],
+            [number for number in known[first:] if number is not None],
+        )
+        if len(counts) < len(times) or len(times) < max(2, (len(known) + 1) // 2):
+            return None
+        how = trend(times, counts, least)
         if not how:
             return None
-        since = (
-            self.times[level_from(self.times, counts)] - self.times[0] if how == "level" else None
-        )
-        per_s = (counts[-1] - counts[0]) / (self.times[-1] - self.times[0])
-        return {"counts": list(counts), "trend": how, "level_s": since, "per_s": per_s}
+        since = times[level_from(times, counts)] - self.times[0] if how == "level" else None
+        per_s = (counts[-1] - counts[0]) / (times[-1] - times[0])
+        return {"counts": counts, "trend": how, "level_s": since, "per_s": per_s}
 
     def shapes(self) -> "Shapes":
         """Sizes and references of now."""
@@ -208,8 +215,7 @@ class Growth:
         """Containers that were there at the first looks and got more items, the steady and fast ones first."""
         rows = []
         for address in self.looks[-1].items:
-            counts = [look.items.get(address, 0) for look in self.looks]
-            row = self.row(counts) if counts[0] or counts[1] else None
+            row = self.row([look.items.get(address) for look in self.looks])
             if row is not None:
                 rows.append(dict(row, address=address))
         rows.sort(key=lambda r: (r["trend"] != "steady", -float(r["per_s"])))
@@ -253,8 +259,7 @@ class Growth:
         """Single texts and buffers that became longer, by the place at which they are kept."""
         rows = []
         for place, (kind, _) in self.looks[-1].loose.items():
-            sizes = [look.loose.get(place, (0, 0))[1] for look in self.looks]
-            row = self.row(sizes, LARGE) if all(sizes) else None
+            row = self.row([look.loose.get(place, (0, None))[1] for look in self.looks], LARGE)
             if row is not None:
                 rows.append(dict(row, type=kind, name=self.kinds.name(kind), place=place))
         return sorted(rows, key=lambda r: -float(r["per_s"]))[:MOST_CONTAINERS]

@@ -47,7 +47,7 @@ class Heap:
         self.collectors = [Collector(self.memory, reader.layout, i) for i in every]
         self.loose = Loose(reader, self.kinds)
         self.looks = []  # type: list[Look]
-        self.counts = []  # type: list[dict[int, int]]
+        self.counts = []  # type: list[tuple[dict[int, int], dict[int, int]]] # without and with young ones
         self.ended = ""
         self.age = age(reader.pid)
         self.on = True
@@ -68,7 +68,7 @@ class Heap:
         """As `look`, where the process is there."""
         began = time.monotonic()
         if len(self.looks) > 2:
-            self.looks[-1].objects = {}
+            self.looks[-1].objects, self.looks[-1].young = {}, {}
         look = self.walker.look(self.collectors, began + ONE_LOOK_S)
         look.anonymous = anonymous(self.reader.pid)
         self.on = all(c.on() for c in self.collectors)
@@ -79,7 +79,7 @@ class Heap:
             self.ended = "stopped"
             return
         self.looks.append(look)
-        self.counts.append({kind: len(found) for kind, found in look.objects.items()})
+        self.counts.append((look.counts(False), look.counts(True)))
 
     # -- whole -----------------------------------------------------------------------------
 
@@ -89,7 +89,10 @@ class Heap:
         types, containers, texts = [], [], []  # type: list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]
         search = {"took": 0.0, "rounds": 0, "unfinished": ""}  # type: dict[str, Any]
         if len(looks) > 1 and self.ended != GONE and not any(look.partial for look in looks):
-            growth = Growth(self.kinds, self.loose, looks, self.counts)
+            young = not any(look.fleeting for look in looks)
+            for look in looks if young else ():
+                look.merge()
+            growth = Growth(self.kinds, self.loose, looks, [c[young] for c in self.counts])
             types, containers, texts = growth.types(), growth.containers(), growth.texts()
             types += growth.untracked()
             search = Chains(self.reader, self.kinds, self.loose, looks[-1]).find(
@@ -101,7 +104,7 @@ class Heap:
             "pid": self.reader.pid, "age_s": self.age, "ended": self.ended,
             "version": "%d.%d" % self.reader.layout.version,
             "looks": [
-                {"at": look.at - looks[0].at, "took": look.took, "objects": sum(c.values()), "torn": look.torn,
+                {"at": look.at - looks[0].at, "took": look.took, "objects": sum(c[1].values()), "fleeting": look.fleeting, "torn": look.torn,
                  "again": look.again, "partial": look.partial, "anonymous": look.anonymous, "lists": look.lists}
                 for look, c in zip(looks, self.counts)
             ],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 6
 ENOUGH_STEPS = 4  # from here on a variable of a frame is name enough
+OUTERMOST = 3  # frames of the main thread that end with the process, mostly
 OLD_VARIABLES = 28  # of a code object up to 3.10: how many variables
 MOST_HOLDERS = 6  # of one object that are followed
 MOST_SOUGHT = 3000  # objects whose holders are looked for in one round
@@ -38,6 +39,7 @@ class Names:
         self.owned = {}  # type: dict[int, tuple[str, int]] # dicts of modules and classes
         self.modules = {}  # type: dict[int, int] # the name of each by its dict
         self.frames = {}  # type: dict[int, tuple[str, int, int]] # values of variables
+        self.lasting = set()  # type: set[tuple[str, int]] # (thread, code) of what a process lives in
         self.states = {}  # type: dict[int, str] # words of thread states
 
     def learn(self, interpreter: int) -> None:
@@ -50,11 +52,12 @@ class Names:
 
     def learn_classes(self, look: "Look") -> None:
         """The attributes of classes: all types that have objects, and all that the collector knows."""
-        types = set(look.objects)
-        for kind, found in look.objects.items():
-            known = self.kinds.kind(kind)
-            if known is not None and known.shape == "type":
-                types.update(head + GC_HEAD for head in found)
+        types = {*look.objects, *look.young}
+        for every in (look.objects, look.young):
+            for kind, found in every.items():
+                known = self.kinds.kind(kind)
+                if known is not None and known.shape == "type":
+                    types.update(head + GC_HEAD for head in found)
         for address in types:
             known = self.kinds.kind(address)
             if known is None or not known.flags & HEAP_TYPE:
@@ -103,23 +106,30 @@ class Names:
                 "<%dQ" % (len(thread.raw) // 8), thread.raw[: len(thread.raw) // 8 * 8]
             ):
                 self.states.setdefault(value & ~7, "thread state of %s" % thread_name)
+            if thread_name == "MainThread":
+                outer = thread.frames[-OUTERMOST:]
+                self.lasting.update((thread_name, code) for code, _ in outer)
             for place, (code, _) in zip(thread.places, thread.frames):
                 self.of_frame(thread_name, place, code)
 
     def of_frame(self, thread_name: str, place: int, code: int) -> None:
         """Of one frame."""
         try:
-            first = self.reader.layout.at["code.firstlineno"]
-            where = first + 4 if self.kinds.version >= (3, 11) else OLD_VARIABLES
-            count = struct.unpack("<i", self.memory.read(code + where, 4))[0]
-            if not 0 <= count < 10000:
-                return
-            raw = self.memory.read(place + self.locals_at, 8 * count)
+            raw = self.memory.read(place + self.locals_at, 8 * self.variables(code))
         except (OSError, ValueError, struct.error):
             return
-        for number, value in enumerate(struct.unpack("<%dQ" % count, raw)):
+        for number, (value,) in enumerate(struct.iter_unpack("<Q", raw)):
             if value:
                 self.frames.setdefault(value & ~7, (thread_name, code, number))
+
+    def variables(self, code: int) -> int:
+        """How many variables a function has; raises ValueError where it is none."""
+        first = self.reader.layout.at["code.firstlineno"]
+        where = first + 4 if self.kinds.version >= (3, 11) else OLD_VARIABLES
+        count = int(struct.unpack("<i", self.memory.read(code + where, 4))[0])
+        if not 0 <= count < 10000:
+            raise ValueError("no code")
+        return count
 
     def of_state(self, interpreter: int) -> None:
         """Of what the interpreter itself keeps."""
@@ -145,12 +155,10 @@ class Names:
             return found
         if wide and address in self.frames:
             thread, code, number = self.frames[address]
-            return {
-                "kind": "frame",
-                "name": self.function(code),
-                "thread": thread,
-                "key": self.variable(code, number),
-            }
+            found = {"kind": "frame", "name": self.function(code), "thread": thread}
+            found["key"] = self.variable(code, number)
+            found["lasting"] = "yes" if (thread, code) in self.lasting else ""
+            return found
         if wide and address in self.states:
             return {"kind": "state", "name": self.states[address]}
         return None

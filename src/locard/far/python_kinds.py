@@ -66,6 +66,7 @@ DEQUE_BLOCK, DEQUE_ITEMS = 528, 64
 STORES = ("int", "bytearray", "list", "deque", "set", "dict")
 WEAK_WORDS = (16, 32, 40, 48)  # of a weak reference: its object, its hash, its neighbours
 MOST_WORDS = 1 << 22  # of one object
+MOST_VARIABLE = 1 << 16  # of one that is no tuple, behind its fixed part
 IMMORTAL = 1 << 28
 SCAN_AT_ONCE = 1 << 16  # bytes of a storage
 
@@ -181,8 +182,10 @@ class Shapes:
         if shape in ("str", "bytes", "int", "bytearray"):
             return self.attributes(address, kind)
         size = kind.basic
-        if shape == "tuple" or (kind.item == 8 and shape != "generator" and self.version < (3, 11)):
+        if shape == "tuple":
             size += 8 * min(self.length(address), MOST_WORDS)
+        elif kind.item == 8 and (self.version < (3, 11) or shape == "other"):
+            size += 8 * min(self.length(address), MOST_VARIABLE)
         if shape == "generator" and self.version >= (3, 11):
             return tuple(self.suspended(address))
         found = list(self.unpacked(address + 16, (size - 16) // 8))
@@ -230,6 +233,15 @@ class Shapes:
             found += items[max(0, left) :]
             left, block = 0, word(raw, DEQUE_BLOCK - 8)
         return found[:size]
+
+    def of_lru(self, address: int) -> "list[int]":
+        """Keys and results of a functools.lru_cache with a bound: links that the collector does not know."""
+        found = []  # type: list[int]
+        at = word(self.pages.read(address + 24, 8), 0)
+        while at and at != address and len(found) < MOST_WORDS:
+            _, at, _, key, result = self.unpacked(at + 16, 5)
+            found += [key, result]
+        return found
 
     def of_dict(self, address: int) -> "list[int]":
         """Its keys and values."""

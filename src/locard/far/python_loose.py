@@ -36,7 +36,7 @@ class Loose:
         self.above = {}  # type: dict[Any, int] # the object in which a place is, 0: a module, a class or a frame
         self.partial = False
 
-    def look(self, interpreters: "list[int]", look: "Look") -> "dict[Any, tuple[int, int]]":
+    def look(self, interpreters: "list[int]", look: "Look") -> "dict[Any, tuple[int, int | None]]":
         """(type, bytes) of large texts by their place; dicts that are not tracked are added to the look's `items`."""
         until = time.monotonic() + LOOSE_S
         names = self.names = Names(self.reader, self.kinds)
@@ -44,12 +44,16 @@ class Loose:
             names.learn(interpreter)
         names.learn_classes(look)
         shapes = Shapes(self.kinds, Pages(self.reader.memory))
-        found = {}  # type: dict[Any, tuple[int, int]]
+        found = {}  # type: dict[Any, tuple[int, int | None]]
         places = [((owner, key), value, 0, 0) for value, (_, owner, key) in names.named.items()]
         places += [((code, n), value, 0, 0) for value, (_, code, n) in names.frames.items()]
         seen = set()  # type: set[int]
-        while places:
-            place, value, owner, depth = places.pop()
+        for (
+            place,
+            value,
+            owner,
+            depth,
+        ) in places:  # it grows meanwhile: what is near a name comes first
             if value in seen:
                 continue
             seen.add(value)
@@ -74,7 +78,7 @@ class Loose:
         place: "Any",
         value: int,
         owner: int,
-        found: "dict[Any, tuple[int, int]]",
+        found: "dict[Any, tuple[int, int | None]]",
         look: "Look",
     ) -> "Sequence[int]":
         """Note one value; what is below it."""

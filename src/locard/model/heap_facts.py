@@ -19,6 +19,7 @@ class HeapLook:
     torn: int = 0  # places at which a list changed under the walk and was taken up again
     again: int = 0  # lists that were walked anew, since the collector went over them meanwhile
     partial: str = ""  # why it is not whole
+    fleeting: bool = False  # the young objects changed faster than they could be read: not counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Holding:
     name: str = ""  # of the module, class, function
     key: str = ""  # what it calls it
     thread: str = ""
+    lasting: bool = False  # a variable of one of the outermost functions of the main thread
     alone: bool = False
     same: int = 1  # of `looked` samples, those with this very chain
     looked: int = 1
@@ -86,6 +88,7 @@ class GrowingContainer:
     items: tuple[str, ...]
     level_s: float | None = None
     holding: Holding | None = None
+    most: int | None = None  # items that it keeps at most; None: no bound
 
 
 @dataclass(frozen=True, slots=True)

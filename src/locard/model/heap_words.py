@@ -61,6 +61,7 @@ def leading(heap: HeapGrowth) -> GrowingType | GrowingContainer | GrowingText | 
         c
         for c in heap.containers
         if c.trend == "steady"
+        and c.most is None
         and c.holding is not None
         and named(c.holding)
         and bound(c.holding) is None
@@ -81,8 +82,8 @@ def is_own(name: str) -> bool:
 
 
 def named(holding: Holding) -> bool:
-    """Whether a module or a class holds it in the end, or a thread or the interpreter itself."""
-    return holding.root in {"module", "class", "state"}
+    """Whether what holds it in the end lasts: a module, a class, a thread or the interpreter itself, a main function."""
+    return holding.root in {"module", "class", "state"} or holding.lasting
 
 
 def bound(holding: Holding) -> HeldBy | None:

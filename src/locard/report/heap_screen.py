@@ -50,6 +50,8 @@ def _looks(heap: HeapGrowth) -> Iterator[str]:
         f"no stop; a look took at most {took:.2f} s beside the target, the search for holders {heap.search_s:.2f} s,"
         f" all of it {heap.cost_s:.2f} s of one core"
     )
+    if any(look.fleeting for look in heap.looks):
+        yield "the young objects changed faster than they could be read: growth is of those that outlived a collection or two"
     torn, again = sum(look.torn for look in heap.looks), sum(look.again for look in heap.looks)
     if torn or again:
         yield (
@@ -114,7 +116,8 @@ def _containers(containers: Sequence[GrowingContainer]) -> Iterator[str]:
         yield "gets more items steadily:"
     for one in growing[:_MOST]:
         inside = f", the newest: {', '.join(one.items)}" if one.items else ""
-        yield f"    {one.name} {words.rate(one.per_s)}, {_counts(one)}{inside}"
+        most = f" of at most {one.most:,}" if one.most is not None else ""
+        yield f"    {one.name} {words.rate(one.per_s)} items{most}, {_counts(one)}{inside}"
         yield from _held(one.holding, one.name)
 
 

@@ -85,6 +85,9 @@ def _against(evidence: Evidence, heap: HeapGrowth, holding: Holding) -> Iterator
     if heap.seconds < _SHORT_S and not never_full:
         says = f"seen over {heap.seconds:.0f} s: what fills up to a bound looks the same until then"
         yield Support(evidence.id, evidence.layer, says)
+    if holding.root == "frame":
+        says = f"a variable of {holding.name} holds it: it ends with that function"
+        yield Support(evidence.id, evidence.layer, says)
     if heap.age_s < _YOUNG_S:
         says = f"the process was {heap.age_s:.0f} s old: a warm-up looks the same"
         yield Support(evidence.id, evidence.layer, says)

@@ -165,6 +165,7 @@ def _look(told: dict[str, Any]) -> HeapLook:
         torn=int(told["torn"]),
         again=int(told["again"]),
         partial=str(told["partial"]),
+        fleeting=bool(told.get("fleeting")),
     )
 
 
@@ -202,6 +203,7 @@ def _container(row: dict[str, Any]) -> GrowingContainer:
         items=tuple(map(str, row.get("items", ()))),
         level_s=row["level_s"],
         holding=_holding(row.get("held") or ()),
+        most=row.get("maxsize"),
     )
 
 
@@ -245,6 +247,7 @@ def _chain(told: dict[str, Any]) -> Holding:
         name=str(root.get("name", "")),
         key=str(root.get("key", "")),
         thread=str(root.get("thread", "")),
+        lasting=bool(root.get("lasting")),
         alone=bool(told.get("alone")),
     )
 
