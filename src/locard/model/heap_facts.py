@@ -121,6 +121,7 @@ class HeapGrowth:
     unfinished: str = ""  # why the search for holders ended before its end
     cost_s: float = 0.0  # of a core, on the machine of the target
     ended: str = ""  # why the looks ended before their time
+    unasked: str = ""  # why no look was taken, in an investigation
 
     @property
     def seconds(self) -> float:

@@ -166,6 +166,8 @@ def root(holding: Holding) -> str:
 
 def headline(heap: HeapGrowth) -> str:
     """The answer in one line."""
+    if heap.unasked:
+        return heap.unasked
     told = f"{count(len(heap.looks), 'look')} over {heap.seconds:.0f} s"
     if not heap.compared:
         return f"{told}: not told what grows: {heap.problem or 'fewer than two looks'}"

@@ -24,6 +24,9 @@ def lines(fact: Fact) -> Iterator[str] | None:
 
 
 def _heap(heap: HeapGrowth) -> Iterator[str]:
+    if heap.unasked:
+        yield heap.unasked
+        return
     yield from _looks(heap)
     if heap.ended:
         yield f"ended before its time: {heap.ended}"

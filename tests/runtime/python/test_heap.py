@@ -30,13 +30,15 @@ def test_each_process_has_its_own_growth(start):
 def test_what_is_no_python_is_said():
     process = subprocess.Popen(["sleep", "60"])
     try:
-        _, facts = run_probe(heap, context(process.pid))
+        _, facts = run_probe(heap, context(process.pid), asked=SHORT)
+        _, unasked = run_probe(heap, context(process.pid))
     finally:
         process.kill()
         process.wait()
     (refused,) = facts
     assert isinstance(refused, NotObserved)
     assert "no _PyRuntime" in refused.problem
+    assert heap_words.headline(unasked[0]) == "no process of it is known to be a CPython"
 
 
 def test_a_target_that_ends_is_said(start):
@@ -73,3 +75,15 @@ def test_a_cache_with_a_bound_is_one_that_fills():
     filling = replace(found, types=(bounded, *found.types[1:]))
     assert heap_words.leading(filling) is None
     assert "a cache that fills: 250 of at most 1,000" in heap_words.headline(filling)
+
+
+def test_an_investigation_looks_only_where_memory_grows(start):
+    quiet, leak = (start("leaking.py", how, stdin=subprocess.PIPE) for how in ("steady", "cache"))
+    outputs, facts = run_probe(heap, context(quiet.pid))
+    assert not [o for o in outputs if "heap" in o.argv]
+    (fact,) = facts
+    assert "the objects were not looked at" in heap_words.headline(fact)
+    assert not fact.partial
+    outputs, facts = run_probe(heap, context(quiet.pid, leak.pid))
+    assert [f.pid for f in facts] == [leak.pid]
+    assert heap_words.leading(facts[0]).name == "__main__.Client"

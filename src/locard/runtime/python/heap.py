@@ -9,6 +9,7 @@ How: locard's own reader walks the lists of the garbage collector in blocks of m
   steady is what grew in each interval; then it follows references back from a few new objects.
 Impact: samples. The memory is read without a stop; nothing runs in the target, no object of it is referred to and
   nothing is collected. One look at 600,000 objects took 0.4 s of a core, on the machine of the target.
+  In an investigation only processes are looked at whose private memory grew by 256 KiB/s within 3 s, and 1 MiB.
 Limits: CPython 3.8 to 3.15, not free-threaded. At most --most objects a look: with more, growth is not told. What
   grows slower than some ten objects over --for is not seen. Sizes are what each object's type says, without the
   allocator's own. References that only C code keeps are not seen: then no name is reached, and that is said.
@@ -19,12 +20,13 @@ Source: CPython's headers (docs/adr/0029); process_vm_readv(2); proc(5).
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from locard.guard import needs
-from locard.guard.command import Impact, Template
+from locard.guard.command import Impact, Template, Wait
 from locard.model import params
 from locard.model.evidence import Output, Scope
 from locard.model.heap_facts import (
@@ -36,6 +38,7 @@ from locard.model.heap_facts import (
     HeldBy,
     Holding,
 )
+from locard.model.heap_words import size
 from locard.model.kernel_facts import NotObserved
 from locard.probe import Sample
 from locard.runtime import detect
@@ -48,7 +51,10 @@ if TYPE_CHECKING:
     from locard.model.target import Context, Skip
     from locard.probe import Step
 
-BY_DEFAULT = False
+_PRIVATE_LINE = re.compile(r"^/proc/(\d+)/status:\w+:\s+(\d+) kB$", re.MULTILINE)
+_WAIT_S = 3.0  # between two readings of private memory, in an investigation
+_LEAST_BYTES_S = 256 << 10  # of growth, from which on an investigation looks at the objects
+_LEAST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Params:
 
 
 PARAMS = Params
+BRIEF = Params(for_s=8.0)  # in an investigation
 _PARTS = (
     "far/python_gc.py+far/python_kinds.py+far/python_holders.py+far/python_loose.py+far/python_growth.py"
     "+far/python_chains.py+far/python_heap.py"
@@ -88,7 +95,13 @@ HEAP = Template(
     output="json",
     ends="interrupted",
 )
-COMMANDS = (detect.MAPPED, HEAP)
+PRIVATE = Template(
+    ("grep", "-s", "-a", "-H", "^RssAnon\\|^VmSwap", "/dev/null", "/proc/{pid:pid*}/status"),
+    Impact.READS,
+    3.0,
+    output="counters",
+)
+COMMANDS = (detect.MAPPED, PRIVATE, HEAP)
 
 
 def applies(context: Context) -> Skip | None:
@@ -101,19 +114,58 @@ def scope(context: Context) -> Scope:
     return Scope(pids=context.target.pids)
 
 
-def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, None]:
-    """Tell the runtimes, then look at those that are CPython."""
+def plan(context: Context, asked: Params | None = None) -> Generator[Step, Output, None]:
+    """Tell the runtimes, then look at those that are CPython; unasked only at those whose memory grows."""
     mapped = yield detect.MAPPED.fill(pid=context.target.pids)
     pythons = detect.pythons(mapped)
-    chosen = [pid for pid in context.target.pids if pid in pythons] or list(context.target.pids)
-    yield HEAP.fill(
-        seconds=f"{asked.for_s:g}", looks=str(asked.looks), most=str(asked.most), pid=tuple(chosen)
-    )
+    chosen = [pid for pid in context.target.pids if pid in pythons]
+    if not chosen and (asked is not None or mapped.exit_code is None):
+        chosen = list(context.target.pids)
+    if asked is None and chosen:
+        before = yield PRIVATE.fill(pid=tuple(chosen))
+        yield Wait(_WAIT_S)
+        after = yield PRIVATE.fill(pid=tuple(chosen))
+        if before.exit_code is not None:  # None: nothing ran, as in a dry run
+            chosen = [pid for pid, grew in _grown(before, after).items() if _much(grew)]
+    if chosen:
+        asked = asked or BRIEF
+        yield HEAP.fill(
+            seconds=f"{asked.for_s:g}",
+            looks=str(asked.looks),
+            most=str(asked.most),
+            pid=tuple(chosen),
+        )
+
+
+def _grown(before: Output, after: Output) -> dict[int, int]:
+    """Bytes by which the private memory of each process grew between two readings."""
+    then, now = _private(before), _private(after)
+    return {pid: now[pid] - then[pid] for pid in now if pid in then}
+
+
+def _much(grew: int) -> bool:
+    return grew >= max(_LEAST_BYTES, _LEAST_BYTES_S * _WAIT_S)
+
+
+def _private(output: Output) -> dict[int, int]:
+    """Private bytes of each process, in RAM or swapped out."""
+    found: dict[int, int] = {}
+    for pid, kib in _PRIVATE_LINE.findall(output.text):
+        found[int(pid)] = found.get(int(pid), 0) + int(kib) * 1024
+    return found
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One HeapGrowth of each process that was looked at, or why there is none."""
     facts: list[Fact] = []
+    private = [o for o in outputs if any("RssAnon" in word for word in o.argv)]
+    if len(private) > 1 and not any("heap" in o.argv for o in outputs):
+        grew = _grown(private[0], private[-1])
+        facts += [_unasked(pid, number) for pid, number in _most(grew)]
+    elif not private and outputs and not any("heap" in o.argv for o in outputs):
+        facts.append(
+            HeapGrowth(0, "", 0.0, (), unasked="no process of it is known to be a CPython")
+        )
     for output in outputs:
         if "heap" not in output.argv:
             continue
@@ -132,6 +184,20 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
             why = (said[-1] if said else "") or output.problem or "nothing came back"
             facts.append(NotObserved("heap", why, ""))
     return tuple(facts)
+
+
+def _most(grew: dict[int, int]) -> list[tuple[int, int]]:
+    """The process whose memory grew most."""
+    return sorted(grew.items(), key=lambda g: -g[1])[:1]
+
+
+def _unasked(pid: int, grew: int) -> HeapGrowth:
+    """Why its objects were not looked at."""
+    why = (
+        f"no process's private memory grew by much: pid {pid}'s by {size(max(0, grew))} within"
+        f" {_WAIT_S:g} s; the objects were not looked at"
+    )
+    return HeapGrowth(pid, "", 0.0, (), unasked=why)
 
 
 def _fact(told: dict[str, Any]) -> HeapGrowth:
