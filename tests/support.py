@@ -58,11 +58,11 @@ def started(*argv, **options):
         process.stdout.close()
 
 
-def run_probe(probe, context, allow: Impact = Impact.SAMPLES):
+def run_probe(probe, context, allow: Impact = Impact.SAMPLES, asked=None):
     """A probe for real, through gate and transport: its outputs and its facts."""
     gate = Gate({"probe": probe.COMMANDS}, allow, cap=Impact.INJECTS, why="")
     outputs = []
-    plan = probe.plan(context)
+    plan = probe.plan(context) if asked is None else probe.plan(context, asked)
     session = open_session(HERE, lend_stdin=True).open()
     with contextlib.closing(session), contextlib.suppress(StopIteration):
         step = next(plan)

@@ -28,6 +28,7 @@ from locard.model.facts import (
     ThreadStates,
 )
 from locard.model.finding import Case
+from locard.model.heap_facts import HeapGrowth
 from locard.model.kernel_facts import (
     LockWait,
     Observed,
@@ -48,6 +49,7 @@ _LAYERS = {
     EndpointCoverage: Layer.METRICS,
     StackSamples: Layer.RUNTIME,
     ThreadPools: Layer.RUNTIME,
+    HeapGrowth: Layer.RUNTIME,
     RuntimeCoverage: Layer.RUNTIME,
     ThreadStates: Layer.KERNEL,
     Peers: Layer.KERNEL,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from locard.host import memory
 from locard.kernel.probes import thread_states
 from locard.model import semconv
 from locard.model.facts import MemoryUse, ProcessMemory
-from locard.model.finding import Role
+from locard.model.finding import Role, Severity
 from locard.model.target import Context, Process, Target
 from locard.rules.memory_leak import judge
+from locard.runtime.python import heap
 from rules.builders import case, readings
 from support import run_probe
 
@@ -54,3 +57,37 @@ def test_fires_on_a_real_leak_only(start, program, fires):
     facts = [f for p in (thread_states, memory) for f in run_probe(p, Context(target))[1]]
     assert sum(isinstance(f, MemoryUse) for f in facts) == 2
     assert bool(list(judge(case(*facts)))) is fires
+
+
+def growth(**changes):
+    (fact,) = heap.read(heap.SAMPLES[0].outputs)
+    return replace(fact, **changes)
+
+
+def test_fires_with_the_type_and_who_holds_it():
+    (found,) = judge(case(use(100.0, 100), use(105.0, 150), growth(age_s=3600.0)))
+    assert found.title == (
+        "Memory grows: __main__.RepoClient +25/s, with bytearray +25/s, held by "
+        "functools._lru_cache_wrapper RepoClient.default_branch (currsize 250, maxsize None, 0 hits)"
+        " of class __main__.RepoClient (default_branch)"
+    )
+    assert (found.role, found.severity) == (Role.MECHANISM, Severity.WARNING)
+    assert not found.against
+    (young,) = judge(case(growth(age_s=12.0)))
+    assert young.against[0].says == "the process was 12 s old: a warm-up looks the same"
+
+
+def test_quiet_where_no_holder_has_a_name_or_the_growth_is_not_steady():
+    fact = growth()
+    client = fact.types[0]
+    for changed in (
+        replace(client, holding=replace(client.holding, root="")),
+        replace(client, holding=replace(client.holding, root="frame")),
+        replace(client, trend="level"),
+        replace(client, trend="uneven"),
+        replace(client, kept=0.1),
+        replace(client, holding=None),
+    ):
+        assert not list(judge(case(growth(types=(changed, *fact.types[1:])))))
+    looks = tuple(replace(look, partial="bounded") for look in fact.looks)
+    assert not list(judge(case(growth(looks=looks))))

@@ -52,6 +52,7 @@ def field_types(kind: type) -> dict[str, Any]:
         evidence,
         facts,
         finding,
+        heap_facts,
         investigation,
         kernel_facts,
         place,
@@ -62,7 +63,7 @@ def field_types(kind: type) -> dict[str, Any]:
 
     names: dict[str, Any] = {}
     for module in (
-        claim, cluster_place, kernel_facts, watch_facts, workload, evidence, facts, finding, target, investigation, place,
+        claim, cluster_place, heap_facts, kernel_facts, workload, evidence, facts, finding, target, investigation, place, watch_facts,
     ):  # fmt: skip
         names.update(vars(module))
     known = typing.get_type_hints(kind, localns=names)

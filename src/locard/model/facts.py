@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from locard.model.heap_facts import HeapGrowth
 from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
 from locard.model.watch_facts import FoundNames, LiveProbes, Watched
@@ -462,6 +463,7 @@ Fact = (
     | Watched
     | LiveProbes
     | FoundNames
+    | HeapGrowth
     | RuntimeCoverage
     | ThreadStates
     | Peers

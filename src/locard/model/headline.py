@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from locard.model import kernel_words, reading_words, watch_words, workload_words
+from locard.model import heap_words, kernel_words, reading_words, watch_words, workload_words
 from locard.model.facts import (
     EndpointCoverage,
     GreenletSamples,
@@ -21,6 +21,7 @@ from locard.model.facts import (
     ThreadPools,
     ThreadStates,
 )
+from locard.model.heap_facts import HeapGrowth
 from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
@@ -321,6 +322,7 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     Watched: watch_words.watched,
     LiveProbes: watch_words.live,
     FoundNames: watch_words.found,
+    HeapGrowth: heap_words.headline,
     RuntimeCoverage: _runtimes,
     ThreadStates: _states,
     Peers: _peers,

@@ -11,7 +11,7 @@ from locard.model.facts import Readings
 from locard.model.headline import headline
 from locard.model.kernel_facts import SystemCalls
 from locard.model.wording import count, shorten
-from locard.report import kernel_screen, stack_screen, told, watch_screen
+from locard.report import heap_screen, kernel_screen, stack_screen, told, watch_screen
 from locard.report.kernel_table import Sheet
 from locard.report.words import where
 
@@ -82,7 +82,12 @@ def _evidence(item: Evidence, tz: dt.tzinfo | None, *, live: bool) -> Iterator[s
             continue
         room = columns.of(sys.stdout)
         rows = kernel_screen.lines(fact, None if room is None else room - 2)
-        rows = rows or stack_screen.lines(fact) or watch_screen.lines(fact, tz, live=live)
+        rows = (
+            rows
+            or stack_screen.lines(fact)
+            or watch_screen.lines(fact, tz, live=live)
+            or heap_screen.lines(fact)
+        )
         if rows is not None:
             yield from (_Whole(f"  {line}".rstrip()) for line in rows)
             continue

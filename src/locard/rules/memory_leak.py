@@ -2,9 +2,10 @@
 
 Pattern: what is allocated is kept (a list at module level, a cache without bound, listeners never
   removed); the process grows with its traffic until the limit, then it is killed or swaps.
-Evidence: private memory of each process at two moments of the look; the working set of its cgroup
-  against the limit; kills for memory.
-Against: it is far from any limit: a warm-up and a cache that fills grow as well.
+Evidence: objects of one type that got more in each interval between several looks and stayed, with the module or
+  class that holds them through containers without a bound (locard heap); private memory of each process at two
+  moments of the look; the working set of its cgroup against the limit; kills for memory.
+Against: it is far from any limit: a warm-up and a cache that fills grow as well; a short look; a young process.
 Next: look again in a minute: a leak goes on.
 """
 
@@ -12,16 +13,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.model import semconv
+from locard.model import heap_words, semconv
 from locard.model.evidence import Layer
-from locard.model.facts import MemoryUse
+from locard.model.facts import MemoryUse, RuntimeCoverage
 from locard.model.finding import Finding, Role, Severity, Support
+from locard.model.heap_facts import HeapGrowth
 from locard.rules import _facts, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locard.model.evidence import Evidence
+    from locard.model.facts import Reading
     from locard.model.finding import Case
+    from locard.model.heap_facts import Holding
 
 _LEAST_S = 1.0  # between the two readings
 _LEAST_BYTES = 4 << 20
@@ -29,10 +34,78 @@ _LEAST_RATE = 1 << 20  # bytes a second
 _LEAST_SHARE = 0.02  # of what it held
 _NEAR = 0.8  # of the limit
 _MIB = 1 << 20
+_SHORT_S = 60.0  # a look that is shorter cannot tell a leak from what fills up
+_YOUNG_S = 120.0  # a process that may still warm up
 
 
 def judge(case: Case) -> Iterator[Finding]:
-    """One finding for the process that grows fastest."""
+    """One finding for each process whose growing type has a holder, else for the process that grows fastest."""
+    typed = list(_typed(case))
+    yield from typed or _of_processes(case)
+
+
+def _typed(case: Case) -> Iterator[Finding]:
+    """What grows by type, and who holds it."""
+    pressed = _pressed(case)
+    for evidence, heap in case.facts(HeapGrowth):
+        first = heap_words.leading(heap)
+        if first is None or first.holding is None or not heap.compared:
+            continue
+        others = [t for t in heap_words.steady(heap) if t is not first]
+        chain = heap_words.chain(first.holding, first.name)
+        says = [
+            f"{heap_words.headline(heap)}, in each of {len(heap.looks) - 1} intervals",
+            f"held by {chain}",
+        ]
+        supports = [Support(evidence.id, evidence.layer, words) for words in says]
+        with_it = [heap_words.grown(t) for t in others if heap_words.is_own(t.name) or t.through]
+        also = f", with {', '.join(with_it[:3])}" if with_it else ""
+        yield Finding(
+            rule="memory-leak",
+            layer=evidence.layer,
+            role=Role.MECHANISM,
+            severity=Severity.CRITICAL if pressed else Severity.WARNING,
+            title=f"Memory grows: {heap_words.grown(first)}{also}, held by {_holder(first.holding)}",
+            detail="; ".join((*says, heap_words.memory(heap))),
+            supports=(*supports, *_readings.supports(pressed)),
+            against=tuple(_against(evidence, heap, first.holding)),
+            next_commands=(f"locard heap pid/{heap.pid} --for 2m",),
+        )
+
+
+def _holder(holding: Holding) -> str:
+    """The last of a chain that is no plain attribute, with what names it."""
+    container = next((s for s in reversed(holding.steps) if s.items is not None), None)
+    root = heap_words.root(holding)
+    return f"{heap_words.step(container)} of {root}" if container else root
+
+
+def _against(evidence: Evidence, heap: HeapGrowth, holding: Holding) -> Iterator[Support]:
+    never_full = any(s.cache and s.most is None for s in holding.steps)
+    if heap.seconds < _SHORT_S and not never_full:
+        says = f"seen over {heap.seconds:.0f} s: what fills up to a bound looks the same until then"
+        yield Support(evidence.id, evidence.layer, says)
+    if holding.root == "frame":
+        says = f"a variable of {holding.name} holds it: it ends with that function"
+        yield Support(evidence.id, evidence.layer, says)
+    if heap.age_s < _YOUNG_S:
+        says = f"the process was {heap.age_s:.0f} s old: a warm-up looks the same"
+        yield Support(evidence.id, evidence.layer, says)
+
+
+def _pressed(case: Case) -> list[tuple[Evidence, Reading]]:
+    """Memory near its limit, kills for memory."""
+    near = [
+        (e, r)
+        for e, r in _facts.readings(case, semconv.CONTAINER_WORKING_SET)
+        if r.limit and r.value >= _NEAR * r.limit
+    ]
+    kills = [(e, r) for e, r in _facts.bad(case, semconv.SYSTEM_OOM_KILLS) if r.of == "target"]
+    return [*near, *kills]
+
+
+def _of_processes(case: Case) -> Iterator[Finding]:
+    """The process that grows fastest."""
     uses = sorted(case.facts(MemoryUse), key=lambda pair: pair[1].at)
     if len(uses) < 2:  # noqa: PLR2004 - then and now
         return
@@ -50,14 +123,9 @@ def judge(case: Case) -> Iterator[Finding]:
         return
     grown.sort(reverse=True)
     supports = [Support(evidence.id, Layer.HOST, _words(g, seconds)) for g in grown[:4]]
-    near = [
-        (e, r)
-        for e, r in _facts.readings(case, semconv.CONTAINER_WORKING_SET)
-        if r.limit and r.value >= _NEAR * r.limit
-    ]
-    kills = [(e, r) for e, r in _facts.bad(case, semconv.SYSTEM_OOM_KILLS) if r.of == "target"]
+    pressed = _pressed(case)
     says = "it is far from any limit that was read; a cache that fills grows as well"
-    mechanism = bool(near or kills)
+    mechanism = bool(pressed)
     yield Finding(
         rule="memory-leak",
         layer=Layer.HOST,
@@ -65,13 +133,21 @@ def judge(case: Case) -> Iterator[Finding]:
         severity=Severity.CRITICAL if mechanism else Severity.INFO,
         title=f"Memory grows: {_words(grown[0], seconds)}",
         detail="; ".join(s.says for s in supports),
-        supports=(*supports, *_readings.supports([*near, *kills])),
+        supports=(*supports, *_readings.supports(pressed)),
         against=() if mechanism else (Support(evidence.id, Layer.HOST, says),),
         next_commands=(
+            *_by_type(case, grown[0][1]),
             f"grep -E 'RssAnon|VmSwap' /proc/{grown[0][1]}/status",
             "ps -eo pid,rss,comm --sort=-rss",
         ),
     )
+
+
+def _by_type(case: Case, pid: int) -> Iterator[str]:
+    """What tells of which type it is, where that is known to be read."""
+    processes = (p for _, c in case.facts(RuntimeCoverage) for p in c.processes)
+    if any(p.pid == pid and p.runtime.startswith("CPython 3") for p in processes):
+        yield f"locard heap pid/{pid} --for 1m"
 
 
 def _words(grown: tuple[int, int, int, int], seconds: float) -> str:
