@@ -56,6 +56,18 @@ class Memory:
             found += self.some(some)
         return found
 
+    def gather(self, parts: bytes, size: int) -> "bytes | None":
+        """The `size` bytes of parts that are given as the kernel takes them (address and size, 64 bits each)."""
+        room = ctypes.create_string_buffer(size)
+        here = Part(ctypes.addressof(room), size)
+        got = self.call(self.pid, ctypes.byref(here), 1, parts, len(parts) // 16, 0)
+        if got == size:
+            return room.raw
+        number = ctypes.get_errno() if got < 0 else 14
+        if number != 14:
+            raise OSError(number, os.strerror(number))
+        return None  # something is not mapped
+
     def some(self, parts: "list[tuple[int, int]]") -> "list[bytes | None]":
         """Those of the first parts that one call gave: it ends at the first that is not mapped."""
         sizes = [size for _, size in parts]

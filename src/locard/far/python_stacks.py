@@ -221,7 +221,7 @@ class Reader:
                     {
                         "pid": self.pid,
                         "thread_id": thread.ident,
-                        "thread_name": names.get(thread.ident),
+                        "thread_name": names.get(thread.ident) or self.comm(tids.get(thread.ident)),
                         "os_thread_id": tids.get(thread.ident),
                         "active": self.runs(tids.get(thread.ident), has),
                         "owns_gil": has,
@@ -338,6 +338,16 @@ class Reader:
         except (OSError, ValueError, struct.error):
             return {}
 
+    def comm(self, tid: "int | None") -> str:
+        """What the kernel calls a thread, for those that `threading` does not know."""
+        try:
+            with open(
+                "/proc/%d/task/%d/comm" % (self.pid, tid or 0), errors="backslashreplace"
+            ) as file:
+                return file.read().rstrip("\n")
+        except OSError:
+            return ""
+
     def frames(self, thread: "Walked") -> "list[int]":
         """The frames of one, as they are printed: each by its number in `table`."""
         return [self.numbers.setdefault(frame, len(self.numbers)) for frame in thread.frames]
@@ -394,16 +404,20 @@ class Thread(Walked):
         self.start(0)
 
 
+def reason(error: Exception) -> str:
+    """Why a process is not read, in words."""
+    if isinstance(error, UnreadableError):
+        return str(error)
+    if isinstance(error, PermissionError):
+        return "Permission denied: %s" % error.strerror
+    if isinstance(error, (FileNotFoundError, ProcessLookupError)):
+        return "No such file or directory (os error 2)"
+    return "its memory does not read as CPython's: %s" % error
+
+
 def failed(error: Exception) -> int:
     """Say on standard error why there is nothing to print; the exit code."""
-    if isinstance(error, UnreadableError):
-        sys.stderr.write("%s\n" % error)
-    elif isinstance(error, PermissionError):
-        sys.stderr.write("Permission denied: %s\n" % error.strerror)
-    elif isinstance(error, (FileNotFoundError, ProcessLookupError)):
-        sys.stderr.write("No such file or directory (os error 2)\n")
-    else:
-        sys.stderr.write("its memory does not read as CPython's: %s\n" % error)
+    sys.stderr.write("%s\n" % reason(error))
     return 1
 
 

@@ -241,3 +241,8 @@ def waits_directly(
 def _at(frame: Frame, places: Sequence[tuple[str, set[str]]]) -> bool:
     name = bare_name(frame.function)
     return any(frame.file.endswith(file) and name in names for file, names in places)
+
+
+def short_path(file: str) -> str:
+    """The end of a path that tells files of one name apart."""
+    return "/".join(file.rsplit("/", 2)[-2:]) if file.startswith("/") else file

@@ -13,7 +13,7 @@ from locard.model.facts import (
     TaskSamples,
     ThreadPools,
 )
-from locard.model.stacks import is_library, work
+from locard.model.stacks import is_library, short_path, work
 from locard.model.wording import count, shorten
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _folded(frames: Sequence[Frame]) -> Iterator[str]:
         if is_library(frame.file) and number > 0:
             run.append(frame)
             continue
-        shown += [*_library(run), f"{frame.function} ({_short(frame.file)}:{frame.line})"]
+        shown += [*_library(run), f"{frame.function} ({short_path(frame.file)}:{frame.line})"]
         run = []
     if run and run[-1].function.rpartition(".")[2] not in {"_bootstrap", "<module>"}:
         shown += _library(run)
@@ -162,14 +162,9 @@ def _folded(frames: Sequence[Frame]) -> Iterator[str]:
 
 def _library(run: Sequence[Frame]) -> Iterator[str]:
     if len(run) == 1:
-        yield f"{run[0].function} ({_short(run[0].file)}:{run[0].line})"
+        yield f"{run[0].function} ({short_path(run[0].file)}:{run[0].line})"
     elif run:
         yield f"{len(run)} frames of libraries: {shorten(' < '.join(f.function for f in run), 60)}"
-
-
-def _short(file: str) -> str:
-    """The end of a path that tells files apart."""
-    return "/".join(file.rsplit("/", 2)[-2:]) if file.startswith("/") else file
 
 
 def _tasks(samples: TaskSamples) -> Iterator[str]:
@@ -223,7 +218,7 @@ def _step(step: AwaitStep) -> str:
     if step.kind == "future":
         return step.name
     kind = {"async_generator": " (async generator)", "generator": " (generator)"}.get(step.kind, "")
-    return f"{step.name} ({_short(step.file)}:{step.line}){kind}"
+    return f"{step.name} ({short_path(step.file)}:{step.line}){kind}"
 
 
 def _greenlets(samples: GreenletSamples) -> Iterator[str]:

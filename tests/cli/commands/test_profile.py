@@ -13,7 +13,10 @@ def test_the_thread_that_computes_is_named(locard, start):
     (found,) = locard.json("profile", f"pid/{program.pid}", "--for", "1s", "-q")["evidence"]
     (trace,) = found["facts"]
     assert {r["tid"] for r in trace["threads"]} == {truth["spinner"]}
-    assert {r["what"] for r in trace["rows"]} <= {"spin (locked.py)", "add (locked.py)"}
+    assert {r["what"] for r in trace["rows"]} <= {
+        "spin (programs/locked.py)",
+        "add (programs/locked.py)",
+    }
     assert sum(r["count"] for r in trace["rows"]) > 20
     lines = {
         s["frames"][-2] if "add" in s["frames"][-1] else s["frames"][-1] for s in trace["stacks"]
@@ -43,7 +46,7 @@ def test_the_flame_graph_and_the_screen(locard, start, tmp_path):
         r"samples of threads on a CPU or waiting for one in \d+ looks: ",
         " ".join(done.stdout.split()),
     )
-    assert re.search(r"^spins;.*spin \(locked\.py:\d+\)", page.read_text(), re.MULTILINE)
+    assert re.search(r"^spins;.*spin \(programs/locked\.py:\d+\)", page.read_text(), re.MULTILINE)
 
 
 def test_who_interrupts_it_sees_what_it_counted(start, locard):
