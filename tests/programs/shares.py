@@ -33,7 +33,8 @@ def light(number):
 
 def work(pair):
     much, little = (int(part) * 2000 for part in pair.split(":"))
-    while True:
+    parent = os.getppid()
+    while os.getppid() == parent:  # a worker ends with the program
         heavy(much)
         light(little)
         ROUNDS[0] += 1

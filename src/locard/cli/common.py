@@ -68,8 +68,13 @@ def process_began() -> float:
 
 def write_file(path: str, text: str) -> None:
     """Write a file that the user named; raises StateError."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """The same for what is no text."""
     try:
-        Path(path).write_text(text, "utf-8", "backslashreplace")
+        Path(path).write_bytes(data)
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise StateError(

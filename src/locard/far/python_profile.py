@@ -109,7 +109,9 @@ class Profile:
             self.each(Looks.look)
             self.samples += 1
             number += 1
-            left = began + number / hz - time.monotonic()
+            # At a moment of its own within each interval: what the target does at a fixed pace is not met always
+            # at the same point.
+            left = began + (number + chance()) / hz - time.monotonic()
             if left > 0:
                 time.sleep(left)
             else:
@@ -153,6 +155,11 @@ def cost_s() -> float:
     """The CPU time that this process took so far."""
     times = os.times()
     return times[0] + times[1]
+
+
+def chance() -> float:
+    """A random number from 0 to 1."""
+    return int.from_bytes(os.urandom(2), "little") / 65536.0
 
 
 def heed() -> None:

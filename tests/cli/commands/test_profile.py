@@ -64,3 +64,33 @@ def test_who_interrupts_it_sees_what_it_counted(start, locard):
     assert process.returncode == 4
     (trace,) = json.loads(out)["evidence"][0]["facts"]
     assert sum(r["count"] for r in trace["threads"]) > 5
+
+
+def test_files_for_other_tools_and_what_changed_since(locard, start, tmp_path):
+    program = start("shares.py", "4:1", stdin=subprocess.PIPE)
+    other = start("shares.py", "1:4", stdin=subprocess.PIPE)
+    (one,), (two,) = json.loads(program.line)["pids"], json.loads(other.line)["pids"]
+    folded, scope, proto, page = (tmp_path / n for n in ("f", "s.json", "p.gz", "d.html"))
+    done = locard(
+        "profile", f"pid/{one}", "--for", "1s", "-q", "--folded", folded, "--speedscope", scope,
+        "--pprof", proto,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(scope.read_text())["profiles"]
+    assert proto.read_bytes()[:2] == b"\x1f\x8b"
+    done = locard("profile", f"pid/{two}", "--for", "1s", "-q", "--diff", folded, "--flame", page)
+    assert re.search(r"-> +\d+\.\d%  +\+\d+\.\d points  light \(programs/shares\.py\)", done.stdout)
+    assert "red has a greater share" in page.read_text()
+
+
+def test_files_are_checked_before_anything_runs(locard, tmp_path):
+    same = tmp_path / "x"
+    for words, said in (
+        (("--diff", tmp_path / "none"), "cannot be read"),
+        (("--folded", same, "--pprof", same), "name one file"),
+        (("--pprof", "/nowhere/x"), "cannot write /nowhere/x"),
+    ):
+        done = locard("profile", "pid/1", *words)
+        assert done.returncode in {2, 3, 70}
+        assert said in done.stderr
+    assert not same.exists()

@@ -149,10 +149,10 @@ def _one(
             streams.drop_output()
     else:
         _show(found, code, args)
-    if getattr(args, "flame", None):
+    if options.only is not None:
         from locard.cli import observing  # noqa: PLC0415 - as above
 
-        observing.write_flame(found, args)
+        observing.write_stacks(found, args)
     return code
 
 
@@ -202,24 +202,27 @@ def _sources(args: argparse.Namespace, asked: tuple[Asked, ...]) -> tuple[str, .
 
 def _check_output(args: argparse.Namespace, *, many: bool) -> None:
     """What is to be written can be, before anything runs."""
-    page = getattr(args, "html", None) or getattr(args, "flame", None)
-    if args.dry_run and (page or args.output not in {"text", "json"}):
-        given = (
-            "--flame" if getattr(args, "flame", None) else "--html" if page else f"-o {args.output}"
-        )
+    from locard.cli import observing  # noqa: PLC0415 - keeps `--help` quick
+
+    files = observing.stack_files(args) | (
+        {"--html": page} if (page := getattr(args, "html", None)) else {}
+    )
+    if args.dry_run and (files or args.output not in {"text", "json"}):
+        given = next(iter(files), f"-o {args.output}")
         raise UsageError(
             f"--dry-run and {given} do not go together",
             "a plan is text or JSON, and there is no report",
             "Leave one of them out.",
         )
-    if many and (page or args.output not in {"text", "json"}):
+    if many and (files or getattr(args, "diff", None) or args.output not in {"text", "json"}):
         raise UsageError(
             "many targets have no page",
             "they are shown as text or JSON; each has its own investigation in the record",
             "Leave it out, or name one target.",
         )
-    if page:
-        common.require_writable(page)
+    for path in files.values():
+        common.require_writable(path)
+    observing.check_stack_files(args)
 
 
 def _dry_run(
