@@ -94,3 +94,17 @@ def test_files_are_checked_before_anything_runs(locard, tmp_path):
         assert done.returncode in {2, 3, 70}
         assert said in done.stderr
     assert not same.exists()
+
+
+def test_the_kernels_own_ways_are_asked_for_by_name(locard, start):
+    program = start("sleepers.py")
+    target = f"pid/{program.pid}"
+    assert "off_cpu" in locard("profile", target, "--off-cpu", "--dry-run").stdout.replace("-", "_")
+    assert '"hz":49' in locard("profile", target, "--native", "--hz", "49", "--dry-run").stdout
+    for words, said in (
+        (("--off-cpu", "--native"), "do not go together"),
+        (("--native", "--mode", "gil"), "--native takes no --mode"),
+        (("--min", "1ms"), "takes no --min"),
+    ):
+        done = locard("profile", target, *words)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
