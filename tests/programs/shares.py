@@ -20,14 +20,14 @@ LOST = threading.Event()
 def heavy(number):
     total = 0
     for k in range(number):
-        total += k * k
+        total = (total + k) & 1023
     return total
 
 
 def light(number):
     total = 0
     for k in range(number):
-        total += k * k
+        total = (total + k) & 1023
     return total
 
 

@@ -16,9 +16,11 @@ from locard.report.plain import safe
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from locard.investigate.means import Listener
     from locard.model.evidence import Evidence, Layer
+    from locard.model.facts import Fact
     from locard.model.finding import Finding
     from locard.model.target import Skip
 
@@ -106,21 +108,24 @@ def require_writable(path: str) -> None:
 
 def progress(args: argparse.Namespace) -> Listener:
     """The listener that the flags ask for."""
-    return _Quiet() if args.quiet else _Progress()
+    return Quiet() if args.quiet else _Progress()
 
 
 def quiet() -> Listener:
     """A listener that says only what cannot wait."""
-    return _Quiet()
+    return Quiet()
 
 
-class _Quiet:
+class Quiet:
     """Says only what cannot wait."""
 
     def began(self, layer: Layer, probe: str) -> None:
         """Nothing."""
 
     def grew(self, layer: Layer, probe: str, headline: str) -> None:
+        """Nothing."""
+
+    def grown(self, facts: Sequence[Fact]) -> None:
         """Nothing."""
 
     def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
@@ -142,7 +147,7 @@ class _Quiet:
         sys.stderr.write(f"locard: {safe(Redactor.passing().credentials(text))}\n")
 
 
-class _Progress(_Quiet):
+class _Progress(Quiet):
     """One line for each piece of evidence, skipped probe and new finding."""
 
     def __init__(self) -> None:

@@ -24,16 +24,21 @@ _SLACK_S = 30.0  # for finding the target, loading and telling
 
 def arguments(parser: argparse.ArgumentParser, key: str | None) -> None:
     """The target, the probe's own flags, places, and how far it may go."""
-    parser.add_argument("target", nargs="*", metavar="TARGET", help=live.TARGET_HELP)
-    parser.add_argument(
-        "-p", "--pid", action="append", default=[], metavar="PID", help="the same as pid/PID"
-    )
+    target_arguments(parser)
     if key is not None:
         add_params(parser, key)
     live.place_arguments(parser)
     live.ask_arguments(parser)
     stack_arguments(parser)
     common.output_arguments(parser, ("text", "json", "markdown"))
+
+
+def target_arguments(parser: argparse.ArgumentParser) -> None:
+    """The target."""
+    parser.add_argument("target", nargs="*", metavar="TARGET", help=live.TARGET_HELP)
+    parser.add_argument(
+        "-p", "--pid", action="append", default=[], metavar="PID", help="the same as pid/PID"
+    )
 
 
 def add_params(parser: argparse.ArgumentParser, key: str) -> None:
@@ -58,8 +63,13 @@ def _words(key: str) -> str:
     return f"trace {entry.name}" if ".programs." in entry.module else entry.name
 
 
-def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None) -> int:
-    """Ask the probe about every target; `given`: parameters beside those of the flags."""
+def run(
+    args: argparse.Namespace,
+    key: str,
+    given: dict[str, str] | None = None,
+    view: live.View | None = None,
+) -> int:
+    """Ask the probe about every target; `given`: parameters beside those of the flags, `view`: who shows it."""
     if not args.target:
         name = key.partition("/")[2]
         command = f"trace {name}" if getattr(args, "name", None) else name
@@ -82,7 +92,7 @@ def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None)
         asked.setdefault("for_s", f"{seconds:g}")
     if args.budget == _BUDGET and seconds + _SLACK_S > parse_duration(_BUDGET):
         args.budget = f"{seconds + _SLACK_S:g}s"
-    return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked))
+    return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked), view)
 
 
 def _warn(args: argparse.Namespace, engine: str, key: str) -> None:

@@ -2,10 +2,12 @@
 
 Stands behind `far/python_stacks.py` in one namespace; standard library only, 3.6 or later.
 
-A look is one system call for up to 340 threads: where the innermost frame of each is, and the two innermost
-frames as they lay at the look before. Where all these bytes are as before the thread counts where it stood. Else
-its frames are read from the innermost on, level by level, until two in a row are as they were: the rest is taken
-over. A frame that cannot be one (its code is no code object) makes the stack "torn": read again, then counted so.
+A look is one system call for some hundred threads: where the innermost frame of each is, and the memory where its
+innermost frames lay at the look before, all of one moment. Where these bytes are as before the thread counts where it
+stood. Else its frames are taken from them, from the innermost on, until two in a row are as they were: the rest is
+taken over. Only what lies elsewhere is read by further calls: a stack that were read whole because it changed would
+be one of a later moment, and what lasts short would be missed. A frame that cannot be one (its code is no code
+object) makes the stack "torn": read again, then counted so.
 """
 
 import os
@@ -23,16 +25,21 @@ if TYPE_CHECKING:
 MOST_STACKS = 50000
 PARTS_AT_ONCE = 1020  # of 1024 that one call takes, a multiple of what a thread has
 AGAIN = 2  # reads of a stack that tears
+BELOW, ABOVE, PAGE = (
+    1024,
+    1024,
+    4096,
+)  # bytes around the innermost frame of who moves; no page more than needed
+MOST_CFRAMES = 4
 PAIR = struct.Struct("<QQ").pack
-NOWHERE = (None, None, ())  # the key of nothing
 
 
 class Sampled:
     """One thread: what was last seen of it, its stack, and in how many looks it stood so since."""
 
     __slots__ = (
-        "at", "cframe", "chain", "fd", "iov", "key", "known", "last", "matched", "name", "new", "parts", "pending",
-        "thread", "tid",
+        "at", "cframes", "chain", "fd", "head", "iov", "key", "known", "last", "matched", "moves", "name", "new",
+        "parts", "pending", "regions", "size", "thread", "tid",
     )  # fmt: skip
 
     def __init__(self, thread: "Thread", tid: "int | None", name: str, pid: int) -> None:
@@ -40,9 +47,12 @@ class Sampled:
         self.thread, self.tid, self.name = thread, tid, name
         self.chain = []  # type: list[tuple[int, bytes, tuple[int, int] | None]]
         self.key = None  # type: Any
-        self.pending = self.cframe = self.at = self.matched = self.parts = 0
+        self.pending = self.at = self.matched = self.parts = self.head = self.size = 0
         self.last = self.iov = b""
+        self.moves = False
         self.known = {}  # type: dict[int, int]
+        self.cframes = []  # type: list[int] # where it keeps its innermost frame (3.11, 3.12), the latest first
+        self.regions = []  # type: list[tuple[int, int]] # address and size of what is read of its frames
         self.new = None  # type: Any
         self.fd = -1
         if tid is not None:
@@ -84,8 +94,11 @@ class Looks:
         self.instruction = at["frame.instruction"]
         self.width = max(self.previous, self.code, self.instruction, self.owner or 0) + 8
         self.by_cframe = "thread.frame" not in at
-        self.head = 16 if self.by_cframe else 8
-        self.step = 3 + self.by_cframe
+        self.side_by_side = reader.layout.version >= (
+            3,
+            11,
+        )  # frames lie behind each other, the innermost last
+        self.step = 3 + MOST_CFRAMES
         self.threads = {}  # type: dict[tuple[int, int], Sampled]
         self.every = []  # type: list[Sampled]
         self.interpreters = []  # type: list[int]
@@ -171,22 +184,24 @@ class Looks:
             if raw is None:
                 part = self.gather([sampled]) or b""
             else:
-                part = raw[at : at + len(sampled.last)]
-                at += len(part)
+                part = raw[at : at + sampled.size]
+                at += sampled.size
             if part == sampled.last and sampled.key is not None:
                 sampled.pending += 1
-            elif not part or not self.moved_within(sampled, part):
+            else:
+                self.begin(sampled, part)
                 fresh.append(sampled)
         for _ in range(AGAIN):
-            fresh = self.read(fresh) if fresh else []
+            if fresh:
+                fresh = self.read(fresh)
+                for sampled in fresh:
+                    self.begin(sampled, b"")
         self.torn += len(fresh)
 
     def gather(self, some: "list[Sampled]") -> "bytes | None":
         """What lies where the threads were seen last; None where something is not mapped any more."""
         if sum([s.parts for s in some]) <= PARTS_AT_ONCE:
-            return self.memory.gather(
-                b"".join([s.iov for s in some]), sum([len(s.last) for s in some])
-            )
+            return self.memory.gather(b"".join([s.iov for s in some]), sum([s.size for s in some]))
         found = []
         each = PARTS_AT_ONCE // self.step
         for first in range(0, len(some), each):
@@ -197,42 +212,71 @@ class Looks:
         return b"".join(found)
 
     def aim(self, sampled: "Sampled") -> None:
-        """Where to look for it the next time: its pointer to the innermost frame, and two frames."""
-        at, address = self.reader.layout.at, sampled.thread.address
-        chain, size = sampled.chain, self.width
+        """Where to look for it the next time: pointers to the innermost frame, and where its frames lie."""
+        at, address, chain = self.reader.layout.at, sampled.thread.address, sampled.chain
         if self.by_cframe:
-            first = PAIR(address + at["thread.cframe"], 8)
-            if sampled.cframe:
-                first += PAIR(sampled.cframe + at["thread.cframe_frame"], 8)
+            sampled.cframes = sampled.cframes[: MOST_CFRAMES if sampled.moves else 1]
+            where = at["thread.cframe_frame"]
+            places = [(address + at["thread.cframe"], 8)] + [
+                (c + where, 8) for c in sampled.cframes
+            ]
         else:
-            first = PAIR(address + at["thread.frame"], 8)
-        sampled.iov = first + b"".join([PAIR(place, size) for place, _, _ in chain[:2]])
-        head = PAIR(sampled.cframe, chain[0][0] if chain else 0)[16 - self.head :]
-        if self.by_cframe and not sampled.cframe:
-            head = head[:8]
-        sampled.last = head + b"".join([raw for _, raw, _ in chain[:2]])
-        sampled.parts = len(sampled.iov) // 16
+            places = [(address + at["thread.frame"], 8)]
+        sampled.head = 8 * len(places)
+        sampled.regions = []
+        if chain and sampled.moves and self.side_by_side:
+            top = chain[0][0]
+            low = min([a for a, _, _ in chain[:6] if top - BELOW <= a <= top])
+            high = min(top + ABOVE, (top + self.width + PAGE - 1) & -PAGE)
+            sampled.regions = [(low, high - low)]
+        elif chain:
+            sampled.regions = [(place, self.width) for place, _, _ in chain[:2]]
+        places += sampled.regions
+        sampled.iov = b"".join([PAIR(place, size) for place, size in places])
+        sampled.parts = len(places)
+        sampled.size = sum([size for _, size in places])
+        sampled.last = b""
+        if sampled.key is not None and not sampled.moves:
+            frames = b"".join([raw for _, raw, _ in chain[:2]])
+            first = chain[0][0] if chain else 0
+            if not self.by_cframe:
+                sampled.last = PAIR(0, first)[8:] + frames
+            elif sampled.cframes:
+                sampled.last = PAIR(sampled.cframes[0], first) + frames
 
-    def moved_within(self, sampled: "Sampled", part: bytes) -> bool:
-        """Whether only the innermost frame went on in its own code: then nothing has to be read."""
-        head, width, chain = self.head, self.width, sampled.chain
-        if sampled.key is None or not chain or len(part) < head + width:
-            return False
-        last = sampled.last
-        if part[:head] != last[:head] or part[head + width :] != last[head + width :]:
-            return False
-        place, raw, frame = chain[0]
-        now = part[head : head + width]
-        where = self.previous
-        if now[where : where + 8] != raw[where : where + 8] or frame is None:
-            return False
-        fresh = self.decoded(now)
-        if fresh is None or fresh[0] not in self.reader.codes:
-            return False
-        chain[0] = place, now, fresh
-        sampled.last = part
-        self.stands(sampled)
-        return True
+    def begin(self, sampled: "Sampled", part: bytes) -> None:
+        """Take of a stack what lies in `part`, as it was found; `at` is where it goes on, 0 for nowhere."""
+        sampled.matched, sampled.new = 0, []
+        sampled.known = {place: k for k, (place, _, _) in enumerate(sampled.chain)}
+        first = self.first(sampled, part) if part else None
+        if first is None:  # it is not in there: asked for anew
+            sampled.at = -1
+            return
+        sampled.at = first
+        while sampled.at:
+            raw = self.within(sampled, part, sampled.at)
+            if raw is None or not self.take(sampled, raw):
+                break
+
+    def first(self, sampled: "Sampled", part: bytes) -> "int | None":
+        """Where the innermost frame was; None where that did not come."""
+        if not self.by_cframe:
+            return word(part, 0)
+        cframe = word(part, 0)
+        if not cframe:
+            return 0
+        if cframe not in sampled.cframes:
+            return None
+        return word(part, 8 + 8 * sampled.cframes.index(cframe))
+
+    def within(self, sampled: "Sampled", part: bytes, place: int) -> "bytes | None":
+        """The bytes of a frame, if they came."""
+        at = sampled.head
+        for start, size in sampled.regions:
+            if start <= place and place + self.width <= start + size:
+                return part[at + place - start : at + place - start + self.width]
+            at += size
+        return None
 
     def decoded(self, raw: bytes) -> "tuple[int, int] | None":
         """The code of a frame and the place of its instruction; None for a frame of the interpreter's own."""
@@ -260,24 +304,28 @@ class Looks:
 
     # -- whole stacks ----------------------------------------------------------------------
 
-    def firsts(self, fresh: "list[Sampled]") -> "list[int]":
-        """Where the innermost frame of each is."""
+    def firsts(self, fresh: "list[Sampled]") -> None:
+        """Ask where the innermost frame of each is."""
         at, each = self.reader.layout.at, self.memory.each
-        if not self.by_cframe:
+        if self.by_cframe:
+            raws = each([(s.thread.address + at["thread.cframe"], 8) for s in fresh])
+            for sampled, raw in zip(fresh, raws):
+                cframe = word(raw, 0) if raw else 0
+                others = [c for c in sampled.cframes if c != cframe]
+                sampled.cframes = ([cframe] * bool(cframe) + others)[:MOST_CFRAMES]
+            where = at["thread.cframe_frame"]
+            raws = each([((s.cframes or [-where])[0] + where, 8) for s in fresh])
+        else:
             raws = each([(s.thread.address + at["thread.frame"], 8) for s in fresh])
-            return [word(r, 0) if r else 0 for r in raws]
-        raws = each([(s.thread.address + at["thread.cframe"], 8) for s in fresh])
         for sampled, raw in zip(fresh, raws):
-            sampled.cframe = word(raw, 0) if raw else 0
-        raws = each([(s.cframe + at["thread.cframe_frame"], 8) for s in fresh])
-        return [word(r, 0) if r else 0 for r in raws]
+            sampled.at = word(raw, 0) if raw else 0
 
     def read(self, fresh: "list[Sampled]") -> "list[Sampled]":
-        """Read the stacks of some threads, as far out as they changed; those that tore."""
-        for sampled, first in zip(fresh, self.firsts(fresh)):
-            sampled.at, sampled.matched, sampled.new = first, 0, []
-            sampled.known = {place: k for k, (place, _, _) in enumerate(sampled.chain)}
-        active = [s for s in fresh if s.at]
+        """Read what is missing of the stacks of some threads, as far out as they changed; those that tore."""
+        lacking = [s for s in fresh if s.at == -1]
+        if lacking:
+            self.firsts(lacking)
+        active = [s for s in fresh if s.at and s.matched < 2]
         while active:
             raws = self.memory.each([(s.at, self.width) for s in active])
             active = [s for s, raw in zip(active, raws) if self.take(s, raw)]
@@ -293,6 +341,8 @@ class Looks:
                 sampled.key, sampled.chain = None, []
                 torn.append(sampled)
             else:
+                before = sampled.chain[:1] if sampled.key is not None else new[:1]
+                sampled.moves = new[:1] != before  # since the look before
                 sampled.chain = new
                 self.stands(sampled)
             self.aim(sampled)
@@ -301,20 +351,25 @@ class Looks:
     def take(self, sampled: "Sampled", raw: "bytes | None") -> bool:
         """One frame more of a stack; whether it goes on."""
         if raw is None:
-            sampled.new = None
+            sampled.new, sampled.at = None, 0
             return False
         place, chain = sampled.at, sampled.chain
         at = sampled.known.get(place, -1)
         if at >= 0 and chain[at][1] == raw:
             sampled.matched += 1
-            if sampled.matched == 2:
+            # Two in a row; or the caller of a frame that lies where the innermost one lay.
+            beside = at == 1 and len(sampled.new) == 1 and sampled.new[0][0] == chain[0][0]
+            if sampled.matched == 2 or beside:
                 sampled.new += chain[at:]
+                sampled.matched = 2
                 return False
         else:
             sampled.matched = 0
         sampled.new.append((place, raw, self.decoded(raw)))
         sampled.at = struct.unpack_from("<Q", raw, self.previous)[0]
-        return bool(sampled.at) and len(sampled.new) < MOST_DEPTH
+        if len(sampled.new) >= MOST_DEPTH:
+            sampled.at = 0
+        return bool(sampled.at)
 
     def taken(self) -> "dict[Any, int]":
         """What was counted since the last call: by (tid, name, frames innermost first)."""
@@ -322,6 +377,15 @@ class Looks:
             self.flush(sampled)
         sums, self.sums = self.sums, {}
         return sums
+
+    def forget(self) -> None:
+        """Read all stacks and names anew at the next look: what lies where a code object lay may be another one."""
+        self.raw = b""
+        self.reader.codes.clear()
+        for sampled in self.every:
+            self.flush(sampled)
+            sampled.key, sampled.chain = None, []
+            self.aim(sampled)
 
     def close(self) -> None:
         """Let go of all threads."""

@@ -103,7 +103,7 @@ class Profile:
             now = time.monotonic() - began
             if now >= seconds:
                 return ""
-            self.refresh(now)
+            self.refresh(began + now)
             if not self.looked:
                 return "the target ended"
             self.each(Looks.look)

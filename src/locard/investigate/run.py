@@ -54,6 +54,7 @@ class _Ask:
     skip: Skip | None = None
     recorded: bool = False
     spoken: bool = False
+    told: int = 0  # bytes of a stream that the listener was told of
 
 
 class Investigator:
@@ -215,9 +216,18 @@ class Investigator:
         """What a stream says so far: the probe reads the prefix as it would read the whole."""
         if not running.permit.command.template.streams:
             return
+        output = running.output()
+        by_line = getattr(ask.probe, "BY_LINE", False)
+        if by_line:
+            whole = output.stdout.rfind(b"\n") + 1
+            output = replace(output, stdout=output.stdout[ask.told : whole])
+            ask.told = whole
         output, _ = probing.redacted(
-            running.output(), self._means.redactor, running.permit.command.template.output
+            output, self._means.redactor, running.permit.command.template.output
         )
+        if by_line:
+            self._means.listener.grown(ask.probe.read([*ask.outputs, output]))
+            return
         facts = ask.probe.read([*ask.outputs, output])
         if facts:
             scratch = probing.evidence(

@@ -89,6 +89,7 @@ class Observed:
     overhead_s: float | None = None  # CPU of the target, estimated: events times measured cost
     events: int | None = None
     left: tuple[str, ...] = ()  # what stays at the target, seen at the end
+    began: float | None = None  # Unix time, where several observations follow each other
 
 
 class _OfObserved:

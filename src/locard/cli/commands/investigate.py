@@ -65,15 +65,16 @@ def ask(
     refs: list[str],
     layers: tuple[Layer, ...] | None = None,
     only: tuple[str, dict[str, str]] | None = None,
+    view: live.View | None = None,
 ) -> int:
     """Ask the layers (all where none are named) about every target, and show what came of it.
 
-    `only`: one probe by its key, with its parameters.
+    `only`: one probe by its key, with its parameters. `view`: who shows it while it goes on, and its end.
     """
     asked = live.targets(args, refs)
     with contextlib.ExitStack() as stack:
         home = _begin_home(args, refs, stack)
-        return _ask(args, asked, home, layers, only)
+        return _ask(args, asked, home, layers, only, view=view)
 
 
 def _begin_home(
@@ -98,6 +99,8 @@ def _ask(
     home: Session | None,
     layers: tuple[Layer, ...] | None,
     only: tuple[str, dict[str, str]] | None,
+    *,
+    view: live.View | None,
 ) -> int:
     from locard.investigate import start  # noqa: PLC0415 - as above
     from locard.investigate.spread import spread  # noqa: PLC0415 - as above
@@ -110,7 +113,7 @@ def _ask(
     options = start.Options(
         state=args.state,
         incident=args.incident,
-        listener=common.progress(args),
+        listener=view or common.progress(args),
         budget=Budget(question.budget_s),
         began=common.process_began(),
         layers=layers or tuple(Layer),
@@ -126,16 +129,24 @@ def _ask(
         if args.dry_run:
             return _dry_run(asked, question, sessions, options, args)
         if len(asked) == 1:
-            return _one(asked[0], question, sessions, options, args)
+            return _one(asked[0], question, sessions, options, args, view=view)
         return _many(asked, question, sessions, options, args)
 
 
 def _one(
-    asked: Asked, question: Question, sessions: Sessions, options: Options, args: argparse.Namespace
+    asked: Asked,
+    question: Question,
+    sessions: Sessions,
+    options: Options,
+    args: argparse.Namespace,
+    *,
+    view: live.View | None,
 ) -> int:
     from locard.investigate import fleet  # noqa: PLC0415 - as above
 
     found = fleet.investigate_one(asked, question, sessions, options)
+    if view is not None:
+        return view.ended(found)
     code = live.exit_code(found)
     if options.only is not None and args.output == "text":
         from locard.report import probe_screen  # noqa: PLC0415 - as above

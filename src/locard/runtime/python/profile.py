@@ -42,7 +42,7 @@ MOST_PROCESSES = 64
 _MOST_ROWS = 200
 _PIDS = 10  # that are listed
 _SHOWN = 3
-_LATE = 0.01  # of the looks, from which on the result is partial
+_MISSED = 0.01  # of the looks or stacks, from which on the result is partial
 
 BY_DEFAULT = False
 
@@ -151,15 +151,17 @@ def _fact(told: dict[str, Any], left: tuple[list[str], list[str]]) -> Trace:
     hz = float(told["hz"])
     rows = functions(every, hz)
     seconds = float(told["took"])
+    total = sum(s.value for s in every)
+    lost, less = missed(told, int(told["samples"]), total)
     versions = ", ".join(sorted({str(p["version"]) for p in told["processes"]}))
     return Trace(
         program="profile",
-        says=_says(rows, told, sum(s.value for s in every)),
+        says=_says(rows, told, total),
         observed=Observed(
             seconds=round(seconds, 3),
             engine=f"own reader of CPython {versions}, {hz:g} looks a second, --mode {told['mode']}",
-            lost=(*_lost(told), *left[0]),
-            blind=tuple(left[1]),
+            lost=(*lost, *left[0]),
+            blind=(*less, *left[1]),
             ended=str(told["ended"]),
             cost_s=round(float(told["cost_s"]), 3),
         ),
@@ -185,18 +187,28 @@ def frame_words(frame: dict[str, Any]) -> str:
     return f"{frame['name']} ({short_path(str(frame['filename']))}:{frame['line']})"
 
 
-def _lost(told: dict[str, Any]) -> Iterator[str]:
-    looks, late, hz = int(told["samples"]), int(told["late"]), float(told["hz"])
-    if late > _LATE * (looks + late):
-        yield f"{late:,} of {looks + late:,} looks were not made: {hz:g} a second are too many here"
+def missed(told: dict[str, Any], looks: int, samples: float) -> tuple[list[str], list[str]]:
+    """What was not made, or left out, in words: as much as makes the answer partial, and less than that."""
+    late, hz = int(told["late"]), float(told["hz"])
     torn = sum(int(p["torn"]) for p in told["processes"])
-    if torn:
-        yield f"{count(torn, 'stack')} changed while being read: left out"
     left = sum(int(p["left"]) for p in told["processes"])
+    lost: list[str] = []
+    less: list[str] = []
+    if late:
+        much = late > _MISSED * (looks + late)
+        words = f"{late:,} of {looks + late:,} looks were not made"
+        (lost if much else less).append(
+            f"{words}: {hz:g} a second are too many here" if much else f"{words}: it came too late"
+        )
+    if torn:
+        words = f"{count(torn, 'stack')} changed while being read: left out"
+        (lost if torn > _MISSED * (samples + torn) else less).append(words)
     if left:
-        yield f"{count(left, 'sample')} of stacks beyond the first 50,000 different ones: left out"
-    for unread in told["unread"]:
-        yield f"pid {unread['pid']}: not sampled: {unread['why']}"
+        lost.append(
+            f"{count(left, 'sample')} of stacks beyond the first 50,000 different ones: left out"
+        )
+    lost += [f"pid {unread['pid']}: not sampled: {unread['why']}" for unread in told["unread"]]
+    return lost, less
 
 
 def functions(every: Iterable[CountedStack], hz: float) -> tuple[Row, ...]:
@@ -240,13 +252,9 @@ def _threads(every: Iterable[dict[str, Any]], hz: float) -> tuple[Row, ...]:
 
 def _process(item: dict[str, Any], every: Iterable[dict[str, Any]], hz: float, mode: str) -> Row:
     """One process: its samples, and in which share of the looks it had what."""
-    pid, looks = int(item["pid"]), max(1, int(item["looks"]))
+    pid = int(item["pid"])
     mine = sum(int(s["count"]) for s in every if s["pid"] == pid)
-    words = [f"GIL held in {item['gil'] / looks:.0%} of {looks:,} looks"]
-    words += [f"collector ran in {item['gc'] / looks:.0%}"] if item["gc"] else []
-    nobody = {"cpu": "no thread on a CPU", "gil": "nobody had it"}.get(mode, "no thread")
-    words += [f"{nobody} in {item['idle'] / looks:.0%}"] if item["idle"] else []
-    words += ["it ended"] if item["ended"] else []
+    words = shares(item, mode)
     return Row(
         f"pid {pid}",
         count=mine,
@@ -255,6 +263,16 @@ def _process(item: dict[str, Any], every: Iterable[dict[str, Any]], hz: float, m
         threads=int(item["threads"]),
         detail=", ".join(words),
     )
+
+
+def shares(item: dict[str, Any], mode: str) -> list[str]:
+    """In which share of the looks at a process its GIL was held, its collector ran, nobody counted."""
+    looks = max(1, int(item["looks"]))
+    words = [f"GIL held in {item['gil'] / looks:.0%} of {looks:,} looks"]
+    words += [f"collector ran in {item['gc'] / looks:.0%}"] if item["gc"] else []
+    nobody = {"cpu": "no thread on a CPU", "gil": "nobody had it"}.get(mode, "no thread")
+    words += [f"{nobody} in {item['idle'] / looks:.0%}"] if item["idle"] else []
+    return [*words, "it ended"] if item["ended"] else words
 
 
 def _says(rows: Sequence[Row], told: dict[str, Any], total: float) -> str:
