@@ -32,7 +32,7 @@ MOST_INTERPRETERS = 256
 MOST_DEPTH = 1200  # CPython's own limit is 1000 frames, unless it was raised
 TRIES = 3
 # futex(2), and those that later kernels added for all machines.
-FUTEX = ({"x86_64": "202", "aarch64": "98"}.get(os.uname().machine, ""), "449", "455")
+FUTEX = ({"x86_64": b"202", "aarch64": b"98"}.get(os.uname().machine, b""), b"449", b"455")
 TAG = ~7  # what 3.14 and later keep in the low bits of a reference
 
 
@@ -248,31 +248,38 @@ class Reader:
             found = self.locks.find(waits)
         except (OSError, ValueError, struct.error):
             return {}
+        here = {t.ident for t in threads}
         for lock in found.values():
             lock["owner_tid"] = tids.get(lock["owner"] or 0)
-            lock["owner_here"] = lock["owner"] in {t.ident for t in threads}
+            lock["owner_here"] = lock["owner"] in here
         return found
 
     def futex(self, tid: "int | None") -> int:
         """The address at which the kernel has a thread wait, 0 where it does not."""
         if tid is None:
             return 0
-        try:
-            with open("/proc/%d/task/%d/syscall" % (self.pid, tid)) as file:
-                words = file.read().split()
-        except OSError:
-            return 0
+        words = self.said(tid, "syscall").split()
         return int(words[1], 16) if len(words) > 2 and words[0] in FUTEX else 0
 
     def runs(self, tid: "int | None", has_gil: bool) -> bool:
         """Whether the kernel has it on a CPU or waiting for one; who has the GIL, where its id is not known."""
         if tid is None:
             return has_gil
+        stat = self.said(tid, "stat")  # nothing: it is of another pid namespace, or has ended
+        return stat.rpartition(b")")[2][:2] == b" R" if stat else has_gil
+
+    def said(self, tid: int, what: str) -> bytes:
+        """What the kernel says of a thread; nothing where it says nothing."""
         try:
-            with open("/proc/%d/task/%d/stat" % (self.pid, tid), "rb") as file:
-                return file.read().rpartition(b")")[2][:2] == b" R"
-        except OSError:  # of another pid namespace, or it has ended
-            return has_gil
+            fd = os.open("/proc/%d/task/%d/%s" % (self.pid, tid, what), os.O_RDONLY)
+        except OSError:
+            return b""
+        try:
+            return os.read(fd, 1024)
+        except OSError:
+            return b""
+        finally:
+            os.close(fd)
 
     def awaited(self, interpreter: int, threads: "list[Thread]") -> "list[dict[str, Any]]":
         """The tasks of asyncio with their chains, as frames."""

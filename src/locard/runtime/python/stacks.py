@@ -22,35 +22,29 @@ Source: CPython's `_Py_DebugOffsets` and its headers (docs/adr/0028); process_vm
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from locard.guard import needs
 from locard.guard.command import Impact, Template, Wait
-from locard.model import thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import (
-    Frame,
     GreenletSamples,
-    ProcessRuntime,
     RuntimeCoverage,
     StackSamples,
     TaskSamples,
     ThreadPools,
     ThreadStack,
-    WaitedLock,
 )
 from locard.model.params import param
-from locard.model.stacks import is_library
 from locard.model.target import Context, Skip
 from locard.model.wording import count
 from locard.probe import Sample
 from locard.runtime import detect
-from locard.runtime.python import _greenlets, _pools, _tasks
+from locard.runtime.python import _coverage, _dump, _greenlets, _pools, _tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from locard.guard.command import Command
     from locard.model.facts import AwaitingTask, Fact, ThreadPool
@@ -88,6 +82,7 @@ OWN = Template(
     program=_OWN,
     needs=(needs.PYTHON,),
     output="json",
+    prompt=True,
 )
 DUMP = Template(
     argv=("py-spy", "dump", "--nonblocking", "--json", "--pid", "{pid:pid}"),
@@ -114,6 +109,7 @@ KERNEL = Template(
     program="kernel/_thread_reader.py+kernel/_threads.py",
     needs=(needs.PYTHON,),
     output="json",
+    prompt=True,
 )
 COMMANDS = (detect.MAPPED, detect.GO, OWN, DUMP, DUMP_MANY, KERNEL)
 
@@ -162,10 +158,10 @@ def _look(pid: int, foreign: set[int], many: set[int]) -> Generator[Step, Output
         if output.exit_code in {0, None}:  # None: nothing ran, as in a dry run
             return
         foreign.add(pid)
-    yield _dump(pid, many)
+    yield _by_py_spy(pid, many)
 
 
-def _dump(pid: int, many: set[int]) -> Command:
+def _by_py_spy(pid: int, many: set[int]) -> Command:
     return (DUMP_MANY if pid in many else DUMP).fill(pid=str(pid))
 
 
@@ -184,20 +180,22 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     lacks: dict[str, None] = {}
     pools: list[ThreadPool] = []
     for at, output in enumerate(outputs):
-        pid = _dumped(output)
+        pid = _dump.dumped(output)
         if pid is None:
             continue
         if output.program != "py-spy" and output.exit_code not in {0, None}:
-            missed[pid] = _why(output, runtimes.get(pid, ""))  # py-spy is asked in its place
+            missed[pid] = _coverage.why(
+                output, runtimes.get(pid, "")
+            )  # py-spy is asked in its place
             if b"Traceback" in output.stderr:
                 faults[pid] = output.stderr.decode("utf-8", "replace").strip().splitlines()[-1]
             rounds.setdefault(pid, 0)
             continue
         at_round = rounds.get(pid, 0)
         rounds[pid] = at_round + 1
-        threads, tore = _threads(output.text, at_round)
+        threads, tore = _dump.threads(output.text, at_round)
         torn[pid] = torn.get(pid, 0) + tore
-        found = items(output.text)
+        found = _dump.items(output.text)
         if any(i.get("cut") for i in found):
             deep.add(pid)
         awaiting[pid] = _tasks.tasks(found)
@@ -207,19 +205,19 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         suspended[pid] = _greenlets.samples(found)
         pools.extend(_pools.pools(found, at_round))
         if threads:
-            stacks.extend(_joined(pid, threads, _around(outputs, at)))
+            stacks.extend(_dump.joined(pid, threads, _dump.around(outputs, at)))
         else:
-            missed[pid] = _why(output, runtimes.get(pid, ""))
+            missed[pid] = _coverage.why(output, runtimes.get(pid, ""))
     if not runtimes and not rounds:
         return ()
     coverage = tuple(
         replace(
             p,
-            without_stack=(lacking := _without_stack(p.pid, stacks, outputs)),
-            hidden=_unless_read(p, awaiting, suspended)
-            or _other_interpreters(p, lacking, detect.with_interpreters(mapped)),
+            without_stack=(lacking := _coverage.without_stack(p.pid, stacks, outputs)),
+            hidden=_coverage.unless_read(p, awaiting, suspended)
+            or _coverage.other_interpreters(p, lacking, detect.with_interpreters(mapped)),
         )
-        for p in _coverage(runtimes, rounds, missed, stacks)
+        for p in _coverage.processes(runtimes, rounds, missed, stacks)
     )
     said = tuple(f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
     said += tuple(
@@ -238,220 +236,8 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     every = tuple(task for tasks in awaiting.values() for task in tasks)
     told: tuple[Fact, ...] = (TaskSamples(every, tuple(lacks)),) if every or lacks else ()
     told += (ThreadPools(tuple(pools)),) if pools else ()
-    told += _together(suspended.values())
+    told += _coverage.together(suspended.values())
     return (samples, *told, RuntimeCoverage(coverage, said))
-
-
-def _dumped(output: Output) -> int | None:
-    """The process that an output is a dump of, None if it is none."""
-    last = output.argv[-1] if output.argv else ""
-    return int(last) if last.isdigit() and "dump" in output.argv else None
-
-
-def _around(outputs: Sequence[Output], at: int) -> tuple[Output | None, Output | None]:
-    """What the kernel said before and after a dump."""
-    before = next((o for o in reversed(outputs[:at]) if "dump" not in o.argv), None)
-    after = next((o for o in outputs[at:] if "dump" not in o.argv), None)
-    return before, after
-
-
-def _joined(
-    pid: int, threads: list[ThreadStack], around: tuple[Output | None, Output | None]
-) -> Iterator[ThreadStack]:
-    """The stacks with this machine's thread ids, and the kernel's word where it is of that moment."""
-    then, now = (
-        {r["tid"]: r for r in thread_records.records(o.text if o else "") if r.get("pid") == pid
-         and "tid" in r}
-        for o in around
-    )  # fmt: skip
-    inner = {r["nstid"]: tid for tid, r in now.items() if "nstid" in r}
-    for thread in threads:
-        tid = inner.get(thread.tid, thread.tid) if inner else thread.tid
-        lock = thread.lock
-        if lock is not None and lock.owner is not None:
-            lock = replace(lock, owner=inner.get(lock.owner, lock.owner))
-        before, after = then.get(tid), now.get(tid)
-        if before is None or after is None:
-            known = tid if tid in now or not inner else None
-            yield replace(thread, tid=known, active=thread.active and not inner, lock=lock)
-            continue
-        state = None
-        if thread_records.unmoved(before, after):
-            state = thread_records.state(after, thread.round)
-        both = before.get("state") == after.get("state") == "R"
-        active = both if inner else thread.active and state is None
-        yield replace(thread, tid=tid, active=active, kernel=state, lock=lock)
-
-
-def _coverage(
-    runtimes: dict[int, str],
-    rounds: dict[int, int],
-    missed: dict[int, str],
-    stacks: Sequence[ThreadStack],
-) -> Iterator[ProcessRuntime]:
-    for pid in dict.fromkeys((*runtimes, *rounds)):
-        mine = [s for s in stacks if s.pid == pid]
-        runtime = runtimes.get(pid, "unknown")
-        why = ""
-        if not mine:
-            why = missed.get(pid) or detect.why_not(runtime)
-        yield ProcessRuntime(pid, runtime, len(mine), why, _hidden(mine))
-
-
-def _without_stack(pid: int, stacks: Sequence[ThreadStack], outputs: Sequence[Output]) -> int:
-    """Threads that the kernel has and py-spy does not, in the last look."""
-    seen = [s for s in stacks if s.pid == pid]
-    looks = [
-        {r["tid"] for r in thread_records.records(o.text) if r.get("pid") == pid and "tid" in r}
-        for o in outputs
-        if o.argv and _dumped(o) is None and not detect.is_mapped(o)
-    ]
-    counted = [len(tids) for tids in looks if tids]
-    if not seen or not counted:
-        return 0
-    last = max(s.round for s in seen)
-    return max(0, counted[-1] - sum(s.round == last for s in seen))
-
-
-def _other_interpreters(process: ProcessRuntime, lacking: int, having: set[int]) -> str:
-    if not lacking or process.pid not in having:
-        return ""
-    return (
-        f"no stack of {count(lacking, 'thread')}: other interpreters of the process are not all"
-        " shown"
-    )
-
-
-def _hidden(stacks: Sequence[ThreadStack]) -> str:
-    """What no stack of a thread can show, by the loops that are seen on them.
-
-    A loop beside the main thread with nothing of the application on it is some library's own.
-    """
-    loops = [
-        s
-        for s in stacks
-        if s.thread == "MainThread" or not all(is_library(f.file) for f in s.frames)
-    ]
-    files = {f.file for s in loops for f in s.frames}
-    kinds = [word for word, marks in _LOOPS if any(m in f for f in files for m in marks)]
-    if not kinds:
-        return ""
-    return f"suspended {' and '.join(kinds)} are on no stack: how many there are is not known"
-
-
-def _together(found: Iterable[GreenletSamples | None]) -> tuple[GreenletSamples, ...]:
-    """The greenlets of all processes as one fact; none where there are none."""
-    every = [f for f in found if f is not None]
-    if not every:
-        return ()
-    return (
-        GreenletSamples(
-            tuple(g for f in every for g in f.greenlets), tuple(u for f in every for u in f.unread)
-        ),
-    )
-
-
-def _unless_read(
-    process: ProcessRuntime,
-    awaiting: dict[int, tuple[AwaitingTask, ...]],
-    suspended: dict[int, GreenletSamples | None],
-) -> str:
-    """What is hidden, but for the coroutines and greenlets that were read."""
-    if not process.hidden.startswith("suspended "):
-        return process.hidden
-    kinds = [k for k in ("coroutines", "greenlets") if k in process.hidden]
-    read = {"coroutines": awaiting.get(process.pid), "greenlets": suspended.get(process.pid)}
-    return process.hidden if any(not read[k] for k in kinds) else ""
-
-
-_LOOPS = (
-    ("coroutines", ("asyncio/base_events.py", "asyncio/runners.py", "trio/_core/")),
-    ("greenlets", ("gevent/", "eventlet/")),
-)
-
-
-def _threads(text: str, at_round: int) -> tuple[list[ThreadStack], int]:
-    """The stacks of a dump, and how many of it tore."""
-    data = [i for i in items(text) if "greenlet" not in i and "frames" in i]
-    whole = [i for i in data if not i.get("torn")]
-    return [t for i in whole if (t := _thread(i, at_round))], len(data) - len(whole)
-
-
-def items(text: str) -> list[dict[str, Any]]:
-    """What a dump holds; our own reader's frames stand in a table of their own."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(data, list):
-        return []
-    found = [item for item in data if isinstance(item, dict)]
-    table = next((i["table"] for i in found if isinstance(i.get("table"), list)), None)
-    if table is None:
-        return found
-    return [
-        {**i, "frames": [table[n] for n in _numbers(i, len(table))]} if "frames" in i else i
-        for i in found
-    ]
-
-
-def _numbers(item: dict[str, Any], size: int) -> list[int]:
-    """The numbers of an item's frames; none where one does not stand in the table."""
-    numbers = item["frames"]
-    fit = isinstance(numbers, list) and all(isinstance(n, int) and 0 <= n < size for n in numbers)
-    return numbers if fit else []
-
-
-def _thread(item: Any, at_round: int) -> ThreadStack | None:
-    try:
-        tid = item.get("os_thread_id")
-        # Up to Python 3.10 py-spy cannot know a thread's id without stopping it, and then takes
-        # every thread for running. Who has the GIL runs for sure; the rest mostly waits.
-        active = item["active"] if tid is not None else item.get("owns_gil")
-        return ThreadStack(
-            round=at_round,
-            pid=int(item["pid"]),
-            tid=int(tid) if tid is not None else None,
-            thread=str(item.get("thread_name") or ""),
-            active=bool(active),
-            frames=tuple(
-                Frame(str(f["name"]), str(f["filename"]), int(f["line"])) for f in item["frames"]
-            ),
-            lock=_lock(item.get("lock")),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _lock(item: Any) -> WaitedLock | None:
-    """The lock that our own reader found; nobody has one whose owner is 0."""
-    if not isinstance(item, dict) or item.get("owner") == 0:
-        return None
-    owner = item.get("owner_tid")
-    recorded = item.get("owner") is not None
-    return WaitedLock(
-        kind=str(item["kind"]),
-        name=str(item.get("name") or ""),
-        address=int(item["at"]),
-        sure=bool(item["sure"]),
-        recorded=recorded,
-        owner=int(owner) if owner else None,
-        orphaned=recorded and item.get("owner_here") is False,
-    )
-
-
-def _why(output: Output, runtime: str) -> str:
-    said = output.stderr.decode("utf-8", "replace")
-    if output.timed_out:
-        return "the reading did not end in time"
-    if "permission denied" in said.lower() or "Operation not permitted" in said:
-        return "not permitted (CAP_SYS_PTRACE, or run as its user)"
-    if "No such file or directory (os error 2)" in said or "os error 3" in said:
-        return "it has ended"
-    if "Failed to find python version" in said or "not a python" in said.lower():
-        return detect.why_not(runtime)
-    first = said.strip().partition("\n")[0].removeprefix("Error: ")
-    return output.problem or first or "py-spy gave no stacks"
 
 
 _DUMP = """[{"pid": 7, "thread_id": 1, "thread_name": "MainThread", "os_thread_id": 9,
