@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from locard.far.python_code import Code
     from locard.far.python_greenlets import Greenlets
     from locard.far.python_layout import Layout, UnreadableError
+    from locard.far.python_locals import Locals
     from locard.far.python_locks import Locks
     from locard.far.python_objects import Objects, word
     from locard.far.python_pools import WORKER, Pools
+    from locard.far.python_source import Sources
     from locard.far.python_tasks import Tasks
     from locard.far.symbols import Symbols
 
 MOST_THREADS = 20000
 MOST_INTERPRETERS = 256
+DEEP_LINES, MOST_LINES = 5, 1000  # innermost frames whose source is shown, and how many lines
 MOST_DEPTH = 1200  # CPython's own limit is 1000 frames, unless it was raised
 TRIES = 3
 # futex(2), and those that later kernels added for all machines.
@@ -197,8 +200,12 @@ class Reader:
 
     # -- whole -----------------------------------------------------------------------------
 
-    def look(self) -> "list[dict[str, Any]]":
-        """All threads of all interpreters, and what else was found; frames by their number in the last, the `table`."""
+    def look(self, variables: int = 0, source: bool = False) -> "list[dict[str, Any]]":
+        """All threads of all interpreters, and what else was found; frames by their number in the last, the `table`.
+
+        `variables`: of so many innermost frames of each thread the locals too; `source`: and their lines.
+        """
+        inner = Locals(self.objects, self.layout) if variables else None
         found = []  # type: list[dict[str, Any]]
         self.numbers = {}  # type: dict[tuple[int, int], int]
         for interpreter in self.interpreters():
@@ -219,6 +226,7 @@ class Reader:
                 has = thread.address == holder
                 found.append(
                     {
+                        **({"locals": self.variables(thread, inner, variables)} if inner else {}),
                         "pid": self.pid,
                         "thread_id": thread.ident,
                         "thread_name": names.get(thread.ident) or self.comm(tids.get(thread.ident)),
@@ -233,7 +241,35 @@ class Reader:
                         "frames": [] if thread.torn else self.frames(thread),
                     }
                 )
-        return [*found, self.table()]
+        return [*found, self.table(found if source else [])]
+
+    def variables(self, thread: "Thread", inner: "Locals", most: int) -> "list[dict[str, str]]":
+        """The locals of the innermost frames, nothing from where on a frame is another one by now."""
+        told = []
+        pairs = [] if thread.torn else list(zip(thread.frames, thread.places))[:most]
+        at = self.layout.at["frame.code"]
+        for (code, _), place in pairs:
+            try:
+                values = inner.of(place, code)
+                if self.memory.number(place + at) & TAG != code:
+                    break
+            except (OSError, ValueError, struct.error):
+                break
+            told.append(values)
+        return told
+
+    def sources(self, found: "list[dict[str, Any]]", frames: "list[dict[str, Any]]") -> None:
+        """Add to the innermost frames of all threads the lines of their sources."""
+        wanted = {n for item in found for n in item.get("frames", ())[:DEEP_LINES]}
+        try:
+            files = Sources(self.pid)
+        except OSError as error:
+            for n in wanted:
+                frames[n]["source"] = {"note": "its root cannot be read: %s" % error.strerror}
+            return
+        for n in sorted(wanted)[:MOST_LINES]:
+            frames[n]["source"] = files.line(frames[n]["filename"], frames[n]["line"])
+        files.close()
 
     def locked(
         self, threads: "list[Thread]", tids: "dict[int, int]"
@@ -359,12 +395,14 @@ class Reader:
         """The frames of one, as they are printed: each by its number in `table`."""
         return [self.numbers.setdefault(frame, len(self.numbers)) for frame in thread.frames]
 
-    def table(self) -> "dict[str, Any]":
-        """What the numbers of frames stand for."""
+    def table(self, found: "list[dict[str, Any]]") -> "dict[str, Any]":
+        """What the numbers of frames stand for; with the lines of the innermost ones of `found`."""
         frames = []
         for address, place in self.numbers:
             code = self.codes[address]
             frames.append({"name": code.name, "filename": code.file, "line": code.line(place)})
+        if found:
+            self.sources(found, frames)
         return {"pid": self.pid, "table": frames}
 
     def tids(self, threads: "list[Thread]") -> "dict[int, int]":
@@ -429,9 +467,10 @@ def failed(error: Exception) -> int:
 
 
 def main(words: "list[str]") -> int:
-    """`dump PID`: one look, printed; or why there is none, on standard error."""
+    """`dump [VARIABLES SOURCE] PID`: one look, printed; or why there is none, on standard error."""
+    more = [int(w) for w in words[1:-1]] or [0, 0]
     try:
-        found = Reader(int(words[1])).look()
+        found = Reader(int(words[-1])).look(more[0], bool(more[1]))
     except (UnreadableError, OSError, ValueError, struct.error) as error:
         return failed(error)
     print(json.dumps(found))

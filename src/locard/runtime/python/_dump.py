@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.model import thread_records
-from locard.model.facts import Frame, ThreadStack, WaitedLock
+from locard.model.facts import Frame, SourceLine, ThreadStack, WaitedLock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,6 +82,20 @@ def items(text: str) -> list[dict[str, Any]]:
     ]
 
 
+def sources(items_of_dump: list[dict[str, Any]], pid: int) -> Iterator[SourceLine]:
+    """The source lines that came with the frames of a dump."""
+    seen = set()
+    for item in items_of_dump:
+        for frame in item.get("frames") or ():
+            told = frame.get("source") if isinstance(frame, dict) else None
+            if not isinstance(told, dict):
+                continue
+            key = str(frame.get("filename")), int(frame.get("line") or 0)
+            if key not in seen:
+                seen.add(key)
+                yield SourceLine(pid, *key, str(told.get("text", "")), str(told.get("note") or ""))
+
+
 def _numbers(item: dict[str, Any], size: int) -> list[int]:
     """The numbers of an item's frames; none where one does not stand in the table."""
     numbers = item["frames"]
@@ -105,6 +119,10 @@ def _thread(item: Any, at_round: int) -> ThreadStack | None:
                 _frame(str(f["name"]), str(f["filename"]), int(f["line"])) for f in item["frames"]
             ),
             lock=_lock(item.get("lock")),
+            variables=tuple(
+                tuple((str(name), str(value)) for name, value in frame.items())
+                for frame in item.get("locals") or ()
+            ),
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None

@@ -4,7 +4,8 @@ Shows: for each thread its stack (innermost frame first) and whether it was on t
   six rounds, so that what all threads wait for stands apart from a passing moment; with it what the
   kernel said of that very thread meanwhile; the lock that a waiting thread stands at and the thread
   that has it, where the lock records one (RLock, import locks); the tasks of asyncio with what each
-  awaits, through gathers and async generators to the end; which processes were not read, and why.
+  awaits, through gathers and async generators to the end; which processes were not read, and why. With --locals
+  N the variables of the N innermost frames, with --source their lines, both at the last round.
 How: tells the runtimes by what the processes have mapped, then locard's own reader takes all threads
   of all interpreters of each CPython from its memory, round by round, so that one round is close in
   time over all processes; where it cannot, `py-spy dump --nonblocking --json`. Before and after each
@@ -15,7 +16,9 @@ Impact: samples. The memory of the process is read without stopping it, nothing 
 Limits: CPython 3.8 to 3.15 by our own reader, 2.7 and 3.3 to 3.7 by py-spy; free-threaded builds not at all.
   A stack that changes while it is read is read again, three times, and then said in `missed`. Which lock a
   thread waits for is proven up to 3.12; later the only lock in its innermost frames is a candidate, said as one.
-  Plain locks and asyncio's record no owner. A wait inside a C call shows the Python line that made it. Suspended
+  Variables: values of exact builtin types, so long and so deep, of all else the name of the type; secrets are
+  masked by the variable's name and the value's form; py-spy's dumps have none. A source is read below the target's
+  own root; one that was changed since the process began is said to be. Plain locks and asyncio's record no owner. A wait inside a C call shows the Python line that made it. Suspended
   greenlets are on no stack. Other runtimes are named only. Other users' processes need CAP_SYS_PTRACE.
 Source: CPython's `_Py_DebugOffsets` and its headers (docs/adr/0028); process_vm_readv(2); proc(5); py-spy 0.4.
 """
@@ -36,7 +39,7 @@ from locard.model.facts import (
     ThreadPools,
     ThreadStack,
 )
-from locard.model.params import param
+from locard.model.params import param, switch
 from locard.model.target import Context, Skip
 from locard.model.wording import count
 from locard.probe import Sample
@@ -44,10 +47,10 @@ from locard.runtime import detect
 from locard.runtime.python import _coverage, _dump, _greenlets, _pools, _tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from locard.guard.command import Command
-    from locard.model.facts import AwaitingTask, Fact, ThreadPool
+    from locard.model.facts import AwaitingTask, Fact, ProcessRuntime, SourceLine, ThreadPool
     from locard.probe import Step
 
 
@@ -58,6 +61,10 @@ class Params:
     # Queues come and go within a second: fewer looks miss them.
     rounds: int = param(6, "dumps of every process", least=1, most=200)
     pause_s: float = param(0.3, "seconds between two rounds", least=0, most=10)
+    locals: int = param(
+        0, "innermost frames of each thread whose variables are shown", least=0, most=20
+    )
+    source: bool = switch("source lines of the innermost frames, as the target sees its files")
 
 
 PARAMS = Params
@@ -71,7 +78,7 @@ ROUNDS_OF_MANY = 2
 _OWN = (
     "far/memory.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
     "+far/python_tasks.py+far/python_pools.py"
-    "+far/python_greenlets.py+far/python_code.py+far/python_stacks.py"
+    "+far/python_greenlets.py+far/python_code.py+far/python_locals.py+far/python_source.py+far/python_stacks.py"
 )
 OWN = Template(
     argv=("python3", "-I", "-S", "-", "dump", "{pid:pid}"),
@@ -84,6 +91,7 @@ OWN = Template(
     output="json",
     prompt=True,
 )
+OWN_MORE = replace(OWN, argv=(*OWN.argv[:5], "{locals:int}", "{source:int}", OWN.argv[5]))
 DUMP = Template(
     argv=("py-spy", "dump", "--nonblocking", "--json", "--pid", "{pid:pid}"),
     impact=Impact.SAMPLES,
@@ -111,7 +119,7 @@ KERNEL = Template(
     output="json",
     prompt=True,
 )
-COMMANDS = (detect.MAPPED, detect.GO, OWN, DUMP, DUMP_MANY, KERNEL)
+COMMANDS = (detect.MAPPED, detect.GO, OWN, OWN_MORE, DUMP, DUMP_MANY, KERNEL)
 
 
 def applies(context: Context) -> Skip | None:
@@ -147,14 +155,21 @@ def plan(context: Context, params: Params = DEFAULTS) -> Generator[Step, Output,
             group = tuple(asked[first : first + TOGETHER])
             yield KERNEL.fill(pid=group)
             for pid in group:
-                yield from _look(pid, foreign, many)
+                last = at_round == params.rounds - 1
+                yield from _look(pid, foreign, many, params if last else DEFAULTS)
             yield KERNEL.fill(pid=group)
 
 
-def _look(pid: int, foreign: set[int], many: set[int]) -> Generator[Step, Output, None]:
+def _look(
+    pid: int, foreign: set[int], many: set[int], asked: Params
+) -> Generator[Step, Output, None]:
     """One look at one process: by our own reader, else and from then on by py-spy."""
     if pid not in foreign:
-        output = yield OWN.fill(pid=str(pid))
+        if asked.locals or asked.source:
+            told = str(asked.locals), str(int(asked.source))
+            output = yield OWN_MORE.fill(locals=told[0], source=told[1], pid=str(pid))
+        else:
+            output = yield OWN.fill(pid=str(pid))
         if output.exit_code in {0, None}:  # None: nothing ran, as in a dry run
             return
         foreign.add(pid)
@@ -179,6 +194,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     faults: dict[int, str] = {}
     lacks: dict[str, None] = {}
     pools: list[ThreadPool] = []
+    sources: dict[int, tuple[SourceLine, ...]] = {}
     for at, output in enumerate(outputs):
         pid = _dump.dumped(output)
         if pid is None:
@@ -202,6 +218,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         lacks.update(
             (i["unread_tasks"], None) for i in found if isinstance(i.get("unread_tasks"), str)
         )
+        sources[pid] = tuple(_dump.sources(found, pid))
         suspended[pid] = _greenlets.samples(found)
         pools.extend(_pools.pools(found, at_round))
         if threads:
@@ -219,25 +236,30 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         )
         for p in _coverage.processes(runtimes, rounds, missed, stacks)
     )
-    said = tuple(f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
-    said += tuple(
-        f"pid {pid}: {count(number, 'stack')} changed while being read, three times over: left out"
-        for pid, number in torn.items()
-        if number
-    )
-    said += tuple(
-        f"pid {pid}: a stack is deeper than what was read: cut at its outer end" for pid in deep
-    )
-    said += tuple(
-        f"pid {pid}: locard's own reader failed, a bug: {why}" for pid, why in faults.items()
-    )
+    said = tuple(_said(coverage, torn, deep, faults))
     taken = len({s.round for s in stacks})
-    samples = StackSamples("python", taken, tuple(stacks), said)
+    samples = StackSamples(
+        "python", taken, tuple(stacks), said, tuple(s for some in sources.values() for s in some)
+    )
     every = tuple(task for tasks in awaiting.values() for task in tasks)
     told: tuple[Fact, ...] = (TaskSamples(every, tuple(lacks)),) if every or lacks else ()
     told += (ThreadPools(tuple(pools)),) if pools else ()
     told += _coverage.together(suspended.values())
     return (samples, *told, RuntimeCoverage(coverage, said))
+
+
+def _said(
+    coverage: Sequence[ProcessRuntime], torn: dict[int, int], deep: set[int], faults: dict[int, str]
+) -> Iterator[str]:
+    """What is missing, in words."""
+    yield from (f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
+    for pid, number in torn.items():
+        if number:
+            yield f"pid {pid}: {count(number, 'stack')} changed while being read, three times over: left out"
+    yield from (
+        f"pid {p}: a stack is deeper than what was read: cut at its outer end" for p in deep
+    )
+    yield from (f"pid {p}: locard's own reader failed, a bug: {why}" for p, why in faults.items())
 
 
 _DUMP = """[{"pid": 7, "thread_id": 1, "thread_name": "MainThread", "os_thread_id": 9,
