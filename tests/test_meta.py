@@ -95,7 +95,8 @@ def test_probe_keeps_the_protocol(entry):
     assert probe.COMMANDS
     assert all(isinstance(t, Template) for t in probe.COMMANDS)
     assert all(
-        0 < t.bound_s <= (630 if t.parts or t.ends != "killed" else 180) for t in probe.COMMANDS
+        0 < t.bound_s <= (3660 if t.streams else 630 if t.parts or t.ends != "killed" else 180)
+        for t in probe.COMMANDS
     )
     for context in (FULL, EMPTY):
         skip = probe.applies(context)

@@ -28,6 +28,8 @@ def test_each_leads_to_a_command_and_a_probe_that_there_are(name):
         ("perf top", "locard trace cpu-profile TARGET"),
         ("bpftrace", "locard trace -e 'PROGRAM' TARGET"),
         ("py-spy dump --pid 12", "locard stacks pid/12"),
+        ("py-spy top --pid 12", "locard top pid/12"),
+        ("py-spy record -d 3 --pid 12", "locard profile pid/12"),
     ],
 )
 def test_the_step_is_the_command_with_the_target_that_was_given(locard, words, step):

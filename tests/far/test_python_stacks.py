@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from locard.runtime.python import stacks
+from locard.runtime.python import _dump, stacks
 from support import PROGRAMS, interpreters, source_of
 
 VERSIONS = {
@@ -41,7 +41,7 @@ def look_items(pid):
         input=source_of(stacks.OWN.program), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return stacks.items(done.stdout)
+    return _dump.items(done.stdout)
 
 
 def look(pid):

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from locard.model.kernel_facts import CountedStack
-from locard.report import flame_graph
+from locard.report import flame_graph, stack_files
 
 STACKS = (
     CountedStack(("main", "serve", "parse"), 3, "samples", "web"),
@@ -28,17 +28,17 @@ def data_of(page):
 
 
 def test_folded_lines_sum_what_is_the_same():
-    assert flame_graph.folded(STACKS).splitlines() == [
+    assert stack_files.folded(STACKS).splitlines() == [
         "io;start;poll 4",
         "web;main;serve;parse 5",
         "web;main;serve;write 1",
     ]
     timed = (CountedStack(("a",), 0.0025, "s", "t", waker=("irq", "wake")),)
-    assert flame_graph.folded(timed) == "t;a;-- woken by --;wake;irq 2500\n"
+    assert stack_files.folded(timed) == "t;a;-- woken by --;wake;irq 2500\n"
 
 
 def test_speedscope_has_a_profile_for_each_thread():
-    found = json.loads(flame_graph.speedscope(STACKS, "orders"))
+    found = json.loads(stack_files.speedscope(STACKS, "orders"))
     assert found["$schema"] == "https://www.speedscope.app/file-format-schema.json"
     names = [f["name"] for f in found["shared"]["frames"]]
     web, io = found["profiles"]
@@ -75,7 +75,7 @@ def test_stacks_may_be_deep_and_none_may_come():
     deep = (CountedStack(tuple(f"f{k}" for k in range(5000)), 1, "samples"),)
     assert len(data_of(flame_graph.page(deep, "t"))["nodes"]) == 5001
     assert data_of(flame_graph.page((), "t"))["nodes"] == [[0, 0, 0]]
-    assert flame_graph.folded(()) == ""
+    assert stack_files.folded(()) == ""
 
 
 def test_hostile_names_stay_data():
@@ -85,9 +85,9 @@ def test_hostile_names_stay_data():
     assert page.count("</script") == 2
     assert "\x1b" not in page
     assert "\u202e" not in page
-    (line,) = flame_graph.folded(evil).splitlines()
+    (line,) = stack_files.folded(evil).splitlines()
     assert line.count(";") == 2, "a frame cannot make two"
-    json.loads(flame_graph.speedscope(evil, EVIL))
+    json.loads(stack_files.speedscope(evil, EVIL))
 
 
 @pytest.mark.parametrize(

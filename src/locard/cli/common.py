@@ -16,9 +16,11 @@ from locard.report.plain import safe
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from locard.investigate.means import Listener
     from locard.model.evidence import Evidence, Layer
+    from locard.model.facts import Fact
     from locard.model.finding import Finding
     from locard.model.target import Skip
 
@@ -68,8 +70,13 @@ def process_began() -> float:
 
 def write_file(path: str, text: str) -> None:
     """Write a file that the user named; raises StateError."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """The same for what is no text."""
     try:
-        Path(path).write_text(text, "utf-8", "backslashreplace")
+        Path(path).write_bytes(data)
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise StateError(
@@ -101,15 +108,15 @@ def require_writable(path: str) -> None:
 
 def progress(args: argparse.Namespace) -> Listener:
     """The listener that the flags ask for."""
-    return _Quiet() if args.quiet else _Progress()
+    return Quiet() if args.quiet else _Progress()
 
 
 def quiet() -> Listener:
     """A listener that says only what cannot wait."""
-    return _Quiet()
+    return Quiet()
 
 
-class _Quiet:
+class Quiet:
     """Says only what cannot wait."""
 
     def began(self, layer: Layer, probe: str) -> None:
@@ -118,7 +125,7 @@ class _Quiet:
     def grew(self, layer: Layer, probe: str, headline: str) -> None:
         """Nothing."""
 
-    def came(self, layer: Layer, probe: str, text: str) -> None:
+    def grown(self, facts: Sequence[Fact], lines: str) -> None:
         """Nothing."""
 
     def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
@@ -140,7 +147,7 @@ class _Quiet:
         sys.stderr.write(f"locard: {safe(Redactor.passing().credentials(text))}\n")
 
 
-class _Progress(_Quiet):
+class _Progress(Quiet):
     """One line for each piece of evidence, skipped probe and new finding."""
 
     def __init__(self) -> None:

@@ -29,6 +29,14 @@ TARGET_HELP = (
 )
 
 
+class View(common.Quiet):
+    """Who shows what comes while it comes, in place of a screen at the end."""
+
+    def ended(self, found: Investigation) -> int:
+        """All is done; the exit code."""
+        return exit_code(found)
+
+
 def place_arguments(parser: argparse.ArgumentParser, *, short: bool = True) -> None:
     """Where the targets are: `--on`, `--hosts`, and kubectl's own flags; `short`: with its -n."""
     where = parser.add_argument_group("places")

@@ -24,17 +24,12 @@ _SLACK_S = 30.0  # for finding the target, loading and telling
 
 def arguments(parser: argparse.ArgumentParser, key: str | None) -> None:
     """The target, the probe's own flags, places, and how far it may go."""
-    parser.add_argument("target", nargs="*", metavar="TARGET", help=live.TARGET_HELP)
-    parser.add_argument(
-        "-p", "--pid", action="append", default=[], metavar="PID", help="the same as pid/PID"
-    )
+    target_arguments(parser)
     if key is not None:
         add_params(parser, key)
     live.place_arguments(parser)
     live.ask_arguments(parser)
-    parser.add_argument(
-        "--flame", metavar="FILE", help="write the stacks as a flame graph: " + FLAME
-    )
+    stack_arguments(parser)
     common.output_arguments(parser, ("text", "json", "markdown"))
 
 
@@ -42,6 +37,14 @@ def parted(words: list[str]) -> tuple[list[str], list[str]]:
     """(targets, names) of what was given: a target has a slash (pid/4242), a name has none, or a colon before it."""
     targets = [w for w in words if "/" in w.partition(":")[0]]
     return targets, [w for w in words if w not in targets]
+
+
+def target_arguments(parser: argparse.ArgumentParser) -> None:
+    """The target."""
+    parser.add_argument("target", nargs="*", metavar="TARGET", help=live.TARGET_HELP)
+    parser.add_argument(
+        "-p", "--pid", action="append", default=[], metavar="PID", help="the same as pid/PID"
+    )
 
 
 def add_params(parser: argparse.ArgumentParser, key: str) -> None:
@@ -66,8 +69,13 @@ def _words(key: str) -> str:
     return f"trace {entry.name}" if ".programs." in entry.module else entry.name
 
 
-def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None) -> int:
-    """Ask the probe about every target; `given`: parameters beside those of the flags."""
+def run(
+    args: argparse.Namespace,
+    key: str,
+    given: dict[str, str] | None = None,
+    view: live.View | None = None,
+) -> int:
+    """Ask the probe about every target; `given`: parameters beside those of the flags, `view`: who shows it."""
     args.target = [*args.target, *(f"pid/{pid}" for pid in getattr(args, "pid", ()))]
     if not args.target:
         name = key.partition("/")[2]
@@ -91,7 +99,7 @@ def run(args: argparse.Namespace, key: str, given: dict[str, str] | None = None)
         asked.setdefault("for_s", f"{seconds:g}")
     if args.budget == _BUDGET and seconds + _SLACK_S > parse_duration(_BUDGET):
         args.budget = f"{seconds + _SLACK_S:g}s"
-    return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked))
+    return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked), view)
 
 
 def _warn(args: argparse.Namespace, engine: str, key: str) -> None:
@@ -103,20 +111,79 @@ def _warn(args: argparse.Namespace, engine: str, key: str) -> None:
         print(safe(f"locard: {words}"), file=sys.stderr)
 
 
-def write_flame(found: Investigation, args: argparse.Namespace) -> None:
-    """Write the flame graph that was asked for; raises StateError where there is none to write."""
-    from locard.model.headline import headline  # noqa: PLC0415 - only where it is asked for
-    from locard.report import flame_graph  # noqa: PLC0415 - as above
+def stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """The files that stacks are written to."""
+    group = parser.add_argument_group("stacks as files")
+    group.add_argument("--flame", metavar="FILE", help="a flame graph: " + FLAME)
+    group.add_argument(
+        "--diff",
+        metavar="BASE",
+        help="beside an earlier profile, by change of share: folded lines, speedscope's JSON or a saved -o json;"
+        " the table, and the page of --flame FILE.html",
+    )
+    group.add_argument("--folded", metavar="FILE", help="folded lines, as flamegraph.pl reads them")
+    group.add_argument("--speedscope", metavar="FILE", help="for speedscope.app")
+    group.add_argument("--pprof", metavar="FILE", help="for go tool pprof (gzipped profile.proto)")
 
-    stacks = flame_graph.stacks_of(found)
+
+def stack_files(args: argparse.Namespace) -> dict[str, str]:
+    """The files that were asked for, by their flags."""
+    names = ("flame", "folded", "speedscope", "pprof")
+    return {f"--{n}": path for n in names if (path := getattr(args, n, None))}
+
+
+def check_stack_files(args: argparse.Namespace) -> None:
+    """What has to be right before anything runs: BASE is a profile, files do not collide. Raises UsageError."""
+    files = stack_files(args)
+    twice = [f for f, path in files.items() if list(files.values()).count(path) > 1]
+    if twice:
+        raise UsageError(
+            f"{' and '.join(twice)} name one file", "each writes its own", "Name several files."
+        )
+    if getattr(args, "diff", None):
+        from locard.report import stack_base  # noqa: PLC0415 - only where it is asked for
+
+        if args.flame and not args.flame.endswith((".html", ".htm")):
+            raise UsageError(
+                f"--diff has no place in {args.flame}",
+                "what changed is shown on the page of a flame graph",
+                "Write --flame FILE.html, or leave --flame out for the table.",
+            )
+        stack_base.read(args.diff)
+
+
+def write_stacks(found: Investigation, args: argparse.Namespace) -> None:
+    """Write the files that were asked for; raises StateError where there is nothing to write."""
+    from locard.model.headline import headline  # noqa: PLC0415 - only where it is asked for
+    from locard.report import flame_graph, pprof, stack_base  # noqa: PLC0415 - as above
+    from locard.report import stack_files as files  # noqa: PLC0415 - as above
+
+    asked, diff = stack_files(args), getattr(args, "diff", None)
+    if not asked and not diff:
+        return
+    stacks = files.stacks_of(found)
     if not stacks:
         raise StateError(
-            f"{args.flame} was not written",
+            f"{', '.join(asked.values()) or 'the difference'} was not written",
             "no stack came",
-            "Ask for stacks: locard trace cpu-profile, locard libcalls --stacks.",
+            "Ask for stacks: locard profile, locard trace cpu-profile, locard libcalls --stacks.",
         )
     title = " ".join((found.target.ref, *dict.fromkeys(e.probe for e in found.evidence)))
     says = next((headline(e) for e in found.evidence), "")
-    common.write_file(args.flame, flame_graph.rendered(args.flame, stacks, title, says))
-    if args.output == "text":
-        print(safe(f"flame graph: {args.flame}"))
+    base = stack_base.read(diff) if diff else None
+    if base is not None and args.output == "text":
+        total = sum(s.value for s in stacks)
+        for line in stack_base.lines(stack_base.changes(files.paths(stacks), base), base, total):
+            print(safe(line))
+    for flag, path in asked.items():
+        if flag == "--pprof":
+            seconds = max((ran.duration_s for e in found.evidence for ran in e.ran), default=0.0)
+            common.write_bytes(path, pprof.encoded(stacks, seconds))
+        elif flag == "--folded":
+            common.write_file(path, files.folded(stacks))
+        elif flag == "--speedscope":
+            common.write_file(path, files.speedscope(stacks, title))
+        else:
+            common.write_file(path, flame_graph.rendered(path, stacks, title, says, base))
+        if args.output == "text":
+            print(safe(f"{'flame graph' if flag == '--flame' else flag[2:]}: {path}"))

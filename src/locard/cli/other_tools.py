@@ -18,12 +18,12 @@ _TOOLS = {
     "ltrace": "libcalls {target}", "funccount": "libcalls {target}", "funclatency": "libcalls {target}",
     "perf": "trace cpu-profile {target}", "flamegraph": "trace cpu-profile {target} --flame FILE.html",
     "bpftrace": "trace -e 'PROGRAM' {target}",
-    "py-spy": _STACKS, "pyspy": _STACKS, "pystack": _STACKS, "pyrasite": _STACKS, "austin": "profile {target}",
+    "py-spy": _STACKS, "pyspy": _STACKS, "pystack": _STACKS, "py-spy top": "top {target}", "py-spy record": "profile {target}", "pyrasite": _STACKS, "austin": "profile {target}",
     "pstack": "waits {target}", "gdb": "waits {target}", "eu-stack": "waits {target}", "wchan": "waits {target}",
     "lsof": "probe fds {target}", "ss": "probe sockets {target}", "netstat": "probe sockets {target}",
     "tcpdump": "trace tcp-retransmits {target}",
     "vmstat": _HOST, "mpstat": _HOST, "sar": _HOST, "free": _HOST, "df": _HOST, "uptime": _HOST,
-    "dmesg": _HOST, "top": _HOST, "htop": _HOST,
+    "dmesg": _HOST, "htop": _HOST,
     "iostat": "trace disk-latency host/local", "iotop": "trace disk-latency host/local",
     "journalctl": "logs journald", "tail": "logs PATH", "grep": "logs PATH", "zcat": "logs PATH",
 }  # fmt: skip
@@ -42,11 +42,14 @@ def instead_of(name: str) -> str:
 
 def no_tool(words: list[str], name: str) -> UsageError | None:
     """The error that names locard's own command, with the target that was given; None where none is known."""
-    has = instead_of(name)
+    after = words[words.index(name) + 1 :]
+    # Of several commands that a tool has, the first word says which.
+    has = instead_of(f"{name} {after[0]}") if after else ""
+    has = has or instead_of(name)
     if not has or words[0].startswith("-"):
         return None
-    after = " ".join(words[words.index(name) + 1 :])
-    pid, kind = _PID.search(after), _KIND.search(after)
+    said = " ".join(after)
+    pid, kind = _PID.search(said), _KIND.search(said)
     target = f"pid/{pid[1]}" if pid else without_password(kind[1]) if kind else _TARGET
     return UsageError(
         f"no command {name!r}",

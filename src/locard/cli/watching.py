@@ -7,47 +7,58 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from locard.cli import common, streams
+from locard.cli import common, live, streams
 from locard.model import watch_words
 from locard.model.wording import count
-from locard.report import watch_screen
+from locard.report import probe_screen, watch_screen
 from locard.report.plain import safe
 from locard.runtime.python import watch
 
 if TYPE_CHECKING:
     import argparse
-    import datetime as dt
+    from collections.abc import Sequence
 
-    from locard.investigate.means import Listener
-    from locard.model.evidence import Layer
+    from locard.model.evidence import Evidence, Layer
+    from locard.model.facts import Fact
+    from locard.model.investigation import Investigation
+    from locard.model.target import Skip
     from locard.model.watch_facts import WatchedCall
 
 
-def listener(args: argparse.Namespace) -> Listener:
-    """Who is told of the progress of a watch, as `-o` and `-q` ask."""
-    if args.output == "jsonl":
-        return Lines(common.progress(args), args.tz)
-    if args.output == "text":
-        return Text(common.progress(args), args.tz, stats=args.param_stats is not None)
-    return common.progress(args)
+def view(args: argparse.Namespace) -> live.View | None:
+    """Who shows a watch, as `-o` asks; None where it is shown at the end alone."""
+    return {"jsonl": Lines, "text": Text}.get(args.output, lambda _: None)(args)
 
 
-class _Passing:
-    """Passes on what every listener is told."""
+class _Told(live.View):
+    """Who shows a watch while it comes; the progress goes on beside it."""
 
-    def __init__(self, inner: Listener, tz: dt.tzinfo | None) -> None:
-        self._inner, self._tz = inner, tz
+    def __init__(self, args: argparse.Namespace) -> None:
+        """As the flags ask."""
+        self.args = args
+        self._progress = common.progress(args)
         self._names: dict[tuple[int, int], str] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+    def began(self, layer: Layer, probe: str) -> None:
+        """As ever."""
+        self._progress.began(layer, probe)
 
-    def came(self, layer: Layer, probe: str, text: str) -> None:  # noqa: ARG002 - as every listener
-        """More lines of a stream, whole ones, redacted."""
-        if probe != "watch":
-            return
+    def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
+        """As ever."""
+        self._progress.stored(evidence, headline, recorded=recorded)
+
+    def skipped(self, layer: Layer, probe: str, skip: Skip) -> None:
+        """As ever."""
+        self._progress.skipped(layer, probe, skip)
+
+    def waits(self, text: str) -> None:
+        """As ever."""
+        self._progress.waits(text)
+
+    def grown(self, facts: Sequence[Fact], lines: str) -> None:  # noqa: ARG002 - as every listener
+        """More lines, redacted."""
         try:
-            for row in watch.rows(text):
+            for row in watch.rows(lines):
                 self._row(row)
             sys.stdout.flush()
         except BrokenPipeError:
@@ -68,7 +79,7 @@ class _Passing:
         raise NotImplementedError
 
 
-class Lines(_Passing):
+class Lines(_Told):
     """JSON lines on standard output."""
 
     def told(self, row: dict[str, Any]) -> None:
@@ -86,13 +97,18 @@ class Lines(_Passing):
         sys.stdout.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
-class Text(_Passing):
+class Text(_Told):
     """Lines for people on standard output; the sums follow at the end."""
 
-    def __init__(self, inner: Listener, tz: dt.tzinfo | None, *, stats: bool) -> None:
-        """`stats`: a line an interval is told."""
-        super().__init__(inner, tz)
-        self._stats = stats
+    def ended(self, found: Investigation) -> int:
+        """The sums of every function."""
+        try:
+            for line in probe_screen.screen(found, self.args.tz, live=True):
+                print(safe(line))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            streams.drop_output()
+        return live.exit_code(found)
 
     def told(self, row: dict[str, Any]) -> None:
         """A call, an interval, what is watched, a name that means something else by now."""
@@ -102,7 +118,7 @@ class Text(_Passing):
     def _lines(self, row: dict[str, Any]) -> list[str]:
         if row.get("ev") == "call":
             return list(
-                watch_screen.call(watch.call_of(int(row["pid"]), row), self.name(row), self._tz)
+                watch_screen.call(watch.call_of(int(row["pid"]), row), self.name(row), self.args.tz)
             )
         if row.get("ev") == "on":
             return [f"watches {self.name(row)} in pid {row['pid']}"]
@@ -111,7 +127,7 @@ class Text(_Passing):
             return [
                 f"the name {row['spec']} means {means} by now; the function watched goes on being watched"
             ]
-        if row.get("ev") == "stats" and self._stats:
+        if row.get("ev") == "stats" and self.args.param_stats is not None:
             return [self._interval(row)]
         return []
 
@@ -125,7 +141,7 @@ class Text(_Passing):
             if row.get("cache")
             else ""
         )
-        return f"{watch_screen.clock(float(row['at']), self._tz)}  {self.name(row)}  {ends or 'no calls'}{cache}"
+        return f"{watch_screen.clock(float(row['at']), self.args.tz)}  {self.name(row)}  {ends or 'no calls'}{cache}"
 
 
 def event(one: WatchedCall, name: str) -> dict[str, Any]:

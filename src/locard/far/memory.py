@@ -24,6 +24,7 @@ class Memory:
     def __init__(self, pid: int) -> None:
         """Nothing is opened; every read may raise the OSError of process_vm_readv."""
         self.pid = pid
+        self.kept = None  # type: dict[int, bytes] | None
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.call = self.libc.process_vm_readv
         self.call.restype = ctypes.c_ssize_t
@@ -38,10 +39,29 @@ class Memory:
 
     def read(self, address: int, size: int) -> bytes:
         """So many bytes; raises OSError (EFAULT: nothing is mapped there)."""
+        if self.kept is not None:
+            before = self.kept.get(address)
+            if before is not None and len(before) >= size:
+                return before[:size]
         (found,) = self.each([(address, size)])
         if found is None:
             raise OSError(14, os.strerror(14))
+        if self.kept is not None:
+            self.kept[address] = found
         return found
+
+    def keep(self, parts: "Iterable[tuple[int, int]]") -> None:
+        """From here on read nothing twice, and these parts at once; until `drop`."""
+        if self.kept is None:
+            self.kept = {}
+        wanted = list(parts)
+        for (address, _), found in zip(wanted, self.each(wanted)):
+            if found is not None:
+                self.kept[address] = found
+
+    def drop(self) -> None:
+        """Read anew from here on."""
+        self.kept = None
 
     def number(self, address: int) -> int:
         """A pointer or other word of 64 bits; raises OSError."""
@@ -55,6 +75,18 @@ class Memory:
             some = wanted[len(found) : len(found) + AT_ONCE]
             found += self.some(some)
         return found
+
+    def gather(self, parts: bytes, size: int) -> "bytes | None":
+        """The `size` bytes of parts that are given as the kernel takes them (address and size, 64 bits each)."""
+        room = ctypes.create_string_buffer(size)
+        here = Part(ctypes.addressof(room), size)
+        got = self.call(self.pid, ctypes.byref(here), 1, parts, len(parts) // 16, 0)
+        if got == size:
+            return room.raw
+        number = ctypes.get_errno() if got < 0 else 14
+        if number != 14:
+            raise OSError(number, os.strerror(number))
+        return None  # something is not mapped
 
     def some(self, parts: "list[tuple[int, int]]") -> "list[bytes | None]":
         """Those of the first parts that one call gave: it ends at the first that is not mapped."""

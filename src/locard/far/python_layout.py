@@ -21,6 +21,7 @@ VERSION = re.compile(rb"(?<![0-9.])(3\.\d{1,2})\.\d{1,2}(?:(?:a|b|rc)\d+)?\+?\0"
 OF_ASYNCIO = re.compile(r"/_asyncio[^/]*\.so$")
 NAMED = re.compile(r"/(?:lib)?python3\.(\d+)[^/]*$")
 COOKIE = b"xdebugpy"
+NO_PYTHON = "no _PyRuntime in what it has mapped"
 
 # Fields in the order of `_Py_DebugOffsets`, one word of 64 bits each behind cookie, version and free_threaded.
 SAID = {
@@ -223,7 +224,7 @@ def find(memory: "Memory", symbols: "Symbols") -> "tuple[int, tuple[int, int]]":
             return address, version_of(elf, memory, symbols, mapping, address)
     if closed:
         raise UnreadableError("the interpreter's file could not be opened")
-    raise UnreadableError("no _PyRuntime in what it has mapped")
+    raise UnreadableError(NO_PYTHON)
 
 
 def address_of(elf: "Elf", symbols: "Symbols", mapping: "Mapping", name: str) -> "int | None":

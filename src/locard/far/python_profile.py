@@ -1,13 +1,13 @@
-"""Samples the stacks of a CPython process many times a second and sums them up, without a stop.
+"""Samples the stacks of CPython processes many times a second and sums them up, without a stop.
 
-Stands behind `far/python_stacks.py` in one namespace. Arguments: "profile", seconds, samples a second, mode, pid.
-Prints one JSON object: {"stacks": [{"thread", "tid", "frames": outermost first, "count"}], "samples", "late",
-"torn", "gc", "threads", "took", "cost_s", "ended"}.
+Stands behind `far/python_looks.py` and `far/processes.py` in one namespace. Arguments: "profile", seconds, samples
+a second, mode, pids. All of them are looked at in turn at each look, and what they begin meanwhile as well.
+Prints one JSON object: {"table": frames, "stacks": [{"pid", "thread", "tid", "frames": numbers in the table, outermost
+first, "count"}], "processes": [{"pid", "version", "threads", "looks", "torn", "gc", "gil", "idle", "ended"}],
+"unread": [{"pid", "why"}], "samples", "late", "took", "cost_s", "ended", "hz", "mode"}.
 
-A look at all threads is three calls: where their innermost frames are, these frames, and the frames that called
-them. A thread in which none of that changed has the stack of the look before; the others are read whole. Modes:
-`wall` counts every thread at each look, `cpu` those that the kernel has on a CPU or waiting for one, `gil` the one
-that has the interpreter's lock.
+Modes: `wall` counts every thread at each look, `cpu` those that the kernel has on a CPU or waiting for one, `gil`
+the one that has the interpreter's lock.
 """
 
 import json
@@ -19,179 +19,99 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
-    from locard.far.memory import Memory
-    from locard.far.python_layout import UnreadableError
-    from locard.far.python_objects import word
-    from locard.far.python_stacks import Reader, Thread, failed
+    from locard.far.processes import family
+    from locard.far.python_layout import NO_PYTHON, UnreadableError
+    from locard.far.python_looks import Looks
+    from locard.far.python_stacks import Reader, failed, reason
 
 REFRESH_S = 0.5  # between looks for threads that began or ended
-MOST_STACKS = 50000
+FAMILY_S = 2.0  # and for processes
+MOST_PROCESSES = 64
+MOST_THREADS_OF_ALL = (
+    4000  # beyond which nobody looks for new processes: each thread may have begun one
+)
 STOPPED = []  # type: list[int] # the signals by which it was told to end before its time
 
 
-class Sampled:
-    """One thread: what was last seen of it, and its stack."""
-
-    __slots__ = ("fd", "key", "name", "seen", "thread", "tid")
-
-    def __init__(self, thread: "Thread", tid: "int | None", name: str, pid: int) -> None:
-        """Opens what the kernel says of it."""
-        self.thread, self.tid, self.name = thread, tid, name
-        self.seen = None  # type: Any
-        self.key = None  # type: Any
-        self.fd = -1
-        if tid is not None:
-            try:
-                self.fd = os.open("/proc/%d/task/%d/stat" % (pid, tid), os.O_RDONLY)
-            except OSError:
-                pass
-
-    def runs(self) -> bool:
-        """Whether it is on a CPU or waits for one."""
-        if self.fd < 0:
-            return False
-        try:
-            raw = os.pread(self.fd, 128, 0)
-        except OSError:
-            return False
-        at = raw.rfind(b")")
-        return raw[at + 2 : at + 3] == b"R"
-
-    def close(self) -> None:
-        """Let go of it."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-
-
 class Profile:
-    """The sums of one process."""
+    """Several processes, looked at in turn."""
 
-    def __init__(self, reader: "Reader", mode: str) -> None:
-        """`mode`: wall, cpu or gil."""
-        self.reader, self.mode = reader, mode
-        self.memory = reader.memory  # type: Memory
-        at = reader.layout.at
-        self.previous = at["frame.previous"]
-        self.width = max(self.previous, at["frame.code"], at["frame.instruction"]) + 8
-        self.threads = {}  # type: dict[tuple[int, int], Sampled]
-        self.interpreters = []  # type: list[int]
-        self.sums = {}  # type: dict[Any, int]
-        self.samples = self.late = self.torn = self.collected = self.most = 0
+    def __init__(self, pids: "list[int]", mode: str) -> None:
+        """`mode`: wall, cpu or gil. Nothing is read yet."""
+        self.pids, self.mode = pids, mode
+        self.looked = {}  # type: dict[int, Looks]
+        self.ended = {}  # type: dict[int, Looks]
+        self.unread = {}  # type: dict[int, str]
+        self.known = set(pids)  # looked at once
+        self.samples = self.late = 0
+        self.searched = self.refreshed = -1e9
 
-    def refresh(self) -> None:
-        """Which threads there are now."""
-        found = {}  # type: dict[tuple[int, int], Sampled]
-        self.interpreters = self.reader.interpreters()
-        for interpreter in self.interpreters:
-            threads = self.reader.threads(interpreter)
-            tids = self.reader.tids(threads)
-            known = {t.ident for t in threads if (t.address, t.ident) in self.threads}
-            names = self.reader.names(interpreter) if len(known) < len(threads) else {}
-            for thread in threads:
-                key = thread.address, thread.ident
-                if key not in self.threads:
-                    name = names.get(thread.ident) or ""
-                    found[key] = Sampled(thread, tids.get(thread.ident), name, self.reader.pid)
-                else:
-                    found[key] = self.threads.pop(key)
-        for gone in self.threads.values():
-            gone.close()
-        self.threads = found
-        self.most = max(self.most, len(found))
+    def begin(self) -> "Exception | None":
+        """Open what can be read of the processes that were named; the last error where that is none."""
+        error = None  # type: Exception | None
+        for pid in self.pids[:MOST_PROCESSES]:
+            error = self.open(pid) or error
+        return None if self.looked else error
 
-    def chosen(self) -> "list[Sampled]":
-        """The threads that count at this look."""
-        if self.mode == "cpu":
-            return [s for s in self.threads.values() if s.runs()]
-        if self.mode == "gil":
-            holders = {self.reader.holder(i) for i in self.interpreters}
-            return [s for s in self.threads.values() if s.thread.address in holders]
-        return list(self.threads.values())
+    def open(self, pid: int) -> "Exception | None":
+        """Begin to look at one process; why that cannot be."""
+        try:
+            looks = Looks(Reader(pid), self.mode)
+            looks.refresh()
+        except (UnreadableError, OSError, ValueError, struct.error) as error:
+            self.unread[pid] = reason(error)
+            return error
+        self.looked[pid] = looks
+        return None
 
-    def firsts(self, chosen: "list[Sampled]") -> "list[int]":
-        """Where the innermost frame of each is."""
-        at, memory = self.reader.layout.at, self.memory
-        if "thread.frame" in at:
-            raws = memory.each([(s.thread.address + at["thread.frame"], 8) for s in chosen])
-        else:
-            frames = memory.each([(s.thread.address + at["thread.cframe"], 8) for s in chosen])
-            raws = memory.each(
-                [(word(r, 0) + at["thread.cframe_frame"] if r else 0, 8) for r in frames]
-            )
-        return [word(r, 0) if r else 0 for r in raws]
-
-    def look(self) -> None:
-        """One sample."""
-        self.samples += 1
-        if any(self.reader.collects(i) for i in self.interpreters):
-            self.collected += 1
-        chosen = self.chosen()
-        if not chosen:
+    def refresh(self, now: float) -> None:
+        """Which threads there are now, and now and then which processes."""
+        if now - self.refreshed < REFRESH_S:
             return
-        tops = self.firsts(chosen)
-        first = self.memory.each([(a, self.width) for a in tops])
-        above = self.memory.each([(word(r, self.previous) if r else 0, self.width) for r in first])
-        fresh = []
-        for sampled, top, one, two in zip(chosen, tops, first, above):
-            seen = (top, one, two)
-            if sampled.seen != seen:
-                sampled.seen, sampled.key = seen, None
-                sampled.thread.start(top)
-                fresh.append(sampled)
-        if fresh:
-            self.read(fresh)
-        for sampled in chosen:
-            if sampled.key is None:
-                self.torn += 1
-                sampled.seen = None
-            elif sampled.key in self.sums or len(self.sums) < MOST_STACKS:
-                self.sums[sampled.key] = self.sums.get(sampled.key, 0) + 1
+        self.refreshed = now
+        threads = sum(len(looks.every) for looks in self.looked.values())
+        if now - self.searched >= FAMILY_S and threads <= MOST_THREADS_OF_ALL:
+            self.searched = now
+            for pid in set(family(list(self.looked))) - set(self.looked) - self.known:
+                if len(self.looked) < MOST_PROCESSES:
+                    self.known.add(pid)
+                    self.open(pid)
+                    if self.unread.get(pid) == NO_PYTHON:  # a shell, a tool: it was not asked for
+                        del self.unread[pid]
+                else:
+                    self.unread[pid] = "it began meanwhile, and %d are sampled" % MOST_PROCESSES
+        self.each(Looks.refresh)
 
-    def read(self, fresh: "list[Sampled]") -> None:
-        """Read the stacks of some threads whole."""
-        self.reader.walk([s.thread for s in fresh])
-        for sampled in fresh:
-            if not sampled.thread.torn:
-                sampled.key = sampled.tid, sampled.name, tuple(sampled.thread.frames)
-
-    def stacks(self) -> "list[dict[str, Any]]":
-        """What was counted: threads with the names of their frames, outermost first."""
-        found = {}  # type: dict[Any, int]
-        for (tid, name, frames), count in self.sums.items():
-            named = []
-            for address, place in reversed(frames):
-                code = self.reader.codes[address]
-                file = code.file.rpartition("/")[2]
-                named.append("%s (%s:%d)" % (code.name, file, code.line(place)))
-            key = tid, name, tuple(named)
-            found[key] = found.get(key, 0) + count
-        return [
-            {"tid": tid, "thread": name, "frames": list(frames), "count": count}
-            for (tid, name, frames), count in found.items()
-        ]
+    def each(self, work: "Callable[[Looks], None]") -> None:
+        """Do something for every process that still is."""
+        for pid, looks in list(self.looked.items()):
+            try:
+                work(looks)
+            except ProcessLookupError:
+                self.ended[pid] = self.looked.pop(pid)
+                looks.close()
+            except (OSError, ValueError, struct.error):
+                looks.torn += 1
 
     def run(self, seconds: float, hz: float) -> str:
         """Sample until the time is over; why it ended before. Looks that came too late are counted."""
         began = time.monotonic()
-        number, refreshed = 0, -1.0
+        number = 0
         while not STOPPED:
             now = time.monotonic() - began
             if now >= seconds:
                 return ""
-            try:
-                if now - refreshed >= REFRESH_S:
-                    refreshed = now
-                    self.refresh()
-                self.look()
-            except ProcessLookupError:
+            self.refresh(began + now)
+            if not self.looked:
                 return "the target ended"
-            except (OSError, ValueError, struct.error):
-                self.torn += 1
+            self.each(Looks.look)
+            self.samples += 1
             number += 1
-            left = began + number / hz - time.monotonic()
+            # At a moment of its own within each interval: what the target does at a fixed pace is not met always
+            # at the same point.
+            left = began + (number + chance()) / hz - time.monotonic()
             if left > 0:
                 time.sleep(left)
             else:
@@ -200,28 +120,72 @@ class Profile:
                 number += missed
         return "stopped"
 
+    def told(self) -> "dict[str, Any]":
+        """What was counted since the last call: stacks by the numbers of their frames, and processes."""
+        numbers = {}  # type: dict[tuple[str, str, int], int]
+        stacks, processes = [], []
+        for pid, looks in sorted(list(self.looked.items()) + list(self.ended.items())):
+            codes = looks.reader.codes
+            sums = {}  # type: dict[Any, int]
+            for (tid, name, frames), count in looks.taken().items():
+                named = []
+                for address, place in reversed(frames):
+                    code = codes[address]
+                    frame = code.name, code.file, code.line(place)
+                    named.append(numbers.setdefault(frame, len(numbers)))
+                key = tid, name, tuple(named)
+                sums[key] = sums.get(key, 0) + count
+            stacks += [
+                {"pid": pid, "tid": t, "thread": n, "frames": list(f), "count": c}
+                for (t, n, f), c in sums.items()
+            ]
+            processes.append(
+                {
+                    "pid": pid, "version": "%d.%d" % looks.reader.layout.version, "threads": looks.most,
+                    "looks": looks.looks, "torn": looks.torn, "gc": looks.collected, "gil": looks.held,
+                    "idle": looks.idle, "left": looks.left, "ended": pid in self.ended,
+                }
+            )  # fmt: skip
+        table = [{"name": n, "filename": f, "line": line} for n, f, line in numbers]
+        unread = [{"pid": p, "why": w} for p, w in sorted(self.unread.items())]
+        return {"table": table, "stacks": stacks, "processes": processes, "unread": unread}
 
-def profile(words: "list[str]") -> int:
-    """`profile SECONDS HZ MODE PID`."""
-    seconds, hz, mode, pid = float(words[1]), float(words[2]), words[3], int(words[4])
-    began = time.monotonic()
+
+def cost_s() -> float:
+    """The CPU time that this process took so far."""
+    times = os.times()
+    return times[0] + times[1]
+
+
+def chance() -> float:
+    """A random number from 0 to 1."""
+    return int.from_bytes(os.urandom(2), "little") / 65536.0
+
+
+def heed() -> None:
+    """End by a signal as at the end of the time."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: STOPPED.append(number))
-    try:
-        work = Profile(Reader(pid), mode)
-        work.refresh()
-    except (UnreadableError, OSError, ValueError, struct.error) as error:
+
+
+def profile(words: "list[str]") -> int:
+    """`profile SECONDS HZ MODE PID…`."""
+    seconds, hz, mode = float(words[1]), float(words[2]), words[3]
+    heed()
+    work = Profile([int(w) for w in words[4:]], mode)
+    error = work.begin()
+    if error is not None:
         return failed(error)
+    began, before = time.monotonic(), cost_s()
     ended = work.run(seconds, hz)
-    times = os.times()
-    print(json.dumps({
-        "stacks": work.stacks(), "samples": work.samples, "late": work.late, "torn": work.torn,
-        "gc": work.collected, "threads": work.most, "took": time.monotonic() - began,
-        "cost_s": times[0] + times[1], "ended": ended, "hz": hz, "mode": mode, "pid": pid,
-        "version": "%d.%d" % work.reader.layout.version,
-    }))  # fmt: skip
+    took, cost = time.monotonic() - began, cost_s() - before
+    answer = work.told()
+    answer.update(
+        samples=work.samples, late=work.late, took=took, cost_s=cost, whole_s=cost_s(), ended=ended, hz=hz, mode=mode
+    )  # fmt: skip
+    print(json.dumps(answer))
     return 0
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:2] == ["profile"]:
     sys.exit(profile(sys.argv[1:]))

@@ -21,18 +21,21 @@ if TYPE_CHECKING:
     from locard.far.python_code import Code
     from locard.far.python_greenlets import Greenlets
     from locard.far.python_layout import Layout, UnreadableError
+    from locard.far.python_locals import Locals
     from locard.far.python_locks import Locks
     from locard.far.python_objects import Objects, word
     from locard.far.python_pools import WORKER, Pools
+    from locard.far.python_source import Sources
     from locard.far.python_tasks import Tasks
     from locard.far.symbols import Symbols
 
 MOST_THREADS = 20000
 MOST_INTERPRETERS = 256
+DEEP_LINES, MOST_LINES = 5, 1000  # innermost frames whose source is shown, and how many lines
 MOST_DEPTH = 1200  # CPython's own limit is 1000 frames, unless it was raised
 TRIES = 3
 # futex(2), and those that later kernels added for all machines.
-FUTEX = ({"x86_64": "202", "aarch64": "98"}.get(os.uname().machine, ""), "449", "455")
+FUTEX = ({"x86_64": b"202", "aarch64": b"98"}.get(os.uname().machine, b""), b"449", b"455")
 TAG = ~7  # what 3.14 and later keep in the low bits of a reference
 
 
@@ -197,8 +200,12 @@ class Reader:
 
     # -- whole -----------------------------------------------------------------------------
 
-    def look(self) -> "list[dict[str, Any]]":
-        """All threads of all interpreters, and what else was found; frames by their number in the last, the `table`."""
+    def look(self, variables: int = 0, source: bool = False) -> "list[dict[str, Any]]":
+        """All threads of all interpreters, and what else was found; frames by their number in the last, the `table`.
+
+        `variables`: of so many innermost frames of each thread the locals too; `source`: and their lines.
+        """
+        inner = Locals(self.objects, self.layout) if variables else None
         found = []  # type: list[dict[str, Any]]
         self.numbers = {}  # type: dict[tuple[int, int], int]
         for interpreter in self.interpreters():
@@ -219,9 +226,10 @@ class Reader:
                 has = thread.address == holder
                 found.append(
                     {
+                        **({"locals": self.variables(thread, inner, variables)} if inner else {}),
                         "pid": self.pid,
                         "thread_id": thread.ident,
-                        "thread_name": names.get(thread.ident),
+                        "thread_name": names.get(thread.ident) or self.comm(tids.get(thread.ident)),
                         "os_thread_id": tids.get(thread.ident),
                         "active": self.runs(tids.get(thread.ident), has),
                         "owns_gil": has,
@@ -233,7 +241,35 @@ class Reader:
                         "frames": [] if thread.torn else self.frames(thread),
                     }
                 )
-        return [*found, self.table()]
+        return [*found, self.table(found if source else [])]
+
+    def variables(self, thread: "Thread", inner: "Locals", most: int) -> "list[dict[str, str]]":
+        """The locals of the innermost frames, nothing from where on a frame is another one by now."""
+        told = []
+        pairs = [] if thread.torn else list(zip(thread.frames, thread.places))[:most]
+        at = self.layout.at["frame.code"]
+        for (code, _), place in pairs:
+            try:
+                values = inner.of(place, code)
+                if self.memory.number(place + at) & TAG != code:
+                    break
+            except (OSError, ValueError, struct.error):
+                break
+            told.append(values)
+        return told
+
+    def sources(self, found: "list[dict[str, Any]]", frames: "list[dict[str, Any]]") -> None:
+        """Add to the innermost frames of all threads the lines of their sources."""
+        wanted = {n for item in found for n in item.get("frames", ())[:DEEP_LINES]}
+        try:
+            files = Sources(self.pid)
+        except OSError as error:
+            for n in wanted:
+                frames[n]["source"] = {"note": "its root cannot be read: %s" % error.strerror}
+            return
+        for n in sorted(wanted)[:MOST_LINES]:
+            frames[n]["source"] = files.line(frames[n]["filename"], frames[n]["line"])
+        files.close()
 
     def locked(
         self, threads: "list[Thread]", tids: "dict[int, int]"
@@ -248,31 +284,38 @@ class Reader:
             found = self.locks.find(waits)
         except (OSError, ValueError, struct.error):
             return {}
+        here = {t.ident for t in threads}
         for lock in found.values():
             lock["owner_tid"] = tids.get(lock["owner"] or 0)
-            lock["owner_here"] = lock["owner"] in {t.ident for t in threads}
+            lock["owner_here"] = lock["owner"] in here
         return found
 
     def futex(self, tid: "int | None") -> int:
         """The address at which the kernel has a thread wait, 0 where it does not."""
         if tid is None:
             return 0
-        try:
-            with open("/proc/%d/task/%d/syscall" % (self.pid, tid)) as file:
-                words = file.read().split()
-        except OSError:
-            return 0
+        words = self.said(tid, "syscall").split()
         return int(words[1], 16) if len(words) > 2 and words[0] in FUTEX else 0
 
     def runs(self, tid: "int | None", has_gil: bool) -> bool:
         """Whether the kernel has it on a CPU or waiting for one; who has the GIL, where its id is not known."""
         if tid is None:
             return has_gil
+        stat = self.said(tid, "stat")  # nothing: it is of another pid namespace, or has ended
+        return stat.rpartition(b")")[2][:2] == b" R" if stat else has_gil
+
+    def said(self, tid: int, what: str) -> bytes:
+        """What the kernel says of a thread; nothing where it says nothing."""
         try:
-            with open("/proc/%d/task/%d/stat" % (self.pid, tid), "rb") as file:
-                return file.read().rpartition(b")")[2][:2] == b" R"
-        except OSError:  # of another pid namespace, or it has ended
-            return has_gil
+            fd = os.open("/proc/%d/task/%d/%s" % (self.pid, tid, what), os.O_RDONLY)
+        except OSError:
+            return b""
+        try:
+            return os.read(fd, 1024)
+        except OSError:
+            return b""
+        finally:
+            os.close(fd)
 
     def awaited(self, interpreter: int, threads: "list[Thread]") -> "list[dict[str, Any]]":
         """The tasks of asyncio with their chains, as frames."""
@@ -338,16 +381,28 @@ class Reader:
         except (OSError, ValueError, struct.error):
             return {}
 
+    def comm(self, tid: "int | None") -> str:
+        """What the kernel calls a thread, for those that `threading` does not know."""
+        try:
+            with open(
+                "/proc/%d/task/%d/comm" % (self.pid, tid or 0), errors="backslashreplace"
+            ) as file:
+                return file.read().rstrip("\n")
+        except OSError:
+            return ""
+
     def frames(self, thread: "Walked") -> "list[int]":
         """The frames of one, as they are printed: each by its number in `table`."""
         return [self.numbers.setdefault(frame, len(self.numbers)) for frame in thread.frames]
 
-    def table(self) -> "dict[str, Any]":
-        """What the numbers of frames stand for."""
+    def table(self, found: "list[dict[str, Any]]") -> "dict[str, Any]":
+        """What the numbers of frames stand for; with the lines of the innermost ones of `found`."""
         frames = []
         for address, place in self.numbers:
             code = self.codes[address]
             frames.append({"name": code.name, "filename": code.file, "line": code.line(place)})
+        if found:
+            self.sources(found, frames)
         return {"pid": self.pid, "table": frames}
 
     def tids(self, threads: "list[Thread]") -> "dict[int, int]":
@@ -394,23 +449,28 @@ class Thread(Walked):
         self.start(0)
 
 
+def reason(error: Exception) -> str:
+    """Why a process is not read, in words."""
+    if isinstance(error, UnreadableError):
+        return str(error)
+    if isinstance(error, PermissionError):
+        return "Permission denied: %s" % error.strerror
+    if isinstance(error, (FileNotFoundError, ProcessLookupError)):
+        return "No such file or directory (os error 2)"
+    return "its memory does not read as CPython's: %s" % error
+
+
 def failed(error: Exception) -> int:
     """Say on standard error why there is nothing to print; the exit code."""
-    if isinstance(error, UnreadableError):
-        sys.stderr.write("%s\n" % error)
-    elif isinstance(error, PermissionError):
-        sys.stderr.write("Permission denied: %s\n" % error.strerror)
-    elif isinstance(error, (FileNotFoundError, ProcessLookupError)):
-        sys.stderr.write("No such file or directory (os error 2)\n")
-    else:
-        sys.stderr.write("its memory does not read as CPython's: %s\n" % error)
+    sys.stderr.write("%s\n" % reason(error))
     return 1
 
 
 def main(words: "list[str]") -> int:
-    """`dump PID`: one look, printed; or why there is none, on standard error."""
+    """`dump [VARIABLES SOURCE] PID`: one look, printed; or why there is none, on standard error."""
+    more = [int(w) for w in words[1:-1]] or [0, 0]
     try:
-        found = Reader(int(words[1])).look()
+        found = Reader(int(words[-1])).look(more[0], bool(more[1]))
     except (UnreadableError, OSError, ValueError, struct.error) as error:
         return failed(error)
     print(json.dumps(found))

@@ -42,6 +42,7 @@ _METRIC = re.compile(
 )
 _LABEL = re.compile(r'(?P<name>[A-Za-z_][\w.]*)\s*=\s*"(?P<value>(?:[^"\\]|\\.)*+)"')
 _MASK = re.compile(r"(?:<\*>|[#*.…_-])+")  # what a template has in place of what varies
+_SHORT, _MOST_SEEN = 200, 20_000  # characters of a value that is kept in mind, and how many are
 _WORD = 12  # letters: no name and no form of a secret is as short without another sign
 
 
@@ -51,6 +52,8 @@ class Redactor:
     def __init__(self, key: bytes) -> None:
         """The key of the incident, at least 16 bytes."""
         self._key = key
+        # Values that hold nothing: the same names and states come with each of a thousand threads.
+        self._seen_clean: set[tuple[str, str]] = set()
         self.counts: Counter[str] = Counter()
 
     @classmethod
@@ -87,8 +90,14 @@ class Redactor:
 
     def value(self, name: str, text: str) -> str:
         """The value of a field of that name."""
-        if not text or _PSEUDONYM.fullmatch(text):
+        if not text or (name, text) in self._seen_clean or _PSEUDONYM.fullmatch(text):
             return text
+        clean = self._value(name, text)
+        if clean == text and len(text) <= _SHORT and len(self._seen_clean) < _MOST_SEEN:
+            self._seen_clean.add((name, text))
+        return clean
+
+    def _value(self, name: str, text: str) -> str:
         if secret_names.INVISIBLE.search(text):
             return self._visible(text, lambda plain: self.value(name, plain))
         kind = secret_names.kind_of(name)

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 from locard.model.errors import StateError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from locard.guard.budget import Budget
     from locard.guard.gate import Gate
     from locard.guard.redact import Redactor
     from locard.investigate.drive import Driver
     from locard.ledger.store import Ledger
     from locard.model.evidence import Evidence, Layer
+    from locard.model.facts import Fact
     from locard.model.finding import Finding
     from locard.model.target import Skip
     from locard.transport.session import Session
@@ -28,8 +31,8 @@ class Listener(Protocol):
     def grew(self, layer: Layer, probe: str, headline: str) -> None:
         """A stream has given more: what it says so far."""
 
-    def came(self, layer: Layer, probe: str, text: str) -> None:
-        """A stream that tells as it goes has given more lines: whole ones, redacted."""
+    def grown(self, facts: Sequence[Fact], lines: str) -> None:
+        """New lines of a stream and what they say, of a probe each of whose lines says something of its own (BY_LINE)."""
 
     def stored(self, evidence: Evidence, headline: str, *, recorded: bool) -> None:
         """Its evidence is safe in the ledger (or, not `recorded`, only in memory)."""

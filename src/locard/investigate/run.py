@@ -54,7 +54,7 @@ class _Ask:
     skip: Skip | None = None
     recorded: bool = False
     spoken: bool = False
-    told: int = 0  # bytes of a stream that were passed on
+    told: int = 0  # bytes of a stream that the listener was told of
 
 
 class Investigator:
@@ -214,15 +214,20 @@ class Investigator:
 
     def _tell_growth(self, ask: _Ask, running: Running) -> None:
         """What a stream says so far: the probe reads the prefix as it would read the whole."""
-        template = running.permit.command.template
-        if not template.streams:
+        if not running.permit.command.template.streams:
             return
-        if template.output == "json":  # a line is whole by itself
-            self._tell_lines(ask, running)
-            return
+        output = running.output()
+        by_line = getattr(ask.probe, "BY_LINE", False)
+        if by_line:
+            whole = output.stdout.rfind(b"\n") + 1
+            output = replace(output, stdout=output.stdout[ask.told : whole])
+            ask.told = whole
         output, _ = probing.redacted(
-            running.output(), self._means.redactor, running.permit.command.template.output
+            output, self._means.redactor, running.permit.command.template.output
         )
+        if by_line:
+            self._means.listener.grown(ask.probe.read([*ask.outputs, output]), output.text)
+            return
         facts = ask.probe.read([*ask.outputs, output])
         if facts:
             scratch = probing.evidence(
@@ -230,14 +235,6 @@ class Investigator:
                 place=self._context.place.ref, outputs=[*ask.outputs, output], items=(),
             )  # fmt: skip
             self._means.listener.grew(ask.layer, ask.entry.name, headline(scratch))
-
-    def _tell_lines(self, ask: _Ask, running: Running) -> None:
-        """Pass on the lines that came since the last time."""
-        end = running.out.rfind(b"\n") + 1
-        if end > ask.told:
-            clean, _ = self._means.redactor.treat(bytes(running.out[ask.told : end]), "json")
-            ask.told = end
-            self._means.listener.came(ask.layer, ask.entry.name, clean.decode("utf-8", "replace"))
 
     def _keep_output(self, ask: _Ask, command: Command, output: Output) -> Output:
         """Clean an output; the plan goes on with what is left of it."""

@@ -118,6 +118,19 @@ class ThreadStack:
     frames: tuple[Frame, ...]
     kernel: ThreadState | None = None
     lock: WaitedLock | None = None
+    # (name, value) of the variables of the innermost frames, in the order of `frames`, where they were asked for.
+    variables: tuple[tuple[tuple[str, str], ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """One line of a process's source, as the process sees its files; `note`: why it is none, or may be another one."""
+
+    pid: int
+    file: str
+    line: int
+    text: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,7 @@ class StackSamples:
     rounds: int
     stacks: tuple[ThreadStack, ...]
     missed: tuple[str, ...]  # processes that gave none, and why
+    sources: tuple[SourceLine, ...] = ()  # of innermost frames, where they were asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ class CountedStack:
     """A stack and what was counted for it; frames outermost first, as flame graphs write them.
 
     `unit` is samples, s or bytes. `waker` is the stack of who woke it, where that was asked. `threads`: how
-    many threads stood there, where that was counted.
+    many threads stood there, where that was counted. `pid`: whose stack it is, where that was kept.
     """
 
     frames: tuple[str, ...]
@@ -71,6 +71,7 @@ class CountedStack:
     thread: str = ""
     waker: tuple[str, ...] = ()
     threads: int | None = None
+    pid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Observed:
     overhead_s: float | None = None  # CPU of the target, estimated: events times measured cost
     events: int | None = None
     left: tuple[str, ...] = ()  # what stays at the target, seen at the end
+    began: float | None = None  # Unix time, where several observations follow each other
 
 
 class _OfObserved:
@@ -119,6 +121,7 @@ class Trace(_OfObserved):
     stacks: tuple[CountedStack, ...] = ()
     threads: tuple[Row, ...] = ()  # the same by thread
     blocked: tuple[Row, ...] = ()  # what had not ended
+    processes: tuple[Row, ...] = ()  # the same by process, where they were told apart
 
 
 @dataclass(frozen=True, slots=True)

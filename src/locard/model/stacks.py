@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from locard.model.waits import Work, kernel_work
@@ -123,6 +124,7 @@ _LIBRARY = (
 )
 
 
+@functools.lru_cache(maxsize=4096)
 def is_library(file: str) -> bool:
     """Whether a file belongs to the interpreter or an installed package, by its path."""
     if file.startswith("<"):  # frozen into the interpreter, or made by exec
@@ -172,7 +174,7 @@ def work(stack: ThreadStack) -> Work:
         return "busy"
     if stack.kernel is not None and kernel_work(stack.kernel) == "busy":
         return "busy"
-    return "unknown" if _rests(stack) else "busy"
+    return "unknown" if _rests(stack.frames) else "busy"
 
 
 def is_idle(stack: ThreadStack) -> bool:
@@ -186,11 +188,14 @@ def is_busy(stack: ThreadStack) -> bool:
 
 
 def _waits_for_work(stack: ThreadStack) -> bool:
-    frames = stack.frames
     if stack.kernel is not None and (stack.kernel.syscall or "").startswith("accept"):
         return True
-    if not frames:
-        return False
+    return bool(stack.frames) and _loops(stack.frames)
+
+
+@functools.lru_cache(maxsize=4096)  # a thousand threads stand at a few places, look after look
+def _loops(frames: tuple[Frame, ...]) -> bool:
+    """Whether it sits in the loop of a library that waits for work, or directly below it."""
     if _at(frames[0], (_ACCEPTS,)):
         return True
     above = 0
@@ -203,15 +208,16 @@ def _waits_for_work(stack: ThreadStack) -> bool:
     )
 
 
-def _rests(stack: ThreadStack) -> bool:
+@functools.lru_cache(maxsize=4096)
+def _rests(stack: tuple[Frame, ...]) -> bool:
     """Whether a loop of the application's own rests between two rounds, or waits for an event.
 
     It has one function of the application on its stack, called by nobody but the beginning of its
     thread or its process, and sleeps or waits right there; or its main thread waits for others to end.
     Who takes from a queue may do so one function further down.
     """
-    begun = next((i for i, f in enumerate(stack.frames) if _at(f, _BEGINNINGS)), len(stack.frames))
-    frames = stack.frames[:begun]
+    begun = next((i for i, f in enumerate(stack) if _at(f, _BEGINNINGS)), len(stack))
+    frames = stack[:begun]
     own = [f for f in frames if _of_application(f)]
     above = 0
     while above < len(frames) and _at(frames[above], _WAITS):
@@ -241,3 +247,8 @@ def waits_directly(
 def _at(frame: Frame, places: Sequence[tuple[str, set[str]]]) -> bool:
     name = bare_name(frame.function)
     return any(frame.file.endswith(file) and name in names for file, names in places)
+
+
+def short_path(file: str) -> str:
+    """The end of a path that tells files of one name apart."""
+    return "/".join(file.rsplit("/", 2)[-2:]) if file.startswith("/") else file

@@ -1,4 +1,4 @@
-"""Stacks as a flame graph: folded lines, speedscope's JSON, or one self-contained page to search and zoom.
+"""Stacks as a flame graph: one self-contained page to search and zoom; beside an earlier profile, by what changed.
 
 The page needs no network; names of functions are data in it and reach it by textContent alone.
 """
@@ -9,133 +9,112 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from locard import __version__
-from locard.model.kernel_facts import CountedStack, Trace
 from locard.model.kernel_words import duration, size
 from locard.model.wording import count
+from locard.report import stack_base, stack_files
 from locard.report.plain import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from locard.model.investigation import Investigation
+    from locard.model.kernel_facts import CountedStack
+    from locard.report.stack_base import Base
 
 _PAGE = Path(__file__).with_name("flame_graph.html")
 _LEAST_SHARE = 0.0002  # of the whole: less is narrower than a hair
 _MOST_NODES = 50000
-_MICROSECONDS = 1e6
-_SPEEDSCOPE_UNITS = {"s": "seconds", "bytes": "bytes"}
+_MOST_CHANGES = 60
 
 
-def stacks_of(found: Investigation) -> tuple[CountedStack, ...]:
-    """The stacks that an investigation's evidence has, of one unit: that of the first."""
-    every = [s for e in found.evidence for f in e.facts if isinstance(f, Trace) for s in f.stacks]
-    return tuple(s for s in every if s.unit == every[0].unit)
-
-
-def rendered(path: str, stacks: Sequence[CountedStack], title: str, about: str = "") -> str:
+def rendered(
+    path: str, stacks: Sequence[CountedStack], title: str, about: str = "", base: Base | None = None
+) -> str:
     """As the name of the file asks for."""
     if path.endswith((".html", ".htm")):
-        return page(stacks, title, about)
-    return speedscope(stacks, title) if path.endswith(".json") else folded(stacks)
+        return page(stacks, title, about, base)
+    if path.endswith(".json"):
+        return stack_files.speedscope(stacks, title)
+    return stack_files.folded(stacks)
 
 
-def folded(stacks: Iterable[CountedStack]) -> str:
-    """A line for each stack: frames by `;`, a space, a whole number (of time: microseconds)."""
-    sums: dict[str, float] = {}
-    for stack in stacks:
-        line = ";".join(_plain(f).replace(";", ":") for f in _frames(stack))
-        sums[line] = sums.get(line, 0.0) + stack.value * (_MICROSECONDS if stack.unit == "s" else 1)
-    return "".join(f"{line} {round(value)}\n" for line, value in sorted(sums.items()))
-
-
-def speedscope(stacks: Sequence[CountedStack], title: str) -> str:
-    """The file format of speedscope.app, one profile for each thread."""
-    frames: dict[str, int] = {}
-    profiles: dict[str, dict[str, Any]] = {}
-    for stack in stacks:
-        profile = profiles.setdefault(
-            stack.thread,
-            {
-                "type": "sampled",
-                "name": _plain(stack.thread) or title,
-                "unit": _SPEEDSCOPE_UNITS.get(stack.unit, "none"),
-                "startValue": 0,
-                "endValue": 0,
-                "samples": [],
-                "weights": [],
-            },
-        )
-        names = [_plain(f) for f in (*stack.frames, *_waker(stack))]
-        profile["samples"].append([frames.setdefault(n, len(frames)) for n in names])
-        profile["weights"].append(stack.value)
-        profile["endValue"] += stack.value
-    whole = {
-        "$schema": "https://www.speedscope.app/file-format-schema.json",
-        "exporter": f"locard {__version__}",
-        "name": title,
-        "activeProfileIndex": 0,
-        "shared": {"frames": [{"name": name} for name in frames]},
-        "profiles": list(profiles.values()),
-    }
-    return json.dumps(whole) + "\n"
-
-
-def page(stacks: Sequence[CountedStack], title: str, about: str = "") -> str:
-    """One HTML file."""
-    root: dict[str, Any] = {"value": 0.0, "below": {}}
-    for stack in stacks:
-        root["value"] += stack.value
-        node = root
-        for frame in _frames(stack):
-            node = node["below"].setdefault(_plain(frame), {"value": 0.0, "below": {}})
-            node["value"] += stack.value
+def page(
+    stacks: Sequence[CountedStack], title: str, about: str = "", base: Base | None = None
+) -> str:
+    """One HTML file; with a `base`: frames without lines, coloured by how their share of all changed since."""
     unit = stacks[0].unit if stacks else "samples"
+    every = list(stack_files.paths(stacks))
+    if base is not None:
+        every = [(stack_base.comparable(path), value) for path, value in every]
+    root = _tree(every)
+    before = _tree(base.paths.items()) if base is not None else None
     names: dict[str, int] = {"all": 0}
-    nodes: list[tuple[int, int, float]] = []
-    left_out = _flatten(root, names, nodes)
+    nodes: list[tuple[Any, ...]] = []
+    left_out = _flatten(root, names, nodes, before)
     words = [about or _amount(root["value"], unit), count(len(stacks), "different stack")]
     if left_out:
         words.append(f"{count(left_out, 'frame')} of less than {_LEAST_SHARE:.2%} left out")
-    data = {
+    data: dict[str, Any] = {
         "title": safe(title),
         "about": safe("; ".join(words)),
         "unit": unit,
         "names": list(names),
         "nodes": nodes,
     }
+    if base is not None:
+        data["base"] = safe(base.about)
+        data["about"] += safe(
+            f"; beside {base.about}: red has a greater share of all than there, blue a smaller one, grey"
+            " no more of a change than chance gives; compared by function, without lines, pids and"
+            " numbers of threads"
+        )
+        data["noise"] = [root["value"], base.total]
+        data["changes"] = [
+            [c.name, c.own_before, c.own_now, c.whole_before, c.whole_now]
+            for c in stack_base.changes(every, base)[:_MOST_CHANGES]
+        ]
     # Within a script element only `<` could end it: as an escape it is the same JSON.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     return _PAGE.read_text("utf-8").replace("@DATA@", text)
 
 
+def _tree(every: Iterable[tuple[tuple[str, ...], float]]) -> dict[str, Any]:
+    root: dict[str, Any] = {"value": 0.0, "below": {}}
+    for path, value in every:
+        root["value"] += value
+        node = root
+        for frame in path:
+            node = node["below"].setdefault(frame, {"value": 0.0, "below": {}})
+            node["value"] += value
+    return root
+
+
 def _flatten(
-    root: dict[str, Any], names: dict[str, int], nodes: list[tuple[int, int, float]]
+    root: dict[str, Any],
+    names: dict[str, int],
+    nodes: list[tuple[Any, ...]],
+    before: dict[str, Any] | None,
 ) -> int:
-    """(depth, name, value) of each node behind its parent; how many were too narrow. Not recursive: stacks are deep."""
+    """(depth, name, value) of each node behind its parent, its share in `before` too; how many were too narrow.
+
+    Not recursive: stacks are deep.
+    """
     least, left_out = root["value"] * _LEAST_SHARE, 0
-    todo: list[tuple[int, str, dict[str, Any]]] = [(0, "all", root)]
+    todo: list[tuple[int, str, dict[str, Any], dict[str, Any] | None]] = [(0, "all", root, before)]
     while todo:
-        depth, name, node = todo.pop()
+        depth, name, node, old = todo.pop()
         if node["value"] < least or len(nodes) >= _MOST_NODES:
             left_out += 1
             continue
-        nodes.append((depth, names.setdefault(name, len(names)), round(node["value"], 9)))
-        todo += [(depth + 1, n, below) for n, below in sorted(node["below"].items(), reverse=True)]
+        shown = (depth, names.setdefault(name, len(names)), round(node["value"], 9))
+        share: tuple[float, ...] = ()
+        if before is not None:
+            share = (round(old["value"] / before["value"], 6) if old else 0.0,)
+        nodes.append((*shown, *share))
+        todo += [
+            (depth + 1, n, below, old["below"].get(n) if old else None)
+            for n, below in sorted(node["below"].items(), reverse=True)
+        ]
     return left_out
-
-
-def _frames(stack: CountedStack) -> tuple[str, ...]:
-    """The thread, its frames, and who woke it, as flame graphs stack them."""
-    return (*((stack.thread,) if stack.thread else ()), *stack.frames, *_waker(stack))
-
-
-def _waker(stack: CountedStack) -> tuple[str, ...]:
-    return ("-- woken by --", *reversed(stack.waker)) if stack.waker else ()
-
-
-def _plain(text: str) -> str:
-    return safe(text) or "[unknown]"
 
 
 def _amount(value: float, unit: str) -> str:

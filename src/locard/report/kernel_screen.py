@@ -89,14 +89,18 @@ def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     yield from table(rows, seconds, sheet, last=last)
     said = [_WORDS[trace.program]] if trace.rows and trace.program in _WORDS else []
     yield from sheet.legend(*said, *_summed(trace.rows))
+    if len(trace.processes) > 1:
+        yield "by process:"
+        yield from table(trace.processes, seconds, sheet, "  ", last="process")
     if trace.threads:
         yield "by thread:"
         yield from table(alike(_each_thread(trace.threads))[:12], seconds, sheet, "  ")
     yield from _not_ended(trace.blocked, seconds, sheet)
     for found in trace.histograms:
         yield from bars(found, sheet)
+    several = len({s.pid for s in trace.stacks}) > 1
     for stack in sorted(trace.stacks, key=lambda s: -s.value)[:_STACKS]:
-        yield from _stack(stack, sheet)
+        yield from _stack(stack, sheet, f" of pid {stack.pid}" if several and stack.pid else "")
     yield from _how(trace.observed, sheet)
 
 
@@ -105,11 +109,11 @@ def _summed(rows: Sequence[Row]) -> list[str]:
     return [words for name, words in _SEVERAL.items() if any(r.thread == name for r in rows)]
 
 
-def _stack(stack: CountedStack, sheet: Sheet) -> Iterator[str]:
+def _stack(stack: CountedStack, sheet: Sheet, whose: str) -> Iterator[str]:
     value = duration(stack.value) if stack.unit == "s" else f"{stack.value:,.0f} {stack.unit}"
     several = f" in {stack.threads:,} threads" if (stack.threads or 0) > 1 else ""
     name = stack.thread or ("(short-lived)" if several else "")
-    yield sheet.fitted(f"{value}  {name}{several}".rstrip())
+    yield sheet.fitted(f"{value}  {name}{several}{whose}".rstrip())
     yield from (sheet.fitted(f"    {frame}") for frame in reversed(stack.frames))
     if stack.waker:
         yield "    woken by"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from locard.model.facts import (
@@ -13,17 +14,18 @@ from locard.model.facts import (
     TaskSamples,
     ThreadPools,
 )
-from locard.model.stacks import is_library, work
+from locard.model.stacks import is_library, short_path, work
 from locard.model.wording import count, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from locard.model.facts import AwaitingTask, AwaitStep, Fact, Frame, ThreadStack
+    from locard.model.facts import AwaitingTask, AwaitStep, Fact, Frame, SourceLine, ThreadStack
 
 _MOST_GROUPS = 30
 _MOST_FRAMES = 30
 _NAMES = 4
+_MOST_LETTERS = 200
 
 
 def lines(fact: Fact) -> Iterator[str] | None:
@@ -56,11 +58,25 @@ def _samples(samples: StackSamples) -> Iterator[str]:
     ordered = sorted(groups.items(), key=lambda g: (-_rank(g[1]), -len(g[1])))
     for (does, frames), stacks in ordered[:_MOST_GROUPS]:
         yield f"{count(len(stacks), 'thread')}: {does}{_since(stacks, earlier)}  [{_names(stacks)}]"
-        yield from (f"    {line}" for line in _folded(frames))
+        told = {(s.file, s.line): s for s in samples.sources if s.pid == stacks[0].pid}
+        yield from (f"    {line}" for line in _folded(frames, told))
+        yield from _variables(stacks)
     if len(ordered) > _MOST_GROUPS:
         rest = sum(len(stacks) for _, stacks in ordered[_MOST_GROUPS:])
         yield f"and {len(ordered) - _MOST_GROUPS} more groups of {count(rest, 'thread')}, in -o json"
     yield from (f"not read: {words}" for words in samples.missed)
+
+
+def _variables(stacks: Sequence[ThreadStack]) -> Iterator[str]:
+    """The variables of one thread of a group."""
+    one = next((s for s in stacks if any(s.variables)), None)
+    if one is None:
+        return
+    if len(stacks) > 1:
+        yield f"    variables of {one.thread or '?'} {one.tid or ''}, one of the {len(stacks):,}:"
+    for frame, values in zip(one.frames, one.variables, strict=False):
+        for name, value in values:
+            yield shorten(f"    {frame.function}: {name} = {value}", _MOST_LETTERS)
 
 
 def _rank(stacks: Sequence[ThreadStack]) -> int:
@@ -135,7 +151,9 @@ def _names(stacks: Sequence[ThreadStack]) -> str:
     return f"{shown}{more}{where}"
 
 
-def _folded(frames: Sequence[Frame]) -> Iterator[str]:
+def _folded(
+    frames: Sequence[Frame], sources: Mapping[tuple[str, int], SourceLine] = MappingProxyType({})
+) -> Iterator[str]:
     """Innermost first; library code below the application as one line, that of the thread's start left out."""
     if not frames:
         yield "no Python frame"
@@ -146,7 +164,11 @@ def _folded(frames: Sequence[Frame]) -> Iterator[str]:
         if is_library(frame.file) and number > 0:
             run.append(frame)
             continue
-        shown += [*_library(run), f"{frame.function} ({_short(frame.file)}:{frame.line})"]
+        source = sources.get((frame.file, frame.line))
+        shown += [
+            *_library(run),
+            f"{frame.function} ({short_path(frame.file)}:{frame.line}){_source(source)}",
+        ]
         run = []
     if run and run[-1].function.rpartition(".")[2] not in {"_bootstrap", "<module>"}:
         shown += _library(run)
@@ -160,16 +182,20 @@ def _folded(frames: Sequence[Frame]) -> Iterator[str]:
         yield f"and {len(lines) - _MOST_FRAMES} lines more, in -o json"
 
 
+def _source(source: SourceLine | None) -> str:
+    """A line of source behind its frame, and what is to be said of it."""
+    if source is None:
+        return ""
+    if not source.text:
+        return f"  [no source: {source.note}]" if source.note and source.note != "no file" else ""
+    return f"  | {source.text}" + (f"  [{source.note}]" if source.note else "")
+
+
 def _library(run: Sequence[Frame]) -> Iterator[str]:
     if len(run) == 1:
-        yield f"{run[0].function} ({_short(run[0].file)}:{run[0].line})"
+        yield f"{run[0].function} ({short_path(run[0].file)}:{run[0].line})"
     elif run:
         yield f"{len(run)} frames of libraries: {shorten(' < '.join(f.function for f in run), 60)}"
-
-
-def _short(file: str) -> str:
-    """The end of a path that tells files apart."""
-    return "/".join(file.rsplit("/", 2)[-2:]) if file.startswith("/") else file
 
 
 def _tasks(samples: TaskSamples) -> Iterator[str]:
@@ -223,7 +249,7 @@ def _step(step: AwaitStep) -> str:
     if step.kind == "future":
         return step.name
     kind = {"async_generator": " (async generator)", "generator": " (generator)"}.get(step.kind, "")
-    return f"{step.name} ({_short(step.file)}:{step.line}){kind}"
+    return f"{step.name} ({short_path(step.file)}:{step.line}){kind}"
 
 
 def _greenlets(samples: GreenletSamples) -> Iterator[str]:

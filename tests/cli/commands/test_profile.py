@@ -13,7 +13,10 @@ def test_the_thread_that_computes_is_named(locard, start):
     (found,) = locard.json("profile", f"pid/{program.pid}", "--for", "1s", "-q")["evidence"]
     (trace,) = found["facts"]
     assert {r["tid"] for r in trace["threads"]} == {truth["spinner"]}
-    assert {r["what"] for r in trace["rows"]} <= {"spin (locked.py)", "add (locked.py)"}
+    assert {r["what"] for r in trace["rows"]} <= {
+        "spin (programs/locked.py)",
+        "add (programs/locked.py)",
+    }
     assert sum(r["count"] for r in trace["rows"]) > 20
     lines = {
         s["frames"][-2] if "add" in s["frames"][-1] else s["frames"][-1] for s in trace["stacks"]
@@ -43,7 +46,7 @@ def test_the_flame_graph_and_the_screen(locard, start, tmp_path):
         r"samples of threads on a CPU or waiting for one in \d+ looks: ",
         " ".join(done.stdout.split()),
     )
-    assert re.search(r"^spins;.*spin \(locked\.py:\d+\)", page.read_text(), re.MULTILINE)
+    assert re.search(r"^spins;.*spin \(programs/locked\.py:\d+\)", page.read_text(), re.MULTILINE)
 
 
 def test_who_interrupts_it_sees_what_it_counted(start, locard):
@@ -61,3 +64,47 @@ def test_who_interrupts_it_sees_what_it_counted(start, locard):
     assert process.returncode == 4
     (trace,) = json.loads(out)["evidence"][0]["facts"]
     assert sum(r["count"] for r in trace["threads"]) > 5
+
+
+def test_files_for_other_tools_and_what_changed_since(locard, start, tmp_path):
+    program = start("shares.py", "4:1", stdin=subprocess.PIPE)
+    other = start("shares.py", "1:4", stdin=subprocess.PIPE)
+    (one,), (two,) = json.loads(program.line)["pids"], json.loads(other.line)["pids"]
+    folded, scope, proto, page = (tmp_path / n for n in ("f", "s.json", "p.gz", "d.html"))
+    done = locard(
+        "profile", f"pid/{one}", "--for", "1s", "-q", "--folded", folded, "--speedscope", scope,
+        "--pprof", proto,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(scope.read_text())["profiles"]
+    assert proto.read_bytes()[:2] == b"\x1f\x8b"
+    done = locard("profile", f"pid/{two}", "--for", "1s", "-q", "--diff", folded, "--flame", page)
+    assert re.search(r"-> +\d+\.\d%  +\+\d+\.\d points  light \(programs/shares\.py\)", done.stdout)
+    assert "red has a greater share" in page.read_text()
+
+
+def test_files_are_checked_before_anything_runs(locard, tmp_path):
+    same = tmp_path / "x"
+    for words, said in (
+        (("--diff", tmp_path / "none"), "cannot be read"),
+        (("--folded", same, "--pprof", same), "name one file"),
+        (("--pprof", "/nowhere/x"), "cannot write /nowhere/x"),
+    ):
+        done = locard("profile", "pid/1", *words)
+        assert done.returncode in {2, 3, 70}
+        assert said in done.stderr
+    assert not same.exists()
+
+
+def test_the_kernels_own_ways_are_asked_for_by_name(locard, start):
+    program = start("sleepers.py")
+    target = f"pid/{program.pid}"
+    assert "off_cpu" in locard("profile", target, "--off-cpu", "--dry-run").stdout.replace("-", "_")
+    assert '"hz":49' in locard("profile", target, "--native", "--hz", "49", "--dry-run").stdout
+    for words, said in (
+        (("--off-cpu", "--native"), "do not go together"),
+        (("--native", "--mode", "gil"), "--native takes no --mode"),
+        (("--min", "1ms"), "takes no --min"),
+    ):
+        done = locard("profile", target, *words)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr

@@ -44,3 +44,18 @@ def test_tasks_with_what_they_await_to_the_end(locard, start):
     assert "1 task: awaits 1 task: fetches [keeper]" in text
     assert "(async generator)" in text
     assert "suspended coroutines" not in text
+
+
+def test_variables_have_no_secrets_and_lines_are_the_targets(locard, start):
+    program = start("variables.py", stdin=subprocess.PIPE)
+    words = ("stacks", f"pid/{program.pid}", "--locals", "1", "--rounds", "1", "-q")
+    shown = locard(*words, "--source").stdout
+    assert "charge: text = 'pay'" in shown
+    assert "charge: evil = <Evil>" in shown
+    assert "| sys.stdin.read()" in shown
+    (found,) = locard.json(*words)["evidence"]
+    values = dict(found["facts"][0]["stacks"][0]["variables"][0])
+    for name in ("card", "password", "api_token"):
+        assert values[name].lstrip("'").startswith("<"), values[name]
+    assert "s3cr3t" not in values["opts"]
+    assert values["number"] == "-7"  # the control: what is no secret is shown

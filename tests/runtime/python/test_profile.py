@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import threading
 
+from locard.model.evidence import Output
 from locard.model.kernel_facts import NotObserved, Trace
 from locard.runtime.python import profile
 from runtime.python.test_stacks import context
@@ -31,3 +34,54 @@ def test_a_target_that_ends_is_said_and_what_was_counted_stays(start):
     assert isinstance(trace, Trace)
     assert trace.observed.ended == "the target ended"
     assert trace.rows
+
+
+def told(program, words):
+    program.stdin.write(words + "\n")
+    program.stdin.flush()
+    return json.loads(program.stdout.readline())
+
+
+def shares(trace, pid):
+    """The share of each function by itself, of one process."""
+    own = {}
+    for stack in trace.stacks:
+        if stack.pid == pid:
+            name = stack.frames[-1].partition(" ")[0]
+            own[name] = own.get(name, 0.0) + stack.value
+    return {name: value / sum(own.values()) for name, value in own.items()}
+
+
+def test_all_workers_are_sampled_at_once_and_told_apart(start):
+    program = start("shares.py", "4:1", "1:1", "--idle", "3", stdin=subprocess.PIPE)
+    one, two = json.loads(program.line)["pids"]
+    _, facts = run_probe(profile, context(program.pid, one, two))
+    (trace,) = facts
+    by_pid = {row.pid: row for row in trace.processes}
+    assert set(by_pid) == {program.pid, one, two}
+    assert by_pid[program.pid].count == 0  # its threads wait
+    assert by_pid[program.pid].threads == 4
+    assert abs(shares(trace, one)["heavy"] - 0.8) < 0.12
+    assert abs(shares(trace, two)["heavy"] - 0.5) < 0.15
+    assert "at 3 processes" in trace.says
+    assert sum(r.count for r in trace.rows) == by_pid[one].count + by_pid[two].count
+
+
+def test_a_worker_that_begins_meanwhile_is_sampled_as_well(start):
+    program = start("shares.py", stdin=subprocess.PIPE)
+    begun = []
+    threading.Timer(1.0, lambda: begun.append(told(program, "fork 1:1")["pid"])).start()
+    _, facts = run_probe(profile, context(program.pid))
+    (trace,) = facts
+    assert {row.pid for row in trace.processes} == {program.pid, *begun}
+    assert {s.pid for s in trace.stacks} == set(begun)
+
+
+def test_processes_beyond_the_bound_are_said():
+    asked = (*profile._ASKED[:8], "7")
+    maps = b"/proc/7/maps:/python3.11\n/proc/8/maps:/python3.11\n/proc/9/maps:/node\n"
+    mapped = Output(("grep", "-s", "-o", "-E", "x", *(f"/proc/{p}/maps" for p in (7, 8, 9))), maps)
+    (trace,) = profile.read((mapped, Output(asked, profile._TOLD.encode())))
+    assert "1 process more than were sampled: 8" in trace.observed.lost
+    assert trace.observed.blind == ("pid 9: Node.js, not sampled",)
+    assert trace.partial

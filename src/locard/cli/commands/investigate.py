@@ -65,15 +65,16 @@ def ask(
     refs: list[str],
     layers: tuple[Layer, ...] | None = None,
     only: tuple[str, dict[str, str]] | None = None,
+    view: live.View | None = None,
 ) -> int:
     """Ask the layers (all where none are named) about every target, and show what came of it.
 
-    `only`: one probe by its key, with its parameters.
+    `only`: one probe by its key, with its parameters. `view`: who shows it while it goes on, and its end.
     """
     asked = live.targets(args, refs)
     with contextlib.ExitStack() as stack:
         home = _begin_home(args, refs, stack)
-        return _ask(args, asked, home, layers, only)
+        return _ask(args, asked, home, layers, only, view=view)
 
 
 def _begin_home(
@@ -98,6 +99,8 @@ def _ask(
     home: Session | None,
     layers: tuple[Layer, ...] | None,
     only: tuple[str, dict[str, str]] | None,
+    *,
+    view: live.View | None,
 ) -> int:
     from locard.investigate import start  # noqa: PLC0415 - as above
     from locard.investigate.spread import spread  # noqa: PLC0415 - as above
@@ -110,7 +113,7 @@ def _ask(
     options = start.Options(
         state=args.state,
         incident=args.incident,
-        listener=getattr(args, "listener", None) or common.progress(args),
+        listener=view or common.progress(args),
         budget=Budget(question.budget_s),
         began=common.process_began(),
         layers=layers or tuple(Layer),
@@ -126,35 +129,41 @@ def _ask(
         if args.dry_run:
             return _dry_run(asked, question, sessions, options, args)
         if len(asked) == 1:
-            return _one(asked[0], question, sessions, options, args)
+            return _one(asked[0], question, sessions, options, args, view=view)
         return _many(asked, question, sessions, options, args)
 
 
 def _one(
-    asked: Asked, question: Question, sessions: Sessions, options: Options, args: argparse.Namespace
+    asked: Asked,
+    question: Question,
+    sessions: Sessions,
+    options: Options,
+    args: argparse.Namespace,
+    *,
+    view: live.View | None,
 ) -> int:
     from locard.investigate import fleet  # noqa: PLC0415 - as above
 
     found = fleet.investigate_one(asked, question, sessions, options)
+    if view is not None:
+        return view.ended(found)
     code = live.exit_code(found)
-    if args.output == "jsonl":  # every line was told as it came
-        return code
     if options.only is not None and args.output == "text":
         from locard.report import probe_screen  # noqa: PLC0415 - as above
         from locard.report.plain import safe  # noqa: PLC0415 - as above
 
         try:
-            for line in probe_screen.screen(found, args.tz, live=hasattr(args, "listener")):
+            for line in probe_screen.screen(found, args.tz):
                 print(safe(line))
             sys.stdout.flush()
         except BrokenPipeError:  # who reads has seen enough (`| head`): the answer itself is whole
             streams.drop_output()
     else:
         _show(found, code, args)
-    if getattr(args, "flame", None):
+    if options.only is not None:
         from locard.cli import observing  # noqa: PLC0415 - as above
 
-        observing.write_flame(found, args)
+        observing.write_stacks(found, args)
     return code
 
 
@@ -204,24 +213,27 @@ def _sources(args: argparse.Namespace, asked: tuple[Asked, ...]) -> tuple[str, .
 
 def _check_output(args: argparse.Namespace, *, many: bool) -> None:
     """What is to be written can be, before anything runs."""
-    page = getattr(args, "html", None) or getattr(args, "flame", None)
-    if args.dry_run and (page or args.output not in {"text", "json"}):
-        given = (
-            "--flame" if getattr(args, "flame", None) else "--html" if page else f"-o {args.output}"
-        )
+    from locard.cli import observing  # noqa: PLC0415 - keeps `--help` quick
+
+    files = observing.stack_files(args) | (
+        {"--html": page} if (page := getattr(args, "html", None)) else {}
+    )
+    if args.dry_run and (files or args.output not in {"text", "json"}):
+        given = next(iter(files), f"-o {args.output}")
         raise UsageError(
             f"--dry-run and {given} do not go together",
             "a plan is text or JSON, and there is no report",
             "Leave one of them out.",
         )
-    if many and (page or args.output not in {"text", "json"}):
+    if many and (files or getattr(args, "diff", None) or args.output not in {"text", "json"}):
         raise UsageError(
             "many targets have no page",
             "they are shown as text or JSON; each has its own investigation in the record",
             "Leave it out, or name one target.",
         )
-    if page:
-        common.require_writable(page)
+    for path in files.values():
+        common.require_writable(path)
+    observing.check_stack_files(args)
 
 
 def _dry_run(

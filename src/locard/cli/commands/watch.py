@@ -11,7 +11,6 @@ Names: locard find (Arthas: sc, sm). A thread is put into the process for it, wh
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from locard.cli import common, live, observing
@@ -57,11 +56,7 @@ def run(args: argparse.Namespace) -> int:
         )
     from locard.cli import watching  # noqa: PLC0415 - keeps `--help` quick
 
-    args.listener = watching.listener(args)
-    code = observing.run(args, _KEY, {"name": ",".join(names)})
-    if args.output == "jsonl":
-        sys.stdout.flush()
-    return code
+    return observing.run(args, _KEY, {"name": ",".join(names)}, watching.view(args))
 
 
 def _live(args: argparse.Namespace, names: list[str]) -> int:

@@ -4,7 +4,8 @@ Shows: for each thread its stack (innermost frame first) and whether it was on t
   six rounds, so that what all threads wait for stands apart from a passing moment; with it what the
   kernel said of that very thread meanwhile; the lock that a waiting thread stands at and the thread
   that has it, where the lock records one (RLock, import locks); the tasks of asyncio with what each
-  awaits, through gathers and async generators to the end; which processes were not read, and why.
+  awaits, through gathers and async generators to the end; which processes were not read, and why. With --locals
+  N the variables of the N innermost frames, with --source their lines, both at the last round.
 How: tells the runtimes by what the processes have mapped, then locard's own reader takes all threads
   of all interpreters of each CPython from its memory, round by round, so that one round is close in
   time over all processes; where it cannot, `py-spy dump --nonblocking --json`. Before and after each
@@ -15,45 +16,41 @@ Impact: samples. The memory of the process is read without stopping it, nothing 
 Limits: CPython 3.8 to 3.15 by our own reader, 2.7 and 3.3 to 3.7 by py-spy; free-threaded builds not at all.
   A stack that changes while it is read is read again, three times, and then said in `missed`. Which lock a
   thread waits for is proven up to 3.12; later the only lock in its innermost frames is a candidate, said as one.
-  Plain locks and asyncio's record no owner. A wait inside a C call shows the Python line that made it. Suspended
+  Variables: values of exact builtin types, so long and so deep, of all else the name of the type; secrets are
+  masked by the variable's name and the value's form; py-spy's dumps have none. A source is read below the target's
+  own root; one that was changed since the process began is said to be. Plain locks and asyncio's record no owner. A wait inside a C call shows the Python line that made it. Suspended
   greenlets are on no stack. Other runtimes are named only. Other users' processes need CAP_SYS_PTRACE.
 Source: CPython's `_Py_DebugOffsets` and its headers (docs/adr/0028); process_vm_readv(2); proc(5); py-spy 0.4.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from locard.guard import needs
 from locard.guard.command import Impact, Template, Wait
-from locard.model import thread_records
 from locard.model.evidence import Output, Scope
 from locard.model.facts import (
-    Frame,
     GreenletSamples,
-    ProcessRuntime,
     RuntimeCoverage,
     StackSamples,
     TaskSamples,
     ThreadPools,
     ThreadStack,
-    WaitedLock,
 )
-from locard.model.params import param
-from locard.model.stacks import is_library
+from locard.model.params import param, switch
 from locard.model.target import Context, Skip
 from locard.model.wording import count
 from locard.probe import Sample
 from locard.runtime import detect
-from locard.runtime.python import _greenlets, _pools, _tasks
+from locard.runtime.python import _coverage, _dump, _greenlets, _pools, _tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from locard.guard.command import Command
-    from locard.model.facts import AwaitingTask, Fact, ThreadPool
+    from locard.model.facts import AwaitingTask, Fact, ProcessRuntime, SourceLine, ThreadPool
     from locard.probe import Step
 
 
@@ -64,6 +61,10 @@ class Params:
     # Queues come and go within a second: fewer looks miss them.
     rounds: int = param(6, "dumps of every process", least=1, most=200)
     pause_s: float = param(0.3, "seconds between two rounds", least=0, most=10)
+    locals: int = param(
+        0, "innermost frames of each thread whose variables are shown", least=0, most=20
+    )
+    source: bool = switch("source lines of the innermost frames, as the target sees its files")
 
 
 PARAMS = Params
@@ -77,7 +78,7 @@ ROUNDS_OF_MANY = 2
 _OWN = (
     "far/memory.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
     "+far/python_tasks.py+far/python_pools.py"
-    "+far/python_greenlets.py+far/python_code.py+far/python_stacks.py"
+    "+far/python_greenlets.py+far/python_code.py+far/python_locals.py+far/python_source.py+far/python_stacks.py"
 )
 OWN = Template(
     argv=("python3", "-I", "-S", "-", "dump", "{pid:pid}"),
@@ -88,7 +89,9 @@ OWN = Template(
     program=_OWN,
     needs=(needs.PYTHON,),
     output="json",
+    prompt=True,
 )
+OWN_MORE = replace(OWN, argv=(*OWN.argv[:5], "{locals:int}", "{source:int}", OWN.argv[5]))
 DUMP = Template(
     argv=("py-spy", "dump", "--nonblocking", "--json", "--pid", "{pid:pid}"),
     impact=Impact.SAMPLES,
@@ -114,8 +117,9 @@ KERNEL = Template(
     program="kernel/_thread_reader.py+kernel/_threads.py",
     needs=(needs.PYTHON,),
     output="json",
+    prompt=True,
 )
-COMMANDS = (detect.MAPPED, detect.GO, OWN, DUMP, DUMP_MANY, KERNEL)
+COMMANDS = (detect.MAPPED, detect.GO, OWN, OWN_MORE, DUMP, DUMP_MANY, KERNEL)
 
 
 def applies(context: Context) -> Skip | None:
@@ -151,21 +155,28 @@ def plan(context: Context, params: Params = DEFAULTS) -> Generator[Step, Output,
             group = tuple(asked[first : first + TOGETHER])
             yield KERNEL.fill(pid=group)
             for pid in group:
-                yield from _look(pid, foreign, many)
+                last = at_round == params.rounds - 1
+                yield from _look(pid, foreign, many, params if last else DEFAULTS)
             yield KERNEL.fill(pid=group)
 
 
-def _look(pid: int, foreign: set[int], many: set[int]) -> Generator[Step, Output, None]:
+def _look(
+    pid: int, foreign: set[int], many: set[int], asked: Params
+) -> Generator[Step, Output, None]:
     """One look at one process: by our own reader, else and from then on by py-spy."""
     if pid not in foreign:
-        output = yield OWN.fill(pid=str(pid))
+        if asked.locals or asked.source:
+            told = str(asked.locals), str(int(asked.source))
+            output = yield OWN_MORE.fill(locals=told[0], source=told[1], pid=str(pid))
+        else:
+            output = yield OWN.fill(pid=str(pid))
         if output.exit_code in {0, None}:  # None: nothing ran, as in a dry run
             return
         foreign.add(pid)
-    yield _dump(pid, many)
+    yield _by_py_spy(pid, many)
 
 
-def _dump(pid: int, many: set[int]) -> Command:
+def _by_py_spy(pid: int, many: set[int]) -> Command:
     return (DUMP_MANY if pid in many else DUMP).fill(pid=str(pid))
 
 
@@ -183,275 +194,72 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     faults: dict[int, str] = {}
     lacks: dict[str, None] = {}
     pools: list[ThreadPool] = []
+    sources: dict[int, tuple[SourceLine, ...]] = {}
     for at, output in enumerate(outputs):
-        pid = _dumped(output)
+        pid = _dump.dumped(output)
         if pid is None:
             continue
         if output.program != "py-spy" and output.exit_code not in {0, None}:
-            missed[pid] = _why(output, runtimes.get(pid, ""))  # py-spy is asked in its place
+            missed[pid] = _coverage.why(
+                output, runtimes.get(pid, "")
+            )  # py-spy is asked in its place
             if b"Traceback" in output.stderr:
                 faults[pid] = output.stderr.decode("utf-8", "replace").strip().splitlines()[-1]
             rounds.setdefault(pid, 0)
             continue
         at_round = rounds.get(pid, 0)
         rounds[pid] = at_round + 1
-        threads, tore = _threads(output.text, at_round)
+        threads, tore = _dump.threads(output.text, at_round)
         torn[pid] = torn.get(pid, 0) + tore
-        found = items(output.text)
+        found = _dump.items(output.text)
         if any(i.get("cut") for i in found):
             deep.add(pid)
         awaiting[pid] = _tasks.tasks(found)
         lacks.update(
             (i["unread_tasks"], None) for i in found if isinstance(i.get("unread_tasks"), str)
         )
+        sources[pid] = tuple(_dump.sources(found, pid))
         suspended[pid] = _greenlets.samples(found)
         pools.extend(_pools.pools(found, at_round))
         if threads:
-            stacks.extend(_joined(pid, threads, _around(outputs, at)))
+            stacks.extend(_dump.joined(pid, threads, _dump.around(outputs, at)))
         else:
-            missed[pid] = _why(output, runtimes.get(pid, ""))
+            missed[pid] = _coverage.why(output, runtimes.get(pid, ""))
     if not runtimes and not rounds:
         return ()
     coverage = tuple(
         replace(
             p,
-            without_stack=(lacking := _without_stack(p.pid, stacks, outputs)),
-            hidden=_unless_read(p, awaiting, suspended)
-            or _other_interpreters(p, lacking, detect.with_interpreters(mapped)),
+            without_stack=(lacking := _coverage.without_stack(p.pid, stacks, outputs)),
+            hidden=_coverage.unless_read(p, awaiting, suspended)
+            or _coverage.other_interpreters(p, lacking, detect.with_interpreters(mapped)),
         )
-        for p in _coverage(runtimes, rounds, missed, stacks)
+        for p in _coverage.processes(runtimes, rounds, missed, stacks)
     )
-    said = tuple(f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
-    said += tuple(
-        f"pid {pid}: {count(number, 'stack')} changed while being read, three times over: left out"
-        for pid, number in torn.items()
-        if number
-    )
-    said += tuple(
-        f"pid {pid}: a stack is deeper than what was read: cut at its outer end" for pid in deep
-    )
-    said += tuple(
-        f"pid {pid}: locard's own reader failed, a bug: {why}" for pid, why in faults.items()
-    )
+    said = tuple(_said(coverage, torn, deep, faults))
     taken = len({s.round for s in stacks})
-    samples = StackSamples("python", taken, tuple(stacks), said)
+    samples = StackSamples(
+        "python", taken, tuple(stacks), said, tuple(s for some in sources.values() for s in some)
+    )
     every = tuple(task for tasks in awaiting.values() for task in tasks)
     told: tuple[Fact, ...] = (TaskSamples(every, tuple(lacks)),) if every or lacks else ()
     told += (ThreadPools(tuple(pools)),) if pools else ()
-    told += _together(suspended.values())
+    told += _coverage.together(suspended.values())
     return (samples, *told, RuntimeCoverage(coverage, said))
 
 
-def _dumped(output: Output) -> int | None:
-    """The process that an output is a dump of, None if it is none."""
-    last = output.argv[-1] if output.argv else ""
-    return int(last) if last.isdigit() and "dump" in output.argv else None
-
-
-def _around(outputs: Sequence[Output], at: int) -> tuple[Output | None, Output | None]:
-    """What the kernel said before and after a dump."""
-    before = next((o for o in reversed(outputs[:at]) if "dump" not in o.argv), None)
-    after = next((o for o in outputs[at:] if "dump" not in o.argv), None)
-    return before, after
-
-
-def _joined(
-    pid: int, threads: list[ThreadStack], around: tuple[Output | None, Output | None]
-) -> Iterator[ThreadStack]:
-    """The stacks with this machine's thread ids, and the kernel's word where it is of that moment."""
-    then, now = (
-        {r["tid"]: r for r in thread_records.records(o.text if o else "") if r.get("pid") == pid
-         and "tid" in r}
-        for o in around
-    )  # fmt: skip
-    inner = {r["nstid"]: tid for tid, r in now.items() if "nstid" in r}
-    for thread in threads:
-        tid = inner.get(thread.tid, thread.tid) if inner else thread.tid
-        lock = thread.lock
-        if lock is not None and lock.owner is not None:
-            lock = replace(lock, owner=inner.get(lock.owner, lock.owner))
-        before, after = then.get(tid), now.get(tid)
-        if before is None or after is None:
-            known = tid if tid in now or not inner else None
-            yield replace(thread, tid=known, active=thread.active and not inner, lock=lock)
-            continue
-        state = None
-        if thread_records.unmoved(before, after):
-            state = thread_records.state(after, thread.round)
-        both = before.get("state") == after.get("state") == "R"
-        active = both if inner else thread.active and state is None
-        yield replace(thread, tid=tid, active=active, kernel=state, lock=lock)
-
-
-def _coverage(
-    runtimes: dict[int, str],
-    rounds: dict[int, int],
-    missed: dict[int, str],
-    stacks: Sequence[ThreadStack],
-) -> Iterator[ProcessRuntime]:
-    for pid in dict.fromkeys((*runtimes, *rounds)):
-        mine = [s for s in stacks if s.pid == pid]
-        runtime = runtimes.get(pid, "unknown")
-        why = ""
-        if not mine:
-            why = missed.get(pid) or detect.why_not(runtime)
-        yield ProcessRuntime(pid, runtime, len(mine), why, _hidden(mine))
-
-
-def _without_stack(pid: int, stacks: Sequence[ThreadStack], outputs: Sequence[Output]) -> int:
-    """Threads that the kernel has and py-spy does not, in the last look."""
-    seen = [s for s in stacks if s.pid == pid]
-    looks = [
-        {r["tid"] for r in thread_records.records(o.text) if r.get("pid") == pid and "tid" in r}
-        for o in outputs
-        if o.argv and _dumped(o) is None and not detect.is_mapped(o)
-    ]
-    counted = [len(tids) for tids in looks if tids]
-    if not seen or not counted:
-        return 0
-    last = max(s.round for s in seen)
-    return max(0, counted[-1] - sum(s.round == last for s in seen))
-
-
-def _other_interpreters(process: ProcessRuntime, lacking: int, having: set[int]) -> str:
-    if not lacking or process.pid not in having:
-        return ""
-    return (
-        f"no stack of {count(lacking, 'thread')}: other interpreters of the process are not all"
-        " shown"
+def _said(
+    coverage: Sequence[ProcessRuntime], torn: dict[int, int], deep: set[int], faults: dict[int, str]
+) -> Iterator[str]:
+    """What is missing, in words."""
+    yield from (f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
+    for pid, number in torn.items():
+        if number:
+            yield f"pid {pid}: {count(number, 'stack')} changed while being read, three times over: left out"
+    yield from (
+        f"pid {p}: a stack is deeper than what was read: cut at its outer end" for p in deep
     )
-
-
-def _hidden(stacks: Sequence[ThreadStack]) -> str:
-    """What no stack of a thread can show, by the loops that are seen on them.
-
-    A loop beside the main thread with nothing of the application on it is some library's own.
-    """
-    loops = [
-        s
-        for s in stacks
-        if s.thread == "MainThread" or not all(is_library(f.file) for f in s.frames)
-    ]
-    files = {f.file for s in loops for f in s.frames}
-    kinds = [word for word, marks in _LOOPS if any(m in f for f in files for m in marks)]
-    if not kinds:
-        return ""
-    return f"suspended {' and '.join(kinds)} are on no stack: how many there are is not known"
-
-
-def _together(found: Iterable[GreenletSamples | None]) -> tuple[GreenletSamples, ...]:
-    """The greenlets of all processes as one fact; none where there are none."""
-    every = [f for f in found if f is not None]
-    if not every:
-        return ()
-    return (
-        GreenletSamples(
-            tuple(g for f in every for g in f.greenlets), tuple(u for f in every for u in f.unread)
-        ),
-    )
-
-
-def _unless_read(
-    process: ProcessRuntime,
-    awaiting: dict[int, tuple[AwaitingTask, ...]],
-    suspended: dict[int, GreenletSamples | None],
-) -> str:
-    """What is hidden, but for the coroutines and greenlets that were read."""
-    if not process.hidden.startswith("suspended "):
-        return process.hidden
-    kinds = [k for k in ("coroutines", "greenlets") if k in process.hidden]
-    read = {"coroutines": awaiting.get(process.pid), "greenlets": suspended.get(process.pid)}
-    return process.hidden if any(not read[k] for k in kinds) else ""
-
-
-_LOOPS = (
-    ("coroutines", ("asyncio/base_events.py", "asyncio/runners.py", "trio/_core/")),
-    ("greenlets", ("gevent/", "eventlet/")),
-)
-
-
-def _threads(text: str, at_round: int) -> tuple[list[ThreadStack], int]:
-    """The stacks of a dump, and how many of it tore."""
-    data = [i for i in items(text) if "greenlet" not in i and "frames" in i]
-    whole = [i for i in data if not i.get("torn")]
-    return [t for i in whole if (t := _thread(i, at_round))], len(data) - len(whole)
-
-
-def items(text: str) -> list[dict[str, Any]]:
-    """What a dump holds; our own reader's frames stand in a table of their own."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(data, list):
-        return []
-    found = [item for item in data if isinstance(item, dict)]
-    table = next((i["table"] for i in found if isinstance(i.get("table"), list)), None)
-    if table is None:
-        return found
-    return [
-        {**i, "frames": [table[n] for n in _numbers(i, len(table))]} if "frames" in i else i
-        for i in found
-    ]
-
-
-def _numbers(item: dict[str, Any], size: int) -> list[int]:
-    """The numbers of an item's frames; none where one does not stand in the table."""
-    numbers = item["frames"]
-    fit = isinstance(numbers, list) and all(isinstance(n, int) and 0 <= n < size for n in numbers)
-    return numbers if fit else []
-
-
-def _thread(item: Any, at_round: int) -> ThreadStack | None:
-    try:
-        tid = item.get("os_thread_id")
-        # Up to Python 3.10 py-spy cannot know a thread's id without stopping it, and then takes
-        # every thread for running. Who has the GIL runs for sure; the rest mostly waits.
-        active = item["active"] if tid is not None else item.get("owns_gil")
-        return ThreadStack(
-            round=at_round,
-            pid=int(item["pid"]),
-            tid=int(tid) if tid is not None else None,
-            thread=str(item.get("thread_name") or ""),
-            active=bool(active),
-            frames=tuple(
-                Frame(str(f["name"]), str(f["filename"]), int(f["line"])) for f in item["frames"]
-            ),
-            lock=_lock(item.get("lock")),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _lock(item: Any) -> WaitedLock | None:
-    """The lock that our own reader found; nobody has one whose owner is 0."""
-    if not isinstance(item, dict) or item.get("owner") == 0:
-        return None
-    owner = item.get("owner_tid")
-    recorded = item.get("owner") is not None
-    return WaitedLock(
-        kind=str(item["kind"]),
-        name=str(item.get("name") or ""),
-        address=int(item["at"]),
-        sure=bool(item["sure"]),
-        recorded=recorded,
-        owner=int(owner) if owner else None,
-        orphaned=recorded and item.get("owner_here") is False,
-    )
-
-
-def _why(output: Output, runtime: str) -> str:
-    said = output.stderr.decode("utf-8", "replace")
-    if output.timed_out:
-        return "the reading did not end in time"
-    if "permission denied" in said.lower() or "Operation not permitted" in said:
-        return "not permitted (CAP_SYS_PTRACE, or run as its user)"
-    if "No such file or directory (os error 2)" in said or "os error 3" in said:
-        return "it has ended"
-    if "Failed to find python version" in said or "not a python" in said.lower():
-        return detect.why_not(runtime)
-    first = said.strip().partition("\n")[0].removeprefix("Error: ")
-    return output.problem or first or "py-spy gave no stacks"
+    yield from (f"pid {p}: locard's own reader failed, a bug: {why}" for p, why in faults.items())
 
 
 _DUMP = """[{"pid": 7, "thread_id": 1, "thread_name": "MainThread", "os_thread_id": 9,

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from locard.probe import Step
 
 BY_DEFAULT = False
+BY_LINE = True  # what comes is told as it comes
 _SETTLES_S = 20.0  # for putting in and taking out, several processes one after the other
 _MOST_CALLS = 10_000
 READER = "+".join(
