@@ -63,6 +63,8 @@ def test_every_kind_of_name_leads_to_the_function_and_counts_its_calls(python):
         assert "hidden.<locals>.inner" in said["refund"][0]
         assert said["Order.scaled"] == ["a partialmethod: it resolves to this one"]
         assert "a class: its __init__" in said["Order.__init__"][0]
+        offs = [r["restored"] for r in rows if r.get("ev") == "off"]
+        assert offs == [True] * sum("function" in r for r in rows)  # each lets go, and says so
 
 
 def test_parameters_bear_the_names_of_the_body_and_values_are_cut(python):

@@ -92,16 +92,22 @@ def step(now: int) -> bool:
         except Exception as error:
             say('{"ev":"fault","what":%s}' % quoted(type(error).__name__ + ": " + str(error)))
         put(56, given)
-    for watch in watches:
+    for watch in watches[:]:
         watch.look(now)
     send()
     return True
 
 
 def let_go() -> None:
-    """Take back every hook."""
-    for watch in watches:
-        watch.undo("it was ended")
+    """Take back every hook; each lets go by itself, so the list is copied."""
+    for watch in watches[:]:
+        try:
+            watch.undo("it was ended")
+        except BaseException as fault:
+            say(
+                '{"ev":"fault","what":%s}'
+                % quoted("a hook was not taken back: " + type(fault).__name__)
+            )
 
 
 def tick() -> bool:

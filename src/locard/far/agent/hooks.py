@@ -259,7 +259,7 @@ class Watch:
             return
         say(self.told(call, began))
         if self.left[0] == 0 and self.about["ends"]:
-            for watch in list(watches):
+            for watch in watches[:]:
                 if watch.left is self.left:
                     watch.undo("%d calls were told" % self.about["most"])
         self.told_ns += clock() - began + (tree.events * PER_CALL if tree is not None else 0)
