@@ -249,8 +249,15 @@ def calm(before: "Any") -> None:
 class Injector:
     """What is known of one process before it is stopped: addresses, gadgets, threads."""
 
-    def __init__(self, pid: int, memory: "Memory", symbols: "Symbols") -> None:
-        """Look it over; raises RefusedError or OSError."""
+    def __init__(
+        self, pid: int, memory: "Memory", symbols: "Symbols", whole_text: bool = False
+    ) -> None:
+        """Look it over; raises RefusedError or OSError.
+
+        `whole_text`: a running thread may be borrowed anywhere in the interpreter's own code, since its loop is
+        many functions without names (tail calls, 3.14 on). It then is not in the C library's malloc either; who asks
+        has seen that memory is not traced (tracemalloc has a lock of its own).
+        """
         if ARCHITECTURE != "x86_64":
             raise RefusedError(
                 "a thread can be started in it on x86-64 alone, this is %s" % ARCHITECTURE
@@ -258,6 +265,9 @@ class Injector:
         self.pid, self.memory, self.symbols = pid, memory, symbols
         refuse_traced(pid)
         self.functions, self.loop = functions(symbols)
+        text = symbols.mapping(self.loop[0])
+        if whole_text and text is not None:
+            self.loop = (text.start, text.end)
         self.back, self.gadget = gadgets(memory, symbols)
 
     def start(self, source: bytes, about: bytes, expires: float) -> "tuple[int, float]":

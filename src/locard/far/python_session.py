@@ -69,7 +69,7 @@ class Session:
 
     def start(self, about: "dict[str, Any]", expires: float) -> None:
         """Put the agent in and give it its parts; raises RefusedError or OSError."""
-        injector = Injector(self.pid, self.memory, self.symbols)
+        injector = Injector(self.pid, self.memory, self.symbols, self.untraced())
         text = pieces_of("boot", whole=True)[0]
         words = json.dumps(about, separators=(",", ":")).encode()[: Mail.ABOUT_SIZE]
         self.page, self.stopped_s = injector.start(text, words, expires)
@@ -85,6 +85,21 @@ class Session:
         for name in AGENT[1:]:
             for piece in pieces_of(name):
                 self.give(piece)
+
+    def untraced(self) -> bool:
+        """Whether it is of a version whose loop may be many functions, and its memory is not traced."""
+        if self.layout.version < (3, 14) or {"tracemalloc", "_tracemalloc"} & set(
+            self.names.modules
+        ):
+            return False
+        with open("/proc/%d/cmdline" % self.pid, "rb") as file:
+            words = file.read()
+        try:
+            with open("/proc/%d/environ" % self.pid, "rb") as file:
+                words += file.read()
+        except OSError:
+            return False
+        return b"tracemalloc" not in words.lower()
 
     def serves(self) -> bool:
         """Whether the agent runs, well or not."""

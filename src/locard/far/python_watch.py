@@ -64,6 +64,9 @@ class Target:
         """The functions of all names; raises UnknownError."""
         found = []  # type: list[Found]
         for spec in self.asked["spec"]:
+            if "<locals>" in spec:
+                found += self.inner(spec)
+                continue
             behind = self.session.names.resolve(spec)
             self.meant[spec] = tuple(f.address for f in behind)
             found += behind
@@ -72,6 +75,24 @@ class Target:
             if one.address not in [e.address for e in every]:
                 every.append(one)
         return every[:MOST_FUNCTIONS]
+
+    def inner(self, spec: str) -> "list[Found]":
+        """The living functions of a name inside of another function, as decorators leave them; raises UnknownError."""
+        names = self.session.names
+        module, colon, name = spec.partition(":")
+        if not colon or module not in names.modules:
+            raise UnknownError(
+                "a function inside of another is named as module:outer.<locals>.inner"
+            )
+        found, looked = living(names, {(module, name)}, set(), lambda: None)
+        if not found:
+            raise UnknownError(
+                "no living function of that name was found (%d objects were looked at): one that is made anew in"
+                " each call is watched by watching what makes it" % looked
+            )
+        for one in found:
+            one.said = [one.said[0].replace("another living", "a living")]
+        return found
 
     def start(self) -> None:
         """Put the agent in and exchange the code of the functions."""

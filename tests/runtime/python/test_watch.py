@@ -228,7 +228,7 @@ def test_a_function_that_another_locard_watches_is_refused_and_the_first_goes_on
         ("__main__:BIG", "cannot be called"),
         ("__main__", "name something in it"),
         ("__main__:encode[list]", "no implementation for list"),
-        ("__main__:pay.<locals>.x", "inside of another"),
+        ("__main__:pay.<locals>.x", "no living function of that name"),
     ],
 )
 def test_what_cannot_be_watched_is_refused_with_the_reason(spec, why):
@@ -398,3 +398,20 @@ def test_a_pid_may_be_given_as_a_flag(locard):
             "watch", "-p", str(target.pid), "__main__:pay", "-n", "1", "--allow", "injects", "-q"
         )
         assert "__main__:pay  returned" in done.stdout
+
+
+def test_functions_inside_of_others_are_found_where_they_live():
+    with program() as target:
+        before = target.ask()
+        rows = run(
+            target.pid,
+            "__main__:adder.<locals>.add_step",
+            "__main__:hidden.<locals>.inner",
+            seconds=1.5,
+            stats=True,
+        )
+        found = counts(rows)
+        assert found["adder.<locals>.add_step"]["returned"] > 10
+        assert found["hidden.<locals>.inner"]["returned"] > 10
+        assert any("held by __main__:refund" in s for r in rows for s in r.get("said", ()))
+        clean(before, target.ask())
