@@ -64,14 +64,14 @@ def program(python=sys.executable, *words):
         assert not said
 
 
-def begin(pid, *spec, **asked):
+def begin(pid, *spec, prefix=(), python=sys.executable, **asked):
     """The watch, as a process whose lines can be read."""
     folder = Path(locard.__file__).parent
     parts = {name: str(folder / path) for name, path in watch.AGENT}
     head = f"import os\nPARTS = {{n: os.open(p, os.O_RDONLY) for n, p in {parts!r}.items()}}\n"
     settings = json.dumps({**DEFAULTS, "spec": list(spec), **asked})
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-", "watch", settings, str(pid)],
+        [*prefix, python, "-I", "-S", "-", "watch", settings, str(pid)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"USER": "tester"},
     )  # fmt: skip
     process.stdin.write(head + source_of(watch.READER))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from locard.far.memory import Memory
     from locard.far.python_layout import IS_PYTHON, base_of
     from locard.far.python_thread import NANOSLEEP, PAGE, ROOM, Mail, assembled
+    from locard.far.seccomp_filters import Filters
     from locard.far.signal_frames import (
         AGAIN,
         EPOLLS,
@@ -94,11 +95,12 @@ LIBC.ptrace.restype = ctypes.c_long
 
 
 def trace_call(request: int, tid: int, address: int = 0, data: int = 0) -> int:
-    """Ask ptrace(2) for one thing; raises OSError."""
-    if LIBC.ptrace(request, tid, address, data) == -1:
+    """Ask ptrace(2) for one thing; what it gave. Raises OSError."""
+    found = int(LIBC.ptrace(request, tid, address, data))
+    if found == -1:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-    return 0
+    return found
 
 
 def be_late(*_: "Any") -> None:
@@ -264,6 +266,7 @@ class Injector:
             )
         self.pid, self.memory, self.symbols = pid, memory, symbols
         refuse_traced(pid)
+        self.judged = set()  # type: set[int] # threads whose seccomp filters were run
         self.functions, self.loop = functions(symbols)
         text = symbols.mapping(self.loop[0])
         if whole_text and text is not None:
@@ -272,11 +275,44 @@ class Injector:
 
     def start(self, source: bytes, about: bytes, expires: float) -> "tuple[int, float]":
         """Start the thread with its first source: (address of its memory, seconds of the stop)."""
+        page = self.hole()
+        image = self.image(page, source, about, expires)
+        self.before = self.threads()
+
+        def act(stop: "Stop", values: "dict[str, int]", frames: "Frames") -> None:
+            self.map(stop, values, frames, page)
+            for at in range(0, len(image), PAGE):
+                part = image[at : at + PAGE].rstrip(b"\0")
+                if part:
+                    os.pwrite(stop.mem, part, page + at)
+            start = self.functions["PyThread_start_new_thread"]
+            stop.set(values, rip=start, rsp=frames.second, rdi=page, rsi=0, rax=0)
+
+        return page, self.borrow(page, act)
+
+    def release(self, page: int) -> bool:
+        """Unmap memory whose thread never began; False where one may have begun that is not known."""
+        if self.threads() - self.before:
+            return False
+
+        def act(stop: "Stop", values: "dict[str, int]", frames: "Frames") -> None:
+            stop.set(values, rip=self.gadget, rsp=frames.second, rax=11, rdi=page, rsi=ROOM)
+
+        self.borrow(page, act)
+        return True
+
+    def threads(self) -> "set[str]":
+        """The ids of its threads."""
+        return set(os.listdir("/proc/%d/task" % self.pid))
+
+    def borrow(self, page: int, act: "Any") -> float:
+        """Have a thread do something in one stop: the seconds for which it was held."""
         last = RefusedError("none of its threads could be borrowed")  # type: Exception
         for turn in range(60):
             for tid, sleeps in self.candidates(turn):
                 try:
-                    return self.start_by(tid, sleeps, source, about, expires)
+                    self.judge_filters(tid)
+                    return self.borrow_one(tid, sleeps, page, act)
                 except RetryError as error:
                     last = RefusedError(
                         "no thread stood where it can be borrowed: %s" % error, BUSY
@@ -313,14 +349,9 @@ class Injector:
                 (good if timed else best).append((tid, True))
         return (best + good)[:8] + busy[:4] if turn % 2 == 0 else busy[:8] + best[:2]
 
-    def start_by(
-        self, tid: int, sleeps: bool, source: bytes, about: bytes, expires: float
-    ) -> "tuple[int, float]":
-        """Borrow one thread; raises RetryError where it stands elsewhere meanwhile."""
-        page = self.hole()
-        image = self.image(page, source, about, expires)
-        stop = Stop(self.pid, tid)
-        with stop:
+    def borrow_one(self, tid: int, sleeps: bool, page: int, act: "Any") -> float:
+        """Borrow this thread; raises RetryError where it stands elsewhere meanwhile."""
+        with Stop(self.pid, tid) as stop:
             self.check(stop.registers, sleeps)
             floating = extended(stop.state())
             values, mask = resumed(stop.registers), stop.mask()
@@ -330,28 +361,34 @@ class Injector:
             if not self.has_room(frames.low, stop.registers.rsp):
                 raise RetryError("its stack has no room")
             os.pwrite(stop.mem, frames.raw, frames.low)
-            stop.set(
-                values, rip=self.gadget, rsp=frames.first, rax=9, rdi=page, rsi=ROOM, rdx=5,
-                r10=0x100022, r8=WORD, r9=0,
-            )  # fmt: skip  # mmap(page, ROOM, READ|EXEC, PRIVATE|ANONYMOUS|FIXED_NOREPLACE, -1, 0)
-            stop.block_signals()
-            given = stop.step_call()
-            if given != page:
-                stop.set(values, rip=self.back, rsp=frames.second + 8, rax=0)
-                number = -ctypes.c_longlong(given).value
-                raise RefusedError(
-                    "it could not map memory: %s"
-                    % (os.strerror(number) if 0 < number < 4096 else hex(given))
-                )
-            for at in range(0, len(image), PAGE):
-                part = image[at : at + PAGE].rstrip(b"\0")
-                if part:
-                    os.pwrite(stop.mem, part, page + at)
-            stop.set(
-                values, rip=self.functions["PyThread_start_new_thread"], rsp=frames.second,
-                rdi=page + 0, rsi=0, rax=0,
-            )  # fmt: skip
-        return page, stop.stopped_s
+            act(stop, values, frames)
+        return stop.stopped_s
+
+    def map(self, stop: "Stop", values: "dict[str, int]", frames: "Frames", page: int) -> None:
+        """Have it map the memory; raises RefusedError, and it goes back, where that fails."""
+        stop.set(
+            values, rip=self.gadget, rsp=frames.first, rax=9, rdi=page, rsi=ROOM, rdx=5,
+            r10=0x100022, r8=WORD, r9=0,
+        )  # fmt: skip  # mmap(page, ROOM, READ|EXEC, PRIVATE|ANONYMOUS|FIXED_NOREPLACE, -1, 0)
+        stop.block_signals()
+        given = stop.step_call()
+        if given == page:
+            return
+        stop.set(values, rip=self.back, rsp=frames.second + 8, rax=0)
+        number = -ctypes.c_longlong(given).value
+        why = os.strerror(number) if 0 < number < 4096 else hex(given)
+        raise RefusedError("it could not map memory: %s" % why)
+
+    def judge_filters(self, tid: int) -> None:
+        """Whether its seccomp filters let it; in a stop of its own, since running them here takes a while."""
+        with open("/proc/%d/task/%d/status" % (self.pid, tid)) as file:
+            found = re.search(r"^Seccomp:\s*(\d)", file.read(), re.MULTILINE)
+        if not found or found.group(1) == "0" or tid in self.judged:
+            return
+        with Stop(self.pid, tid) as stop:
+            every = Filters(stop, int(found.group(1)))
+        every.judge()
+        self.judged.add(tid)
 
     def check(self, registers: "Registers", sleeps: bool) -> None:
         """Whether it stands where it may be borrowed; raises RetryError."""

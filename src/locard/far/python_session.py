@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 AGENT = ("boot", "reading", "exchange", "telling", "tree", "hooks")
 PIECE = 2500  # characters that are compiled at once, if the text can be split
-ANSWERS_S, BEATS_S = 8.0, 0.5
+ANSWERS_S, BEATS_S, BEGINS_S = 8.0, 0.5, 2.0
 STARTED, SERVES, ENDED, BROKEN = 1, 2, 3, 4
 
 
@@ -74,6 +74,7 @@ class Session:
         words = json.dumps(about, separators=(",", ":")).encode()[: Mail.ABOUT_SIZE]
         self.page, self.stopped_s = injector.start(text, words, expires)
         self.data = self.page + PAGE
+        self.wait_begin(injector)
         self.wait(self.serves, "its interpreter's lock was not given to the agent")
         if self.number(Mail.STATE) == BROKEN:
             raise RefusedError("the agent's first source failed in it")
@@ -100,6 +101,22 @@ class Session:
         except OSError:
             return False
         return b"tracemalloc" not in words.lower()
+
+    def wait_begin(self, injector: "Injector") -> None:
+        """Until the thread runs: the first it does is to make its data writable. Raises RefusedError where none began."""
+        end = time.monotonic() + BEGINS_S
+        while time.monotonic() < end:
+            self.symbols.read_maps()
+            data = self.symbols.mapping(self.data)
+            if data is None or data.permissions.startswith("rw"):
+                return
+            time.sleep(0.002)
+        if injector.release(self.page):
+            self.page = 0
+            raise RefusedError(
+                "no thread could be started in it: a limit of threads, processes or memory?",
+                "see: locard host pid/%d" % self.pid,
+            )
 
     def serves(self) -> bool:
         """Whether the agent runs, well or not."""

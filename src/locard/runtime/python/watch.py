@@ -56,7 +56,7 @@ READER = "+".join(
     f"far/{name}.py"
     for name in (
         "memory", "symbols", "python_layout", "python_objects", "python_locks", "python_tasks", "python_pools",
-        "python_greenlets", "python_code", "python_stacks", "processes", "python_thread", "signal_frames", "python_inject", "python_names",
+        "python_greenlets", "python_code", "python_stacks", "processes", "python_thread", "signal_frames", "seccomp_filters", "python_inject", "python_names",
         "python_search", "python_expression", "python_session", "python_watch",
     )
 )  # fmt: skip
