@@ -160,6 +160,8 @@ class Names:
     def split(self, spec: str) -> "tuple[str, list[str]]":
         """(module, parts) of `module:Class.method`, or with dots alone; raises UnknownError."""
         module, colon, rest = spec.partition(":")
+        if colon and module.endswith(".py"):
+            module = self.module_of(module)
         if not colon and module in self.modules:
             return module, []
         if not colon:
@@ -174,6 +176,26 @@ class Names:
             like = [m for m in sorted(self.modules) if m.rpartition(".")[2] == last or module in m]
             raise UnknownError("no module %s was imported" % module, tuple(like[:5]))
         return module, [p for p in rest.split(".") if p]
+
+    def module_of(self, file: str) -> str:
+        """The module that was read from a file, named by the end of its path; raises UnknownError."""
+        found = []
+        for module, address in sorted(self.modules.items()):
+            try:
+                if self.kind(address) != "module":
+                    continue
+                space = self.memory.number(address + MODULE_DICT)
+                where = self.objects.lookup(space, "__file__")
+                path = self.objects.text(where) if where else ""
+            except (OSError, ValueError, struct.error):
+                continue
+            if path == file or path.endswith("/" + file):
+                found.append(module)
+        if len(found) != 1:
+            raise UnknownError(
+                "%d modules were read from a file %s" % (len(found), file), tuple(found[:8])
+            )
+        return found[0]
 
     def resolve(self, spec: str) -> "list[Found]":
         """The functions behind a name: the body, and an object that stands before it; raises UnknownError."""

@@ -400,6 +400,14 @@ def test_a_pid_may_be_given_as_a_flag(locard):
         assert "__main__:pay  returned" in done.stdout
 
 
+def test_a_module_may_be_named_by_its_file():
+    with program() as target:
+        rows = run(target.pid, "watched.py:pay", "programs/watched.py:refund", most=2)
+        assert {r["name"] for r in rows if "function" in r} == {"pay", "refund"}
+        (refused,) = [r["refused"] for r in run(target.pid, "elsewhere.py:pay") if "refused" in r]
+        assert "0 modules were read from a file elsewhere.py" in refused
+
+
 def test_functions_inside_of_others_are_found_where_they_live():
     with program() as target:
         before = target.ask()
