@@ -10,7 +10,7 @@ from locard.host import memory
 from locard.kernel.probes import thread_states
 from locard.model import semconv
 from locard.model.facts import MemoryUse, ProcessMemory
-from locard.model.finding import Role, Severity
+from locard.model.finding import Confidence, Role, Severity
 from locard.model.target import Context, Process, Target
 from locard.rules.memory_leak import judge
 from locard.runtime.python import heap
@@ -73,8 +73,18 @@ def test_fires_with_the_type_and_who_holds_it():
     )
     assert (found.role, found.severity) == (Role.MECHANISM, Severity.WARNING)
     assert not found.against
+    (lone,) = judge(case(growth(age_s=3600.0)))
+    assert (lone.confidence, found.confidence) == (Confidence.MODERATE, Confidence.STRONG)
     (young,) = judge(case(growth(age_s=12.0)))
     assert young.against[0].says == "the process was 12 s old: a warm-up looks the same"
+
+
+def test_fires_on_circles_that_nothing_collects_and_stays_quiet_on_those_that_wait():
+    client = growth().types[0]
+    alone = replace(client, holding=replace(client.holding, root="", alone=True))
+    (found,) = judge(case(growth(types=(alone,), collector_on=False)))
+    assert "RepoClient +25/s hold one another while the garbage collector is off" in found.title
+    assert not list(judge(case(growth(types=(alone,)))))
 
 
 def test_quiet_where_no_holder_has_a_name_or_the_growth_is_not_steady():

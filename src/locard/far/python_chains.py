@@ -3,6 +3,7 @@
 Stands behind `far/python_holders.py` and before `far/python_heap.py` in one namespace; 3.6, standard library only.
 """
 
+import re
 import struct
 import time
 
@@ -12,12 +13,16 @@ if TYPE_CHECKING:
 
     from locard.far.python_gc import Look, Pages
     from locard.far.python_holders import Search
-    from locard.far.python_kinds import ITEMS_AT, Kinds, Shapes
+    from locard.far.python_kinds import ITEMS_AT, Kind, Kinds, Shapes
     from locard.far.python_loose import Loose
     from locard.far.python_stacks import Reader
     from locard.far.python_tasks import FRAMES
 
 MOST_SEARCHED = 10  # types
+LINKED_S = 2.0  # along objects of one type
+BOUND = re.compile(
+    r"^_*(\w*__)?(max_?(size|len|length|entries|items|keys)|maximum_size|capacity|size_limit)$"
+)
 # Of an lru_cache: its dict, hits, function, maxsize, misses; of a deque: maxlen; of a function: its name.
 CACHE, DEQUE_MOST, FUNCTION_NAMES = 72, 64, (104, 40)
 
@@ -47,6 +52,8 @@ class Chains:
             search.run(list(dict.fromkeys(targets)), began + seconds)
         for row in searched:
             row["held"] = [self.held(a) for a in row["sample"]]
+            if not any(h["root"] or h["alone"] for h in row["held"]):
+                row["held"] = self.linked(row["type"], row["sample"]) or row["held"]
         for row in containers:
             row["held"] = [self.held(row["address"])]
             row["maxsize"] = self.step(row["address"], 0).get("maxsize")
@@ -88,6 +95,48 @@ class Chains:
                 below = address
         return {"chain": told, "root": root, "alone": root is None and self.search.alone(target),
                 "holders": len(self.search.holders.get(target, ()))}  # fmt: skip
+
+    def linked(self, kind_at: int, sample: "list[int]") -> "list[dict[str, Any]]":
+        """How a sample is held where objects of its type hold one another, one of which has a name; else nothing."""
+        kind, names = self.kinds.kind(kind_at), self.loose.names
+        named = (a for a in [*names.named, *names.frames] if self.is_a(a, kind_at))
+        first = next(named, None)
+        if kind is None or first is None:
+            return []
+        seen, todo, until = {first}, [first], time.monotonic() + LINKED_S
+        while todo and not seen.issuperset(sample) and time.monotonic() < until:
+            words = self.words(todo.pop(), kind) - seen
+            following = [w for w in words if self.is_a(w, kind_at)]
+            seen.update(following)
+            todo += following
+        if not seen.issuperset(sample):
+            return []
+        last, root = (
+            {"type": "more of the same"},
+            names.find(first, False) or names.find(first, True),
+        )
+        return [{"chain": [last], "root": root, "alone": False, "holders": 1} for _ in sample]
+
+    def is_a(self, address: int, kind_at: int) -> bool:
+        """Whether an object of a type lies there."""
+        if address & 7 or not 1 << 12 < address < 1 << 47:
+            return False
+        try:
+            return self.search.shapes.pages.read(address + 8, 8) == kind_at.to_bytes(8, "little")
+        except OSError:
+            return False
+
+    def words(self, address: int, kind: "Kind") -> "set[int]":
+        """What an object refers to, that of its `__dict__` with it."""
+        shapes = self.search.shapes
+        try:
+            found = set(shapes.words(address, kind))
+            if kind.dict_at > 0:
+                held = self.memory.number(address + kind.dict_at)
+                found.update(shapes.of_dict(held) if held else ())
+        except (OSError, ValueError, struct.error):
+            return set()
+        return found
 
     def is_part_of(self, owner: int, held: int) -> bool:
         """Whether a dict is the `__dict__` of an instance, or a frame that of a coroutine or generator."""
@@ -142,12 +191,23 @@ class Chains:
             elif kind.shape == "generator":
                 found.update(self.variable(address, below))
             elif kind.shape == "other" and below:
-                names = [k for k, v in self.reader.objects.held(address) if v == below]
+                held = self.reader.objects.held(address)
+                names = [k for k, v in held if v == below]
                 if names:
                     found["attribute"] = self.reader.objects.text(names[0])
+                found["maxsize"] = self.bound(held)
         except (OSError, ValueError, struct.error):
             pass
         return found
+
+    def bound(self, held: "list[tuple[int, int]]") -> "int | None":
+        """The number that an instance keeps under a name such as maxsize."""
+        for key, value in held:
+            if BOUND.search(self.reader.objects.text(key)):
+                kind = self.kinds.kind(self.reader.objects.type_of(value))
+                if kind is not None and kind.short == "int":
+                    return self.reader.objects.number(value)
+        return None
 
     def of_frame(self, address: int) -> str:
         """The function of a frame object."""

@@ -29,6 +29,8 @@ ONE_LOOK_S = 20.0  # of one look, at most
 MOST_PROCESSES = 4
 SEARCH_S, HASTY_S = 20.0, 2.0  # for the holders; for who was told to end
 STOPPED = []  # type: list[int] # the signals by which it was told to end before its time
+# What reading a process that changes, or is no CPython after all, may raise.
+FAULTS = (UnreadableError, OSError, LookupError, OverflowError, ValueError, struct.error)
 
 
 class Heap:
@@ -164,7 +166,7 @@ def heap(words: "list[str]") -> int:
     for pid in pids[:MOST_PROCESSES]:
         try:
             works.append(Heap(Reader(pid), most))
-        except (UnreadableError, OSError, ValueError, struct.error) as why:
+        except FAULTS as why:
             error = why
             refused.append({"pid": pid, "why": str(why)})
     if error is not None and not works:
@@ -174,7 +176,7 @@ def heap(words: "list[str]") -> int:
     for work in works:
         try:
             found.append(work.told())
-        except (OSError, ValueError, struct.error) as why:
+        except FAULTS as why:
             refused.append({"pid": work.reader.pid, "why": str(why)})
     times = os.times()
     for one in found:

@@ -132,8 +132,9 @@ def chain(holding: Holding, what: str) -> str:
 
 def _without_inner(steps: tuple[HeldBy, ...]) -> Iterator[HeldBy]:
     """Without the dict that a cache has inside."""
-    for one, following in zip(steps, (*steps[1:], None), strict=True):
-        if not (following is not None and following.cache and one.type == "dict"):
+    for number, one in enumerate(steps):
+        above = steps[number + 1] if number + 1 < len(steps) else None
+        if not (above is not None and above.cache and one.type == "dict"):
             yield one
 
 
@@ -143,7 +144,8 @@ def step(held: HeldBy) -> str:
     if held.cache:
         return f"{name} (currsize {held.items:,}, maxsize {held.most}, {count(held.hits, 'hit')})"
     if held.attribute:
-        return f"{name} (its {held.attribute})"
+        most = f", at most {held.most:,}" if held.most is not None else ""
+        return f"{name} (its {held.attribute}{most})"
     if held.items is not None:
         most = f" of at most {held.most:,}" if held.most is not None else ""
         return f"{name} ({held.items:,}{most} items)"
@@ -183,13 +185,18 @@ def headline(heap: HeapGrowth) -> str:
         return (
             f"{told}: grows: {', '.join(grown(t) for t in found[:_SHOWN])}; {_why_no_leak(found)}"
         )
+    garbage = [t for t in heap.types if waits(t) and t.trend == "steady"]
+    if garbage:
+        why = "wait for the collector" + ("" if heap.collector_on else ", which is off")
+        return f"{told}: {', '.join(grown(t) for t in garbage[:_SHOWN])} hold one another and {why}"
     return f"{told}: nothing grew steadily among {heap.looks[-1].objects:,} objects{_native(heap)}"
 
 
 def _why_no_leak(found: list[GrowingType]) -> str:
     bounds = [b for t in found if t.holding and (b := bound(t.holding))]
     if bounds:
-        return f"a cache that fills: {bounds[0].items:,} of at most {bounds[0].most:,}"
+        items = f"{bounds[0].items:,} " if bounds[0].items is not None else ""
+        return f"a container that fills: {items}of at most {bounds[0].most:,}"
     if any(t.holding and t.holding.root == "frame" for t in found):
         return "held by a variable of a function that runs"
     return "who holds it was not found"

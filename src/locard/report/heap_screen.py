@@ -120,7 +120,7 @@ def _containers(containers: Sequence[GrowingContainer]) -> Iterator[str]:
     for one in growing[:_MOST]:
         inside = f", the newest: {', '.join(one.items)}" if one.items else ""
         most = f" of at most {one.most:,}" if one.most is not None else ""
-        yield f"    {one.name} {words.rate(one.per_s)} items{most}, {_counts(one)}{inside}"
+        yield f"    {one.name} {words.rate(one.per_s)[:-2]} items/s{most}, {_counts(one)}{inside}"
         yield from _held(one.holding, one.name)
 
 

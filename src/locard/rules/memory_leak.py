@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _LEAST_S = 1.0  # between the two readings
 _LEAST_BYTES = 4 << 20
+_LEAST_TYPED = 1 << 20  # of what grows by type
 _LEAST_RATE = 1 << 20  # bytes a second
 _LEAST_SHARE = 0.02  # of what it held
 _NEAR = 0.8  # of the limit
@@ -49,6 +50,8 @@ def _typed(case: Case) -> Iterator[Finding]:
     pressed = _pressed(case)
     for evidence, heap in case.facts(HeapGrowth):
         first = heap_words.leading(heap)
+        if first is None and heap.compared and not heap.collector_on:
+            yield from _garbage(evidence, heap)
         if first is None or first.holding is None or not heap.compared:
             continue
         others = [t for t in heap_words.steady(heap) if t is not first]
@@ -67,17 +70,61 @@ def _typed(case: Case) -> Iterator[Finding]:
             severity=Severity.CRITICAL if pressed else Severity.WARNING,
             title=f"Memory grows: {heap_words.grown(first)}{also}, held by {_holder(first.holding)}",
             detail="; ".join((*says, heap_words.memory(heap))),
-            supports=(*supports, *_readings.supports(pressed)),
+            supports=(*supports, *_of_process(case, heap.pid), *_readings.supports(pressed)),
             against=tuple(_against(evidence, heap, first.holding)),
             next_commands=(f"locard heap pid/{heap.pid} --for 2m",),
         )
 
 
+def _garbage(evidence: Evidence, heap: HeapGrowth) -> Iterator[Finding]:
+    """What holds one another only, while nothing collects it."""
+    types = sorted((t for t in heap.types if heap_words.waits(t)), key=lambda t: -t.per_s)
+    types.sort(key=lambda t: not heap_words.is_own(t.name))
+    if not types:
+        return
+    names = ", ".join(heap_words.grown(t) for t in types[:3])
+    says = (f"{names}, held by one another only", heap_words.collector(heap))
+    against = "a program that calls gc.collect() itself frees them then"
+    yield Finding(
+        rule="memory-leak",
+        layer=evidence.layer,
+        role=Role.MECHANISM,
+        severity=Severity.WARNING,
+        title=f"Memory grows: {names} hold one another while the garbage collector is off",
+        detail="; ".join((*says, heap_words.memory(heap))),
+        supports=tuple(Support(evidence.id, evidence.layer, words) for words in says),
+        against=(Support(evidence.id, evidence.layer, against),),
+        next_commands=(f"locard heap pid/{heap.pid} --for 2m",),
+    )
+
+
 def _holder(holding: Holding) -> str:
-    """The last of a chain that is no plain attribute, with what names it."""
-    container = next((s for s in reversed(holding.steps) if s.items is not None), None)
+    """The last container of a chain, the instance that has it, and what names it."""
     root = heap_words.root(holding)
-    return f"{heap_words.step(container)} of {root}" if container else root
+    at = [n for n, s in enumerate(holding.steps) if s.items is not None]
+    if not at:
+        return root
+    container, *above = holding.steps[at[-1] :]
+    owner = next((f" in {heap_words.step(s)}," for s in above if s.attribute), "")
+    return f"{heap_words.step(container)}{owner or ' of'} {root}"
+
+
+def _of_process(case: Case, pid: int) -> Iterator[Support]:
+    """The private memory of one process at two moments, where it grew."""
+    uses = [
+        (evidence, use.at, process.private)
+        for evidence, use in case.facts(MemoryUse)
+        for process in use.processes
+        if process.pid == pid
+    ]
+    if len(uses) > 1:
+        (_, then, before), (evidence, at, now) = (
+            min(uses, key=lambda u: u[1]),
+            max(uses, key=lambda u: u[1]),
+        )
+        if at - then >= _LEAST_S and now - before >= _LEAST_TYPED:
+            words = _words((now - before, pid, before, now), at - then)
+            yield Support(evidence.id, Layer.HOST, f"private memory grew: {words}")
 
 
 def _against(evidence: Evidence, heap: HeapGrowth, holding: Holding) -> Iterator[Support]:

@@ -44,6 +44,20 @@ def test_json_has_the_growth_and_the_record(locard, start):
     assert finding["rule"] == "memory-leak"
 
 
+def test_containers_texts_and_what_is_held_by_one_name(locard, start):
+    for how, words in {
+        "text": "dict <- module __main__ (TEXTS)",
+        "growing": "bytearray <- module __main__ (LOG)",
+        "circles": "they hold one another, and wait for the collector",
+        "frame": "variable own of work (",
+        "native": "native memory",
+    }.items():
+        program = start("leaking.py", how, stdin=subprocess.PIPE)
+        done = locard("heap", f"pid/{program.pid}", "--for", "2s", "-q")
+        assert done.returncode == (how in {"text", "growing", "circles"}), done.stdout + done.stderr
+        assert words in re.sub(r"\s+", " ", done.stdout)
+
+
 def test_too_many_objects_are_partial(locard, start):
     program = start("leaking.py", "cache", stdin=subprocess.PIPE)
     done = locard("heap", f"pid/{program.pid}", "--for", "1s", "--most", "1000", "-q", "-o", "json")

@@ -74,7 +74,7 @@ def test_a_cache_with_a_bound_is_one_that_fills():
     bounded = replace(found.types[0], holding=replace(holding, steps=steps))
     filling = replace(found, types=(bounded, *found.types[1:]))
     assert heap_words.leading(filling) is None
-    assert "a cache that fills: 250 of at most 1,000" in heap_words.headline(filling)
+    assert "a container that fills: 250 of at most 1,000" in heap_words.headline(filling)
 
 
 def test_an_investigation_looks_only_where_memory_grows(start):

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from . import telemetry
+from .audits import AuditTrail
 from .config import Config, Provider, Route, Watch, differences, load
 from .flags import Flags
 from .idempotency import IdempotencyKeys
@@ -66,6 +67,7 @@ class PaymentService:
         self._keys = IdempotencyKeys(config.store_socket)
         self._rates = RateTable(config.store_socket)
         self._receipts = ReceiptJournal(config.store_socket)
+        self._audits = AuditTrail()
         self._instance = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         self._routes = [(_pattern(r.template), r) for r in config.routes]
         self._watch = Watch(config, self._reload)
@@ -136,6 +138,9 @@ class PaymentService:
         if exchange.status is HTTPStatus.OK and "receipts" in route.uses:
             confirmed = self._flags.enabled("confirmed-receipts")
             self._receipts.append(reference, exchange.message, confirmed=confirmed)
+        for flag, whole in (("whole-audits", True), ("recent-audits", False)):
+            if exchange.status is HTTPStatus.OK and self._flags.enabled(flag):
+                self._audits.keep(reference, whole=whole)
 
     def _settle(self, exchange: _Exchange, route: Route) -> None:
         names, weights = zip(*route.providers, strict=True)
