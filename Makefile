@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 FAR := $(VENV)/.far
 CLANG := $(VENV)/.clang
 
-.PHONY: demo setup test test-k8s test-vm check bpf format docs lab bench bench-accuracy fuzz clean
+.PHONY: demo setup test test-forky test-k8s test-vm check bpf format docs lab bench bench-accuracy fuzz clean
 
 demo: $(STAMP)  ## start a real broken service and diagnose it
 	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \
@@ -15,6 +15,9 @@ demo: $(STAMP)  ## start a real broken service and diagnose it
 
 test: $(STAMP) $(FAR)  ## every test
 	@bash tools/run_tests.sh $(BIN)/python $(TESTS)
+
+test-forky: $(STAMP)  ## the readers of CPython on 3.14 and 3.15: LOCARD_FORKY names their root (tests/forky_lab.py)
+	$(BIN)/python -m pytest -m forky tests/far
 
 test-k8s: $(STAMP)  ## those that need a real Kubernetes: LOCARD_K8S names it (tests/k8s_lab.py)
 	$(BIN)/python -m pytest -m k8s tests/cluster tests/logs/sources

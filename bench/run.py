@@ -32,6 +32,7 @@ BENCHES = {
     "waiting": ("waiting.py",),
     "kubernetes": ("kubernetes.py",),
     "kernel": ("kernel.py",),
+    "python": ("python.py",),
 }
 
 

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-from far.test_python_looks import VERSIONS
+from far.test_python_stacks import EVERY, VERSIONS
 from locard.far import python_source
 from locard.runtime.python import _dump, stacks
 from support import PROGRAMS, source_of
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_variables_are_what_they_are_and_nothing_of_the_target_runs(version):
     process = subprocess.Popen(
         [VERSIONS[version], "-B", PROGRAMS / "variables.py"],

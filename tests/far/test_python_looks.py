@@ -8,14 +8,9 @@ import sys
 
 import pytest
 
+from far.test_python_stacks import EVERY, VERSIONS
 from locard.runtime.python import profile
-from support import PROGRAMS, interpreters, source_of
-
-VERSIONS = {
-    v: path
-    for v, path in interpreters().items()
-    if (3, 8) <= tuple(map(int, v.split("."))) <= (3, 15)
-}
+from support import PROGRAMS, source_of
 
 
 def sampled(pid, mode, seconds="2", hz="300"):
@@ -43,7 +38,7 @@ def ended(process):
     process.stdout.close()
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_shares_threads_and_whole_stacks(version):
     process = begun(VERSIONS[version], "3:1", "--here", "--idle", "20")
     try:

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import forky_lab
 from locard.runtime.python import _dump, stacks
 from support import PROGRAMS, interpreters, source_of
 
@@ -17,7 +18,8 @@ VERSIONS = {
     v: path
     for v, path in interpreters().items()
     if (3, 8) <= tuple(map(int, v.split("."))) <= (3, 15)
-}
+} | forky_lab.interpreters()
+EVERY = forky_lab.marked(VERSIONS)
 
 
 @contextlib.contextmanager
@@ -59,7 +61,7 @@ def waiting(pid, truth):
     return threads
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_stacks_names_lines_and_the_owner_of_a_lock(version):
     with running(VERSIONS[version]) as (process, truth):
         threads = waiting(process.pid, truth)
@@ -85,7 +87,7 @@ def test_stacks_names_lines_and_the_owner_of_a_lock(version):
         assert threads[process.pid]["lock"] is None
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_a_thread_that_runs_is_read_whole_or_said_to_be_torn(version):
     with running(VERSIONS[version], "spin") as (process, truth):
         seen = set()

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from far.test_python_stacks import VERSIONS, look_items
+from far.test_python_stacks import EVERY, VERSIONS, look_items
 from locard.runtime.python._tasks import tasks
 from support import PROGRAMS
 
@@ -30,7 +30,7 @@ def names_of(task):
     return [(s.name.rpartition(".")[2], s.kind) for s in task.steps]
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_chains_go_through_gather_and_generators_to_their_end(version):
     with awaiting(VERSIONS[version]) as pid:
         found = {t.name: t for t in tasks(look_items(pid))}
