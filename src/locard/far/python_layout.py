@@ -84,7 +84,7 @@ gc: size collecting frame
 # Offsets in bytes, by version, of builds for 64 bits; 3.8 to 3.12 differ not between their own releases.
 TABLES = {
     (3, 8): """
-runtime: interpreters_head=32 gil_holder=1368 gc=344
+runtime: interpreters_head=32 gil=1152 gil_holder=1368 gc=344
 interpreter: next=0 threads_head=8 id=16 modules=56
 heap_type: cached_keys=872
 thread: next=8 interp=16 frame=24 ident=176 size=264
@@ -92,7 +92,7 @@ frame: previous=24 code=32 instruction=104 size=112
 code: filename=104 name=112 lines=120 firstlineno=40
 """,
     (3, 9): """
-runtime: interpreters_head=32 gil_holder=568
+runtime: interpreters_head=32 gil=352 gil_holder=568
 interpreter: next=0 threads_head=8 id=24 gc=616 modules=856
 heap_type: cached_keys=864
 thread: next=8 interp=16 frame=24 ident=176 size=264
@@ -101,7 +101,7 @@ code: filename=104 name=112 lines=120 firstlineno=40
 gc: collecting=200
 """,
     (3, 10): """
-runtime: interpreters_head=32 gil_holder=568
+runtime: interpreters_head=32 gil=352 gil_holder=568
 interpreter: next=0 threads_head=8 id=24 gc=616 modules=856
 heap_type: cached_keys=872
 thread: next=8 interp=16 frame=24 ident=176 size=280
@@ -110,7 +110,7 @@ code: filename=104 name=112 lines=120 firstlineno=40
 gc: collecting=200
 """,
     (3, 11): """
-runtime: interpreters_head=40 gil_holder=576
+runtime: interpreters_head=40 gil=360 gil_holder=576
 interpreter: next=0 threads_head=16 id=48 gc=648 modules=888
 heap_type: cached_keys=872
 thread: next=8 interp=16 cframe=56 cframe_frame=8 ident=152 tid=160 size=360
@@ -157,6 +157,7 @@ class Layout:
             raise UnreadableError(
                 "CPython %d.%d: its layout is not known (3.8 to 3.15 are)" % self.version
             )
+        self.running_task = 0  # from 3.14 on: where a thread keeps the task that runs on it
         self.tasks = self.of_tasks(symbols) if self.version >= (3, 14) else None
         self.at["text.full_size"] = self.at["text.ascii_size"] + (
             16 if self.version >= (3, 12) else 24
@@ -194,6 +195,7 @@ class Layout:
             if elf and where:
                 where += base_of(elf, symbols, mapping)
                 values = struct.unpack("<13Q", self.memory.read(where, 13 * 8))
+                self.running_task = values[11]
                 return values[6], values[8], values[12]
         return None
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from locard.far.memory import Memory
     from locard.far.python_code import Code
+    from locard.far.python_contention import Contention
     from locard.far.python_greenlets import Greenlets
     from locard.far.python_layout import Layout, UnreadableError
     from locard.far.python_locks import Locks
@@ -55,6 +56,7 @@ class Reader:
         self.tasks = Tasks(self.objects, self.layout)
         self.pools = Pools(self.objects, self.layout)
         self.greenlets = Greenlets(self.objects, self.layout)
+        self.contention = Contention(self)
         self.codes = {}  # type: dict[int, Code]
         self.code_type = 0
         self.tid_at = None  # type: int | None
@@ -128,6 +130,12 @@ class Reader:
             for thread, raw in zip(todo, raws):
                 thread.raw = raw or thread.raw
             todo = self.begin(todo)
+
+    def begin_anew(self, thread: "Thread") -> None:
+        """Read the stack of one thread once more, as it is now."""
+        (raw,) = self.memory.each([(thread.address, len(thread.raw))])
+        thread.raw = raw or thread.raw
+        self.walk(self.begin([thread]))
 
     def begin(self, threads: "list[Thread]") -> "list[Thread]":
         """Where each stack begins."""
@@ -208,11 +216,15 @@ class Reader:
             collects = self.collects(interpreter)
             tids = self.tids(threads)
             names = self.names(interpreter)
-            locks = self.locked(threads, tids)
+            futexes = {t.ident: self.futex(tids.get(t.ident)) for t in threads}
+            locks = self.locked(threads, tids, futexes)
             number = self.memory.number(interpreter + self.layout.at["interpreter.id"])
             found += [dict(pool, pid=self.pid) for pool in self.pooled(threads, tids)]
-            found += self.suspended(interpreter)
-            found += [dict(task, pid=self.pid) for task in self.awaited(interpreter, threads)]
+            suspended, greenlets = self.suspended(interpreter)
+            found += suspended
+            awaited = self.awaited(interpreter, threads)
+            shared = self.contention.shared(threads, tids, futexes, greenlets, awaited)
+            found += [dict(item, pid=self.pid) for item in (*awaited, *shared)]
             if self.tasks.unread:
                 found.append({"pid": self.pid, "unread_tasks": self.tasks.unread})
             for thread in threads:
@@ -233,15 +245,32 @@ class Reader:
                         "frames": [] if thread.torn else self.frames(thread),
                     }
                 )
+            kept = self.kept(interpreter, threads, tids, futexes, greenlets)
+            found += [dict(item, pid=self.pid) for item in kept]
         return [*found, self.table()]
 
+    def kept(
+        self,
+        interpreter: int,
+        threads: "list[Thread]",
+        tids: "dict[int, int]",
+        futexes: "dict[int, int]",
+        greenlets: "list[Walked]",
+    ) -> "list[dict[str, Any]]":
+        """Who has the GIL that others wait for, and which callback an event loop is inside of; read last of all."""
+        try:
+            hub = any(self.contention.is_hub(g) for g in greenlets)
+            return self.contention.look(interpreter, threads, tids, futexes, hub)
+        except (OSError, ValueError, struct.error):
+            return []
+
     def locked(
-        self, threads: "list[Thread]", tids: "dict[int, int]"
+        self, threads: "list[Thread]", tids: "dict[int, int]", futexes: "dict[int, int]"
     ) -> "dict[int, dict[str, Any]]":
         """The locks that threads wait for, by pthread id; the owner's kernel id is `owner_tid`, None: no thread here."""
         waits = {}
         for thread in threads:
-            futex = self.futex(tids.get(thread.ident))
+            futex = futexes[thread.ident]
             if futex and thread.places and not thread.torn:
                 waits[thread.ident] = thread.places, futex
         try:
@@ -305,12 +334,12 @@ class Reader:
             pool["threads"] = [tids[i] for i in pool["threads"] if i in tids]
         return found
 
-    def suspended(self, interpreter: int) -> "list[dict[str, Any]]":
-        """The greenlets that are suspended, as threads without a thread: their frames, and what unites them."""
+    def suspended(self, interpreter: int) -> "tuple[list[dict[str, Any]], list[Walked]]":
+        """The greenlets that are suspended, as threads without a thread; and their stacks."""
         try:
             known = self.greenlets.find(interpreter)
         except (OSError, ValueError, struct.error):
-            return []
+            return [], []
         unread = (
             [{"pid": self.pid, "unread": self.greenlets.unread}] if self.greenlets.unread else []
         )
@@ -320,7 +349,7 @@ class Reader:
             one.start(frame)
             walked.append((one, address, kind))
         self.walk([one for one, _, _ in walked])
-        return unread + [
+        told = [
             {
                 "pid": self.pid,
                 "greenlet": kind,
@@ -330,6 +359,7 @@ class Reader:
             }
             for one, address, kind in walked
         ]
+        return unread + told, [one for one, _, _ in walked]
 
     def names(self, interpreter: int) -> "dict[int, str]":
         """Names of threads by pthread ids; none where they change too fast to be read."""

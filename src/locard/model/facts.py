@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from locard.model.contention import Contention
 from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
 from locard.model.workload import WorkloadStates
@@ -458,6 +459,7 @@ Fact = (
     | TaskSamples
     | GreenletSamples
     | ThreadPools
+    | Contention
     | RuntimeCoverage
     | ThreadStates
     | Peers

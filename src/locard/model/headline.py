@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from locard.model import kernel_words, reading_words, workload_words
+from locard.model import contention_words, kernel_words, reading_words, workload_words
+from locard.model.contention import Contention
 from locard.model.facts import (
     EndpointCoverage,
     GreenletSamples,
@@ -317,6 +318,7 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     TaskSamples: _tasks,
     GreenletSamples: _greenlets,
     ThreadPools: _pools,
+    Contention: contention_words.summary,
     RuntimeCoverage: _runtimes,
     ThreadStates: _states,
     Peers: _peers,

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from locard.guard import needs
@@ -47,12 +48,13 @@ from locard.model.target import Context, Skip
 from locard.model.wording import count
 from locard.probe import Sample
 from locard.runtime import detect
-from locard.runtime.python import _greenlets, _pools, _tasks
+from locard.runtime.python import _contention, _greenlets, _pools, _tasks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from locard.guard.command import Command
+    from locard.model.contention import Contention
     from locard.model.facts import AwaitingTask, Fact, ThreadPool
     from locard.probe import Step
 
@@ -74,10 +76,18 @@ TOGETHER = 4  # dumps between two looks at the kernel: more, and fewer threads s
 MANY_THREADS = 1000  # from here a dump takes seconds
 ROUNDS_OF_MANY = 2
 
+# The libraries whose pools are known: each is one file that says how.
+_LIBRARIES = sorted(
+    file.name.removesuffix(".py")
+    for file in resources.files("locard.far").joinpath("pools").iterdir()
+    if file.name.endswith(".py") and not file.name.startswith("_")
+)
 _OWN = (
     "far/memory.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
     "+far/python_tasks.py+far/python_pools.py"
-    "+far/python_greenlets.py+far/python_code.py+far/python_stacks.py"
+    "+far/python_greenlets.py+far/python_code.py+far/python_waits.py"
+    + "".join(f"+far/pools/{library}.py" for library in _LIBRARIES)
+    + "+far/python_contention.py+far/python_stacks.py"
 )
 OWN = Template(
     argv=("python3", "-I", "-S", "-", "dump", "{pid:pid}"),
@@ -183,6 +193,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     faults: dict[int, str] = {}
     lacks: dict[str, None] = {}
     pools: list[ThreadPool] = []
+    kept: list[Contention] = []
     for at, output in enumerate(outputs):
         pid = _dumped(output)
         if pid is None:
@@ -205,7 +216,9 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
             (i["unread_tasks"], None) for i in found if isinstance(i.get("unread_tasks"), str)
         )
         suspended[pid] = _greenlets.samples(found)
-        pools.extend(_pools.pools(found, at_round))
+        inner = _inner(pid, _around(outputs, at))
+        pools.extend(_pools.pools(found, at_round, inner))
+        kept.append(_contention.contention(found, at_round, inner))
         if threads:
             stacks.extend(_joined(pid, threads, _around(outputs, at)))
         else:
@@ -221,25 +234,32 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         )
         for p in _coverage(runtimes, rounds, missed, stacks)
     )
-    said = tuple(f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
-    said += tuple(
-        f"pid {pid}: {count(number, 'stack')} changed while being read, three times over: left out"
-        for pid, number in torn.items()
-        if number
-    )
-    said += tuple(
-        f"pid {pid}: a stack is deeper than what was read: cut at its outer end" for pid in deep
-    )
-    said += tuple(
-        f"pid {pid}: locard's own reader failed, a bug: {why}" for pid, why in faults.items()
-    )
+    said = tuple(_said(coverage, torn, deep, faults))
     taken = len({s.round for s in stacks})
     samples = StackSamples("python", taken, tuple(stacks), said)
     every = tuple(task for tasks in awaiting.values() for task in tasks)
     told: tuple[Fact, ...] = (TaskSamples(every, tuple(lacks)),) if every or lacks else ()
     told += (ThreadPools(tuple(pools)),) if pools else ()
+    told += _contention.together(kept)
     told += _together(suspended.values())
     return (samples, *told, RuntimeCoverage(coverage, said))
+
+
+def _said(
+    coverage: Iterable[ProcessRuntime],
+    torn: dict[int, int],
+    deep: Iterable[int],
+    faults: dict[int, str],
+) -> Iterator[str]:
+    """What was not read of which process, and why."""
+    yield from (f"pid {p.pid}: {p.runtime}: {p.why}" for p in coverage if p.why)
+    for pid, number in torn.items():
+        if number:
+            yield f"pid {pid}: {count(number, 'stack')} changed while being read, three times over: left out"
+    for pid in deep:
+        yield f"pid {pid}: a stack is deeper than what was read: cut at its outer end"
+    for pid, why in faults.items():
+        yield f"pid {pid}: locard's own reader failed, a bug: {why}"
 
 
 def _dumped(output: Output) -> int | None:
@@ -253,6 +273,16 @@ def _around(outputs: Sequence[Output], at: int) -> tuple[Output | None, Output |
     before = next((o for o in reversed(outputs[:at]) if "dump" not in o.argv), None)
     after = next((o for o in outputs[at:] if "dump" not in o.argv), None)
     return before, after
+
+
+def _inner(pid: int, around: tuple[Output | None, Output | None]) -> dict[int, int]:
+    """Thread ids as the process's own pid namespace numbers them -> as this machine does; empty where they agree."""
+    return {
+        r["nstid"]: r["tid"]
+        for output in around
+        for r in thread_records.records(output.text if output else "")
+        if r.get("pid") == pid and "tid" in r and "nstid" in r
+    }
 
 
 def _joined(
