@@ -90,7 +90,7 @@ def test_many_short_callbacks_are_not_one_long_one(version):
     with running(VERSIONS[version], "loop-short") as pid:
         looks = seen(pid, "loop", 4)
     assert looks
-    assert all(look["kept_ms"] < 50 for look in looks)
+    assert all(look["kept_ms"] < 20 for look in looks)
 
 
 def test_a_loop_that_waits_for_work_is_in_no_callback():

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from locard.far.python_waits import MOST_HOLD, Known, Taken, Waiting
 
 RELOOKS, RELOOK_S = 6, 0.01
+TURN_WORDS, FLOAT_VALUE = 12, 16  # of the locals of `_run_once`; of a float
 # The GIL (`_gil_runtime_state`): interval in us, holder, locked, switches; then what threads wait in.
 GIL_WAITS, GIL_SIZE = 32, 208
 # (end of the file, function): the loop whose callbacks are called from there.
@@ -42,7 +43,7 @@ class Inside:
 
     __slots__ = ("exact", "kind", "mark", "over", "steps", "task", "thread")
 
-    def __init__(self, thread: "Thread", kind: str, mark: int, exact: bool) -> None:
+    def __init__(self, thread: "Thread", kind: str, mark: "tuple[Any, ...]", exact: bool) -> None:
         """`mark`: what stays the same as long as the callback does; `exact` where another one has another mark."""
         self.thread, self.kind, self.mark, self.exact = thread, kind, mark, exact
         self.task, self.steps, self.over = "", 0, False
@@ -143,12 +144,26 @@ class Contention:
             if not kind or at == 0:
                 continue
             if name == "_run":
-                return Inside(thread, kind, self.waiting.self_of(place), True)
+                mark = (self.waiting.self_of(place), *self.turn(frames[at + 1 :]))
+                return Inside(thread, kind, mark, len(mark) > 1)
             uv = any("/uvloop/" in f for _, f, _ in frames)
-            return Inside(thread, "uvloop" if uv else kind, frames[at - 1][2], False)
+            return Inside(thread, "uvloop" if uv else kind, (frames[at - 1][2],), False)
         if hub and not any(f.endswith(end) for _, f, _ in frames for end in WORKS):
-            return Inside(thread, "gevent", frames[-1][2], False)
+            return Inside(thread, "gevent", (frames[-1][2],), False)
         return None
+
+    def turn(self, frames: "list[tuple[str, str, int]]") -> "tuple[bytes, ...]":
+        """What tells one turn of asyncio's loop from the next: the times that its `_run_once` keeps in locals.
+
+        The handles of one turn are all there when it begins, so none has the address of another.
+        """
+        for name, file, place in frames:
+            if name == "_run_once" and file.endswith("/asyncio/base_events.py"):
+                raw = self.memory.read(place + self.waiting.place, 8 * TURN_WORDS)
+                words = [w & ~7 for w in struct.unpack("<%dQ" % TURN_WORDS, raw)]
+                floats = [w for w in words if self.waiting.kind_of(w) == "float"]
+                return tuple(self.memory.read(w + FLOAT_VALUE, 8) for w in floats)
+        return ()
 
     def again(self, inside: Inside, hub: bool) -> None:
         """Look once more whether it is still the same callback."""

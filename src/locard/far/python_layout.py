@@ -21,6 +21,7 @@ VERSION = re.compile(rb"(?<![0-9.])(3\.\d{1,2})\.\d{1,2}(?:(?:a|b|rc)\d+)?\+?\0"
 OF_ASYNCIO = re.compile(r"/_asyncio[^/]*\.so$")
 NAMED = re.compile(r"/(?:lib)?python3\.(\d+)[^/]*$")
 COOKIE = b"xdebugpy"
+MOST_DATA = 64 << 20  # bytes of a mapping that are searched for it
 
 # Fields in the order of `_Py_DebugOffsets`, one word of 64 bits each behind cookie, version and free_threaded.
 SAID = {
@@ -223,9 +224,53 @@ def find(memory: "Memory", symbols: "Symbols") -> "tuple[int, tuple[int, int]]":
         address = elf and address_of(elf, symbols, mapping, "_PyRuntime")
         if elf is not None and address:
             return address, version_of(elf, memory, symbols, mapping, address)
+    found = by_cookie(memory, symbols)
+    if found is not None:
+        return found
+    if is_32_bit(symbols.pid):
+        raise UnreadableError("a 32-bit process: only those of 64 bits are read")
     if closed:
-        raise UnreadableError("the interpreter's file could not be opened")
-    raise UnreadableError("no _PyRuntime in what it has mapped")
+        gone = any(m.path.endswith(" (deleted)") and IS_PYTHON.search(m.path) for m in symbols.maps)
+        why = (
+            " since it was deleted (upgraded?): /proc/PID/map_files has it for CAP_SYS_ADMIN"
+            if gone
+            else ""
+        )
+        raise UnreadableError("the interpreter's file could not be opened" + why)
+    raise UnreadableError("no _PyRuntime in what it has mapped: no CPython, or one without symbols")
+
+
+def by_cookie(memory: "Memory", symbols: "Symbols") -> "tuple[int, tuple[int, int]] | None":
+    """The same from 3.13 on without any file: `_PyRuntime` begins with a cookie, and lies in the data of the interpreter."""
+    try:
+        program = os.readlink("/proc/%d/exe" % symbols.pid)
+    except OSError:
+        program = ""
+    for mapping in symbols.maps:
+        mine = mapping.path == program or IS_PYTHON.search(mapping.path)
+        if not mine or mapping.permissions[1] != "w" or mapping.end - mapping.start > MOST_DATA:
+            continue
+        try:
+            data = memory.read(mapping.start, mapping.end - mapping.start)
+        except OSError:
+            continue
+        at = data.find(COOKIE)
+        while at >= 0:
+            number = int.from_bytes(data[at + 8 : at + 16], "little")
+            version = number >> 24, number >> 16 & 255
+            if at % 8 == 0 and (3, 13) <= version < (4, 0) and number < 1 << 32:
+                return mapping.start + at, version
+            at = data.find(COOKIE, at + 1)
+    return None
+
+
+def is_32_bit(pid: int) -> bool:
+    """Whether a process runs a 32-bit program."""
+    try:
+        with open("/proc/%d/exe" % pid, "rb") as file:
+            return file.read(5) == b"\x7fELF\x01"
+    except OSError:
+        return False
 
 
 def address_of(elf: "Elf", symbols: "Symbols", mapping: "Mapping", name: str) -> "int | None":

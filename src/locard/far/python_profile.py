@@ -211,7 +211,7 @@ def profile(words: "list[str]") -> int:
         work = Profile(Reader(pid), mode)
         work.refresh()
     except (UnreadableError, OSError, ValueError, struct.error) as error:
-        return failed(error)
+        return failed(error, pid)
     ended = work.run(seconds, hz)
     times = os.times()
     print(json.dumps({

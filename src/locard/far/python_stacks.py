@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from locard.far.memory import Memory
+    from locard.far.python_access import Numbers, refused
     from locard.far.python_code import Code
     from locard.far.python_contention import Contention
     from locard.far.python_greenlets import Greenlets
@@ -44,6 +45,7 @@ class Reader:
         """Finds the interpreter; raises UnreadableError or OSError."""
         self.pid = pid
         self.memory = Memory(pid)
+        self.numbers_of = Numbers(pid)
         symbols = Symbols(pid)
         try:
             self.layout = Layout(self.memory, symbols)
@@ -382,19 +384,23 @@ class Reader:
 
     def tids(self, threads: "list[Thread]") -> "dict[int, int]":
         """Kernel's ids by pthread ids: said by 3.11 and later, else found in glibc's or musl's own record."""
+        self.numbers_of.look()
+        outer = self.numbers_of.outer
         if "thread.tid" in self.layout.at:
-            return {t.ident: t.tid for t in threads}
-        try:
-            known = {int(name) for name in os.listdir("/proc/%d/task" % self.pid)}
-        except OSError:
-            return {}
+            if not self.numbers_of.nested:
+                return {t.ident: t.tid for t in threads}
+            return {t.ident: outer[t.tid] for t in threads if t.tid in outer}
         places = [self.tid_at] if self.tid_at is not None else [720, 208, 56, 48, 64]
         for place in places:
             raws = self.memory.each([(t.ident + place, 4) for t in threads])
             found = {t.ident: int.from_bytes(raw, "little") for t, raw in zip(threads, raws) if raw}
-            if found and set(found.values()) <= known and len(set(found.values())) == len(threads):
+            if (
+                found
+                and set(found.values()) <= set(outer)
+                and len(set(found.values())) == len(threads)
+            ):
                 self.tid_at = place
-                return found
+                return {ident: outer[tid] for ident, tid in found.items()}
         return {}
 
 
@@ -424,12 +430,12 @@ class Thread(Walked):
         self.start(0)
 
 
-def failed(error: Exception) -> int:
+def failed(error: Exception, pid: int) -> int:
     """Say on standard error why there is nothing to print; the exit code."""
     if isinstance(error, UnreadableError):
         sys.stderr.write("%s\n" % error)
     elif isinstance(error, PermissionError):
-        sys.stderr.write("Permission denied: %s\n" % error.strerror)
+        sys.stderr.write("not permitted: %s\n" % refused(pid, error))
     elif isinstance(error, (FileNotFoundError, ProcessLookupError)):
         sys.stderr.write("No such file or directory (os error 2)\n")
     else:
@@ -442,7 +448,7 @@ def main(words: "list[str]") -> int:
     try:
         found = Reader(int(words[1])).look()
     except (UnreadableError, OSError, ValueError, struct.error) as error:
-        return failed(error)
+        return failed(error, int(words[1]))
     print(json.dumps(found))
     return 0
 

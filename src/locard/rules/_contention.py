@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from locard.model import semconv
 from locard.model.contention import Contention
 from locard.model.facts import StackSamples
-from locard.model.stacks import application_frame
+from locard.model.stacks import application_frame, is_library
 from locard.model.wording import shorten
 from locard.rules import _facts
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from locard.model.finding import Case
 
 _NAMED = 3
+# What calls the application's code: an event loop, a thread pool.
+_CALLERS = (
+    "asyncio/events.py",
+    "asyncio/runners.py",
+    "concurrent/futures/thread.py",
+    "trio/_core/_run.py",
+)
 
 
 def samples(case: Case) -> Iterator[tuple[Evidence, StackSamples, Contention]]:
@@ -56,6 +63,32 @@ def place(frames: Iterable[Frame]) -> tuple[str, Frame] | None:
 def own_frames(stacks: Iterable[ThreadStack]) -> list[Frame]:
     """The innermost frame of the application's own of each."""
     return [f for s in stacks if (f := application_frame(s.frames)) is not None]
+
+
+def called_by(stacks: Iterable[ThreadStack]) -> str:
+    """`, called by Scores._score (pay/scores.py:36)`: where the application's code was entered; "" where it is the same.
+
+    Of a thread that runs an event loop, what the loop called; of a worker of a pool, the job.
+    """
+    every = []
+    for stack in stacks:
+        own = application_frame(stack.frames)
+        entry = _entry(stack)
+        if own is not None and entry is not None and own != entry:
+            every.append(entry)
+    found = place(every)
+    return f", called by {found[0]}" if found else ""
+
+
+def _entry(stack: ThreadStack) -> Frame | None:
+    """The outermost frame of the application's own in its innermost run, library frames between them aside."""
+    found = None
+    for frame in stack.frames:
+        if not is_library(frame.file):
+            found = frame
+        elif found is not None and frame.file.endswith(_CALLERS):
+            break
+    return found
 
 
 def code(frame: Frame) -> tuple[tuple[str, str], ...]:

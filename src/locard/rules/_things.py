@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from locard.model.evidence import Layer
 from locard.model.finding import Support
-from locard.model.stacks import is_idle
+from locard.model.stacks import is_idle, is_library
 from locard.model.wording import count, verb
 from locard.rules import _contention
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import re
+    from collections.abc import Callable, Iterator
 
     from locard.model.contention import WaitedThing
     from locard.model.facts import Frame, ThreadStack
@@ -51,6 +52,8 @@ class Used:
     @property
     def amount(self) -> str:
         """`7 of 7 in use`; empty where it does not count."""
+        if self.last.kind == "queue" and not self.last.used:
+            return "nothing in it"
         if self.last.limit is None or self.last.used is None:
             return ""
         return f"{self.last.used:,} of {self.last.limit:,} in use"
@@ -106,11 +109,29 @@ class Used:
 
 def used_up(case: Case, *kinds: str) -> list[Used]:
     """The things of these kinds that were used up at most looks, those with most waiting first."""
+    return _at_most_looks(case, kinds, _is_used_up)
+
+
+def empty_queues(case: Case, named: re.Pattern[str]) -> list[Used]:
+    """Queues that were empty at most looks while threads at work wait to get something out, below a fitting name."""
+    found = _at_most_looks(case, ("queue",), lambda thing: thing.used == 0)
+    return [u for u in found if u.waiting and all(_below(s, named) for s in u.waiting)]
+
+
+def _below(stack: ThreadStack, named: re.Pattern[str]) -> bool:
+    """Whether the frames of the application right above the wait, or their file, are named so."""
+    own = [f for f in stack.frames if not is_library(f.file)][:2]
+    return any(named.search(f"{f.file.rpartition('/')[2]} {f.function}") for f in own)
+
+
+def _at_most_looks(
+    case: Case, kinds: tuple[str, ...], counts: Callable[[WaitedThing], bool]
+) -> list[Used]:
     found = []
     for evidence, samples, said in _contention.samples(case):
         groups: dict[tuple[int, int], list[WaitedThing]] = defaultdict(list)
         for thing in said.things:
-            if thing.kind in kinds and _is_used_up(thing):
+            if thing.kind in kinds and counts(thing):
                 groups[thing.pid, thing.address].append(thing)
         stacks = _contention.by_thread(samples)
         for (pid, _), things in groups.items():

@@ -50,6 +50,8 @@ _CHECKOUT = (
     ("pymongo/pool.py", {"_get_conn", "_get_socket", "get_socket", "checkout"}),
     ("dbutils/", {"connection", "steady_connection"}),
 )  # fmt: skip
+# Names below which an empty queue is taken for a pool that is used up.
+_POOL_NAME = re.compile(r"pool|conn(?!ectionless)|checkout|acquire", re.IGNORECASE)
 _LEAST_SHARE = 0.3  # of the busy observations
 _DEEP = 8  # frames in which the checkout stands
 
@@ -57,7 +59,7 @@ _DEEP = 8  # frames in which the checkout stands
 def judge(case: Case) -> Iterator[Finding]:
     """One finding if requests fail or wait for want of a connection."""
     said = next(_said.growing(case, _MESSAGE), None)
-    used = _things.used_up(case, "pool")
+    used = _things.used_up(case, "pool") or _things.empty_queues(case, _POOL_NAME)
     seen = _waits.busy(case)
     waiting = [s for s in seen if _checks_out(s)]
     enough = len(waiting) >= _waits.LEAST and len(waiting) >= _LEAST_SHARE * len(seen)
@@ -75,9 +77,12 @@ def judge(case: Case) -> Iterator[Finding]:
         supports.append(Support(waiting[0].evidence, waiting[0].layer, says))
     supports += list(_idle_in_transaction(case))
     against = []
-    if said is None:
+    if said is None and not used:
         says = "no message says that a connection could not be had"
         against.append(Support(supports[0].evidence, Layer.LOGS, says))
+    if used and used[0].last.kind == "queue":
+        says = "that the queue holds connections is told by the names in the code only"
+        against.append(Support(used[0].evidence, Layer.RUNTIME, says))
     place = used[0].place if used else None
     yield Finding(
         rule="connection-pool-exhausted",

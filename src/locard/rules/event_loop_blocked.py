@@ -43,7 +43,8 @@ _LOOPS = (
 _NO_TROUBLE = "nothing else that was read says that requests got slower"
 _LEAST_ROUNDS = 2
 _LEAST_SHARE = 0.5  # of the moments at which the thread was seen
-_LONG_MS = 50.0  # in one callback; a look at one takes 60
+_LONG_MS = 20.0  # in one callback; a look at one takes 60
+_LONG_INEXACT_MS = 50.0  # where another call of the same place would look the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def _blocked(stack: ThreadStack, callback: LoopCallback | None, *, read: bool) -
     """Whether the loop was kept at this look; `read`: our reader tells the callbacks of this process."""
     if callback is not None:
         asleep = stack.kernel is not None and stack.kernel.state in {"S", "D"}
-        if asleep or callback.kept_ms >= _LONG_MS:
+        long = _LONG_MS if callback.exact else _LONG_INEXACT_MS
+        if asleep or callback.kept_ms >= long:
             return _Blocked(stack, callback, certain=asleep or callback.exact)
         return None
     return _Blocked(stack, None, certain=False) if is_busy(stack) and not read else None
@@ -114,6 +116,7 @@ def _finding(case: Case, evidence: str, kept: list[_Blocked], of: int, pid: int)
     found = _contention.place(_contention.own_frames(stacks))
     assert found is not None  # noqa: S101 - they are in that function
     place, frame = found
+    called = _contention.called_by(stacks)
     supports = [
         Support(
             evidence,
@@ -135,7 +138,7 @@ def _finding(case: Case, evidence: str, kept: list[_Blocked], of: int, pid: int)
         layer=Layer.RUNTIME,
         role=Role.MECHANISM,
         severity=Severity.CRITICAL if trouble else Severity.WARNING,
-        title=f"The event loop is blocked in {place}{_short_doing(stacks)}",
+        title=f"The event loop is blocked in {place}{called}{_short_doing(stacks)}",
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),

@@ -108,7 +108,8 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
             said = output.stderr.decode("utf-8", "replace").strip()
             why = said or output.problem or "nothing came back"
-            facts.append(NotObserved("profile", f"{why}; py-spy record may be able to", ""))
+            more = "" if why.startswith("not permitted") else "; py-spy record may be able to"
+            facts.append(NotObserved("profile", f"{why}{more}", ""))
     return tuple(facts)
 
 

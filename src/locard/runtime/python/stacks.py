@@ -71,6 +71,7 @@ class Params:
 PARAMS = Params
 DEFAULTS = Params()
 FEW = Params(rounds=2, pause_s=0.2)  # for who only wants to see them
+_DENIED_BY_KERNEL = b"not permitted: "  # as our own reader says it, with why
 MAX_PROCESSES = 32  # one dump each and round; more of the same tree say the same again
 TOGETHER = 4  # dumps between two looks at the kernel: more, and fewer threads sleep through
 MANY_THREADS = 1000  # from here a dump takes seconds
@@ -83,7 +84,7 @@ _LIBRARIES = sorted(
     if file.name.endswith(".py") and not file.name.startswith("_")
 )
 _OWN = (
-    "far/memory.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
+    "far/memory.py+far/python_access.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
     "+far/python_tasks.py+far/python_pools.py"
     "+far/python_greenlets.py+far/python_code.py+far/python_waits.py"
     + "".join(f"+far/pools/{library}.py" for library in _LIBRARIES)
@@ -153,23 +154,30 @@ def plan(context: Context, params: Params = DEFAULTS) -> Generator[Step, Output,
     many = {p.pid for p in chosen if p.threads >= MANY_THREADS}
     pids = [p.pid for p in chosen][:MAX_PROCESSES]
     foreign: set[int] = set()  # what our own reader does not read: py-spy may
+    denied: set[int] = set()  # what nobody reads here
     for at_round in range(params.rounds if pids else 0):
         asked = [p for p in pids if p not in foreign & many or at_round < ROUNDS_OF_MANY]
+        asked = [p for p in asked if p not in denied]
         if at_round and asked:
             yield Wait(params.pause_s)
         for first in range(0, len(asked), TOGETHER):
             group = tuple(asked[first : first + TOGETHER])
             yield KERNEL.fill(pid=group)
             for pid in group:
-                yield from _look(pid, foreign, many)
+                yield from _look(pid, foreign, many, denied)
             yield KERNEL.fill(pid=group)
 
 
-def _look(pid: int, foreign: set[int], many: set[int]) -> Generator[Step, Output, None]:
+def _look(
+    pid: int, foreign: set[int], many: set[int], denied: set[int]
+) -> Generator[Step, Output, None]:
     """One look at one process: by our own reader, else and from then on by py-spy."""
     if pid not in foreign:
         output = yield OWN.fill(pid=str(pid))
         if output.exit_code in {0, None}:  # None: nothing ran, as in a dry run
+            return
+        if output.stderr.startswith(_DENIED_BY_KERNEL):
+            denied.add(pid)
             return
         foreign.add(pid)
     yield _dump(pid, many)
@@ -216,11 +224,11 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
             (i["unread_tasks"], None) for i in found if isinstance(i.get("unread_tasks"), str)
         )
         suspended[pid] = _greenlets.samples(found)
-        inner = _inner(pid, _around(outputs, at))
+        inner = _inner(pid, output, _around(outputs, at))
         pools.extend(_pools.pools(found, at_round, inner))
         kept.append(_contention.contention(found, at_round, inner))
         if threads:
-            stacks.extend(_joined(pid, threads, _around(outputs, at)))
+            stacks.extend(_joined(pid, threads, inner, _around(outputs, at)))
         else:
             missed[pid] = _why(output, runtimes.get(pid, ""))
     if not runtimes and not rounds:
@@ -275,8 +283,13 @@ def _around(outputs: Sequence[Output], at: int) -> tuple[Output | None, Output |
     return before, after
 
 
-def _inner(pid: int, around: tuple[Output | None, Output | None]) -> dict[int, int]:
-    """Thread ids as the process's own pid namespace numbers them -> as this machine does; empty where they agree."""
+def _inner(pid: int, dump: Output, around: tuple[Output | None, Output | None]) -> dict[int, int]:
+    """Thread ids as the process's own pid namespace numbers them -> as this machine does; empty where they agree.
+
+    Our own reader numbers them as this machine does, py-spy as the process does.
+    """
+    if dump.program != "py-spy":
+        return {}
     return {
         r["nstid"]: r["tid"]
         for output in around
@@ -286,7 +299,10 @@ def _inner(pid: int, around: tuple[Output | None, Output | None]) -> dict[int, i
 
 
 def _joined(
-    pid: int, threads: list[ThreadStack], around: tuple[Output | None, Output | None]
+    pid: int,
+    threads: list[ThreadStack],
+    inner: dict[int, int],
+    around: tuple[Output | None, Output | None],
 ) -> Iterator[ThreadStack]:
     """The stacks with this machine's thread ids, and the kernel's word where it is of that moment."""
     then, now = (
@@ -294,9 +310,8 @@ def _joined(
          and "tid" in r}
         for o in around
     )  # fmt: skip
-    inner = {r["nstid"]: tid for tid, r in now.items() if "nstid" in r}
     for thread in threads:
-        tid = inner.get(thread.tid, thread.tid) if inner else thread.tid
+        tid = thread.tid if thread.tid is None else inner.get(thread.tid, thread.tid)
         lock = thread.lock
         if lock is not None and lock.owner is not None:
             lock = replace(lock, owner=inner.get(lock.owner, lock.owner))
@@ -474,6 +489,8 @@ def _why(output: Output, runtime: str) -> str:
     said = output.stderr.decode("utf-8", "replace")
     if output.timed_out:
         return "the reading did not end in time"
+    if output.stderr.startswith(_DENIED_BY_KERNEL):
+        return said.strip().partition("\n")[0]
     if "permission denied" in said.lower() or "Operation not permitted" in said:
         return "not permitted (CAP_SYS_PTRACE, or run as its user)"
     if "No such file or directory (os error 2)" in said or "os error 3" in said:
