@@ -7,6 +7,7 @@ How: locard's own reader, beside the target, reads the stacks from its memory --
   the kernel has on a CPU or waiting for one, wall every thread, gil the one that has the interpreter's lock.
 Impact: samples. Nothing runs in the target and nothing stops it; the reading itself takes a few per cent of
   one core on its machine: what it took is said.
+  An investigation asks it, for 2 s, of the process that burns CPU, where one does.
 Limits: CPython 3.8 to 3.15, not free-threaded. What runs in C is counted for the Python line that called it.
   A thread that came back to the same place by another way between two looks is counted as if it stayed.
   The looks of the largest process of the target only, where it has several: name another with pid/PID.
@@ -27,7 +28,7 @@ from locard.model.kernel_facts import CountedStack, NotObserved, Observed, Row, 
 from locard.model.wording import count
 from locard.probe import Sample
 from locard.runtime import detect
-from locard.runtime.python import stacks
+from locard.runtime.python import _burning, stacks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 _SHOWN = 3
 _LATE = 0.01  # of the looks, from which on the result is partial
 
-BY_DEFAULT = False
+BY_DEFAULT = True  # an investigation asks it of who burns CPU only: see `plan`
+_FEW = 2.0  # seconds of such a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ PROFILE = Template(
     output="json",
     ends="interrupted",
 )
-COMMANDS = (detect.MAPPED, PROFILE)
+COMMANDS = (detect.MAPPED, stacks.KERNEL, PROFILE)
 
 
 def applies(context: Context) -> Skip | None:
@@ -86,14 +88,23 @@ def scope(context: Context) -> Scope:
     return Scope(pids=context.target.pids)
 
 
-def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, None]:
-    """Tell the runtimes, then sample the CPython with the most threads."""
+def plan(context: Context, asked: Params | None = None) -> Generator[Step, Output, None]:
+    """Tell the runtimes, then sample the CPython with the most threads.
+
+    `asked`: None in an investigation, which samples the one that burns most CPU, if any does.
+    """
     mapped = yield detect.MAPPED.fill(pid=context.target.pids)
     pythons = detect.pythons(mapped)
     chosen = [p for p in context.target.processes if p.pid in pythons] or list(
         context.target.processes
     )
     pid = max(chosen, key=lambda p: p.threads).pid
+    if asked is None:
+        asked = Params(for_s=_FEW)
+        burning = yield from _burning.burning(stacks.KERNEL, [p.pid for p in chosen])
+        if not burning:
+            return
+        pid = burning[0]
     yield PROFILE.fill(seconds=f"{asked.for_s:g}", hz=str(asked.hz), mode=asked.mode, pid=str(pid))
 
 
