@@ -9,6 +9,7 @@ Next: a profile of that process; what changed in that function or in its input.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
 from locard.model.stacks import application_frame
 from locard.rules import _facts, _kernel, _waits
-from locard.stats.intervals import wilson
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,12 +81,19 @@ def _sampled(case: Case, function: str, file: str) -> Iterator[Support]:
             sum(s.value for s in trace.stacks if any(f.startswith(name) for f in s.frames))
         )
         if hits and total >= _LEAST_SAMPLES:
-            low, high = wilson(hits, total)
+            low, high = _by_chance(hits, total)
             says = (
                 f"{hits:,} of {total:,} samples ({share(hits, total)}, by chance {low:.0%} to {high:.0%}) of a profile"
                 f" of {trace.observed.seconds:.1f} s are in it or in what it calls"
             )
             yield Support(evidence.id, evidence.layer, says)
+
+
+def _by_chance(hits: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share; rules import no statistics."""
+    z2 = 1.96**2
+    middle, spread = hits + z2 / 2, 1.96 * math.sqrt(hits * (total - hits) / total + z2 / 4)
+    return (middle - spread) / (total + z2), (middle + spread) / (total + z2)
 
 
 def _burning(case: Case, seen: list[Seen], function: str) -> Iterator[Support]:
