@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import sys
 import time
 
 import pytest
@@ -117,3 +118,50 @@ def test_tasks_that_wait_for_a_semaphore_are_named(version):
     with running(VERSIONS[version], "loop-semaphore") as pid:
         (one,) = [i for i in look_items(pid) if i.get("waited") == "asyncio.Semaphore"]
     assert (one["size"], sorted(one["tasks"])) == (0, ["login-1", "login-2"])
+
+
+GEVENT = """
+import os, sys
+from gevent import monkey
+monkey.patch_all()
+import gevent
+sleep = monkey.get_original("time", "sleep")
+
+def query():
+    sleep(0.5) if sys.argv[1] == "blocks" else gevent.sleep(0.05)
+
+def handle():
+    while True:
+        query()
+        gevent.sleep(0)
+
+for _ in range(3):
+    gevent.spawn(handle)
+print("ready", flush=True)
+gevent.get_hub().threadpool.spawn(lambda: (os.read(0, 1), os._exit(0)))
+gevent.sleep(3600)
+"""
+
+
+@pytest.mark.parametrize(("word", "blocked"), [("blocks", True), ("yields", False)])
+def test_a_greenlet_that_does_not_give_the_hub_back(word, blocked):
+    """Its stack holds nothing of gevent: that its hub is suspended tells it."""
+    pytest.importorskip("gevent")
+    process = subprocess.Popen(
+        [sys.executable, "-c", GEVENT, word],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        looks = seen(process.pid, "loop", 3)
+    finally:
+        process.stdin.close()
+        process.wait(10)
+        process.stdout.close()
+    kept = [look for look in looks if look["kept_ms"] >= 50]
+    assert bool(kept) == blocked
+    assert {(look["loop"], look["tid"], look["exact"]) for look in kept} <= {
+        ("gevent", process.pid, False)
+    }

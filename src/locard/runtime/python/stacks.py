@@ -4,7 +4,9 @@ Shows: for each thread its stack (innermost frame first) and whether it was on t
   six rounds, so that what all threads wait for stands apart from a passing moment; with it what the
   kernel said of that very thread meanwhile; the lock that a waiting thread stands at and the thread
   that has it, where the lock records one (RLock, import locks); the tasks of asyncio with what each
-  awaits, through gathers and async generators to the end; which processes were not read, and why.
+  awaits, through gathers and async generators to the end; who has the GIL that others wait for, which callback
+  an event loop is inside of and for how long, pools, queues and semaphores that somebody waits in, with limit,
+  use and whose stack has one; which processes were not read, and why.
 How: tells the runtimes by what the processes have mapped, then locard's own reader takes all threads
   of all interpreters of each CPython from its memory, round by round, so that one round is close in
   time over all processes; where it cannot, `py-spy dump --nonblocking --json`. Before and after each
@@ -15,8 +17,9 @@ Impact: samples. The memory of the process is read without stopping it, nothing 
 Limits: CPython 3.8 to 3.15 by our own reader, 2.7 and 3.3 to 3.7 by py-spy; free-threaded builds not at all.
   A stack that changes while it is read is read again, three times, and then said in `missed`. Which lock a
   thread waits for is proven up to 3.12; later the only lock in its innermost frames is a candidate, said as one.
-  Plain locks and asyncio's record no owner. A wait inside a C call shows the Python line that made it. Suspended
-  greenlets are on no stack. Other runtimes are named only. Other users' processes need CAP_SYS_PTRACE.
+  Plain locks, semaphores and asyncio's locks record no owner; pools are those of far/pools. A wait inside a C
+  call shows the Python line that made it. Other runtimes are named only. Other users' processes need
+  CAP_SYS_PTRACE; a refusal says why, Yama and other user namespaces included.
 Source: CPython's `_Py_DebugOffsets` and its headers (docs/adr/0028); process_vm_readv(2); proc(5); py-spy 0.4.
 """
 
