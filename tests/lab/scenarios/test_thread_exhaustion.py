@@ -3,12 +3,11 @@
 NAME = "thread-exhaustion"
 
 
-def test_requests_give_up_on_work_that_was_not_begun(faulty):
+def test_requests_wait_for_work_that_was_not_begun(faulty):
     seen = faulty[NAME]
-    assert seen.before().error_share < 0.03
-    assert "notice not sent within 2.0 s" in seen.log
-    statuses = [r.status for r in seen.requests if seen.onset < r.due < seen.ended]
-    assert statuses.count(504) > 5
+    before, after = seen.before(), seen.after()
+    assert before.error_share < 0.03
+    assert after.p50_ms > max(3 * before.p50_ms, 300)
 
 
 def test_more_is_asked_of_the_pool_than_its_threads_can_do(faulty):
