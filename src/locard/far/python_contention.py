@@ -9,10 +9,11 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from locard.far.python_stacks import Reader, Thread, Walked
-    from locard.far.python_waits import MOST_HOLD, Known, Taken, Waiting
+    from locard.far.python_waits import MOST_HOLD, NEAR, Known, Taken, Waiting
 
 RELOOKS, RELOOK_S = 6, 0.01
 TURN_WORDS, FLOAT_VALUE = 12, 16  # of the locals of `_run_once`; of a float
@@ -157,6 +158,7 @@ class Contention:
 
         The handles of one turn are all there when it begins, so none has the address of another.
         """
+        self.waiting.seen.clear()  # what lay there at the look before may be gone
         for name, file, place in frames:
             if name == "_run_once" and file.endswith("/asyncio/base_events.py"):
                 raw = self.memory.read(place + self.waiting.place, 8 * TURN_WORDS)
@@ -247,18 +249,16 @@ class Contention:
                 )
             found[taken.address][key].append(who)
 
-        for thread in threads:
-            if futexes.get(thread.ident) and not thread.torn and thread.ident in tids:
-                taken = self.waiting.waits(self.owned(thread))
-                add(taken, "threads", tids[thread.ident])
-                if taken is not None:
-                    waiters.add(thread.ident)
-        for number, greenlet in enumerate(greenlets):
-            add(
-                self.waiting.waits(self.owned(greenlet)) if not greenlet.torn else None,
-                "greenlets",
-                number,
-            )
+        self.waiting.seen.clear()
+        parked = [t for t in threads if futexes.get(t.ident) and t.ident in tids and not t.torn]
+        for thread, frames in zip(parked, self.owned(parked)):
+            taken = self.waiting.waits(frames)
+            add(taken, "threads", tids[thread.ident])
+            if taken is not None:
+                waiters.add(thread.ident)
+        whole = [g for g in greenlets if not g.torn]
+        for number, frames in enumerate(self.owned(whole)):
+            add(self.waiting.waits(frames), "greenlets", number)
         for task in tasks:
             add(self.waiting.waits(self.steps(task)), "tasks", task["task"])
         pools = {a: k for a, k in kinds.items() if k.held or k.inside}
@@ -290,12 +290,18 @@ class Contention:
                 if task["task"] not in found[address]["tasks"]:
                     found[address]["holding_tasks"].append(task["task"])
 
-    def owned(self, walked: "Walked") -> "list[tuple[str, str, int]]":
-        """(function, file, `self`) of the frames in which a wait may stand."""
-        return [
-            (name, file, self.waiting.self_of(place) if self.waiting.known(name, file) else 0)
-            for name, file, place in self.named(walked)[:12]
+    def owned(self, every: "Sequence[Walked]") -> "list[list[tuple[str, str, int]]]":
+        """(function, file, `self`) of the frames in which a wait may stand, of each stack."""
+        stacks = [self.named(walked)[:NEAR] for walked in every]
+        wanted = [
+            place
+            for frames in stacks
+            for name, file, place in frames
+            if self.waiting.known(name, file)
         ]
+        raws = self.memory.each([(place + self.waiting.place, 8) for place in wanted])
+        own = {place: int.from_bytes(raw, "little") & ~7 for place, raw in zip(wanted, raws) if raw}
+        return [[(n, f, own.get(place, 0)) for n, f, place in frames] for frames in stacks]
 
     @staticmethod
     def steps(task: "dict[str, Any]") -> "list[tuple[str, str, int]]":

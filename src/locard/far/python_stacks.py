@@ -279,9 +279,10 @@ class Reader:
             found = self.locks.find(waits)
         except (OSError, ValueError, struct.error):
             return {}
+        here = {t.ident for t in threads}
         for lock in found.values():
             lock["owner_tid"] = tids.get(lock["owner"] or 0)
-            lock["owner_here"] = lock["owner"] in {t.ident for t in threads}
+            lock["owner_here"] = lock["owner"] in here
         return found
 
     def futex(self, tid: "int | None") -> int:

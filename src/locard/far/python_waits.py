@@ -94,6 +94,7 @@ class Waiting:
         self.passed = {}  # type: dict[str, bool]
         self.kinds = {}  # type: dict[int, str]
         self.slots = {}  # type: dict[tuple[int, str], int]
+        self.seen = {}  # type: dict[int, str] # of one look: names of types by objects
 
     # -- which -----------------------------------------------------------------------------
 
@@ -141,13 +142,16 @@ class Waiting:
         """The name of an object's type; "" where there is none."""
         if address & 7 or not 1 << 16 < address < 1 << 47:
             return ""
-        try:
-            kind = self.objects.type_of(address)
-            if kind not in self.kinds:
-                self.kinds[kind] = self.objects.type_name(kind)
-        except (OSError, ValueError):
-            return ""
-        return self.kinds[kind]
+        if address not in self.seen:
+            self.seen[address] = ""
+            try:
+                kind = self.objects.type_of(address)
+                if kind not in self.kinds:
+                    self.kinds[kind] = self.objects.type_name(kind)
+                self.seen[address] = self.kinds[kind]
+            except (OSError, ValueError):
+                pass
+        return self.seen[address]
 
     # -- what it says ----------------------------------------------------------------------
 
