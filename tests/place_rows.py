@@ -29,7 +29,7 @@ with open(log, "a") as file:
         time.sleep(0.05)
 """
 VERBS = (
-    "investigate", "host", "logs", "waits", "syscalls", "libcalls", "trace", "probe", "dry run", "doctor", "replay",
+    "investigate", "host", "logs", "waits", "syscalls", "libcalls", "trace", "stacks", "profile", "probe", "dry run", "doctor", "replay",
 )  # fmt: skip
 KERNEL = {
     "waits": ("waits",),
@@ -37,6 +37,7 @@ KERNEL = {
     "libcalls": ("libcalls", "-e", "malloc+free+PyEval_*"),
     "trace": ("trace", "run-queue"),
 }
+PYTHON = {"stacks": ("stacks",), "profile": ("profile", "--mode", "wall", "--for", "1s")}
 WORDS = {"ok": "yes", "partial": "in part", "no_data": "no data"}
 
 
@@ -76,8 +77,9 @@ def look(locard, row, env, state, *, whole):
 def below(locard, row, env, flags):
     """What the commands below the application came to: what was observed, by its evidence."""
     cells = {}
-    for verb, words in KERNEL.items():
-        done = locard(*words, row.target, *row.on, "--for", "1s", *flags, "-o", "json", env=env)
+    kernel = {verb: (*words, "--for", "1s") for verb, words in KERNEL.items()}
+    for verb, words in {**kernel, **PYTHON}.items():
+        done = locard(*words, row.target, *row.on, *flags, "-o", "json", env=env)
         found = json.loads(done.stdout) if done.stdout else {"evidence": []}
         words_ = [WORDS.get(e["status"], e["status"]) for e in found["evidence"]]
         cells[verb] = words_[-1] if words_ else answered(done)

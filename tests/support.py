@@ -58,11 +58,11 @@ def started(*argv, **options):
         process.stdout.close()
 
 
-def run_probe(probe, context, allow: Impact = Impact.SAMPLES, asked=None):
-    """A probe for real, through gate and transport: its outputs and its facts."""
+def run_probe(probe, context, allow: Impact = Impact.SAMPLES, params=None):
+    """A probe for real, through gate and transport: its outputs and its facts; `params`: None in an investigation."""
     gate = Gate({"probe": probe.COMMANDS}, allow, cap=Impact.INJECTS, why="")
     outputs = []
-    plan = probe.plan(context) if asked is None else probe.plan(context, asked)
+    plan = probe.plan(context) if params is None else probe.plan(context, params)
     session = open_session(HERE, lend_stdin=True).open()
     with contextlib.closing(session), contextlib.suppress(StopIteration):
         step = next(plan)

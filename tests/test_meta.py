@@ -297,3 +297,37 @@ def test_what_is_started_is_declared_as_needed():
         for template in entry.load().COMMANDS:
             if template.argv[0] not in everywhere:
                 assert template.argv[0] in {n.program for n in template.needs}, template.argv
+
+
+FAR_POOLS = sorted((SOURCE / "far" / "pools").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("file", FAR_POOLS, ids=lambda f: f.stem)
+def test_a_library_whose_pool_is_known_has_a_test_and_a_program(file):
+    assert (ROOT / "tests" / "far" / "pools" / f"test_{file.stem}.py").exists()
+    assert (ROOT / "tests" / "programs" / "pools" / f"{file.stem}_pool.py").exists()
+
+
+def globals_of(name):
+    """The names that a file of a streamed program binds at its top."""
+    for node in ast.parse((SOURCE / name).read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign):
+            yield from (n.id for t in node.targets for n in ast.walk(t) if isinstance(n, ast.Name))
+
+
+# Those of the kernel wing are put together on purpose so that a later file can take a name over.
+PROGRAMS = sorted(
+    {t.program for e in PROBES for t in e.load().COMMANDS if t.program and "python_" in t.program}
+)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_two_files_of_a_streamed_program_bind_the_same_name(program):
+    """They are run in one namespace: the later one would change what the earlier one means."""
+    seen = {}
+    for file in program.split("+"):
+        for name in set(globals_of(file)) - {"TYPE_CHECKING"}:
+            assert name not in seen, f"{name} stands in {seen[name]} and {file}"
+            seen[name] = file

@@ -108,14 +108,20 @@ def write(table):
     head = (
         "# What works where\n\nWritten by tests/test_place_table.py from what was tried with a real sshd and real"
         " containers; a service with a log, a page of metrics and threads was looked at.\n\n"
-        "*in part*: some of it, and why is said; *failed*: it said why (py-spy that is not there, another"
-        " user's process, no python3); *-*: not asked there.\n\n"
+        "*in part*: some of it, and why is said; *failed*: it said why (another user's process,"
+        " no python3, no Python); *-*: not asked there.\n\n"
         "`waits`, `syscalls`, `libcalls` and `trace` (of run-queue) ran for 1 s. *here* and *from beside* are root's. Without"
         " CAP_BPF and CAP_PERFMON where it runs, the last three fail and name them, and `waits` looks through /proc."
         " None of them works without python3 there; `libcalls` wants the functions in the target, which the static program"
         " of *distroless* has not."
         " Through kubectl (tests/cluster/test_kernel_in_pods.py) `waits`, `syscalls` and `trace` work in a pod with both"
-        " capabilities, and in one without them `waits` does; `libcalls` was not tried there.\n\n"
+        " capabilities, and in one without them `waits` does; `libcalls` was not tried there."
+        " `stacks` and `profile` read a CPython from where it runs or from beside it: a place without python3 has none, and"
+        " another user's process is refused with what it would take. Beside these places it was tried (tests/far/test_python_places.py,"
+        " tests/machine/test_python_there.py): in other mount, pid, network and user namespaces, below a read-only root of its own,"
+        " with its interpreter deleted or replaced meanwhile, by root without each of CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE,"
+        " CAP_SYS_ADMIN, CAP_PERFMON, CAP_SYS_RESOURCE (all read); refused with the reason: without CAP_SYS_PTRACE, from another user"
+        " namespace, under Yama 1 and 2 as an ordinary user, 32 bits.\n\n"
     )
     lines = ["| place | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     lines += [

@@ -65,26 +65,32 @@ class Watched:
 @pytest.fixture(scope="session")
 def faulty():
     """The fault of every scenario, by name."""
-    return _play(Variant.FAULT)
+    return _Plays(Variant.FAULT)
 
 
 @pytest.fixture(scope="session")
 def near_misses():
     """The near miss of every scenario, by name."""
-    return _play(Variant.NEAR_MISS)
+    return _Plays(Variant.NEAR_MISS)
 
 
 @pytest.fixture(scope="session")
 def healthy():
     """The service of every scenario that the log alone gives away, where nothing happens."""
-    return _play(Variant.HEALTHY, [n for n in NAMES if draw(Casting(n, SEED)).truth.in_log])
+    return _Plays(Variant.HEALTHY, [n for n in NAMES if draw(Casting(n, SEED)).truth.in_log])
 
 
-def _play(variant, names=NAMES):
-    seen = {}
-    for start in range(0, len(names), AT_ONCE):
-        seen |= _play_together(names[start : start + AT_ONCE], variant)
-    return seen
+class _Plays(dict):
+    """Runs by scenario, a batch of them played together when one is first asked for: no test waits for all."""
+
+    def __init__(self, variant, names=NAMES):
+        super().__init__()
+        self._variant, self._names = variant, names
+
+    def __missing__(self, name):
+        first = self._names.index(name) // AT_ONCE * AT_ONCE
+        self.update(_play_together(self._names[first : first + AT_ONCE], self._variant))
+        return self[name]
 
 
 def _play_together(names, variant):

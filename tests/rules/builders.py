@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from locard.investigate import logs_alone
 from locard.model import semconv
+from locard.model.contention import Contention, WaitedThing
 from locard.model.evidence import Evidence, Layer, Scope, Status
 from locard.model.facts import (
     EndpointCoverage,
@@ -50,6 +51,7 @@ _LAYERS = {
     StackSamples: Layer.RUNTIME,
     ThreadPools: Layer.RUNTIME,
     HeapGrowth: Layer.RUNTIME,
+    Contention: Layer.RUNTIME,
     RuntimeCoverage: Layer.RUNTIME,
     ThreadStates: Layer.KERNEL,
     Peers: Layer.KERNEL,
@@ -265,3 +267,22 @@ def lock(kind="mutex", holder="refresher", contended=True, **more):
 def trace(program, *rows, seconds=5.0):
     """What one program counted."""
     return Trace(program, "says", Observed(seconds, "eBPF"), tuple(rows))
+
+
+def thing(at, kind="pool", *, name="SQLAlchemy QueuePool", used=7, limit=7, tids=(8, 9), **more):
+    """What threads wait in at one look."""
+    values = {
+        "label": "",
+        "size": None,
+        "tasks": (),
+        "greenlets": 0,
+        "holders": (),
+        "holding_tasks": (),
+    }
+    values |= more
+    return WaitedThing(at, 7, name, kind, address=4096, limit=limit, used=used, tids=tids, **values)
+
+
+def things(*every):
+    """The things of several looks."""
+    return Contention(things=every)

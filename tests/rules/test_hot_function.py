@@ -1,7 +1,10 @@
 """hot-function: busy threads that compute in one function while requests wait."""
 
+from dataclasses import replace
+
+from locard.model.kernel_facts import CountedStack
 from locard.rules.hot_function import judge
-from rules.builders import case, cpu, log, stack, stacks
+from rules.builders import case, cpu, log, stack, stacks, trace
 
 
 def computing(count=8, name="render"):
@@ -21,3 +24,23 @@ def test_quiet_without_trouble_or_without_the_cpu():
     assert not list(judge(case(log(changed=()), computing(), cpu(0.98))))
     assert not list(judge(case(log(), computing(), cpu(0.1))))
     assert not list(judge(case(log(), computing(2), cpu(0.98))))
+
+
+def profile(*stacks_):
+    """Stacks of a profile as (frames outermost first, samples)."""
+    every = tuple(CountedStack(frames, count, "samples", "w") for frames, count in stacks_)
+    return replace(trace("profile", seconds=2.0), stacks=every)
+
+
+def test_the_share_of_a_profile_is_said_with_its_interval():
+    sampled = profile(
+        (("run (app.py:1)", "render (app.py:4)", "fill (app.py:9)"), 150.0),
+        (("run (app.py:1)",), 50.0),
+    )
+    (finding,) = judge(case(log(), computing(), cpu(0.98), sampled))
+    assert (
+        "150 of 200 samples (75 %, by chance 69% to 80%) of a profile of 2.0 s are in it or in what it calls"
+        in finding.detail
+    )
+    (finding,) = judge(case(log(), computing(), cpu(0.98), profile((("render (app.py:4)",), 9.0))))
+    assert "samples" not in finding.detail, "too few say nothing"

@@ -27,6 +27,8 @@ from rules.builders import (
     state,
     states,
     system_calls,
+    thing,
+    things,
     thread_wait,
     waiting,
     waits,
@@ -218,3 +220,26 @@ def test_the_owner_that_a_lock_records_is_the_holder_wherever_it_is():
     (finding,) = found(stacks(*waiters, *owner))
     assert "worker-9 (tid 9) has it, as the lock itself records" in finding.detail
     assert "emit (pay/handlers.py:7), in write pipe" in finding.detail
+
+
+ACQUIRE = ("wait <lib>/threading.py:327", "acquire <lib>/threading.py:507", "render app.py:12")
+
+
+def test_fires_on_a_semaphore_of_which_nothing_is_free():
+    queue = stacks(*(stack(n, t, *ACQUIRE) for n in range(3) for t in (8, 9)))
+    taken = [
+        thing(n, "semaphore", name="threading.BoundedSemaphore", used=4, limit=4, size=0)
+        for n in range(3)
+    ]
+    (finding,) = judge(case(queue, things(*taken)))
+    assert (
+        finding.title
+        == "Threads or tasks queue for a threading.BoundedSemaphore at render (pay/app.py:12): 4 of 4 in use"
+    )
+    assert finding.against[0].says == "who has taken of it is not recorded by a semaphore"
+
+
+def test_quiet_on_a_semaphore_with_one_left_and_on_one_that_was_seen_once():
+    queue = stacks(*(stack(n, t, *ACQUIRE) for n in range(3) for t in (8, 9)))
+    assert not list(judge(case(queue, things(*(thing(n, "semaphore", size=1) for n in range(3))))))
+    assert not list(judge(case(queue, things(thing(0, "semaphore", size=0)))))

@@ -12,7 +12,7 @@ from locard.logs.judge import first_pass
 from locard.logs.scan.loader import load
 from locard.model.finding import Confidence, Role
 from locard.rules.queue_saturated import judge
-from rules.builders import case
+from rules.builders import case, stack, stacks, thing, things
 
 
 def summary(tmp_path, records):
@@ -93,3 +93,28 @@ NOISE = random.Random(4)
 )
 def test_quiet_where_nothing_more_waits(tmp_path, value, name):
     assert summary(tmp_path, lines(value, name)).growing == ()
+
+
+PUT = ("wait <lib>/threading.py:327", "put <lib>/queue.py:140", "emit app.py:12", "run app.py:3")
+
+
+def test_fires_where_who_puts_into_a_full_queue_waits():
+    waits = stacks(*(stack(n, 8, *PUT) for n in range(3)))
+    full = things(
+        *(thing(n, "queue", name="queue.Queue", used=100, limit=100, tids=(8,)) for n in range(3))
+    )
+    (finding,) = judge(case(waits, full))
+    assert (
+        finding.title
+        == "A queue.Queue is full, who puts into it waits at emit (pay/app.py:12): 100 of 100 in use"
+    )
+
+
+def test_quiet_where_the_queue_is_empty_and_workers_wait_to_get():
+    waits = stacks(*(stack(n, 8, *PUT) for n in range(3)))
+    empty = things(
+        *(thing(n, "queue", name="queue.Queue", used=0, limit=100, tids=(8,)) for n in range(3))
+    )
+    assert not list(judge(case(waits, empty)))
+    unbound = things(*(thing(n, "queue", used=9, limit=0, tids=(8,)) for n in range(3)))
+    assert not list(judge(case(waits, unbound)))

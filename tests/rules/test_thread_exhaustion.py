@@ -1,6 +1,7 @@
 """thread-exhaustion: a pool whose threads are all at work while its queue does not become shorter."""
 
 from locard.model.facts import ThreadPool, ThreadPools
+from locard.model.finding import Role, Severity
 from locard.rules.thread_exhaustion import judge
 from rules.builders import IDLE, case, stack, stacks
 
@@ -44,3 +45,23 @@ def test_a_queue_that_becomes_shorter_and_a_single_look_speak_against_it():
     assert [s.says for s in finding.against] == ["its queue became shorter meanwhile"]
     (finding,) = found([pool(0, 20)], *at_work(1))
     assert [s.says for s in finding.against] == ["it was seen at one moment only"]
+
+
+def test_a_pool_whose_threads_wait_for_another_is_context_and_no_mechanism():
+    result = (
+        "wait <lib>/threading.py:320",
+        "result <lib>/concurrent/futures/_base.py:451",
+        *JOB[1:],
+    )
+    waits = [stack(r, t, *result) for r in range(2) for t in (1, 2, 3)]
+    (finding,) = found([pool(0, 20), pool(1, 24)], *waits)
+    assert (finding.role, finding.severity) == (Role.CONTEXT, Severity.INFO)
+    assert finding.title.endswith("they wait for others")
+
+
+def test_the_job_is_named_beside_the_line():
+    job = ("recv <lib>/socket.py:10", "exchange store.py:25", "deliver notices.py:38", JOB[-1])
+    (finding,) = found(
+        [pool(0, 20), pool(1, 24)], *[stack(r, t, *job) for r in range(2) for t in (1, 2, 3)]
+    )
+    assert "in exchange (pay/store.py:25), called by deliver (pay/notices.py:38)" in finding.title

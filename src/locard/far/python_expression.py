@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-LONGEST, DEEPEST = 2000, 40
+LONGEST, DEEPEST_EXPRESSION = 2000, 40
 LAMBDA = "lambda a, r, e, c, i: "
 TIMES = {
     "cost_ms": "(c / 1e6)",
@@ -24,7 +24,7 @@ VALUES = {
     "None": "None", "true": "True", "false": "False", "null": "None",
 }  # fmt: skip
 ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
-KNOWN = "params, target, result, exception, cost_ms, inside_ms and the function's parameters"
+KNOWN_NAMES = "params, target, result, exception, cost_ms, inside_ms and the function's parameters"
 
 
 class ExpressionError(Exception):
@@ -96,7 +96,7 @@ class Writer:
     def write(self, node: "Any") -> str:
         """Python for one part; raises ExpressionError."""
         self.depth += 1
-        if self.depth > DEEPEST:
+        if self.depth > DEEPEST_EXPRESSION:
             raise ExpressionError("it is nested too deep", getattr(node, "col_offset", 0))
         try:
             name = WRITERS.get(type(node).__name__, "")
@@ -181,7 +181,8 @@ class Writer:
         if name not in self.names:
             self.fail(
                 node,
-                "no %s: there are %s (%s)" % (name, KNOWN, ", ".join(self.names) or "it has none"),
+                "no %s: there are %s (%s)"
+                % (name, KNOWN_NAMES, ", ".join(self.names) or "it has none"),
             )
         return "a[%d]" % self.names.index(name)
 

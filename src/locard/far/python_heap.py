@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from locard.far.python_kinds import Kinds
     from locard.far.python_layout import UnreadableError
     from locard.far.python_loose import Loose
-    from locard.far.python_stacks import Reader, failed
+    from locard.far.python_stacks import Reader, failed, reason
 
 GONE = "the target ended"
 ONE_LOOK_S = 20.0  # of one look, at most
@@ -168,9 +168,9 @@ def heap(words: "list[str]") -> int:
             works.append(Heap(Reader(pid), most))
         except FAULTS as why:
             error = why
-            refused.append({"pid": pid, "why": str(why)})
+            refused.append({"pid": pid, "why": reason(why, pid)})
     if error is not None and not works:
-        return failed(error)
+        return failed(error, pids[0])
     observe(works, seconds, looks)
     found = []
     for work in works:

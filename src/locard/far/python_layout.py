@@ -21,7 +21,8 @@ VERSION = re.compile(rb"(?<![0-9.])(3\.\d{1,2})\.\d{1,2}(?:(?:a|b|rc)\d+)?\+?\0"
 OF_ASYNCIO = re.compile(r"/_asyncio[^/]*\.so$")
 NAMED = re.compile(r"/(?:lib)?python3\.(\d+)[^/]*$")
 COOKIE = b"xdebugpy"
-NO_PYTHON = "no _PyRuntime in what it has mapped"
+NO_PYTHON = "no _PyRuntime in what it has mapped: no CPython, or one without symbols"
+MOST_DATA = 64 << 20  # bytes of a mapping that are searched for it
 
 # Fields in the order of `_Py_DebugOffsets`, one word of 64 bits each behind cookie, version and free_threaded.
 SAID = {
@@ -85,7 +86,7 @@ gc: size collecting frame
 # Offsets in bytes, by version, of builds for 64 bits; 3.8 to 3.12 differ not between their own releases.
 TABLES = {
     (3, 8): """
-runtime: interpreters_head=32 gil_holder=1368 gc=344
+runtime: interpreters_head=32 gil=1152 gil_holder=1368 gc=344
 interpreter: next=0 threads_head=8 id=16 modules=56
 heap_type: cached_keys=872
 thread: next=8 interp=16 frame=24 ident=176 size=264
@@ -93,7 +94,7 @@ frame: previous=24 code=32 instruction=104 size=112
 code: filename=104 name=112 lines=120 firstlineno=40
 """,
     (3, 9): """
-runtime: interpreters_head=32 gil_holder=568
+runtime: interpreters_head=32 gil=352 gil_holder=568
 interpreter: next=0 threads_head=8 id=24 gc=616 modules=856
 heap_type: cached_keys=864
 thread: next=8 interp=16 frame=24 ident=176 size=264
@@ -102,7 +103,7 @@ code: filename=104 name=112 lines=120 firstlineno=40
 gc: collecting=200
 """,
     (3, 10): """
-runtime: interpreters_head=32 gil_holder=568
+runtime: interpreters_head=32 gil=352 gil_holder=568
 interpreter: next=0 threads_head=8 id=24 gc=616 modules=856
 heap_type: cached_keys=872
 thread: next=8 interp=16 frame=24 ident=176 size=280
@@ -111,7 +112,7 @@ code: filename=104 name=112 lines=120 firstlineno=40
 gc: collecting=200
 """,
     (3, 11): """
-runtime: interpreters_head=40 gil_holder=576
+runtime: interpreters_head=40 gil=360 gil_holder=576
 interpreter: next=0 threads_head=16 id=48 gc=648 modules=888
 heap_type: cached_keys=872
 thread: next=8 interp=16 cframe=56 cframe_frame=8 ident=152 tid=160 size=360
@@ -158,6 +159,7 @@ class Layout:
             raise UnreadableError(
                 "CPython %d.%d: its layout is not known (3.8 to 3.15 are)" % self.version
             )
+        self.running_task = 0  # from 3.14 on: where a thread keeps the task that runs on it
         self.tasks = self.of_tasks(symbols) if self.version >= (3, 14) else None
         self.at["text.full_size"] = self.at["text.ascii_size"] + (
             16 if self.version >= (3, 12) else 24
@@ -195,6 +197,7 @@ class Layout:
             if elf and where:
                 where += base_of(elf, symbols, mapping)
                 values = struct.unpack("<13Q", self.memory.read(where, 13 * 8))
+                self.running_task = values[11]
                 return values[6], values[8], values[12]
         return None
 
@@ -222,9 +225,53 @@ def find(memory: "Memory", symbols: "Symbols") -> "tuple[int, tuple[int, int]]":
         address = elf and address_of(elf, symbols, mapping, "_PyRuntime")
         if elf is not None and address:
             return address, version_of(elf, memory, symbols, mapping, address)
+    found = by_cookie(memory, symbols)
+    if found is not None:
+        return found
+    if is_32_bit(symbols.pid):
+        raise UnreadableError("a 32-bit process: only those of 64 bits are read")
     if closed:
-        raise UnreadableError("the interpreter's file could not be opened")
+        gone = any(m.path.endswith(" (deleted)") and IS_PYTHON.search(m.path) for m in symbols.maps)
+        why = (
+            " since it was deleted (upgraded?): /proc/PID/map_files has it for CAP_SYS_ADMIN"
+            if gone
+            else ""
+        )
+        raise UnreadableError("the interpreter's file could not be opened" + why)
     raise UnreadableError(NO_PYTHON)
+
+
+def by_cookie(memory: "Memory", symbols: "Symbols") -> "tuple[int, tuple[int, int]] | None":
+    """The same from 3.13 on without any file: `_PyRuntime` begins with a cookie, and lies in the data of the interpreter."""
+    try:
+        program = os.readlink("/proc/%d/exe" % symbols.pid)
+    except OSError:
+        program = ""
+    for mapping in symbols.maps:
+        mine = mapping.path == program or IS_PYTHON.search(mapping.path)
+        if not mine or mapping.permissions[1] != "w" or mapping.end - mapping.start > MOST_DATA:
+            continue
+        try:
+            data = memory.read(mapping.start, mapping.end - mapping.start)
+        except OSError:
+            continue
+        at = data.find(COOKIE)
+        while at >= 0:
+            number = int.from_bytes(data[at + 8 : at + 16], "little")
+            version = number >> 24, number >> 16 & 255
+            if at % 8 == 0 and (3, 13) <= version < (4, 0) and number < 1 << 32:
+                return mapping.start + at, version
+            at = data.find(COOKIE, at + 1)
+    return None
+
+
+def is_32_bit(pid: int) -> bool:
+    """Whether a process runs a 32-bit program."""
+    try:
+        with open("/proc/%d/exe" % pid, "rb") as file:
+            return file.read(5) == b"\x7fELF\x01"
+    except OSError:
+        return False
 
 
 def address_of(elf: "Elf", symbols: "Symbols", mapping: "Mapping", name: str) -> "int | None":

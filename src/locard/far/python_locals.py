@@ -19,8 +19,8 @@ MOST_LETTERS = 200
 MOST_PARTS = 10  # of a container
 DEEPEST = 2
 MOST_VALUES = 20000  # of one look
-HEAP_TYPE = 1 << 9  # tp_flags: made by a class statement
-HIDDEN, CELL, FREE = 0x10, 0x40, 0x80  # CO_FAST_*
+HEAP_TYPE_FLAG = 1 << 9  # tp_flags: made by a class statement
+HIDDEN, CELL_OBJECT, FREE = 0x10, 0x40, 0x80  # CO_FAST_*
 NUMBER = 3  # in the low bits: no reference (3.14 and later)
 REFERENCE = ~7  # 3.14 and later keep something in the low bits
 
@@ -49,7 +49,7 @@ class Locals:
             if not held or reference & 3 == NUMBER or kind & HIDDEN or name.startswith("."):
                 continue
             try:
-                if kind & (CELL | FREE) and self.kind(held)[0] == "cell":
+                if kind & (CELL_OBJECT | FREE) and self.kind(held)[0] == "cell":
                     held = self.memory.number(held + 16) & REFERENCE
                 if held:
                     found[name] = self.value(held, 0)
@@ -70,7 +70,7 @@ class Locals:
                 found = [(objects.name(n), k) for n, k in zip(names, kinds)]
             else:
                 found = []
-                for place, kind in ((72, 0), (88, CELL), (80, FREE)):
+                for place, kind in ((72, 0), (88, CELL_OBJECT), (80, FREE)):
                     some = objects.sequence(self.memory.number(code + place), "tuple")
                     found += [(objects.name(n), kind) for n in some]
             self.named[code] = found
@@ -81,7 +81,7 @@ class Locals:
         kind = self.objects.type_of(address)
         if kind not in self.kinds:
             flags = self.memory.number(kind + 168)
-            self.kinds[kind] = self.objects.type_name(kind), not flags & HEAP_TYPE
+            self.kinds[kind] = self.objects.type_name(kind), not flags & HEAP_TYPE_FLAG
         return self.kinds[kind]
 
     def value(self, address: int, depth: int) -> str:

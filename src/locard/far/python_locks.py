@@ -98,11 +98,13 @@ class Locks:
             if name in KINDS:
                 locks[where] = name, raw
         if self.proves:
-            for where, (name, raw) in locks.items():
-                own = struct.unpack_from("<Q", raw, 16)[0]
-                if own <= futex < own + OF_A_LOCK:
-                    return self.told(where, name, raw, sure=True)
-            return None
+            # Locks lie side by side, closer than the largest is long: it is the last that begins before the futex.
+            begins = {struct.unpack_from("<Q", locks[w][1], 16)[0]: w for w in locks}
+            own = max((b for b in begins if b <= futex < b + OF_A_LOCK), default=0)
+            if not own:
+                return None
+            name, raw = locks[begins[own]]
+            return self.told(begins[own], name, raw, sure=True)
         if len(locks) == 1:
             ((where, (name, raw)),) = locks.items()
             return self.told(where, name, raw, sure=False)

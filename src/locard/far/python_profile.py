@@ -61,7 +61,7 @@ class Profile:
             looks = Looks(Reader(pid), self.mode)
             looks.refresh()
         except (UnreadableError, OSError, ValueError, struct.error) as error:
-            self.unread[pid] = reason(error)
+            self.unread[pid] = reason(error, pid)
             return error
         self.looked[pid] = looks
         return None
@@ -175,7 +175,7 @@ def profile(words: "list[str]") -> int:
     work = Profile([int(w) for w in words[4:]], mode)
     error = work.begin()
     if error is not None:
-        return failed(error)
+        return failed(error, int(words[4]))
     began, before = time.monotonic(), cost_s()
     ended = work.run(seconds, hz)
     took, cost = time.monotonic() - began, cost_s() - before

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from locard.far.memory import Memory
+    from locard.far.python_access import Numbers, refused
     from locard.far.python_code import Code
+    from locard.far.python_contention import Contention
     from locard.far.python_greenlets import Greenlets
     from locard.far.python_layout import Layout, UnreadableError
     from locard.far.python_locals import Locals
@@ -46,6 +48,7 @@ class Reader:
         """Finds the interpreter; raises UnreadableError or OSError."""
         self.pid = pid
         self.memory = Memory(pid)
+        self.numbers_of = Numbers(pid)
         symbols = Symbols(pid)
         try:
             self.layout = Layout(self.memory, symbols)
@@ -58,6 +61,7 @@ class Reader:
         self.tasks = Tasks(self.objects, self.layout)
         self.pools = Pools(self.objects, self.layout)
         self.greenlets = Greenlets(self.objects, self.layout)
+        self.contention = Contention(self)
         self.codes = {}  # type: dict[int, Code]
         self.code_type = 0
         self.tid_at = None  # type: int | None
@@ -131,6 +135,12 @@ class Reader:
             for thread, raw in zip(todo, raws):
                 thread.raw = raw or thread.raw
             todo = self.begin(todo)
+
+    def begin_anew(self, thread: "Thread") -> None:
+        """Read the stack of one thread once more, as it is now."""
+        (raw,) = self.memory.each([(thread.address, len(thread.raw))])
+        thread.raw = raw or thread.raw
+        self.walk(self.begin([thread]))
 
     def begin(self, threads: "list[Thread]") -> "list[Thread]":
         """Where each stack begins."""
@@ -215,11 +225,15 @@ class Reader:
             collects = self.collects(interpreter)
             tids = self.tids(threads)
             names = self.names(interpreter)
-            locks = self.locked(threads, tids)
+            futexes = {t.ident: self.futex(tids.get(t.ident)) for t in threads}
+            locks = self.locked(threads, tids, futexes)
             number = self.memory.number(interpreter + self.layout.at["interpreter.id"])
             found += [dict(pool, pid=self.pid) for pool in self.pooled(threads, tids)]
-            found += self.suspended(interpreter)
-            found += [dict(task, pid=self.pid) for task in self.awaited(interpreter, threads)]
+            suspended, greenlets = self.suspended(interpreter)
+            found += suspended
+            awaited = self.awaited(interpreter, threads)
+            shared = self.contention.shared(threads, tids, futexes, greenlets, awaited)
+            found += [dict(item, pid=self.pid) for item in (*awaited, *shared)]
             if self.tasks.unread:
                 found.append({"pid": self.pid, "unread_tasks": self.tasks.unread})
             for thread in threads:
@@ -241,6 +255,8 @@ class Reader:
                         "frames": [] if thread.torn else self.frames(thread),
                     }
                 )
+            kept = self.kept(interpreter, threads, tids, futexes, greenlets)
+            found += [dict(item, pid=self.pid) for item in kept]
         return [*found, self.table(found if source else [])]
 
     def variables(self, thread: "Thread", inner: "Locals", most: int) -> "list[dict[str, str]]":
@@ -271,13 +287,28 @@ class Reader:
             frames[n]["source"] = files.line(frames[n]["filename"], frames[n]["line"])
         files.close()
 
+    def kept(
+        self,
+        interpreter: int,
+        threads: "list[Thread]",
+        tids: "dict[int, int]",
+        futexes: "dict[int, int]",
+        greenlets: "list[Walked]",
+    ) -> "list[dict[str, Any]]":
+        """Who has the GIL that others wait for, and which callback an event loop is inside of; read last of all."""
+        try:
+            hub = any(self.contention.is_hub(g) for g in greenlets)
+            return self.contention.look(interpreter, threads, tids, futexes, hub)
+        except (OSError, ValueError, struct.error):
+            return []
+
     def locked(
-        self, threads: "list[Thread]", tids: "dict[int, int]"
+        self, threads: "list[Thread]", tids: "dict[int, int]", futexes: "dict[int, int]"
     ) -> "dict[int, dict[str, Any]]":
         """The locks that threads wait for, by pthread id; the owner's kernel id is `owner_tid`, None: no thread here."""
         waits = {}
         for thread in threads:
-            futex = self.futex(tids.get(thread.ident))
+            futex = futexes[thread.ident]
             if futex and thread.places and not thread.torn:
                 waits[thread.ident] = thread.places, futex
         try:
@@ -348,12 +379,12 @@ class Reader:
             pool["threads"] = [tids[i] for i in pool["threads"] if i in tids]
         return found
 
-    def suspended(self, interpreter: int) -> "list[dict[str, Any]]":
-        """The greenlets that are suspended, as threads without a thread: their frames, and what unites them."""
+    def suspended(self, interpreter: int) -> "tuple[list[dict[str, Any]], list[Walked]]":
+        """The greenlets that are suspended, as threads without a thread; and their stacks."""
         try:
             known = self.greenlets.find(interpreter)
         except (OSError, ValueError, struct.error):
-            return []
+            return [], []
         unread = (
             [{"pid": self.pid, "unread": self.greenlets.unread}] if self.greenlets.unread else []
         )
@@ -363,7 +394,7 @@ class Reader:
             one.start(frame)
             walked.append((one, address, kind))
         self.walk([one for one, _, _ in walked])
-        return unread + [
+        told = [
             {
                 "pid": self.pid,
                 "greenlet": kind,
@@ -373,6 +404,7 @@ class Reader:
             }
             for one, address, kind in walked
         ]
+        return unread + told, [one for one, _, _ in walked]
 
     def names(self, interpreter: int) -> "dict[int, str]":
         """Names of threads by pthread ids; none where they change too fast to be read."""
@@ -407,19 +439,23 @@ class Reader:
 
     def tids(self, threads: "list[Thread]") -> "dict[int, int]":
         """Kernel's ids by pthread ids: said by 3.11 and later, else found in glibc's or musl's own record."""
+        self.numbers_of.look()
+        outer = self.numbers_of.outer
         if "thread.tid" in self.layout.at:
-            return {t.ident: t.tid for t in threads}
-        try:
-            known = {int(name) for name in os.listdir("/proc/%d/task" % self.pid)}
-        except OSError:
-            return {}
+            if not self.numbers_of.nested:
+                return {t.ident: t.tid for t in threads}
+            return {t.ident: outer[t.tid] for t in threads if t.tid in outer}
         places = [self.tid_at] if self.tid_at is not None else [720, 208, 56, 48, 64]
         for place in places:
             raws = self.memory.each([(t.ident + place, 4) for t in threads])
             found = {t.ident: int.from_bytes(raw, "little") for t, raw in zip(threads, raws) if raw}
-            if found and set(found.values()) <= known and len(set(found.values())) == len(threads):
+            if (
+                found
+                and set(found.values()) <= set(outer)
+                and len(set(found.values())) == len(threads)
+            ):
                 self.tid_at = place
-                return found
+                return {ident: outer[tid] for ident, tid in found.items()}
         return {}
 
 
@@ -449,20 +485,20 @@ class Thread(Walked):
         self.start(0)
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, pid: int) -> str:
     """Why a process is not read, in words."""
     if isinstance(error, UnreadableError):
         return str(error)
     if isinstance(error, PermissionError):
-        return "Permission denied: %s" % error.strerror
+        return "not permitted: %s" % refused(pid, error)
     if isinstance(error, (FileNotFoundError, ProcessLookupError)):
         return "No such file or directory (os error 2)"
     return "its memory does not read as CPython's: %s" % error
 
 
-def failed(error: Exception) -> int:
+def failed(error: Exception, pid: int) -> int:
     """Say on standard error why there is nothing to print; the exit code."""
-    sys.stderr.write("%s\n" % reason(error))
+    sys.stderr.write("%s\n" % reason(error, pid))
     return 1
 
 
@@ -472,7 +508,7 @@ def main(words: "list[str]") -> int:
     try:
         found = Reader(int(words[-1])).look(more[0], bool(more[1]))
     except (UnreadableError, OSError, ValueError, struct.error) as error:
-        return failed(error)
+        return failed(error, int(words[1]))
     print(json.dumps(found))
     return 0
 

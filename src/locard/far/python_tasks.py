@@ -129,8 +129,8 @@ class Tasks:
             self.kinds[kind] = self.objects.type_name(kind)
         return self.kinds[kind]
 
-    def task(self, address: int) -> "dict[str, Any] | None":
-        """One task with its chain; None where it has ended."""
+    def parts(self, address: int) -> "tuple[int, int]":
+        """(its coroutine, the object that names it) of a task; (0, 0) where it has ended."""
         size = self.memory.number(self.objects.type_of(address) + 32)
         words = struct.unpack(
             "<%dQ" % (min(size, 512) // 8), self.memory.read(address, min(size, 512) // 8 * 8)
@@ -138,12 +138,22 @@ class Tasks:
         place = next(
             (k for k, w in enumerate(words) if k > 2 and self.is_a(w, SUSPENDED[:2])), None
         )
-        if place is None:
+        return (words[place], words[place + 1]) if place is not None else (0, 0)
+
+    def task_named(self, address: int) -> str:
+        """The name of a task, "" where it has ended."""
+        _, name = self.parts(address)
+        return self.task_name(name) if name else ""
+
+    def task(self, address: int) -> "dict[str, Any] | None":
+        """One task with its chain; None where it has ended."""
+        coroutine, name = self.parts(address)
+        if not coroutine:
             return None
-        chain, awaits, inside = self.chain(words[place])
+        chain, awaits, inside = self.chain(coroutine)
         return {
             "at": address,
-            "name": self.task_name(words[place + 1]),
+            "name": self.task_name(name),
             "chain": chain,
             "awaits": awaits,
             "inside": inside,

@@ -148,7 +148,7 @@ def top(words: "list[str]") -> int:
     work = Profile([int(w) for w in words[5:]], mode)
     error = work.begin()
     if error is not None:
-        return failed(error)
+        return failed(error, int(words[5]))
     view = Top(work, hz)
     for number in range(1, most + 1):
         if view.interval(number, seconds):

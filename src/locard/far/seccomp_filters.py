@@ -22,7 +22,7 @@ ALLOWED = (0x7FFF0000, 0x7FFC0000)  # RET_ALLOW, RET_LOG
 FAILS = 0x00050000  # RET_ERRNO: the call fails and nothing else happens
 MOST_FILTERS, MOST_STEPS = 64, 4096
 # (name, number, arguments): what the borrowed thread and ours call; those of `MAY_FAIL` may fail
-CALLS = (
+CALLS_MADE = (
     ("mmap", 9, (0x10000000000, 0, 5, 0x100022, (1 << 64) - 1, 0)), ("munmap", 11, (0x10000000000, 0)),
     ("rt_sigreturn", 15, ()), ("mprotect", 10, (0x10000000000, 0, 3)), ("madvise", 28, (0x10000000000, 0, 18)),
     ("clone3", 435, (0x10000000000, 88)), ("clone", 56, (0x3D0F00,)), ("futex", 202, (0x10000000000, 0x81, 1)),
@@ -146,7 +146,7 @@ class Filters:
 
     def judge(self) -> None:
         """Raises RefusedError where a filter would kill the process for a watch, or let it fail."""
-        for name, number, arguments in CALLS:
+        for name, number, arguments in CALLS_MADE:
             try:
                 action = action_of(self.every, number, arguments)
             except (ValueError, IndexError, KeyError, struct.error):

@@ -6,7 +6,7 @@ nothing itself: the harness (`stage.py`) starts what the scene names and applies
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -73,6 +73,11 @@ class Service:
     def upstream_share(self, name: str) -> float:
         """The share of all requests that go to this upstream."""
         return sum(r.share * dict(r.upstreams).get(name, 0.0) for r in self.routes)
+
+    def using(self, resource: str) -> Service:
+        """The same deployment with routes that all use one more resource."""
+        routes = tuple(replace(r, uses=(*r.uses, resource)) for r in self.routes)
+        return replace(self, routes=routes)
 
     def use_share(self, resource: str) -> float:
         """The share of all requests that use this resource."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from locard.model.contention import Contention
 from locard.model.heap_facts import HeapGrowth
 from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
@@ -478,6 +479,7 @@ Fact = (
     | LiveProbes
     | FoundNames
     | HeapGrowth
+    | Contention
     | RuntimeCoverage
     | ThreadStates
     | Peers

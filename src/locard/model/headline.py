@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from locard.model import heap_words, kernel_words, reading_words, watch_words, workload_words
+from locard.model import (
+    contention_words,
+    heap_words,
+    kernel_words,
+    reading_words,
+    watch_words,
+    workload_words,
+)
+from locard.model.contention import Contention
 from locard.model.facts import (
     EndpointCoverage,
     GreenletSamples,
@@ -323,6 +331,7 @@ _SAYS: dict[type, Callable[[Any], str]] = {
     LiveProbes: watch_words.live,
     FoundNames: watch_words.found,
     HeapGrowth: heap_words.headline,
+    Contention: contention_words.summary,
     RuntimeCoverage: _runtimes,
     ThreadStates: _states,
     Peers: _peers,

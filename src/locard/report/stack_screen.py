@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from itertools import groupby
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from locard.model import contention_words
+from locard.model.contention import Contention
 from locard.model.facts import (
     GreenletSamples,
     RuntimeCoverage,
@@ -18,7 +20,7 @@ from locard.model.stacks import is_library, short_path, work
 from locard.model.wording import count, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from locard.model.facts import AwaitingTask, AwaitStep, Fact, Frame, SourceLine, ThreadStack
 
@@ -30,17 +32,8 @@ _MOST_LETTERS = 200
 
 def lines(fact: Fact) -> Iterator[str] | None:
     """The lines of stacks and of what was read of them; None for any other fact."""
-    if isinstance(fact, StackSamples):
-        return _samples(fact)
-    if isinstance(fact, TaskSamples):
-        return _tasks(fact)
-    if isinstance(fact, GreenletSamples):
-        return _greenlets(fact)
-    if isinstance(fact, ThreadPools):
-        return _pools(fact)
-    if isinstance(fact, RuntimeCoverage):
-        return _coverage(fact)
-    return None
+    say = _SAYS.get(type(fact))
+    return say(fact) if say is not None else None
 
 
 def _samples(samples: StackSamples) -> Iterator[str]:
@@ -283,3 +276,13 @@ def _coverage(coverage: RuntimeCoverage) -> Iterator[str]:
         if process.hidden:
             words.append(process.hidden)
         yield "; ".join(words)
+
+
+_SAYS: dict[type, Callable[[Any], Iterator[str]]] = {
+    StackSamples: _samples,
+    TaskSamples: _tasks,
+    GreenletSamples: _greenlets,
+    ThreadPools: _pools,
+    Contention: contention_words.lines,
+    RuntimeCoverage: _coverage,
+}

@@ -2,7 +2,8 @@
 
 Pattern: a pool has a fixed size; connections that are held for long, or never returned, leave none
   for the others, which wait and then fail. The server at the far end is idle.
-Evidence: messages in the words of the pool; busy threads that wait inside the pool's checkout;
+Evidence: messages in the words of the pool; busy threads that wait inside the pool's checkout; the pool's own
+  count of what is in use, its limit and who has one in their stacks, read in the memory of the process;
   sessions of the database that are idle in a transaction.
 Against: only waiting threads, no message: they may get their connection late, but they get it.
 Next: see who holds the connections: the stacks, and the sessions at the far end.
@@ -18,12 +19,13 @@ from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
 from locard.model.stacks import waits_directly
 from locard.model.wording import count, verb
-from locard.rules import _said, _waits
+from locard.rules import _contention, _said, _things, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case
+    from locard.rules._things import Used
     from locard.rules._waits import Seen
 
 _MESSAGE = re.compile(
@@ -48,6 +50,8 @@ _CHECKOUT = (
     ("pymongo/pool.py", {"_get_conn", "_get_socket", "get_socket", "checkout"}),
     ("dbutils/", {"connection", "steady_connection"}),
 )  # fmt: skip
+# Names below which an empty queue is taken for a pool that is used up.
+_POOL_NAME = re.compile(r"pool|conn(?!ectionless)|checkout|acquire", re.IGNORECASE)
 _LEAST_SHARE = 0.3  # of the busy observations
 _DEEP = 8  # frames in which the checkout stands
 
@@ -55,14 +59,17 @@ _DEEP = 8  # frames in which the checkout stands
 def judge(case: Case) -> Iterator[Finding]:
     """One finding if requests fail or wait for want of a connection."""
     said = next(_said.growing(case, _MESSAGE), None)
+    used = _things.used_up(case, "pool") or _things.empty_queues(case, _POOL_NAME)
     seen = _waits.busy(case)
     waiting = [s for s in seen if _checks_out(s)]
     enough = len(waiting) >= _waits.LEAST and len(waiting) >= _LEAST_SHARE * len(seen)
     trouble = _waits.trouble(case)
-    if said is None and not (enough and trouble):
+    if said is None and not used and not (enough and trouble):
         return
     supports = [said.support] if said else list(trouble[:1])
-    if waiting:
+    if used:
+        supports += [*used[0].supports(), *_others(used)]
+    elif waiting:
         says = (
             f"{len(waiting)} of {len(seen)} observations of busy threads "
             f"({share(len(waiting), len(seen))}) wait for a connection of the pool{_where(waiting)}"
@@ -70,21 +77,41 @@ def judge(case: Case) -> Iterator[Finding]:
         supports.append(Support(waiting[0].evidence, waiting[0].layer, says))
     supports += list(_idle_in_transaction(case))
     against = []
-    if said is None:
+    if said is None and not used:
         says = "no message says that a connection could not be had"
         against.append(Support(supports[0].evidence, Layer.LOGS, says))
+    if used and used[0].last.kind == "queue":
+        says = "that the queue holds connections is told by the names in the code only"
+        against.append(Support(used[0].evidence, Layer.RUNTIME, says))
+    place = used[0].place if used else None
     yield Finding(
         rule="connection-pool-exhausted",
         layer=supports[0].layer,
         role=Role.MECHANISM,
-        severity=Severity.CRITICAL,
-        title="Requests wait for a connection of a pool that is used up",
+        severity=Severity.CRITICAL if said or trouble else Severity.WARNING,
+        title=_title(used, place[0] if place else ""),
         detail="; ".join(s.says for s in supports),
         supports=tuple(supports),
         against=tuple(against),
         explains=said.explains if said else None,
-        next_commands=_commands(waiting, said),
+        values=_contention.code(place[1]) if place else (),
+        next_commands=_commands(used, waiting, said),
     )
+
+
+def _title(used: list[Used], place: str) -> str:
+    if not used:
+        return "Requests wait for a connection of a pool that is used up"
+    where = f", in {place}" if place else ""
+    return f"Requests wait for a connection of a pool that is used up: {used[0].called}, {used[0].amount}{where}"
+
+
+def _others(used: list[Used]) -> Iterator[Support]:
+    """Further pools, mostly the same in other workers."""
+    if len(used) > 1:
+        words = ", ".join(f"{u.called} of pid {u.last.pid} ({u.amount})" for u in used[1:4])
+        says = f"used up as well: {words}"
+        yield Support(used[0].evidence, Layer.RUNTIME, says)
 
 
 def _checks_out(seen: Seen) -> bool:
@@ -117,6 +144,7 @@ def _idle_in_transaction(case: Case) -> Iterator[Support]:
             yield Support(evidence, Layer.KERNEL, says)
 
 
-def _commands(waiting: list[Seen], said: _said.Saying | None) -> tuple[str, ...]:
-    found = [f"locard stacks pid/{waiting[0].pid}"] if waiting else []
+def _commands(used: list[Used], waiting: list[Seen], said: _said.Saying | None) -> tuple[str, ...]:
+    pid = used[0].last.pid if used else waiting[0].pid if waiting else None
+    found = [f"locard stacks pid/{pid}"] if pid is not None else []
     return (*found, *(said.commands if said else ()))

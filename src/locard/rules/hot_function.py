@@ -1,14 +1,15 @@
 """Busy threads burn CPU in one function: the code itself is slow, nothing that it waits for.
 
 Pattern: a computation takes long, and each worker that runs it is gone for everyone else meanwhile.
-Evidence: most busy observations run in one function of the application; processes that use a CPU
-  each; requests that wait to be accepted, or that got slower.
+Evidence: most busy observations run in one function of the application; its share of the samples of a profile, with
+  what may be chance; processes that use a CPU each; requests that wait to be accepted, or that got slower.
 Against: the processes use little CPU.
 Next: a profile of that process; what changed in that function or in its input.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from locard.model import semconv
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
 from locard.model.stacks import application_frame
-from locard.rules import _facts, _waits
+from locard.rules import _facts, _kernel, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from locard.rules._waits import Seen
 
 _LEAST_SHARE = 0.5  # of the busy observations
+_LEAST_SAMPLES = 20  # of a profile
 _BUSY_CPUS = 0.4  # CPUs that they use together; on a machine that is full they get no more
 
 
@@ -52,7 +54,8 @@ def judge(case: Case) -> Iterator[Finding]:
         f"{count} of {len(seen)} observations of busy threads ({share(count, len(seen))}) run in "
         f"{place}"
     )
-    supports = [Support(first.evidence, first.layer, says), *burning, *trouble[:2]]
+    sampled = _sampled(case, function, file)
+    supports = [Support(first.evidence, first.layer, says), *sampled, *burning, *trouble[:2]]
     yield Finding(
         rule="hot-function",
         layer=first.layer,
@@ -67,6 +70,30 @@ def judge(case: Case) -> Iterator[Finding]:
             for pid in dict.fromkeys(s.pid for s in seen if s.stack and s.stack.active)
         )[:1],
     )
+
+
+def _sampled(case: Case, function: str, file: str) -> Iterator[Support]:
+    """The function's share of a profile of who is on a CPU, with the interval that chance leaves (95 %)."""
+    name = f"{function} ({file.rpartition('/')[2]}:"
+    for evidence, trace in _kernel.traces(case, "profile"):
+        total = round(sum(s.value for s in trace.stacks))
+        hits = round(
+            sum(s.value for s in trace.stacks if any(f.startswith(name) for f in s.frames))
+        )
+        if hits and total >= _LEAST_SAMPLES:
+            low, high = _by_chance(hits, total)
+            says = (
+                f"{hits:,} of {total:,} samples ({share(hits, total)}, by chance {low:.0%} to {high:.0%}) of a profile"
+                f" of {trace.observed.seconds:.1f} s are in it or in what it calls"
+            )
+            yield Support(evidence.id, evidence.layer, says)
+
+
+def _by_chance(hits: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share; rules import no statistics."""
+    z2 = 1.96**2
+    middle, spread = hits + z2 / 2, 1.96 * math.sqrt(hits * (total - hits) / total + z2 / 4)
+    return (middle - spread) / (total + z2), (middle + spread) / (total + z2)
 
 
 def _burning(case: Case, seen: list[Seen], function: str) -> Iterator[Support]:

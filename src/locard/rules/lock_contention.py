@@ -6,6 +6,7 @@ Evidence: the same line with waiting threads of one process at several moments, 
   thread beyond that line in the same function, which holds the lock; the kernel shows more threads
   in futex waits than are idle, at one address where the runtime shares it (CPython up to 3.12);
   the latency of the service rose, that of its upstreams did not.
+  A semaphore whose value is 0 at look after look with threads or tasks waiting in it, by its own count.
 Against: the logs show no change; nobody is seen holding it; the upstreams got slower as well.
 Next: read what the code does under that lock; the stacks name the line and the holder.
 """
@@ -22,7 +23,7 @@ from locard.model.kernel_words import duration
 from locard.model.log_facts import LogSummary
 from locard.model.stacks import application_frame
 from locard.model.wording import count
-from locard.rules import _facts, _locks
+from locard.rules import _contention, _facts, _locks, _things, _waits
 from locard.rules import _kernel as _kernel_facts
 
 if TYPE_CHECKING:
@@ -41,8 +42,31 @@ _SURPLUS = 1.0
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for each line at which threads queue; where no stack shows one, for each lock word."""
-    found = list(_from_stacks(case))
+    found = [*_from_stacks(case), *_from_things(case)]
     yield from found or _from_kernel(case)
+
+
+def _from_things(case: Case) -> Iterator[Finding]:
+    """Semaphores of which nothing is free."""
+    for used in _things.used_up(case, "semaphore"):
+        place = used.place
+        where = f" at {place[0]}" if place else ""
+        amount = used.amount or "its value is 0"
+        trouble = _waits.trouble(case)
+        supports = [*used.supports(), *trouble[:1]]
+        says = "who has taken of it is not recorded by a semaphore"
+        yield Finding(
+            rule="lock-contention",
+            layer=Layer.RUNTIME,
+            role=Role.MECHANISM,
+            severity=Severity.CRITICAL if trouble else Severity.WARNING,
+            title=f"Threads or tasks queue for a {used.called}{where}: {amount}",
+            detail="; ".join(s.says for s in supports),
+            supports=tuple(supports),
+            against=(Support(used.evidence, Layer.RUNTIME, says),),
+            values=_contention.code(place[1]) if place else (),
+            next_commands=(f"locard stacks pid/{used.last.pid}",),
+        )
 
 
 def _from_kernel(case: Case) -> Iterator[Finding]:

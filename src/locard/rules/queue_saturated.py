@@ -2,7 +2,8 @@
 
 Pattern: requests are answered well and leave work behind (a queue, a backlog, a lag) that nobody does fast
   enough, or at all; it ends with the memory, the disk or the deadline.
-Evidence: a number of the log that by its name says how much waits, and grows to the end.
+Evidence: a number of the log that by its name says how much waits, and grows to the end; threads or tasks that
+  wait to put something into a queue which is at its limit, by its own count.
 Against: a number that counts all that was ever queued grows too, in a healthy service.
 Next: the lines that say it; then what those do that empty it: its threads, and what they wait for.
 """
@@ -16,6 +17,7 @@ from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.growing_words import sentence
 from locard.model.log_facts import LogSummary
+from locard.rules import _contention, _things, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,3 +47,23 @@ def judge(case: Case) -> Iterator[Finding]:
                 against=(),
                 next_commands=next_,
             )
+    yield from _at_their_limit(case)
+
+
+def _at_their_limit(case: Case) -> Iterator[Finding]:
+    """Queues with a limit into which nothing more goes."""
+    for used in _things.used_up(case, "queue"):
+        place, trouble = used.place, _waits.trouble(case)
+        where = f" at {place[0]}" if place else ""
+        supports = [*used.supports(), *trouble[:1]]
+        yield Finding(
+            rule="queue-saturated",
+            layer=Layer.RUNTIME,
+            role=Role.MECHANISM,
+            severity=Severity.CRITICAL if trouble else Severity.WARNING,
+            title=f"A {used.called} is full, who puts into it waits{where}: {used.amount}",
+            detail="; ".join(s.says for s in supports),
+            supports=tuple(supports),
+            values=_contention.code(place[1]) if place else (),
+            next_commands=(f"locard stacks pid/{used.last.pid}",),
+        )

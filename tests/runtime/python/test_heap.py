@@ -19,7 +19,7 @@ SHORT = heap.Params(for_s=1.0, looks=3)
 
 def test_each_process_has_its_own_growth(start):
     programs = [start("leaking.py", how, stdin=subprocess.PIPE) for how in ("list", "churn")]
-    _, facts = run_probe(heap, context(*(p.pid for p in programs)), asked=SHORT)
+    _, facts = run_probe(heap, context(*(p.pid for p in programs)), params=SHORT)
     found = {f.pid: f for f in facts}
     assert set(found) == {p.pid for p in programs}
     leading = [heap_words.leading(found[p.pid]) for p in programs]
@@ -30,7 +30,7 @@ def test_each_process_has_its_own_growth(start):
 def test_what_is_no_python_is_said():
     process = subprocess.Popen(["sleep", "60"])
     try:
-        _, facts = run_probe(heap, context(process.pid), asked=SHORT)
+        _, facts = run_probe(heap, context(process.pid), params=SHORT)
         _, unasked = run_probe(heap, context(process.pid))
     finally:
         process.kill()
@@ -44,7 +44,7 @@ def test_what_is_no_python_is_said():
 def test_a_target_that_ends_is_said(start):
     program = start("leaking.py", "cache", stdin=subprocess.PIPE)
     ends = subprocess.Popen(["sh", "-c", f"sleep 1; kill {program.pid}"])
-    _, facts = run_probe(heap, context(program.pid), asked=heap.Params(for_s=4.0, looks=5))
+    _, facts = run_probe(heap, context(program.pid), params=heap.Params(for_s=4.0, looks=5))
     ends.wait()
     (found,) = facts
     assert isinstance(found, HeapGrowth)

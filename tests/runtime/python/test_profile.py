@@ -16,7 +16,7 @@ from support import run_probe
 def test_what_is_no_python_is_said():
     process = subprocess.Popen(["sleep", "60"])
     try:
-        _, facts = run_probe(profile, context(process.pid))
+        _, facts = run_probe(profile, context(process.pid), params=profile.Params())
     finally:
         process.kill()
         process.wait()
@@ -28,7 +28,7 @@ def test_what_is_no_python_is_said():
 def test_a_target_that_ends_is_said_and_what_was_counted_stays(start):
     program = start("-c", "import time\nprint('ready', flush=True)\nfor _ in range(10**9): pass")
     program_ends = subprocess.Popen(["sh", "-c", f"sleep 1; kill {program.pid}"])
-    _, facts = run_probe(profile, context(program.pid))
+    _, facts = run_probe(profile, context(program.pid), params=profile.Params())
     program_ends.wait()
     (trace,) = facts
     assert isinstance(trace, Trace)
@@ -55,7 +55,7 @@ def shares(trace, pid):
 def test_all_workers_are_sampled_at_once_and_told_apart(start):
     program = start("shares.py", "4:1", "1:1", "--idle", "3", stdin=subprocess.PIPE)
     one, two = json.loads(program.line)["pids"]
-    _, facts = run_probe(profile, context(program.pid, one, two))
+    _, facts = run_probe(profile, context(program.pid, one, two), params=profile.Params())
     (trace,) = facts
     by_pid = {row.pid: row for row in trace.processes}
     assert set(by_pid) == {program.pid, one, two}
@@ -71,7 +71,7 @@ def test_a_worker_that_begins_meanwhile_is_sampled_as_well(start):
     program = start("shares.py", stdin=subprocess.PIPE)
     begun = []
     threading.Timer(1.0, lambda: begun.append(told(program, "fork 1:1")["pid"])).start()
-    _, facts = run_probe(profile, context(program.pid))
+    _, facts = run_probe(profile, context(program.pid), params=profile.Params())
     (trace,) = facts
     assert {row.pid for row in trace.processes} == {program.pid, *begun}
     assert {s.pid for s in trace.stacks} == set(begun)
@@ -85,3 +85,14 @@ def test_processes_beyond_the_bound_are_said():
     assert "1 process more than were sampled: 8" in trace.observed.lost
     assert trace.observed.blind == ("pid 9: Node.js, not sampled",)
     assert trace.partial
+
+
+def test_an_investigation_profiles_who_burns_cpu_and_nobody_else(start):
+    burns = start("-c", "print('ready', flush=True)\nwhile True: sum(range(1000))")
+    waits = start("-c", "import time\nprint('ready', flush=True)\ntime.sleep(600)")
+    outputs, facts = run_probe(profile, context(waits.pid))
+    assert (facts, [o for o in outputs if "profile" in o.argv]) == ((), [])
+    _, facts = run_probe(profile, context(burns.pid))
+    (trace,) = facts
+    assert trace.observed.seconds < 4
+    assert sum(row.count for row in trace.rows) > 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.model import thread_records
-from locard.model.facts import GreenletSamples, ProcessRuntime
+from locard.model.facts import GreenletSamples, ProcessRuntime, TaskSamples
 from locard.model.stacks import is_library
 from locard.model.wording import count
 from locard.runtime import detect
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from locard.model.evidence import Output
-    from locard.model.facts import AwaitingTask, ThreadStack
+    from locard.model.facts import AwaitingTask, Fact, ThreadStack
 
+DENIED = b"not permitted: "  # as our own reader says it, with why
 _LOOPS = (
     ("coroutines", ("asyncio/base_events.py", "asyncio/runners.py", "trio/_core/")),
     ("greenlets", ("gevent/", "eventlet/")),
@@ -79,6 +80,14 @@ def _hidden(stacks: Sequence[ThreadStack]) -> str:
     return f"suspended {' and '.join(kinds)} are on no stack: how many there are is not known"
 
 
+def together_tasks(
+    awaiting: Iterable[tuple[AwaitingTask, ...]], lacks: Iterable[str]
+) -> tuple[Fact, ...]:
+    """The tasks of all processes as one fact, with what was not read of them; none where there is nothing."""
+    every, lacking = tuple(task for tasks in awaiting for task in tasks), tuple(lacks)
+    return (TaskSamples(every, lacking),) if every or lacking else ()
+
+
 def together(found: Iterable[GreenletSamples | None]) -> tuple[GreenletSamples, ...]:
     """The greenlets of all processes as one fact; none where there are none."""
     every = [f for f in found if f is not None]
@@ -108,6 +117,8 @@ def why(output: Output, runtime: str) -> str:
     said = output.stderr.decode("utf-8", "replace")
     if output.timed_out:
         return "the reading did not end in time"
+    if output.stderr.startswith(DENIED):
+        return said.strip().partition("\n")[0]
     if "permission denied" in said.lower() or "Operation not permitted" in said:
         return "not permitted (CAP_SYS_PTRACE, or run as its user)"
     if "No such file or directory (os error 2)" in said or "os error 3" in said:

@@ -29,8 +29,28 @@ def around(outputs: Sequence[Output], at: int) -> tuple[Output | None, Output | 
     return before, after
 
 
+def inner_ids(
+    pid: int, dump: Output, around: tuple[Output | None, Output | None]
+) -> dict[int, int]:
+    """Thread ids as the process's own pid namespace numbers them -> as this machine does; empty where they agree.
+
+    Our own reader numbers them as this machine does, py-spy as the process does.
+    """
+    if dump.program != "py-spy":
+        return {}
+    return {
+        r["nstid"]: r["tid"]
+        for output in around
+        for r in thread_records.records(output.text if output else "")
+        if r.get("pid") == pid and "tid" in r and "nstid" in r
+    }
+
+
 def joined(
-    pid: int, threads: list[ThreadStack], around: tuple[Output | None, Output | None]
+    pid: int,
+    threads: list[ThreadStack],
+    inner: dict[int, int],
+    around: tuple[Output | None, Output | None],
 ) -> Iterator[ThreadStack]:
     """The stacks with this machine's thread ids, and the kernel's word where it is of that moment."""
     then, now = (
@@ -38,9 +58,8 @@ def joined(
          and "tid" in r}
         for o in around
     )  # fmt: skip
-    inner = {r["nstid"]: tid for tid, r in now.items() if "nstid" in r}
     for thread in threads:
-        tid = inner.get(thread.tid, thread.tid) if inner else thread.tid
+        tid = thread.tid if thread.tid is None else inner.get(thread.tid, thread.tid)
         lock = thread.lock
         if lock is not None and lock.owner is not None:
             lock = replace(lock, owner=inner.get(lock.owner, lock.owner))

@@ -8,6 +8,7 @@ How: locard's own reader, beside the target, reads the stacks of all its process
   cpu counts threads that the kernel has on a CPU or waiting for one, wall every thread, gil who has the GIL.
 Impact: samples. Nothing runs in the target and nothing stops it; the reading itself takes a few per cent of
   one core on its machine: what it took is said.
+  An investigation asks it, for 2 s, of the process that burns CPU, where one does.
 Limits: CPython 3.8 to 3.15, not free-threaded; at most 64 processes, those with the most threads: the others are
   named. What runs in C is counted for the Python line that called it. A thread that came back to the same two
   innermost frames by another way between two looks is counted as if it stayed.
@@ -29,7 +30,7 @@ from locard.model.stacks import short_path
 from locard.model.wording import count
 from locard.probe import Sample
 from locard.runtime import detect
-from locard.runtime.python import stacks
+from locard.runtime.python import _burning, stacks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -44,7 +45,8 @@ _PIDS = 10  # that are listed
 _SHOWN = 3
 _MISSED = 0.01  # of the looks or stacks, from which on the result is partial
 
-BY_DEFAULT = False
+BY_DEFAULT = True  # an investigation asks it of who burns CPU only: see `plan`
+_FEW = 2.0  # seconds of such a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ PROFILE = Template(
     ends="interrupted",
     prompt=True,
 )
-COMMANDS = (detect.MAPPED, PROFILE)
+COMMANDS = (detect.MAPPED, stacks.KERNEL, PROFILE)
 
 
 def applies(context: Context) -> Skip | None:
@@ -93,9 +95,18 @@ def scope(context: Context) -> Scope:
     return Scope(pids=context.target.pids)
 
 
-def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, None]:
-    """Tell the runtimes, then sample every CPython, those with the most threads where they are too many."""
+def plan(context: Context, asked: Params | None = None) -> Generator[Step, Output, None]:
+    """Tell the runtimes, then sample every CPython, those with the most threads where they are too many.
+
+    `asked`: None in an investigation, which samples the one that burns most CPU, if any does.
+    """
     pids = yield from chosen(context)
+    if asked is None:
+        asked = Params(for_s=_FEW)
+        burning = yield from _burning.burning(stacks.KERNEL, list(pids))
+        if not burning:
+            return
+        pids = (burning[0],)
     yield PROFILE.fill(seconds=f"{asked.for_s:g}", hz=str(asked.hz), mode=asked.mode, pid=pids)
 
 
@@ -123,7 +134,8 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError):
             said = output.stderr.decode("utf-8", "replace").strip()
             why = said or output.problem or "nothing came back"
-            facts.append(NotObserved("profile", f"{why}; py-spy record may be able to", ""))
+            more = "" if why.startswith("not permitted") else "; py-spy record may be able to"
+            facts.append(NotObserved("profile", f"{why}{more}", ""))
     return tuple(facts)
 
 

@@ -4,8 +4,10 @@ Shows: for each thread its stack (innermost frame first) and whether it was on t
   six rounds, so that what all threads wait for stands apart from a passing moment; with it what the
   kernel said of that very thread meanwhile; the lock that a waiting thread stands at and the thread
   that has it, where the lock records one (RLock, import locks); the tasks of asyncio with what each
-  awaits, through gathers and async generators to the end; which processes were not read, and why. With --locals
-  N the variables of the N innermost frames, with --source their lines, both at the last round.
+  awaits, through gathers and async generators to the end; who has the GIL that others wait for, which callback
+  an event loop is inside of and for how long, pools, queues and semaphores that somebody waits in, with limit,
+  use and whose stack has one; which processes were not read, and why. With --locals N the variables of the N
+  innermost frames, with --source their lines, both at the last round.
 How: tells the runtimes by what the processes have mapped, then locard's own reader takes all threads
   of all interpreters of each CPython from its memory, round by round, so that one round is close in
   time over all processes; where it cannot, `py-spy dump --nonblocking --json`. Before and after each
@@ -18,14 +20,17 @@ Limits: CPython 3.8 to 3.15 by our own reader, 2.7 and 3.3 to 3.7 by py-spy; fre
   thread waits for is proven up to 3.12; later the only lock in its innermost frames is a candidate, said as one.
   Variables: values of exact builtin types, so long and so deep, of all else the name of the type; secrets are
   masked by the variable's name and the value's form; py-spy's dumps have none. A source is read below the target's
-  own root; one that was changed since the process began is said to be. Plain locks and asyncio's record no owner. A wait inside a C call shows the Python line that made it. Suspended
-  greenlets are on no stack. Other runtimes are named only. Other users' processes need CAP_SYS_PTRACE.
+  own root; one that was changed since the process began is said to be.
+  Plain locks, semaphores and asyncio's locks record no owner; pools are those of far/pools. A wait inside a C
+  call shows the Python line that made it. Other runtimes are named only. Other users' processes need
+  CAP_SYS_PTRACE; a refusal says why, Yama and other user namespaces included.
 Source: CPython's `_Py_DebugOffsets` and its headers (docs/adr/0028); process_vm_readv(2); proc(5); py-spy 0.4.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from locard.guard import needs
@@ -35,7 +40,6 @@ from locard.model.facts import (
     GreenletSamples,
     RuntimeCoverage,
     StackSamples,
-    TaskSamples,
     ThreadPools,
     ThreadStack,
 )
@@ -44,12 +48,13 @@ from locard.model.target import Context, Skip
 from locard.model.wording import count
 from locard.probe import Sample
 from locard.runtime import detect
-from locard.runtime.python import _coverage, _dump, _greenlets, _pools, _tasks
+from locard.runtime.python import _contention, _coverage, _dump, _greenlets, _pools, _tasks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from locard.guard.command import Command
+    from locard.model.contention import Contention
     from locard.model.facts import AwaitingTask, Fact, ProcessRuntime, SourceLine, ThreadPool
     from locard.probe import Step
 
@@ -75,10 +80,18 @@ TOGETHER = 4  # dumps between two looks at the kernel: more, and fewer threads s
 MANY_THREADS = 1000  # from here a dump takes seconds
 ROUNDS_OF_MANY = 2
 
+# The libraries whose pools are known: each is one file that says how.
+_LIBRARIES = sorted(
+    file.name.removesuffix(".py")
+    for file in resources.files("locard.far").joinpath("pools").iterdir()
+    if file.name.endswith(".py") and not file.name.startswith("_")
+)
 _OWN = (
-    "far/memory.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
+    "far/memory.py+far/python_access.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
     "+far/python_tasks.py+far/python_pools.py"
-    "+far/python_greenlets.py+far/python_code.py+far/python_locals.py+far/python_source.py+far/python_stacks.py"
+    "+far/python_greenlets.py+far/python_code.py+far/python_locals.py+far/python_source.py+far/python_waits.py"
+    + "".join(f"+far/pools/{library}.py" for library in _LIBRARIES)
+    + "+far/python_contention.py+far/python_stacks.py"
 )
 OWN = Template(
     argv=("python3", "-I", "-S", "-", "dump", "{pid:pid}"),
@@ -147,8 +160,10 @@ def plan(context: Context, params: Params = DEFAULTS) -> Generator[Step, Output,
     many = {p.pid for p in chosen if p.threads >= MANY_THREADS}
     pids = [p.pid for p in chosen][:MAX_PROCESSES]
     foreign: set[int] = set()  # what our own reader does not read: py-spy may
+    denied: set[int] = set()  # what nobody reads here
     for at_round in range(params.rounds if pids else 0):
         asked = [p for p in pids if p not in foreign & many or at_round < ROUNDS_OF_MANY]
+        asked = [p for p in asked if p not in denied]
         if at_round and asked:
             yield Wait(params.pause_s)
         for first in range(0, len(asked), TOGETHER):
@@ -156,12 +171,12 @@ def plan(context: Context, params: Params = DEFAULTS) -> Generator[Step, Output,
             yield KERNEL.fill(pid=group)
             for pid in group:
                 last = at_round == params.rounds - 1
-                yield from _look(pid, foreign, many, params if last else DEFAULTS)
+                yield from _look(pid, foreign, denied, many, params if last else DEFAULTS)
             yield KERNEL.fill(pid=group)
 
 
 def _look(
-    pid: int, foreign: set[int], many: set[int], asked: Params
+    pid: int, foreign: set[int], denied: set[int], many: set[int], asked: Params
 ) -> Generator[Step, Output, None]:
     """One look at one process: by our own reader, else and from then on by py-spy."""
     if pid not in foreign:
@@ -171,6 +186,9 @@ def _look(
         else:
             output = yield OWN.fill(pid=str(pid))
         if output.exit_code in {0, None}:  # None: nothing ran, as in a dry run
+            return
+        if output.stderr.startswith(_coverage.DENIED):
+            denied.add(pid)
             return
         foreign.add(pid)
     yield _by_py_spy(pid, many)
@@ -195,6 +213,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     lacks: dict[str, None] = {}
     pools: list[ThreadPool] = []
     sources: dict[int, tuple[SourceLine, ...]] = {}
+    kept: list[Contention] = []
     for at, output in enumerate(outputs):
         pid = _dump.dumped(output)
         if pid is None:
@@ -220,9 +239,11 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         )
         sources[pid] = tuple(_dump.sources(found, pid))
         suspended[pid] = _greenlets.samples(found)
-        pools.extend(_pools.pools(found, at_round))
+        inner = _dump.inner_ids(pid, output, around := _dump.around(outputs, at))
+        pools.extend(_pools.pools(found, at_round, inner))
+        kept.append(_contention.contention(found, at_round, inner))
         if threads:
-            stacks.extend(_dump.joined(pid, threads, _dump.around(outputs, at)))
+            stacks.extend(_dump.joined(pid, threads, inner, around))
         else:
             missed[pid] = _coverage.why(output, runtimes.get(pid, ""))
     if not runtimes and not rounds:
@@ -237,13 +258,16 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         for p in _coverage.processes(runtimes, rounds, missed, stacks)
     )
     said = tuple(_said(coverage, torn, deep, faults))
-    taken = len({s.round for s in stacks})
     samples = StackSamples(
-        "python", taken, tuple(stacks), said, tuple(s for some in sources.values() for s in some)
+        "python",
+        len({s.round for s in stacks}),
+        tuple(stacks),
+        said,
+        tuple(s for some in sources.values() for s in some),
     )
-    every = tuple(task for tasks in awaiting.values() for task in tasks)
-    told: tuple[Fact, ...] = (TaskSamples(every, tuple(lacks)),) if every or lacks else ()
+    told = _coverage.together_tasks(awaiting.values(), lacks)
     told += (ThreadPools(tuple(pools)),) if pools else ()
+    told += _contention.together(kept)
     told += _coverage.together(suspended.values())
     return (samples, *told, RuntimeCoverage(coverage, said))
 

@@ -52,14 +52,11 @@ BY_DEFAULT = False
 BY_LINE = True  # what comes is told as it comes
 _SETTLES_S = 20.0  # for putting in and taking out, several processes one after the other
 _MOST_CALLS = 10_000
-READER = "+".join(
-    f"far/{name}.py"
-    for name in (
-        "memory", "symbols", "python_layout", "python_objects", "python_locks", "python_tasks", "python_pools",
-        "python_greenlets", "python_code", "python_stacks", "processes", "python_thread", "signal_frames", "seccomp_filters", "python_inject", "python_names",
-        "python_search", "python_expression", "python_session", "python_watch",
-    )
-)  # fmt: skip
+_FILES = (
+    "processes python_thread signal_frames seccomp_filters python_inject python_names python_search"
+    " python_expression python_session python_watch"
+)
+READER = "+".join((stacks.OWN.program or "", *(f"far/{name}.py" for name in _FILES.split())))
 AGENT = tuple(
     (name, f"far/agent/{name}.py")
     for name in ("boot", "reading", "exchange", "telling", "tree", "hooks")
@@ -146,7 +143,7 @@ def check(asked: Params) -> None:
             raise UsageError(
                 f"{flag} does not fit: {error.what}",
                 f"{text}\n          {' ' * at}^",
-                f"Known are {python_expression.KNOWN}; comparisons, in, and, or, not, len().",
+                f"Known are {python_expression.KNOWN_NAMES}; comparisons, in, and, or, not, len().",
             ) from None
 
 

@@ -21,6 +21,7 @@ from .idempotency import IdempotencyKeys
 from .providers import ProviderClient, ProviderFailed, ProviderTimeout
 from .rates import RateTable
 from .receipts import ReceiptJournal
+from .steps import Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -68,6 +69,7 @@ class PaymentService:
         self._rates = RateTable(config.store_socket)
         self._receipts = ReceiptJournal(config.store_socket)
         self._audits = AuditTrail()
+        self._steps = Steps(config, self._flags)
         self._instance = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
         self._routes = [(_pattern(r.template), r) for r in config.routes]
         self._watch = Watch(config, self._reload)
@@ -134,6 +136,10 @@ class PaymentService:
             exact = self._flags.enabled("exact-rates")
             currency = str(exchange.environ.get("HTTP_X_CURRENCY", "EUR"))
             exchange.body["rate"] = self._rates.lookup(currency, exact=exact)
+        failed = self._steps.take(route.uses, reference)
+        if failed is not None:
+            exchange.status, exchange.message = failed
+            return
         self._settle(exchange, route)
         if exchange.status is HTTPStatus.OK and "receipts" in route.uses:
             confirmed = self._flags.enabled("confirmed-receipts")
