@@ -44,3 +44,13 @@ def test_the_share_of_a_profile_is_said_with_its_interval():
     )
     (finding,) = judge(case(log(), computing(), cpu(0.98), profile((("render (app.py:4)",), 9.0))))
     assert "samples" not in finding.detail, "too few say nothing"
+
+
+def test_watching_it_is_suggested_with_the_exact_command_and_what_it_takes():
+    from locard.rules import _facts
+
+    command = _facts.watch_command(7, "/srv/app/shop.py", "Order.pay.<locals>.<genexpr>")
+    assert (
+        command
+        == "locard watch pid/7 app/shop.py:Order.pay --stats --callers --for 10s --allow injects"
+    )

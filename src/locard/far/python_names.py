@@ -219,6 +219,8 @@ class Names:
         space = self.memory.number(self.modules[module] + MODULE_DICT)
         steps = [("module", module)]  # type: list[Any]
         address = self.objects.lookup(space, parts[0])
+        if not address and len(parts) == 1:
+            return self.method(module, space, parts[0])
         if not address:
             raise UnknownError(
                 "module %s has no %s" % (module, parts[0]), self.near(space, parts[0])
@@ -228,6 +230,24 @@ class Names:
             address, more = self.member(address, part)
             steps += more
         return address, steps
+
+    def method(self, module: str, space: int, name: str) -> "tuple[int, list[Any]]":
+        """A method that only one class of a module has: stacks up to 3.10 name it without its class."""
+        found = []
+        for key, value in self.objects.items(space):
+            try:
+                if self.is_class(value) and name in self.watchable(value):
+                    label = self.objects.name(key)
+                    inner, steps = self.member(value, name)
+                    found.append((label, inner, [("module", module), ("dict", label), *steps]))
+            except (OSError, ValueError, struct.error):
+                continue
+        if len({inner for _, inner, _ in found}) != 1:
+            near = tuple("%s.%s" % (label, name) for label, _, _ in found[:8])
+            raise UnknownError(
+                "module %s has no %s" % (module, name), near or self.near(space, name)
+            )
+        return found[0][1], found[0][2]
 
     def member(self, address: int, name: str) -> "tuple[int, list[Any]]":
         """What a class or an instance has under a name."""

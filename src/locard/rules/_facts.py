@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -143,6 +144,12 @@ def steady_logs(case: Case, says: str) -> Iterator[Support]:
 def enclosing(function: str) -> str:
     """The function that was written: `render` for `render.<locals>.<genexpr>`."""
     return function.partition(".<locals>")[0]
+
+
+def watch_command(pid: int, file: str, function: str) -> str:
+    """What would show the arguments and results of a function of a live Python: it injects, so it is only suggested."""
+    name = shlex.quote(f"{short(file)}:{enclosing(function)}")
+    return f"locard watch pid/{pid} {name} --stats --callers --for 10s --allow injects"
 
 
 def readings(case: Case, *names: str) -> Iterator[tuple[Evidence, Reading]]:

@@ -143,7 +143,10 @@ def _finding(case: Case, evidence: str, kept: list[_Blocked], of: int, pid: int)
         supports=tuple(supports),
         against=tuple(against),
         values=((semconv.CODE_FILE, frame.file), (semconv.CODE_FUNCTION, frame.function), *line),
-        next_commands=(f"locard stacks pid/{pid}",),
+        next_commands=(
+            f"locard stacks pid/{pid}",
+            _facts.watch_command(pid, frame.file, frame.function),
+        ),
     )
 
 

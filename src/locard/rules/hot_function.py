@@ -66,9 +66,13 @@ def judge(case: Case) -> Iterator[Finding]:
         supports=tuple(supports),
         values=((semconv.CODE_FILE, file), (semconv.CODE_FUNCTION, function)),
         next_commands=tuple(
-            f"locard profile pid/{pid} --for 10s"
-            for pid in dict.fromkeys(s.pid for s in seen if s.stack and s.stack.active)
-        )[:1],
+            command
+            for pid in [s.pid for s in seen if s.stack and s.stack.active][:1]
+            for command in (
+                f"locard profile pid/{pid} --for 10s",
+                _facts.watch_command(pid, file, function),
+            )
+        ),
     )
 
 

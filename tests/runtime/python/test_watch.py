@@ -404,6 +404,8 @@ def test_a_module_may_be_named_by_its_file():
     with program() as target:
         rows = run(target.pid, "watched.py:pay", "programs/watched.py:refund", most=2)
         assert {r["name"] for r in rows if "function" in r} == {"pay", "refund"}
+        by_method = run(target.pid, "watched.py:scaled", most=1)
+        assert [r["name"] for r in by_method if "function" in r] == ["Order.scaled"]
         (refused,) = [r["refused"] for r in run(target.pid, "elsewhere.py:pay") if "refused" in r]
         assert "0 modules were read from a file elsewhere.py" in refused
 
