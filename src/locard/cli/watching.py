@@ -141,7 +141,7 @@ class Text(_Told):
             if row.get("cache")
             else ""
         )
-        return f"{watch_screen.clock(float(row['at']), self.args.tz)}  {self.name(row)}  {ends or 'no calls'}{cache}"
+        return f"{watch_screen.clock(float(row['at']), self.args.tz)}  {self.name(row)}  {ends or 'no calls'}{cache}  [pid {row['pid']}]"
 
 
 def event(one: WatchedCall, name: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ POLL_S = 0.02
 RENAMED_S = 0.5
 SLACK_S = 5.0  # an agent ends by itself so long after the time that was asked for
 MOST_FUNCTIONS = 64
+MOST_SEARCHED = 8  # processes in which other living functions of a name are searched
 STOPPED = []  # type: list[int]
 
 
@@ -111,8 +112,6 @@ class Target:
         for number, found in enumerate(self.functions):
             self.tell(number, found, inside)
         self.begin_at(0)
-        if self.asked["others"]:
-            self.search()
 
     def begin_at(self, first: int) -> None:
         """Exchange the code of the functions from that number on, many at a time so that they begin together."""
@@ -290,6 +289,11 @@ def watch(asked: "dict[str, Any]", pids: "list[int]") -> None:
         if target is not None:
             targets.append(target)
     began = time.monotonic()
+    for target in targets[:MOST_SEARCHED] if asked["others"] else ():
+        try:
+            target.search()
+        except (OSError, ValueError, struct.error, RefusedError):
+            continue  # it ended: the next look says so
     why = "refused" if not targets else ""
     while targets and not why:
         for target in list(targets):

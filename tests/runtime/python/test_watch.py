@@ -425,3 +425,46 @@ def test_functions_inside_of_others_are_found_where_they_live():
         assert found["hidden.<locals>.inner"]["returned"] > 10
         assert any("held by __main__:refund" in s for r in rows for s in r.get("said", ()))
         clean(before, target.ask())
+
+
+def test_workers_are_watched_at_once_and_told_apart(locard, start):
+    parent = start("-c", FORKS, stdin=subprocess.PIPE)
+    done = locard(
+        "watch",
+        f"pid/{parent.pid}",
+        "__main__:pay",
+        "-n",
+        "2",
+        "--allow",
+        "injects",
+        "-o",
+        "jsonl",
+        "-q",
+        "--for",
+        "5s",
+    )
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    calls = [e for e in events if e["event"] == "call"]
+    assert len({e["pid"] for e in calls}) == 2
+    assert all(e["params"]["number"] == e["pid"] for e in calls)
+    assert {e["trace_id"] for e in calls} == {"4bf92f3577b34da6a3ce929d0e0e4736"}
+    counted = [e for e in events if e["event"] == "function" and e["pid"] == parent.pid]
+    assert len(counted) == 1  # the parent, which calls it never
+
+
+FORKS = """
+import contextvars, os, sys, time
+trace = contextvars.ContextVar("trace_id")
+def pay(number):
+    return number
+def work():
+    trace.set("4bf92f3577b34da6a3ce929d0e0e4736")
+    while True:
+        pay(os.getpid())
+        time.sleep(0.02)
+children = [os.fork() or work() for _ in range(2)]
+print("ready", flush=True)
+sys.stdin.read()
+for child in children:
+    os.kill(child, 9)
+"""

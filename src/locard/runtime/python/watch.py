@@ -71,7 +71,11 @@ class Params:
         "", "what to watch: module:function or module:Class.method; several with commas"
     )
     most: int = params.param(
-        5, "calls to tell, then it lets go", least=1, most=_MOST_CALLS, flag="-n --most"
+        5,
+        "calls to tell of each process, then it lets go",
+        least=1,
+        most=_MOST_CALLS,
+        flag="-n --most",
     )
     for_s: float = params.duration(30.0, "how long", least=0.5, most=3600.0, flag="--for")
     depth: int = params.param(2, "how deep values are shown", least=0, most=6, flag="-x --depth")
@@ -109,7 +113,7 @@ WATCH = Template(
     argv=("python3", "-I", "-S", "-", "watch", "{settings:source}", "{pid:pid*}"),
     impact=Impact.INJECTS,
     bound_s=3600.0 + _SETTLES_S,
-    by_hand="locard watch {name} --allow injects --pid {pid}",
+    by_hand="locard watch {target} {name} --allow injects",
     residue=(LEFT,),
     max_bytes=24 << 20,
     program=READER,
@@ -169,8 +173,9 @@ def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, 
         "seconds": asked.for_s, "others": not asked.alone,
     }  # fmt: skip
     command = WATCH.fill(
-        settings=json.dumps(settings, separators=(",", ":")), pid=pids, name=asked.name
-    )
+        settings=json.dumps(settings, separators=(",", ":")), pid=pids, name=asked.name,
+        target=context.target.ref,
+    )  # fmt: skip
     yield dataclasses.replace(command, bound_s=asked.for_s + _SETTLES_S)
 
 
