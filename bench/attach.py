@@ -89,6 +89,25 @@ print("ready", flush=True)
 for line in sys.stdin:
     print(measure(), flush=True)
 """
+GAPS = """
+import sys, time
+def work(number):
+    return number + 1
+print("ready", flush=True)
+clock = time.perf_counter
+for line in sys.stdin:
+    end, last, most = clock() + float(line), clock(), 0.0
+    while last < end:
+        work(1)
+        now = clock()
+        most = max(most, now - last)
+        last = now
+    print(most * 1000, flush=True)
+"""
+GDB = (
+    "gdb", "-batch", "-nx", "-p", "{pid}", "-ex", "call (int) PyGILState_Ensure()",
+    "-ex", 'call (int) PyRun_SimpleString("1")', "-ex", "call (void) PyGILState_Release($1)",
+)  # fmt: skip
 KINDS = ("busy", "idle", "contended", "asyncio", "gevent", "uvloop")
 SETTINGS = {
     "most": 1, "depth": 2, "where": "", "show": "", "only": False, "before": False, "stats": False, "callers": False,
@@ -248,6 +267,57 @@ def cost(python: str, program: Path, pairs: int) -> tuple[float, float, float]:
     return statistics.median(found), low, high
 
 
+def gaps(python: str, tool: list[str] | None, times: int) -> list[float]:
+    """The longest time between two turns of a loop, in ms, for 2.5 s in which a tool attaches once; of each time."""
+    found = []
+    for _ in range(times):
+        target = subprocess.Popen(
+            [python, "-B", "-c", GAPS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        target.stdout.readline()
+        target.stdin.write("2.5\n")
+        target.stdin.flush()
+        time.sleep(0.3)
+        if tool:
+            argv = [word.replace("{pid}", str(target.pid)) for word in tool]
+            subprocess.run(
+                argv, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=60
+            )
+        line = target.stdout.readline()
+        found.append(float(line) if line.strip() else float("inf"))
+        target.stdin.close()
+        target.wait(20)
+    return sorted(found)
+
+
+def peers(python: str, program: Path, times: int) -> None:
+    """The longest pause of one busy thread beside each tool, whole commands."""
+    settings = json.dumps(SETTINGS)
+    ours = [sys.executable, "-I", "-S", "-B", str(program / "watch.py"), "watch", settings, "{pid}"]
+    tools: dict[str, list[str] | None] = {"nobody": None, "locard watch": ours}
+    if shutil.which("gdb"):
+        tools["gdb, three calls"] = list(GDB)
+    script = program / "script.py"
+    script.write_text("1\n")
+    if (
+        subprocess.run(
+            [python, "-c", "import sys; sys.remote_exec"], capture_output=True, check=False
+        ).returncode
+        == 0
+    ):
+        tools["sys.remote_exec"] = [
+            python,
+            "-c",
+            f"import sys; sys.remote_exec({{pid}}, {str(script)!r})",
+        ]
+    for name, tool in tools.items():
+        found = gaps(python, tool, times)
+        print(
+            f"longest pause of a busy thread, {name}: median {found[len(found) // 2]:.1f} ms, most {found[-1]:.1f} ms ({times} times)",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -261,6 +331,7 @@ def main() -> None:
     parser.add_argument(
         "--pairs", type=int, default=20, help="of the cost of a call; 0: not measured"
     )
+    parser.add_argument("--peers", type=int, default=10, help="times of each peer; 0: none")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     program = source()
@@ -301,6 +372,9 @@ def main() -> None:
             f"\ncost of a call that does not match, CPython {version}: {median:.0f} ns ({low:.0f} to {high:.0f}), {asked.pairs} pairs",
             flush=True,
         )
+    for version, python in interpreters(asked.python).items() if asked.peers else ():
+        print(f"\nCPython {version}:")
+        peers(python, program, asked.peers)
     shutil.rmtree(program)
     sys.exit(bool(failed))
 

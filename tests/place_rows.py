@@ -29,7 +29,7 @@ with open(log, "a") as file:
         time.sleep(0.05)
 """
 VERBS = (
-    "investigate", "host", "logs", "waits", "syscalls", "libcalls", "trace", "stacks", "profile", "probe", "dry run", "doctor", "replay",
+    "investigate", "host", "logs", "waits", "syscalls", "libcalls", "trace", "stacks", "profile", "heap", "find", "watch", "probe", "dry run", "doctor", "replay",
 )  # fmt: skip
 KERNEL = {
     "waits": ("waits",),
@@ -37,7 +37,14 @@ KERNEL = {
     "libcalls": ("libcalls", "-e", "malloc+free+PyEval_*"),
     "trace": ("trace", "run-queue"),
 }
-PYTHON = {"stacks": ("stacks",), "profile": ("profile", "--mode", "wall", "--for", "1s")}
+WATCH = ("http.server:BaseHTTPRequestHandler.handle", "--stats", "--alone", "--allow", "injects")
+PYTHON = {
+    "stacks": ("stacks",),
+    "profile": ("profile", "--mode", "wall", "--for", "1s"),
+    "heap": ("heap", "--for", "2s"),
+    "find": ("find", "http.server:*"),
+    "watch": ("watch", *WATCH, "--for", "1s"),
+}
 WORDS = {"ok": "yes", "partial": "in part", "no_data": "no data"}
 
 
