@@ -181,14 +181,14 @@ def headline(heap: HeapGrowth) -> str:
         whole = sum(_bytes(t) for t in found)
         total = f" ({size(whole)}/s together)" if whole else ""
         return f"{told}: grows steadily: {', '.join(words)}{total}"
-    if found:
-        return (
-            f"{told}: grows: {', '.join(grown(t) for t in found[:_SHOWN])}; {_why_no_leak(found)}"
-        )
     garbage = [t for t in heap.types if waits(t) and t.trend == "steady"]
     if garbage:
         why = "wait for the collector" + ("" if heap.collector_on else ", which is off")
         return f"{told}: {', '.join(grown(t) for t in garbage[:_SHOWN])} hold one another and {why}"
+    if found:
+        return (
+            f"{told}: grows: {', '.join(grown(t) for t in found[:_SHOWN])}; {_why_no_leak(found)}"
+        )
     return f"{told}: nothing grew steadily among {heap.looks[-1].objects:,} objects{_native(heap)}"
 
 
