@@ -99,5 +99,6 @@ def test_quiet_where_no_holder_has_a_name_or_the_growth_is_not_steady():
         replace(client, holding=None),
     ):
         assert not list(judge(case(growth(types=(changed, *fact.types[1:])))))
+    assert not list(judge(case(growth(looks=fact.looks[::2]))))  # two looks: a step looks the same
     looks = tuple(replace(look, partial="bounded") for look in fact.looks)
     assert not list(judge(case(growth(looks=looks))))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BLOCK_BITS = 16
 BLOCK = 1 << BLOCK_BITS
 OVER = 128  # bytes of the block behind, so that what lies across is read at once
-MOST_BLOCKS = 1024  # kept at a time: 64 MB
+MOST_BLOCKS = 256  # kept at a time: 16 MB
 GC_HEAD = 16  # of the collector, before each object
 OF_LIST = 24  # bytes of one generation
 YOUNG_STATS, OLD_STATS, STAT = 712, 200, 64  # 3.15: buffers of what the last collections did
@@ -271,7 +271,10 @@ class Walker:
                     last, current = self.repair(places, last, look)
                     continue
                 if time.monotonic() > self.until or left <= 0 or self.stopped():
-                    look.partial = "the walk was bounded: %s objects were seen" % (room - left)
+                    why = (
+                        "there are more than were to be walked" if left <= 0 else "its time ran out"
+                    )
+                    look.partial = "the walk was bounded after %s objects: %s" % (room - left, why)
                     return
                 block = load(current >> BLOCK_BITS)
                 places.append(last)

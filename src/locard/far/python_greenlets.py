@@ -66,6 +66,8 @@ class Greenlets:
         until = time.monotonic() + LOOK_S
         found = {}  # type: dict[int, None]
         heads = [first + number * GENERATION for number in range(GENERATIONS)]
+        if self.layout.version <= (3, 13):
+            heads[-1] += 8  # behind a pointer to the youngest
         walk = Walk(self.memory)
         for head in (
             heads

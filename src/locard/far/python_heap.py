@@ -27,6 +27,17 @@ if TYPE_CHECKING:
 GONE = "the target ended"
 ONE_LOOK_S = 20.0  # of one look, at most
 MOST_PROCESSES = 4
+OWN_BYTES, EACH_BYTES = (
+    40 << 20,
+    64,
+)  # what the looks take beside their objects, and for each of these
+LIMITS = tuple(
+    ("/sys/fs/cgroup/%s" % limit, "/sys/fs/cgroup/%s" % used)
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    )
+)  # of the container in which this runs
 SEARCH_S, HASTY_S = 20.0, 2.0  # for the holders; for who was told to end
 STOPPED = []  # type: list[int] # the signals by which it was told to end before its time
 # What reading a process that changes, or is no CPython after all, may raise.
@@ -132,6 +143,18 @@ def anonymous(pid: int) -> int:
     return found
 
 
+def affordable(most: int, processes: int) -> int:
+    """Objects of one look for which there is memory: in a container at most half of what is left of its limit."""
+    for limit, used in LIMITS:
+        try:
+            with open(limit) as first, open(used) as second:
+                room = int(first.read()) - int(second.read())
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+        return max(1000, min(most, (room // 2 - OWN_BYTES) // (EACH_BYTES * max(1, processes))))
+    return most
+
+
 def age(pid: int) -> float:
     """Seconds since a process began."""
     with open("/proc/%d/stat" % pid) as file:
@@ -162,6 +185,7 @@ def heap(words: "list[str]") -> int:
     pids = sorted(map(int, words[4:]), key=lambda pid: -anonymous(pid))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: STOPPED.append(number))
+    most = affordable(most, len(pids[:MOST_PROCESSES]))
     works, refused, error = [], [], None  # type: list[Heap], list[dict[str, Any]], Exception | None
     for pid in pids[:MOST_PROCESSES]:
         try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 _KEPT = 0.7  # of what came first: the least that a leak still has at the end
 _LEAST_BYTES_S = 64 << 10  # of private memory, from which on its growth is compared
+_LEAST_BYTES = 512 << 10
 _EXPLAINED = 0.5
 _LIBRARIES = frozenset({
     "_asyncio", "_collections", "_functools", "_io", "_thread", "_weakrefset", "asyncio", "collections", "contextlib",
@@ -73,6 +74,11 @@ def leading(heap: HeapGrowth) -> GrowingType | GrowingContainer | GrowingText | 
     if texts:
         return texts[0]
     return next((t for t in types if t.name not in _WEAK), None)
+
+
+def grows(heap: HeapGrowth) -> str:
+    """What can be said of growth over so many looks."""
+    return "grows steadily" if len(heap.looks) > 2 else "more at the second look"  # noqa: PLR2004
 
 
 def is_own(name: str) -> bool:
@@ -180,15 +186,15 @@ def headline(heap: HeapGrowth) -> str:
         words = [grown(first), *(grown(t) for t in rest[: _SHOWN - 1])]
         whole = sum(_bytes(t) for t in found)
         total = f" ({size(whole)}/s together)" if whole else ""
-        return f"{told}: grows steadily: {', '.join(words)}{total}"
-    if found:
-        return (
-            f"{told}: grows: {', '.join(grown(t) for t in found[:_SHOWN])}; {_why_no_leak(found)}"
-        )
+        return f"{told}: {grows(heap)}: {', '.join(words)}{total}"
     garbage = [t for t in heap.types if waits(t) and t.trend == "steady"]
     if garbage:
         why = "wait for the collector" + ("" if heap.collector_on else ", which is off")
         return f"{told}: {', '.join(grown(t) for t in garbage[:_SHOWN])} hold one another and {why}"
+    if found:
+        return (
+            f"{told}: grows: {', '.join(grown(t) for t in found[:_SHOWN])}; {_why_no_leak(found)}"
+        )
     return f"{told}: nothing grew steadily among {heap.looks[-1].objects:,} objects{_native(heap)}"
 
 
@@ -211,7 +217,7 @@ def memory(heap: HeapGrowth) -> str:
     objects = sum(_bytes(t) for t in heap.types if t.trend != "level")
     texts = sum(t.bytes_s for t in heap.texts)
     known = f"what is named here takes about {size(objects + texts)}/s"
-    if process < _LEAST_BYTES_S:
+    if not _much(heap, process):
         return f"the private memory of the process grew by {size(max(0.0, process))}/s; {known}"
     told = f"the private memory of the process grew by {size(process)}/s; {known}"
     return f"{told}{_unexplained(process, objects + texts)}"
@@ -234,9 +240,16 @@ def _native(heap: HeapGrowth) -> str:
     process = (last.anonymous - first.anonymous) / heap.seconds
     known = sum(_bytes(t) for t in heap.types if t.trend != "level")
     known += sum(t.bytes_s for t in heap.texts)
-    if process < _LEAST_BYTES_S or known >= _EXPLAINED * process:
+    if not _much(heap, process) or known >= _EXPLAINED * process:
         return ""
-    return f"; the private memory of the process grew by {size(process)}/s all the same: native, or untracked values"
+    return (
+        f"; the private memory of the process grew by {size(process)}/s all the same: native memory, the"
+        " allocator's, or untracked values"
+    )
+
+
+def _much(heap: HeapGrowth, process: float) -> bool:
+    return process >= _LEAST_BYTES_S and process * heap.seconds >= _LEAST_BYTES
 
 
 def collector(heap: HeapGrowth) -> str:

@@ -66,7 +66,7 @@ def _looks(heap: HeapGrowth) -> Iterator[str]:
 def _types(heap: HeapGrowth) -> Iterator[str]:
     found = words.steady(heap)
     if found:
-        yield "grows steadily:"
+        yield f"{words.grows(heap)}:"
         yield from _rows(found)
     garbage = [t for t in heap.types if words.waits(t)]
     if garbage:

@@ -35,6 +35,7 @@ _LEAST_RATE = 1 << 20  # bytes a second
 _LEAST_SHARE = 0.02  # of what it held
 _NEAR = 0.8  # of the limit
 _MIB = 1 << 20
+_LEAST_LOOKS = 3  # two cannot tell steady growth from a step
 _SHORT_S = 60.0  # a look that is shorter cannot tell a leak from what fills up
 _YOUNG_S = 120.0  # a process that may still warm up
 
@@ -49,6 +50,8 @@ def _typed(case: Case) -> Iterator[Finding]:
     """What grows by type, and who holds it."""
     pressed = _pressed(case)
     for evidence, heap in case.facts(HeapGrowth):
+        if len(heap.looks) < _LEAST_LOOKS:
+            continue
         first = heap_words.leading(heap)
         if first is None and heap.compared and not heap.collector_on:
             yield from _garbage(evidence, heap)

@@ -64,7 +64,9 @@ class Params:
     for_s: float = params.duration(
         10.0, "from the first look to the last", least=0.5, most=540.0, flag="--for"
     )
-    looks: int = params.param(5, "looks, evenly over the time", least=2, most=50)
+    looks: int = params.param(
+        5, "looks, evenly over the time; two tell more or less only", least=2, most=50
+    )
     most: int = params.param(5_000_000, "objects of one look", least=1000, most=50_000_000)
 
 
@@ -324,9 +326,11 @@ _CHAIN = """{"chain": [{"type": "tuple"}, {"type": "dict", "items": 250}, {"type
 _TOLD = f"""{{"refused": [], "left_out": [], "processes": [{{"looks": [
 {{"at": 0.0, "took": 0.1, "objects": 9000, "torn": 0, "again": 0, "partial": "", "anonymous": 10000000,
 "lists": [10, 20, 8970, 0]}},
+{{"at": 5.0, "took": 0.1, "objects": 9125, "torn": 0, "again": 0, "partial": "", "anonymous": 12000000,
+"lists": [135, 20, 8970, 0]}},
 {{"at": 10.0, "took": 0.1, "objects": 9250, "torn": 0, "again": 0, "partial": "", "anonymous": 14100000,
 "lists": [260, 20, 8970, 0]}}],
-"types": [{{"type": 9, "name": "__main__.RepoClient", "counts": [0, 250], "trend": "steady", "per_s": 25.0,
+"types": [{{"type": 9, "name": "__main__.RepoClient", "counts": [0, 125, 250], "trend": "steady", "per_s": 25.0,
 "bytes_each": 80, "level_s": null, "kept": 1.0, "through": "", "held": [{_CHAIN}]}},
 {{"type": 8, "name": "bytearray", "counts": [], "trend": "steady", "per_s": 25.0, "bytes_each": 16441,
 "level_s": null, "kept": null, "through": "__main__.Session"}}],
