@@ -94,10 +94,7 @@ class Looks:
         self.instruction = at["frame.instruction"]
         self.width = max(self.previous, self.code, self.instruction, self.owner or 0) + 8
         self.by_cframe = "thread.frame" not in at
-        self.side_by_side = reader.layout.version >= (
-            3,
-            11,
-        )  # frames lie behind each other, the innermost last
+        self.side_by_side = self.said  # frames lie behind each other, the innermost last
         self.step = 3 + MOST_CFRAMES
         self.threads = {}  # type: dict[tuple[int, int], Sampled]
         self.every = []  # type: list[Sampled]
@@ -108,7 +105,7 @@ class Looks:
         self.holds = {}  # type: dict[int, int]
         self.began = time.monotonic()
         self.looks = self.torn = self.left = 0
-        self.collected = self.held = self.idle = self.most = 0
+        self.collected = self.held = self.idle = self.most = self.unseen = 0
 
     # -- threads ---------------------------------------------------------------------------
 
@@ -130,6 +127,7 @@ class Looks:
                 else:
                     tid = tids.get(thread.ident)
                     name = names.get(thread.ident) or self.reader.comm(tid)
+                    tid = self.reader.outer.get(tid or 0, tid)
                     found[key] = Sampled(thread, tid, name, self.pid)
                     self.aim(found[key])
         for gone in self.threads.values():
@@ -137,6 +135,7 @@ class Looks:
             gone.close()
         self.threads, self.every = found, list(found.values())
         self.most = max(self.most, len(found))
+        self.unseen = sum([s.fd < 0 for s in self.every]) if self.mode == "cpu" else 0
         self.links = self.linked() or b""
 
     def linked(self) -> "bytes | None":

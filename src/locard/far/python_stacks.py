@@ -61,6 +61,7 @@ class Reader:
         self.codes = {}  # type: dict[int, Code]
         self.code_type = 0
         self.tid_at = None  # type: int | None
+        self.outer = {}  # type: dict[int, int] # ids of threads here by those in its own pid namespace, where it has one
 
     # -- threads ---------------------------------------------------------------------------
 
@@ -307,7 +308,8 @@ class Reader:
     def said(self, tid: int, what: str) -> bytes:
         """What the kernel says of a thread; nothing where it says nothing."""
         try:
-            fd = os.open("/proc/%d/task/%d/%s" % (self.pid, tid, what), os.O_RDONLY)
+            here = self.outer.get(tid, tid)
+            fd = os.open("/proc/%d/task/%d/%s" % (self.pid, here, what), os.O_RDONLY)
         except OSError:
             return b""
         try:
@@ -383,13 +385,8 @@ class Reader:
 
     def comm(self, tid: "int | None") -> str:
         """What the kernel calls a thread, for those that `threading` does not know."""
-        try:
-            with open(
-                "/proc/%d/task/%d/comm" % (self.pid, tid or 0), errors="backslashreplace"
-            ) as file:
-                return file.read().rstrip("\n")
-        except OSError:
-            return ""
+        said = self.said(tid, "comm") if tid else b""
+        return said.decode("utf-8", "backslashreplace").rstrip("\n")
 
     def frames(self, thread: "Walked") -> "list[int]":
         """The frames of one, as they are printed: each by its number in `table`."""
@@ -407,12 +404,14 @@ class Reader:
 
     def tids(self, threads: "list[Thread]") -> "dict[int, int]":
         """Kernel's ids by pthread ids: said by 3.11 and later, else found in glibc's or musl's own record."""
-        if "thread.tid" in self.layout.at:
-            return {t.ident: t.tid for t in threads}
         try:
             known = {int(name) for name in os.listdir("/proc/%d/task" % self.pid)}
         except OSError:
             return {}
+        self.outer = outer_tids(self.pid, known)
+        if "thread.tid" in self.layout.at:
+            return {t.ident: t.tid for t in threads}
+        known = set(self.outer) or known
         places = [self.tid_at] if self.tid_at is not None else [720, 208, 56, 48, 64]
         for place in places:
             raws = self.memory.each([(t.ident + place, 4) for t in threads])
@@ -421,6 +420,21 @@ class Reader:
                 self.tid_at = place
                 return found
         return {}
+
+
+def outer_tids(pid: int, tids: "set[int]") -> "dict[int, int]":
+    """The ids of threads as this machine numbers them by those of the process's own pid namespace; empty where both are one."""
+    found = {}
+    for tid in tids:
+        try:
+            with open("/proc/%d/task/%d/status" % (pid, tid), "rb") as file:
+                words = next(line.split() for line in file if line.startswith(b"NSpid:"))
+        except (OSError, StopIteration):
+            continue
+        if len(words) <= 2:
+            return {}
+        found[int(words[-1])] = tid
+    return found
 
 
 class Walked:
