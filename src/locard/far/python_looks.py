@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from locard.far.memory import Memory
     from locard.far.python_objects import word
-    from locard.far.python_stacks import MOST_DEPTH, TAG, Reader, Thread
+    from locard.far.python_stacks import MOST_DEPTH, TAG, Reader
+    from locard.far.python_threads import Thread
 
 MOST_STACKS = 50000
 PARTS_AT_ONCE = 1020  # of 1024 that one call takes, a multiple of what a thread has
@@ -126,8 +127,8 @@ class Looks:
                     found[key] = self.threads.pop(key)
                 else:
                     tid = tids.get(thread.ident)
-                    name = names.get(thread.ident) or self.reader.comm(tid)
-                    tid = self.reader.outer.get(tid or 0, tid)
+                    name = names.get(thread.ident) or self.reader.kernel.comm(tid)
+                    tid = self.reader.kernel.outer.get(tid or 0, tid)
                     found[key] = Sampled(thread, tid, name, self.pid)
                     self.aim(found[key])
         for gone in self.threads.values():

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from locard.far.python_pools import WORKER, Pools
     from locard.far.python_source import Sources
     from locard.far.python_tasks import Tasks
+    from locard.far.python_threads import Kernel, Thread, Walked, outer_tids
     from locard.far.symbols import Symbols
 
 MOST_THREADS = 20000
@@ -34,8 +35,6 @@ MOST_INTERPRETERS = 256
 DEEP_LINES, MOST_LINES = 5, 1000  # innermost frames whose source is shown, and how many lines
 MOST_DEPTH = 1200  # CPython's own limit is 1000 frames, unless it was raised
 TRIES = 3
-# futex(2), and those that later kernels added for all machines.
-FUTEX = ({"x86_64": b"202", "aarch64": b"98"}.get(os.uname().machine, b""), b"449", b"455")
 TAG = ~7  # what 3.14 and later keep in the low bits of a reference
 
 
@@ -61,7 +60,7 @@ class Reader:
         self.codes = {}  # type: dict[int, Code]
         self.code_type = 0
         self.tid_at = None  # type: int | None
-        self.outer = {}  # type: dict[int, int] # ids of threads here by those in its own pid namespace, where it has one
+        self.kernel = Kernel(pid)
 
     # -- threads ---------------------------------------------------------------------------
 
@@ -230,9 +229,10 @@ class Reader:
                         **({"locals": self.variables(thread, inner, variables)} if inner else {}),
                         "pid": self.pid,
                         "thread_id": thread.ident,
-                        "thread_name": names.get(thread.ident) or self.comm(tids.get(thread.ident)),
+                        "thread_name": names.get(thread.ident)
+                        or self.kernel.comm(tids.get(thread.ident)),
                         "os_thread_id": tids.get(thread.ident),
-                        "active": self.runs(tids.get(thread.ident), has),
+                        "active": self.kernel.runs(tids.get(thread.ident), has),
                         "owns_gil": has,
                         "gc": has and collects,
                         "interpreter": number,
@@ -278,7 +278,7 @@ class Reader:
         """The locks that threads wait for, by pthread id; the owner's kernel id is `owner_tid`, None: no thread here."""
         waits = {}
         for thread in threads:
-            futex = self.futex(tids.get(thread.ident))
+            futex = self.kernel.futex(tids.get(thread.ident))
             if futex and thread.places and not thread.torn:
                 waits[thread.ident] = thread.places, futex
         try:
@@ -290,34 +290,6 @@ class Reader:
             lock["owner_tid"] = tids.get(lock["owner"] or 0)
             lock["owner_here"] = lock["owner"] in here
         return found
-
-    def futex(self, tid: "int | None") -> int:
-        """The address at which the kernel has a thread wait, 0 where it does not."""
-        if tid is None:
-            return 0
-        words = self.said(tid, "syscall").split()
-        return int(words[1], 16) if len(words) > 2 and words[0] in FUTEX else 0
-
-    def runs(self, tid: "int | None", has_gil: bool) -> bool:
-        """Whether the kernel has it on a CPU or waiting for one; who has the GIL, where its id is not known."""
-        if tid is None:
-            return has_gil
-        stat = self.said(tid, "stat")  # nothing: it is of another pid namespace, or has ended
-        return stat.rpartition(b")")[2][:2] == b" R" if stat else has_gil
-
-    def said(self, tid: int, what: str) -> bytes:
-        """What the kernel says of a thread; nothing where it says nothing."""
-        try:
-            here = self.outer.get(tid, tid)
-            fd = os.open("/proc/%d/task/%d/%s" % (self.pid, here, what), os.O_RDONLY)
-        except OSError:
-            return b""
-        try:
-            return os.read(fd, 1024)
-        except OSError:
-            return b""
-        finally:
-            os.close(fd)
 
     def awaited(self, interpreter: int, threads: "list[Thread]") -> "list[dict[str, Any]]":
         """The tasks of asyncio with their chains, as frames."""
@@ -383,11 +355,6 @@ class Reader:
         except (OSError, ValueError, struct.error):
             return {}
 
-    def comm(self, tid: "int | None") -> str:
-        """What the kernel calls a thread, for those that `threading` does not know."""
-        said = self.said(tid, "comm") if tid else b""
-        return said.decode("utf-8", "backslashreplace").rstrip("\n")
-
     def frames(self, thread: "Walked") -> "list[int]":
         """The frames of one, as they are printed: each by its number in `table`."""
         return [self.numbers.setdefault(frame, len(self.numbers)) for frame in thread.frames]
@@ -408,10 +375,10 @@ class Reader:
             known = {int(name) for name in os.listdir("/proc/%d/task" % self.pid)}
         except OSError:
             return {}
-        self.outer = outer_tids(self.pid, known)
+        self.kernel.outer = outer_tids(self.pid, known)
         if "thread.tid" in self.layout.at:
             return {t.ident: t.tid for t in threads}
-        known = set(self.outer) or known
+        known = set(self.kernel.outer) or known
         places = [self.tid_at] if self.tid_at is not None else [720, 208, 56, 48, 64]
         for place in places:
             raws = self.memory.each([(t.ident + place, 4) for t in threads])
@@ -420,47 +387,6 @@ class Reader:
                 self.tid_at = place
                 return found
         return {}
-
-
-def outer_tids(pid: int, tids: "set[int]") -> "dict[int, int]":
-    """The ids of threads as this machine numbers them by those of the process's own pid namespace; empty where both are one."""
-    found = {}
-    for tid in tids:
-        try:
-            with open("/proc/%d/task/%d/status" % (pid, tid), "rb") as file:
-                words = next(line.split() for line in file if line.startswith(b"NSpid:"))
-        except (OSError, StopIteration):
-            continue
-        if len(words) <= 2:
-            return {}
-        found[int(words[-1])] = tid
-    return found
-
-
-class Walked:
-    """A stack that is being read."""
-
-    __slots__ = ("cut", "frames", "next", "places", "torn")
-
-    def start(self, first: int) -> None:
-        """Begin (again) at a frame."""
-        self.next = first
-        self.frames = []  # type: list[tuple[int, int]]
-        self.places = []  # type: list[int]
-        self.torn = self.cut = False
-
-
-class Thread(Walked):
-    """One PyThreadState as it was read."""
-
-    __slots__ = ("address", "ident", "raw", "tid")
-
-    def __init__(self, address: int, raw: bytes, layout: "Layout") -> None:
-        """`raw`: its bytes."""
-        self.address, self.raw = address, raw
-        self.ident = word(raw, layout.at["thread.ident"])
-        self.tid = word(raw, layout.at["thread.tid"]) if "thread.tid" in layout.at else 0
-        self.start(0)
 
 
 def reason(error: Exception) -> str:

@@ -78,7 +78,7 @@ ROUNDS_OF_MANY = 2
 _OWN = (
     "far/memory.py+far/symbols.py+far/python_layout.py+far/python_objects.py+far/python_locks.py"
     "+far/python_tasks.py+far/python_pools.py"
-    "+far/python_greenlets.py+far/python_code.py+far/python_locals.py+far/python_source.py+far/python_stacks.py"
+    "+far/python_greenlets.py+far/python_code.py+far/python_locals.py+far/python_source.py+far/python_threads.py+far/python_stacks.py"
 )
 OWN = Template(
     argv=("python3", "-I", "-S", "-", "dump", "{pid:pid}"),
