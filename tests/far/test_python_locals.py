@@ -44,7 +44,7 @@ def test_variables_are_what_they_are_and_nothing_of_the_target_runs(version):
         "wide": "'größer €'", "sub": "<Text>", "data": "b'\\x00raw'",
         "items": "[1, 'two', [3, <list of 1>]]", "pair": "(1,)", "empty": "[]",
         "opts": "{'retries': 3, 'client_secret': 's3cr3t-in-a-dict', 5: 'five', 'deep': {'a': <dict of 1>}}",
-        "evil": "<Evil>", "cart": "<Cart>", "kinds": "<set>", "shared": "'closed over'",
+        "evil": "<Evil>", "cart": "<Cart>", "kinds": "<set>", "fake": "<list>", "shared": "'closed over'",
     }  # fmt: skip
     line = thread["frames"][names.index("charge")]["source"]
     assert line["text"] == "sys.stdin.read()"

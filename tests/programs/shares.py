@@ -45,6 +45,7 @@ def forked(pair):
     if not pid:
         os.close(0)
         work(pair)
+        os._exit(0)
     return pid
 
 

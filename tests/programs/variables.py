@@ -43,14 +43,14 @@ def charge(card, password, api_token):
     many = list(range(100))
     opts = {"retries": 3, "client_secret": "s3cr3t-in-a-dict", 5: "five", "deep": {"a": {"b": 1}}}
     evil, cart, kinds = Evil(), Cart(), {1, 2}
-    shared = "closed over"
+    shared, fake = "closed over", type("list", (), {"__slots__": ("x",)})()
 
     def inner():
         return shared
 
     sys.stdin.read()
     return (inner, number, big, ratio, flag, nothing, text, wide, long_text, sub, data, items, pair, empty, many, opts,
-            evil, cart, kinds, card, password, api_token)  # fmt: skip
+            evil, cart, kinds, fake, card, password, api_token)  # fmt: skip
 
 
 print(os.getpid(), flush=True)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from locard.far.memory import Memory
     from locard.far.python_objects import word
-    from locard.far.python_stacks import MOST_DEPTH, TAG, Reader, Thread
+    from locard.far.python_stacks import MOST_DEPTH, TAG, Reader
+    from locard.far.python_threads import Thread
 
 MOST_STACKS = 50000
 PARTS_AT_ONCE = 1020  # of 1024 that one call takes, a multiple of what a thread has
@@ -94,10 +95,7 @@ class Looks:
         self.instruction = at["frame.instruction"]
         self.width = max(self.previous, self.code, self.instruction, self.owner or 0) + 8
         self.by_cframe = "thread.frame" not in at
-        self.side_by_side = reader.layout.version >= (
-            3,
-            11,
-        )  # frames lie behind each other, the innermost last
+        self.side_by_side = self.said  # frames lie behind each other, the innermost last
         self.step = 3 + MOST_CFRAMES
         self.threads = {}  # type: dict[tuple[int, int], Sampled]
         self.every = []  # type: list[Sampled]
@@ -108,7 +106,7 @@ class Looks:
         self.holds = {}  # type: dict[int, int]
         self.began = time.monotonic()
         self.looks = self.torn = self.left = 0
-        self.collected = self.held = self.idle = self.most = 0
+        self.collected = self.held = self.idle = self.most = self.unseen = 0
 
     # -- threads ---------------------------------------------------------------------------
 
@@ -129,7 +127,7 @@ class Looks:
                     found[key] = self.threads.pop(key)
                 else:
                     tid = tids.get(thread.ident)
-                    name = names.get(thread.ident) or self.reader.comm(tid)
+                    name = names.get(thread.ident) or self.reader.kernel.comm(tid)
                     found[key] = Sampled(thread, tid, name, self.pid)
                     self.aim(found[key])
         for gone in self.threads.values():
@@ -137,6 +135,7 @@ class Looks:
             gone.close()
         self.threads, self.every = found, list(found.values())
         self.most = max(self.most, len(found))
+        self.unseen = sum([s.fd < 0 for s in self.every]) if self.mode == "cpu" else 0
         self.links = self.linked() or b""
 
     def linked(self) -> "bytes | None":

@@ -143,7 +143,7 @@ class Profile:
                 {
                     "pid": pid, "version": "%d.%d" % looks.reader.layout.version, "threads": looks.most,
                     "looks": looks.looks, "torn": looks.torn, "gc": looks.collected, "gil": looks.held,
-                    "idle": looks.idle, "left": looks.left, "ended": pid in self.ended,
+                    "idle": looks.idle, "unseen": looks.unseen, "left": looks.left, "ended": pid in self.ended,
                 }
             )  # fmt: skip
         table = [{"name": n, "filename": f, "line": line} for n, f, line in numbers]

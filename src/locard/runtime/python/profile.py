@@ -219,6 +219,11 @@ def missed(told: dict[str, Any], looks: int, samples: float) -> tuple[list[str],
         lost.append(
             f"{count(left, 'sample')} of stacks beyond the first 50,000 different ones: left out"
         )
+    lost += [
+        f"pid {p['pid']}: whether {count(int(p['unseen']), 'thread')} ran the kernel did not say: not counted"
+        for p in told["processes"]
+        if p["unseen"]
+    ]
     lost += [f"pid {unread['pid']}: not sampled: {unread['why']}" for unread in told["unread"]]
     return lost, less
 
@@ -307,8 +312,8 @@ def _says(rows: Sequence[Row], told: dict[str, Any], total: float) -> str:
 _TOLD = """{"table": [{"name": "run", "filename": "/srv/app/a.py", "line": 3}, {"name": "pay", "filename":
 "/srv/app/shop.py", "line": 7}, {"name": "pay", "filename": "/srv/app/shop.py", "line": 8}], "stacks": [{"pid": 7, "tid": 9,
 "thread": "worker", "frames": [0, 1], "count": 90}, {"pid": 8, "tid": 10, "thread": "worker", "frames": [0, 2], "count": 10}],
-"processes": [{"pid": 7, "version": "3.11", "threads": 3, "looks": 100, "torn": 0, "gc": 4, "gil": 95, "idle": 0, "left": 0,
-"ended": false}, {"pid": 8, "version": "3.11", "threads": 1, "looks": 100, "torn": 0, "gc": 0, "gil": 10, "idle": 90, "left": 0,
+"processes": [{"pid": 7, "version": "3.11", "threads": 3, "looks": 100, "torn": 0, "gc": 4, "gil": 95, "idle": 0, "left": 0, "unseen": 0,
+"ended": false}, {"pid": 8, "version": "3.11", "threads": 1, "looks": 100, "torn": 0, "gc": 0, "gil": 10, "idle": 90, "left": 0, "unseen": 0,
 "ended": false}], "unread": [{"pid": 9, "why": "free-threaded"}], "samples": 100, "late": 0, "took": 1.0, "cost_s": 0.02,
 "ended": "", "hz": 100.0, "mode": "cpu"}"""
 _ASKED = ("python3", "-I", "-S", "-", "profile", "1", "100", "cpu", "7", "8")

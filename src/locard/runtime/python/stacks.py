@@ -91,7 +91,7 @@ _OWN = (
     "+far/python_tasks.py+far/python_pools.py"
     "+far/python_greenlets.py+far/python_code.py+far/python_locals.py+far/python_source.py+far/python_waits.py"
     + "".join(f"+far/pools/{library}.py" for library in _LIBRARIES)
-    + "+far/python_contention.py+far/python_stacks.py"
+    + "+far/python_contention.py+far/python_threads.py+far/python_stacks.py"
 )
 OWN = Template(
     argv=("python3", "-I", "-S", "-", "dump", "{pid:pid}"),

@@ -207,7 +207,7 @@ def _says(rows: Sequence[Row], told: dict[str, Any], seconds: float) -> str:
 _TOLD = """{"interval": 1, "at": 1790000000.0, "seconds": 2.0, "looks": 200, "late": 0, "hz": 100.0, "mode": "cpu",
 "samples": 200, "cost_s": 0.05, "functions": [{"name": "pay", "filename": "/srv/app/shop.py", "own": 180, "all": 200}],
 "threads": [{"pid": 7, "tid": 9, "thread": "worker", "cpu_s": 1.96, "samples": 200, "gil": 196}], "processes": [{"pid": 7,
-"version": "3.12", "threads": 4, "looks": 200, "torn": 0, "gc": 10, "gil": 196, "idle": 2, "left": 0, "ended": false}],
+"version": "3.12", "threads": 4, "looks": 200, "torn": 0, "gc": 10, "gil": 196, "idle": 2, "left": 0, "unseen": 0, "ended": false}],
 "unread": [], "ended": ""}""".replace("\n", " ")
 _ASKED = ("python3", "-I", "-S", "-", "top", "2", "1", "100", "cpu", "7")
 
