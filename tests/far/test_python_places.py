@@ -127,6 +127,24 @@ def test_an_interpreter_whose_file_was_deleted_or_replaced_while_it_ran(tmp_path
     assert one["used"] == 2
 
 
+def test_a_static_build_that_was_stripped_is_read_by_what_it_exports(tmp_path):
+    if shutil.which("strip") is None:
+        pytest.skip("strip is not installed")
+    version = next(
+        p.name for p in sorted(Path("/usr/bin").glob("python3.*")) if p.name[8:].isdigit()
+    )
+    copy = tmp_path / version
+    subprocess.run(["strip", "--strip-all", "-o", copy, f"/usr/bin/{version}"], check=True)
+    with running("semaphore", copy, env={"PYTHONHOME": "/usr"}) as pid:
+        assert not [
+            line
+            for line in Path(f"/proc/{pid}/maps").read_text().splitlines()
+            if "libpython" in line
+        ]
+        one, _ = holders(pid)
+    assert one["used"] == 2
+
+
 @pytest.mark.parametrize("version", [v for v in VERSIONS if v in {"3.12", "3.13"}])
 def test_without_symbols_it_is_found_by_its_own_table_from_3_13_on(version):
     source = source_of(stacks.OWN.program)

@@ -43,6 +43,15 @@ def test_a_pool_that_waits_is_told_from_one_that_connects():
     assert what(stacks(connects)) == [("busy", "waits", None)]
 
 
+def test_a_semaphore_is_told_from_an_event():
+    above = ("render app.py:9", "handle app.py:2", "serve app.py:1")
+    inner = "wait <lib>/threading.py:327"
+    semaphore = stack(0, 9, inner, "acquire <lib>/threading.py:507", *above)
+    assert what(stacks(semaphore)) == [("busy", "waits for a semaphore", None)]
+    event = stack(0, 9, inner, "wait <lib>/threading.py:629", *above)
+    assert what(stacks(event)) == [("busy", "waits for an event", None)]
+
+
 def test_the_kernel_speaks_where_there_is_no_stack_and_only_there():
     found = states(state(0, 9, "futex", futex=1), state(0, 10, "accept4", pid=8))
     assert ("unknown", "waits in a futex: a lock, a condition or an empty queue", None) in what(

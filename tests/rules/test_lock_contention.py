@@ -237,6 +237,9 @@ def test_fires_on_a_semaphore_of_which_nothing_is_free():
         == "Threads or tasks queue for a threading.BoundedSemaphore at render (pay/app.py:12): 4 of 4 in use"
     )
     assert finding.against[0].says == "who has taken of it is not recorded by a semaphore"
+    assert finding.severity is Severity.INFO, "it limits on purpose, and nothing says that it hurts"
+    (finding,) = judge(case(log(), queue, things(*taken)))
+    assert finding.severity is Severity.WARNING
 
 
 def test_quiet_on_a_semaphore_with_one_left_and_on_one_that_was_seen_once():

@@ -40,6 +40,7 @@ _NAMED = (
     ("subprocess.py", {"wait", "_wait", "communicate", "_communicate"}, "waits for a child process"),
     ("threading.py", {"join"}, "waits for another thread to end"),
     ("queue.py", {"get", "put"}, "waits at a queue"),
+    ("threading.py", {"acquire"}, "waits for a semaphore"),  # a lock's own is written in C
     ("threading.py", {"wait", "wait_for"}, "waits for an event"),
 )  # fmt: skip
 

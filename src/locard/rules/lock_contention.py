@@ -59,7 +59,8 @@ def _from_things(case: Case) -> Iterator[Finding]:
             rule="lock-contention",
             layer=Layer.RUNTIME,
             role=Role.MECHANISM,
-            severity=Severity.CRITICAL if trouble else Severity.WARNING,
+            # It limits on purpose: that anybody is hurt by it, others say.
+            severity=Severity.WARNING if trouble else Severity.INFO,
             title=f"Threads or tasks queue for a {used.called}{where}: {amount}",
             detail="; ".join(s.says for s in supports),
             supports=tuple(supports),

@@ -60,7 +60,8 @@ def _at_their_limit(case: Case) -> Iterator[Finding]:
             rule="queue-saturated",
             layer=Layer.RUNTIME,
             role=Role.MECHANISM,
-            severity=Severity.CRITICAL if trouble else Severity.WARNING,
+            # A limit holds back on purpose: that anybody is hurt by it, others say.
+            severity=Severity.WARNING if trouble else Severity.INFO,
             title=f"A {used.called} is full, who puts into it waits{where}: {used.amount}",
             detail="; ".join(s.says for s in supports),
             supports=tuple(supports),

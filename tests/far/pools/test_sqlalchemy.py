@@ -15,3 +15,10 @@ def test_limit_use_and_who_waits():
 def test_connections_that_a_session_of_the_orm_holds():
     found, truth = used_up("sqlalchemy", "orm")
     assert len(found["holders"]) == truth["holders"]
+
+
+def test_an_asyncio_engine_whose_checkout_runs_in_a_greenlet():
+    found, truth = used_up("aiosqlite")
+    assert (found["limit"], found["used"]) == (2, 2)
+    assert found["greenlets"] == truth["waiters"]
+    assert sorted(found["holding_tasks"]) == ["hold-0", "hold-1"]

@@ -23,6 +23,16 @@ KNOWN.append(
         held=(
             ("Connection", "_dbapi_connection._pool", "_dbapi_connection"),
             ("_ConnectionFairy", "_pool", "dbapi_connection"),
+            (
+                "AsyncConnection",
+                "sync_connection._dbapi_connection._pool",
+                "sync_connection",
+            ),
+            (
+                "AsyncSession",
+                "sync_session._transaction._connections[]._dbapi_connection._pool",
+                "sync_session",
+            ),
             ("Session", "_transaction._connections[]._dbapi_connection._pool", "_transaction"),
         ),
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def scene(draws: Draws) -> Scene:
     """Draw how far the flag is rolled out: it takes seconds until each worker stands still."""
     service, load = replace(draws.service(), workers=2).using("audit"), draws.load()
-    share = round(draws.between(0.1, 0.2), 2)
+    share = round(draws.between(0.1, 0.2), 3)
     return Scene(
         service=service,
         load=replace(load, rate_per_s=round(load.rate_per_s / 1.5, 1)),

@@ -19,7 +19,7 @@ _OVERHEAD_MS = 1.0  # of one exchange with the store, beside the store's own tim
 def scene(draws: Draws) -> Scene:
     """Draw how far the flag is rolled out, and how busy that keeps the loop."""
     service, load = replace(draws.service(), workers=2).using("scores"), draws.load()
-    share = round(draws.between(0.25, 0.4), 2)
+    share = round(draws.between(0.25, 0.4), 3)
     busy = draws.between(0.84, 0.91)  # below 1: the queue is long but steady
     write_ms = busy / (load.rate_per_s / service.workers * share) * 1000 - _OVERHEAD_MS
     return Scene(

@@ -21,7 +21,7 @@ def scene(draws: Draws) -> Scene:
     # One worker: the fault is to be its lock, not the machine's CPUs.
     service = replace(draws.service(), workers=1).using("statements")
     load = replace(draws.load(), rate_per_s=round(draws.between(22, 30), 1))
-    share = round(draws.between(0.62, 0.7) / _CALL_S / load.rate_per_s, 2)
+    share = round(draws.between(0.62, 0.7) / _CALL_S / load.rate_per_s, 3)
     return Scene(
         service=service,
         load=load,

@@ -19,7 +19,7 @@ _THREADS = 4  # of the pool of each worker
 def scene(draws: Draws) -> Scene:
     """Draw how far the flag is rolled out, and how much more that is than the threads can do."""
     service, load = replace(draws.service(), workers=2).using("notices"), draws.load()
-    share = round(draws.between(0.3, 0.5), 2)
+    share = round(draws.between(0.3, 0.5), 3)
     over = draws.between(1.3, 1.6)
     write_s = over * _THREADS / (load.rate_per_s / service.workers * share)
     return Scene(
