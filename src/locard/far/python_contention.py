@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from locard.far.python_stacks import Reader, Thread, Walked
+    from locard.far.python_stacks import Reader
+    from locard.far.python_threads import Thread, Walked
     from locard.far.python_waits import MOST_HOLD, NEAR, Known, Taken, Waiting
 
 RELOOKS, RELOOK_S = 6, 0.01
@@ -76,7 +77,7 @@ class Contention:
         """The threads that the kernel has wait inside of the GIL."""
         return sorted(
             tid for tid in set(tids.values())
-            if gil + GIL_WAITS <= self.reader.futex(tid) < gil + GIL_SIZE
+            if gil + GIL_WAITS <= self.reader.kernel.futex(tid) < gil + GIL_SIZE
         )  # fmt: skip
 
     def look(
