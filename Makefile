@@ -17,7 +17,7 @@ test: $(STAMP) $(FAR)  ## every test
 	@bash tools/run_tests.sh $(BIN)/python $(TESTS)
 
 test-forky: $(STAMP)  ## the readers of CPython on 3.14 and 3.15: LOCARD_FORKY names their root (tests/forky_lab.py)
-	$(BIN)/python -m pytest -m forky tests/far
+	$(BIN)/python -m pytest -m forky tests/far tests/runtime
 
 test-k8s: $(STAMP)  ## those that need a real Kubernetes: LOCARD_K8S names it (tests/k8s_lab.py)
 	$(BIN)/python -m pytest -m k8s tests/cluster tests/logs/sources

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import forky_lab
 import locard
 from locard.runtime.python import watch
 from support import PROGRAMS, interpreters, source_of
@@ -18,7 +19,8 @@ VERSIONS = {
     v: path
     for v, path in interpreters().items()
     if (3, 8) <= tuple(map(int, v.split("."))) <= (3, 15)
-}
+} | forky_lab.interpreters()
+EVERY = forky_lab.marked(VERSIONS)
 DEFAULTS = {
     "most": 1000, "depth": 2, "where": "", "show": "", "only": False, "before": False, "stats": False, "callers": False,
     "locals": False, "tree": False, "share": 0.5, "seconds": 20.0, "others": False,
@@ -56,6 +58,7 @@ def program(python=sys.executable, *words):
     """The program; at the end it has ended as it would have, and said nothing on standard error."""
     running = Program(python, *words)
     try:
+        running.until(lambda t: min(t["calls"].get(k, 0) for k in ("rounds", "lives")) > 2)
         yield running
     finally:
         running.process.stdin.close()

@@ -18,7 +18,12 @@ VALUES = {"root": (), "log": (), "rounds": "2", "pause": "0.01"}
 def readers():
     """Every program of ours that reads beside a target, with the template that starts it."""
     every = [ground_probes.PROCESS_TABLE, ground_probes.LOOK_AROUND]
-    every += [t for e in entries("probe") for t in e.load().COMMANDS if t.program]
+    every += [
+        t
+        for e in entries("probe")
+        for t in e.load().COMMANDS
+        if t.program and t.impact <= Impact.SAMPLES
+    ]
     return {t.program: t for t in every}
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from far.test_python_stacks import VERSIONS, look_items
+from far.test_python_stacks import EVERY, VERSIONS, look_items
 from support import PROGRAMS
 
 LOOKS = 8
@@ -44,7 +44,7 @@ def seen(pid, key, enough=1):
     return found
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_threads_that_compute_take_turns_and_the_holder_is_one_of_them(version):
     with running(VERSIONS[version], "spin") as pid:
         looks = seen(pid, "gil", 3)
@@ -57,7 +57,7 @@ def test_threads_that_compute_take_turns_and_the_holder_is_one_of_them(version):
     assert all(look["gil"] == 5.0 for look in looks)
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_a_call_that_keeps_the_gil_is_told_from_taking_turns(version):
     with running(VERSIONS[version], "in-c") as pid:
         looks = seen(pid, "gil", 2)
@@ -74,7 +74,7 @@ def test_nobody_waits_for_the_gil_where_one_computes_or_all_wait_for_io(kind):
     assert sum(look["queue"] for look in looks) / 4 < 1
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 @pytest.mark.parametrize("kind", ["loop-cpu", "loop-sleep"])
 def test_a_callback_that_keeps_the_loop_is_named_by_its_task(version, kind):
     with running(VERSIONS[version], kind) as pid:
@@ -86,7 +86,7 @@ def test_a_callback_that_keeps_the_loop_is_named_by_its_task(version, kind):
     assert all(look["exact"] for look in looks)
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_many_short_callbacks_are_not_one_long_one(version):
     with running(VERSIONS[version], "loop-short") as pid:
         looks = seen(pid, "loop", 4)
@@ -99,7 +99,7 @@ def test_a_loop_that_waits_for_work_is_in_no_callback():
         assert not [i for _ in range(3) for i in look_items(pid) if "loop" in i]
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_semaphores_and_queues_tell_their_limit_and_who_waits(version):
     for kind, name, values, waiting in (
         ("semaphore", "threading.BoundedSemaphore", (2, 2, 0), 2),
@@ -113,7 +113,7 @@ def test_semaphores_and_queues_tell_their_limit_and_who_waits(version):
         assert len(one["threads"]) == waiting, kind
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_tasks_that_wait_for_a_semaphore_are_named(version):
     with running(VERSIONS[version], "loop-semaphore") as pid:
         (one,) = [i for i in look_items(pid) if i.get("waited") == "asyncio.Semaphore"]

@@ -127,10 +127,12 @@ class Writer:
         """`not`, and negative numbers."""
         if isinstance(node.op, ast.Not):
             return "(not %s)" % self.truth(node.operand)
-        if isinstance(node.op, ast.USub) and isinstance(
-            getattr(node.operand, "n", None), (int, float)
-        ):
-            return "(-%r)" % node.operand.n
+        try:
+            value = ast.literal_eval(node)
+        except (ValueError, TypeError):
+            value = None
+        if isinstance(value, (int, float)):
+            return "(%r)" % value
         return self.fail(node, "only `not` and negative numbers stand before a value")
 
     def comparison(self, node: "Any") -> str:

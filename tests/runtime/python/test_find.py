@@ -11,7 +11,7 @@ import pytest
 
 from locard.runtime.python import find
 from support import source_of
-from watch_here import VERSIONS, program
+from watch_here import EVERY, VERSIONS, program
 
 
 def names(pid, pattern):
@@ -24,7 +24,7 @@ def names(pid, pattern):
     return {r["name"].partition(":")[2]: r for r in rows if "name" in r}, rows[-1]
 
 
-@pytest.mark.parametrize("version", list(VERSIONS))
+@pytest.mark.parametrize("version", EVERY)
 def test_each_kind_is_named_with_its_body_and_nothing_is_touched(version):
     with program(VERSIONS[version]) as target:
         before = target.ask()

@@ -15,7 +15,7 @@ import pytest
 from locard.model.errors import UsageError
 from locard.runtime.python import watch
 from support import wait_until
-from watch_here import VERSIONS, begin, clean, counts, lines, program, run, wait_for
+from watch_here import EVERY, VERSIONS, begin, clean, counts, lines, program, run, wait_for
 
 NAMES = (
     "pay", "refund", "send", "rate", "encode", "encode[int]", "Order", "Order.total", "Order.check", "Order.make",
@@ -23,7 +23,7 @@ NAMES = (
 )  # fmt: skip
 
 
-@pytest.fixture(params=list(VERSIONS))
+@pytest.fixture(params=EVERY)
 def python(request):
     """Each interpreter."""
     return VERSIONS[request.param]

@@ -9,11 +9,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.agent.boot import clock
+    from locard.far.agent.boot import clock, modules
     from locard.far.agent.reading import Function, class_name
 
 get_code = Function.__dict__["__code__"].__get__
 set_code = Function.__dict__["__code__"].__set__
+VERSION = modules["sys"].version_info
 MARK = "watched by locard"
 ITERABLE = 0x100  # CO_ITERABLE_COROUTINE
 
@@ -203,8 +204,14 @@ def exchanged(code: "Any", given: "dict[str, Any]", before: bool, tree: bool) ->
     }  # fmt: skip
     if hasattr(code, "co_qualname"):
         new["co_qualname"] = code.co_qualname
+    # Where our frame cannot be taken out of a traceback it stands at the line of the `def`.
+    if VERSION < (3, 10):
+        new["co_lnotab"] = b""
+    elif VERSION < (3, 11):
+        size = len(made.co_code)
+        new["co_linetable"] = b"\xfe\0" * (size // 254) + bytes((size % 254, 0))
     return made.replace(**new)
 
 
+set_code(drive, get_code(drive).replace(co_flags=get_code(drive).co_flags | ITERABLE))
 drive_code = get_code(drive)
-set_code(drive, drive_code.replace(co_flags=drive_code.co_flags | ITERABLE))

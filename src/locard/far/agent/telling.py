@@ -31,14 +31,16 @@ def bucket_of(took: int) -> int:
 
 
 def hide_frame(error: BaseException, own: "Any") -> None:
-    """Take our frames out of the traceback, where the version lets us (3.11 on)."""
-    if not NEWEST:
-        return
+    """Take our frames out of the traceback; up to 3.10 the outermost stays, since it is raised again with it."""
     first = trace = get_trace(error)
     while trace is not None and trace.tb_frame.f_code in (own, drive_code):
         trace = trace.tb_next
-    if trace is not None and trace is not first:
+    if trace is None or trace is first:
+        return
+    if NEWEST:
         set_trace(error, trace)
+    else:
+        first.tb_next = trace
 
 
 def state_of(error: BaseException) -> str:
