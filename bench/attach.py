@@ -337,6 +337,9 @@ def main() -> None:
     program = source()
     draws = random.Random(asked.seed)
     print(
+        "## Attach, watch, detach\n\n`bench/attach.py`: the stop is the time for which a thread of the target was held.\n"
+    )
+    print(
         "| CPython | target | rounds | killed | told | refused | stop p50 / p99 / max ms | harmed | residue |"
     )
     print("|---|---|---|---|---|---|---|---|---|")

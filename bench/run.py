@@ -33,6 +33,7 @@ BENCHES = {
     "kubernetes": ("kubernetes.py",),
     "kernel": ("kernel.py",),
     "python": ("python.py",),
+    "attach": ("attach.py",),
 }
 
 

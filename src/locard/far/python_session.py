@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from locard.far.memory import Memory, Part
-    from locard.far.python_inject import Injector, RefusedError
+    from locard.far.python_inject import Injector
     from locard.far.python_layout import Layout, UnreadableError
     from locard.far.python_names import Names
     from locard.far.python_objects import Objects
     from locard.far.python_thread import CODE_MAGIC, PAGE, Mail
     from locard.far.symbols import Symbols
+    from locard.far.thread_stop import RefusedError
 
     PARTS: "dict[str, int]"
 

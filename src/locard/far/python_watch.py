@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from locard.far.memory import Memory
     from locard.far.processes import alive
     from locard.far.python_expression import ExpressionError, condition, values
-    from locard.far.python_inject import RefusedError
     from locard.far.python_layout import UnreadableError
     from locard.far.python_names import Found, UnknownError
     from locard.far.python_search import living
     from locard.far.python_session import Session, live_agents, write_memory
     from locard.far.python_stacks import Reader
     from locard.far.python_thread import Mail
+    from locard.far.thread_stop import RefusedError
 
 POLL_S = 0.02
 RENAMED_S = 0.5

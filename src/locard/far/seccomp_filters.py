@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.python_inject import RefusedError, Stop, trace_call
     from locard.far.python_thread import ROOM
+    from locard.far.thread_stop import RefusedError, Stop, trace_call
 
 GET_FILTER = 0x420C
 AUDIT_X86_64 = 0xC000003E

@@ -53,7 +53,7 @@ BY_LINE = True  # what comes is told as it comes
 _SETTLES_S = 20.0  # for putting in and taking out, several processes one after the other
 _MOST_CALLS = 10_000
 _FILES = (
-    "processes python_thread signal_frames seccomp_filters python_inject python_names python_search"
+    "processes python_thread signal_frames thread_stop seccomp_filters python_inject python_names python_search"
     " python_expression python_session python_watch"
 )
 READER = "+".join((stacks.OWN.program or "", *(f"far/{name}.py" for name in _FILES.split())))
