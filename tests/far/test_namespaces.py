@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections import defaultdict
 from pathlib import Path
 
@@ -46,3 +47,19 @@ def test_no_two_files_of_a_program_define_the_same_name(files):
             where[name].add(path)
     twice = {name: sorted(paths) for name, paths in where.items() if len(paths) > 1}
     assert {n: p for n, p in twice.items() if n not in SHARED} == {}
+
+
+def test_the_agent_names_every_builtin_that_it_uses():
+    """It runs with a copy of those alone, looked over before: see far/agent/boot.py."""
+    used = set()
+    for _, path in watch.AGENT:
+        tree = ast.parse((PACKAGE / path).read_text())
+        used |= {
+            n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and hasattr(builtins, n.id)
+        }
+    (names,) = [
+        node.value
+        for node in ast.parse((PACKAGE / watch.AGENT[0][1]).read_text()).body
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "NAMES"
+    ]
+    assert used <= set(ast.literal_eval(names).split())

@@ -199,4 +199,6 @@ def test_what_is_no_python_is_said():
         process.kill()
         process.wait()
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "no _PyRuntime in what it has mapped: no CPython, or one without symbols\n"
+    assert (
+        done.stderr == "no _PyRuntime in what it has mapped: no CPython, or one without symbols\n"
+    )

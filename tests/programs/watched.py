@@ -188,8 +188,35 @@ class Loud(str):  # noqa: SLOT000 - as applications have it
     __hash__ = str.__hash__
 
 
+class Meta(type):
+    """A metaclass that wants to be asked whether classes are one."""
+
+    def __eq__(cls, other):
+        TOUCHED["meta eq"] += 1
+        return True
+
+    def __hash__(cls):
+        TOUCHED["meta hash"] += 1
+        return hash(str)
+
+
+class OfMeta(metaclass=Meta):
+    def __init__(self):
+        self.pin = 7
+
+
+def looks_up(number):
+    return sys._getframe(1).f_code.co_name
+
+
 MAKERS = (lambda: Order("EUR"), lambda: Order("USD"), Spy, Liar)
-BIG = {"text": "x" * 5_000_000, "number": 10**5000, "loud": Loud("EUR"), "bytes": bytes(1_000_000)}
+BIG = {
+    "text": "x" * 5_000_000,
+    "number": 10**5000,
+    "loud": Loud("EUR"),
+    "bytes": bytes(1_000_000),
+    "meta": OfMeta(),
+}
 BIG["itself"] = BIG
 
 

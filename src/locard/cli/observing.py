@@ -35,8 +35,9 @@ def arguments(parser: argparse.ArgumentParser, key: str | None) -> None:
 
 def parted(words: list[str]) -> tuple[list[str], list[str]]:
     """(targets, names) of what was given: a target has a slash (pid/4242), a name has none, or a colon before it."""
-    targets = [w for w in words if "/" in w.partition(":")[0]]
-    return targets, [w for w in words if w not in targets]
+    targets = [w for w in words if ("/" in w.partition(":")[0] and ".py:" not in w) or w.isdigit()]
+    names = [w for w in words if w not in targets]
+    return [f"pid/{w}" if w.isdigit() else w for w in targets], names
 
 
 def target_arguments(parser: argparse.ArgumentParser) -> None:

@@ -61,8 +61,9 @@ class _Told(live.View):
             for row in watch.rows(lines):
                 self._row(row)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except BrokenPipeError:  # who reads has seen enough (`| head`): nobody is watched on
             streams.drop_output()
+            raise KeyboardInterrupt from None
 
     def _row(self, row: dict[str, Any]) -> None:
         if "function" in row:

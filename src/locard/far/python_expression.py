@@ -106,6 +106,22 @@ class Writer:
         finally:
             self.depth -= 1
 
+    def label(self, node: "Any") -> str:
+        """The name of the parameter that `params[1]` is, so that what is secret by its name is known as such."""
+        if not (
+            isinstance(node, ast.Subscript)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "params"
+        ):
+            return ""
+        index = node.slice  # type: Any
+        index = index.value if type(index).__name__ == "Index" else index
+        names = (self.names or ())[1:] if self.method else self.names or ()
+        try:
+            return str(names[ast.literal_eval(index)])
+        except (ValueError, TypeError, IndexError):
+            return ""
+
     def fail(self, node: "Any", what: str) -> "NoReturn":
         """Raise the error that names the place."""
         raise ExpressionError(what, getattr(node, "col_offset", 0))
@@ -226,6 +242,8 @@ class Writer:
 
     def constant(self, node: "Any") -> str:
         """A number or a text."""
+        if isinstance(node.value, float) and node.value - node.value != 0:
+            self.fail(node, "a number that large is compared with nothing")
         if node.value is None or isinstance(node.value, (bool, int, float, str)):
             return repr(node.value)
         return self.fail(node, "only numbers and texts are written here")
@@ -257,5 +275,6 @@ def values(
     for words, node in several(text):
         if isinstance(node, ast.Name) and node.id == "params":
             continue
-        found.append((words, LAMBDA + Writer(names, method).write(node)))
+        writer = Writer(names, method)
+        found.append((writer.label(node) or words, LAMBDA + writer.write(node)))
     return found

@@ -170,7 +170,10 @@ class Names:
                 if ".".join(parts[:size]) in self.modules:
                     return ".".join(parts[:size]), parts[size:]
             near = tuple(m for m in sorted(self.modules) if m.rpartition(".")[2] == parts[0])[:5]
-            raise UnknownError("no module %s was imported" % parts[0], near)
+            raise UnknownError(
+                "no module %s was imported; names are module:function (locard find)" % parts[0],
+                near,
+            )
         if module not in self.modules:
             last = module.rpartition(".")[2]
             like = [m for m in sorted(self.modules) if m.rpartition(".")[2] == last or module in m]

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from locard.far.python_looks import Looks
     from locard.far.python_stacks import Reader, failed, reason
 
-REFRESH_S = 0.5  # between looks for threads that began or ended
 FAMILY_S = 2.0  # and for processes
 MOST_PROCESSES = 64
 MOST_THREADS_OF_ALL = (
@@ -46,7 +45,7 @@ class Profile:
         self.unread = {}  # type: dict[int, str]
         self.known = set(pids)  # looked at once
         self.samples = self.late = 0
-        self.searched = self.refreshed = -1e9
+        self.searched = -1e9
 
     def begin(self) -> "Exception | None":
         """Open what can be read of the processes that were named; the last error where that is none."""
@@ -68,9 +67,6 @@ class Profile:
 
     def refresh(self, now: float) -> None:
         """Which threads there are now, and now and then which processes."""
-        if now - self.refreshed < REFRESH_S:
-            return
-        self.refreshed = now
         threads = sum(len(looks.every) for looks in self.looked.values())
         if now - self.searched >= FAMILY_S and threads <= MOST_THREADS_OF_ALL:
             self.searched = now

@@ -78,7 +78,17 @@ class Session:
         self.wait_begin(injector)
         self.wait(self.serves, "its interpreter's lock was not given to the agent")
         if self.number(Mail.STATE) == BROKEN:
-            raise RefusedError("the agent's first source failed in it")
+            name = (
+                self.memory.read(self.data + Mail.TEXT, 64)
+                .partition(b"\0")[0]
+                .decode("ascii", "replace")
+            )
+            known = name.replace("_", "a").isalnum()
+            why = (
+                "its builtin %s was replaced: what is put in would run the application's code"
+                % name
+            )
+            raise RefusedError(why if known else "the agent's first source failed in it")
         if self.number(Mail.WIPES):
             self.let_go()
             raise RefusedError(

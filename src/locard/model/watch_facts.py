@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NOT_BEGUN = "it could not be watched"
+
 
 @dataclass(frozen=True, slots=True)
 class TreeLine:
@@ -111,6 +113,9 @@ class WatchedProcess:
     children: int = 0  # processes that it began meanwhile: what they called was not seen
     other_interpreters: int = 0  # subinterpreters, whose calls are not seen
     gone: bool = False
+    still_inside: int = (
+        0  # calls that began under the watch and go on through its code until they end
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,16 @@ class Watched:
     functions: tuple[WatchedFunction, ...]
     calls: tuple[WatchedCall, ...]
     faults: tuple[str, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing was watched."""
+        return not self.functions
+
+    @property
+    def partial(self) -> bool:
+        """Whether something of it could not be done."""
+        return bool(self.problem)
 
     @property
     def problem(self) -> str:
@@ -145,6 +160,7 @@ class Watched:
             for f in self.functions
             if f.restored is False
         ]
+        parts += [f"{f.name}: {f.ended}" for f in self.functions if f.ended.startswith(NOT_BEGUN)]
         return "; ".join(dict.fromkeys((*parts, *self.faults)))
 
 
@@ -189,6 +205,16 @@ class FoundNames:
     looked: int  # names that were compared
     cut: bool
     missed: tuple[str, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether no process was read."""
+        return not self.looked
+
+    @property
+    def partial(self) -> bool:
+        """Whether a process was not read."""
+        return bool(self.missed)
 
     @property
     def problem(self) -> str:

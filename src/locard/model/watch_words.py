@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _FAIL = ("raised",)
 _SHOWN = 3
+_LEAST_S, _LEAST_CALLS = 0.5, 3  # for a rate
 
 
 def duration(seconds: float) -> str:
@@ -38,7 +39,8 @@ def function_words(one: WatchedFunction) -> str:
     name = f"{one.module}:{one.name}"
     if not one.calls:
         return f"{name}: {no_calls(one)}"
-    rate = f" ({one.calls / one.seconds:.3g}/s)" if one.seconds else ""
+    rate = rate_words(one, one.calls)
+    rate = f" ({rate})" if rate else ""
     ends = ", ".join(f"{s.calls:,} {s.state}" for s in one.states if s.state != "returned")
     first = one.states[0]
     return (
@@ -46,6 +48,14 @@ def function_words(one: WatchedFunction) -> str:
         + (f", {ends}" if ends else "")
         + f", p50 {duration(first.p50_s)}, p95 {duration(first.p95_s)}"
     )
+
+
+def rate_words(one: WatchedFunction, calls: int) -> str:
+    """`40/s`, where calls were counted for a while: it ended by the time, not after so many calls."""
+    if one.seconds < _LEAST_S or "told" in one.ended or calls < _LEAST_CALLS:
+        return ""
+    rate = calls / one.seconds
+    return f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.3g}/s"  # noqa: PLR2004
 
 
 def no_calls(one: WatchedFunction) -> str:

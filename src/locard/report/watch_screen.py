@@ -123,7 +123,13 @@ def _process(process: WatchedProcess) -> Iterator[str]:
         if process.stopped_ms is not None
         else ""
     )
-    left = f"left: {', '.join(process.left)}" if process.left else "nothing is left in it"
+    left = (
+        f"left: {', '.join(process.left)}" if process.left else "nothing of locard's is left in it"
+    )
+    if process.still_inside:
+        left = f"{count(process.still_inside, 'call')} that began meanwhile go on through locard's code until they end; nothing else is left"
+    if process.gone:
+        left = "it ended meanwhile"
     yield f"pid {process.pid}: {process.runtime}{stop}; {left}"
     if process.children:
         yield f"    {count(process.children, 'process', 'processes')} that it began meanwhile: not seen, the code there is put back"
@@ -163,7 +169,7 @@ def _after(one: WatchedFunction) -> Iterator[str]:
 
 
 def _state(one: WatchedFunction, state: CallsByState) -> str:
-    rate = f"{state.calls / one.seconds:.3g}/s" if one.seconds else ""
+    rate = watch_words.rate_words(one, state.calls)
     parts = [f"{state.calls:,} {state.state}", rate, f"p50 {watch_words.duration(state.p50_s)}",
              f"p95 {watch_words.duration(state.p95_s)}", f"max {watch_words.duration(state.max_s)}"]  # fmt: skip
     if one.kind in _LIFE:

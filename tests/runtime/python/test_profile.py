@@ -120,3 +120,26 @@ def test_a_process_in_its_own_pid_namespace_is_counted_by_this_machines_ids():
     (row,) = [r for r in trace.threads if r.thread == "works"]
     assert row.tid in threads
     assert row.count > 100
+
+
+CHURN = """
+import sys, threading, time
+def slow():
+    time.sleep(0.2)
+print("ready", flush=True)
+while True:
+    thread = threading.Thread(target=slow)
+    thread.start()
+    thread.join()
+    time.sleep(0.2)
+"""
+
+
+def test_threads_that_live_shortly_are_sampled_as_long_as_they_live(start):
+    program = start("-c", CHURN)
+    asked = profile.Params(for_s=3.0, mode="wall")
+    _, (trace,) = run_probe(profile, context(program.pid), params=asked)
+    counts = {"main": 0.0, "slow": 0.0}
+    for stack in trace.stacks:
+        counts["main" if stack.thread == "MainThread" else "slow"] += stack.value
+    assert 0.35 < counts["slow"] / counts["main"] < 0.65  # it lives half of the time

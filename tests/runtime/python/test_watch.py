@@ -219,6 +219,22 @@ def test_a_function_that_another_locard_watches_is_refused_and_the_first_goes_on
         clean(before, target.until(lambda t: t["threads"] == before["threads"]))
 
 
+def test_a_function_that_looks_at_its_caller_is_refused():
+    with program() as target:
+        before = target.ask()
+        (off,) = [
+            r for r in run(target.pid, "__main__:looks_up", seconds=2.0) if r.get("ev") == "off"
+        ]
+        assert "it looks at the frame of its caller (_getframe)" in off["why"]
+        clean(before, target.ask())
+
+
+def test_other_peoples_watches_are_not_ended_by_chance(locard):
+    done = locard("watch", "--reset")
+    assert done.returncode == 2
+    assert "others may watch on this machine" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
@@ -289,7 +305,7 @@ def test_the_command_tells_calls_as_lines_and_events(locard):
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("__main__:send  raised") == 2
         assert "hunter2" not in done.stdout + done.stderr
-        assert "nothing is left in it" in done.stdout
+        assert "nothing of locard's is left in it" in done.stdout
         done = locard(
             "watch",
             f"pid/{target.pid}",

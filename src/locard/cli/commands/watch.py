@@ -4,7 +4,7 @@
   locard watch proc/gunicorn 'shop:charge' --where 'cost_ms > 100 and params[0].currency == "EUR"' -n 5 -x 3
   locard watch pid/4242 'shop:charge' --stats          (Arthas: monitor; watch and tt tell calls)
   locard watch pid/4242 'shop:charge' --callers        (Arthas: stack; --tree: trace)
-  locard watch --list          every live watch on this machine, with its expiry; --reset ends them
+  locard watch --list          every live watch on this machine, with its expiry; --reset TARGET ends them
 
 Names: locard find (Arthas: sc, sm). A thread is put into the process for it, which is gone after: --allow injects.
 """
@@ -34,7 +34,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-p", "--pid", action="append", default=[], metavar="PID", help="the same as pid/PID"
     )
     parser.add_argument("--list", action="store_true", help="list the live watches of this machine")
-    parser.add_argument("--reset", action="store_true", help="tell them to end")
+    parser.add_argument(
+        "--reset", action="store_true", help="tell those of TARGET to end (host/local: all)"
+    )
     kind = observing.entry_of(_KEY).load().PARAMS
     group = parser.add_argument_group("of watch")
     params.add_arguments(group, kind, leave=("name",))
@@ -54,6 +56,12 @@ def run(args: argparse.Namespace) -> int:
             "watch takes a process and the name of a function",
             "Write for example: locard watch pid/4242 'shop:Order.pay' --allow injects",
         )
+    if not names:
+        raise UsageError(
+            "no function was named",
+            "watch takes one, as module:function or module:Class.method",
+            "Find it: locard find TARGET NAME",
+        )
     from locard.cli import watching  # noqa: PLC0415 - keeps `--help` quick
 
     return observing.run(args, _KEY, {"name": ",".join(names)}, watching.view(args))
@@ -66,6 +74,12 @@ def _live(args: argparse.Namespace, names: list[str]) -> int:
             f"{names[0]} was given beside {'--reset' if args.reset else '--list'}",
             "they are about every watch of a machine, or of the processes that are named",
             f"Write: locard watch {'--reset' if args.reset else '--list'}",
+        )
+    if args.reset and not args.target and not args.pid:
+        raise UsageError(
+            "--reset was given without a target",
+            "others may watch on this machine, too",
+            "Name the process, or all of them: locard watch --reset pid/4242, locard watch --reset host/local",
         )
     if args.reset:
         args.allow = Impact.INJECTS.word  # what was put in is taken out

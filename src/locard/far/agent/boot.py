@@ -11,10 +11,29 @@ if TYPE_CHECKING:
     mail = memoryview(b"")
     modules = {}  # type: dict[str, Any]
 
+NAMES = (
+    "AttributeError BaseException Exception GeneratorExit KeyError OSError StopIteration "
+    "StopAsyncIteration ValueError all any ascii bool bytearray bytes compile complex dict enumerate exec float "
+    "frozenset getattr globals hasattr id int len list map max memoryview min object range set "
+    "slice sorted str sum tuple type zip"
+)
+given = globals()["__builtins__"]  # type: Any # a dict: what the application has made of them
+Builtin = type(modules["time"].perf_counter_ns)  # type: Any
+__builtins__ = {}  # type: ignore[assignment]
+for name in (NAMES + " __build_class__").split():
+    value = given[name]
+    kind = given["type"](value)
+    if (
+        not (kind is Builtin or (kind is given["type"] and value.__module__ == "builtins"))
+        or value.__name__ != name
+    ):
+        mail[2048 : 2048 + len(name)] = name.encode()
+        raise ValueError("a builtin was replaced")
+    __builtins__[name] = value
 here = globals()
+here["__name__"] = "locard"
 clock = modules["time"].perf_counter_ns
 cpu_clock = modules["time"].process_time_ns
-Builtin = type(len)  # type: Any
 if type(clock) is not Builtin or type(cpu_clock) is not Builtin:
     raise ValueError("the functions of time were replaced")
 lines = []  # type: list[bytes] # for the tool, until there is room in the mailbox

@@ -22,22 +22,22 @@ HEAD = """def _make():
 {free} {kind}def f({signature}):
 {uses}{enter}"""
 PLAIN_BODY = """
-  {p}C = "@clock"; {p}F = "@original"; {p}X = "@raised"; {p}R = "@returned"
+  {p}C = "@clock"; {p}F = "@original"; {p}X = "@raised"; {p}R = "@returned"; {p}Z = "@all"
   {p}T = {p}C()
   try:
    {p}V = {p}F({call})
-  except BaseException as {p}E:
+  except {p}Z as {p}E:
    {p}X({p}T, ({values}), {p}E)
    raise
   {p}R({p}T, ({values}), {p}V)
   return {p}V
 """
 COROUTINE_BODY = """
-  {p}B = "@begin"; {p}F = "@original"; {p}X = "@failed"; {p}R = "@ended"; {p}D = "@drive"
+  {p}B = "@begin"; {p}F = "@original"; {p}X = "@failed"; {p}R = "@ended"; {p}D = "@drive"; {p}Z = "@all"
   {p}T = {p}B(({values}))
   try:
    {p}V = await {p}D({p}F({call}), {p}T)
-  except BaseException as {p}E:
+  except {p}Z as {p}E:
    {p}X({p}T, ({values}), {p}E)
    raise
   {p}R({p}T, ({values}), {p}V)
@@ -45,6 +45,7 @@ COROUTINE_BODY = """
 """
 GENERATOR_BODY = """
   {p}B = "@begin"; {p}F = "@original"; {p}X = "@failed"; {p}R = "@ended"; {p}C = "@clock"; {p}N = "@thrown"
+  {p}Z = "@all"; {p}W = "@stop"
   {p}T = {p}B(({values}))
   {p}G = {p}F({call})
   {p}E = None; {p}V = None
@@ -53,21 +54,22 @@ GENERATOR_BODY = """
    try:
     if {p}E is None: {p}Y = {p}G.send({p}V)
     else: {p}Y = {p}G.throw({p}E)
-   except StopIteration as {p}S:
+   except {p}W as {p}S:
     {p}E = None; {p}T[1] += {p}C() - {p}A
     {p}R({p}T, ({values}), {p}S.value)
     return {p}S.value
-   except BaseException as {p}S:
+   except {p}Z as {p}S:
     {p}E = None; {p}T[1] += {p}C() - {p}A
     {p}X({p}T, ({values}), {p}S)
     raise
    {p}T[1] += {p}C() - {p}A; {p}T[2] += 1; {p}E = None
    try: {p}V = yield {p}Y
-   except BaseException as {p}S: {p}E = {p}S; {p}N({p}T, {p}S)
+   except {p}Z as {p}S: {p}E = {p}S; {p}N({p}T, {p}S)
    {p}Y = None
 """
 ASYNC_GENERATOR_BODY = """
   {p}B = "@begin"; {p}F = "@original"; {p}X = "@failed"; {p}R = "@ended"; {p}D = "@drive"; {p}N = "@thrown"
+  {p}Z = "@all"; {p}W = "@async stop"
   {p}T = {p}B(({values}))
   {p}G = {p}F({call})
   {p}E = None; {p}V = None
@@ -75,17 +77,17 @@ ASYNC_GENERATOR_BODY = """
    try:
     if {p}E is None: {p}Y = await {p}D({p}G.asend({p}V), {p}T)
     else: {p}Y = await {p}D({p}G.athrow({p}E), {p}T)
-   except StopAsyncIteration:
+   except {p}W:
     {p}E = None
     {p}R({p}T, ({values}), None)
     return
-   except BaseException as {p}S:
+   except {p}Z as {p}S:
     {p}E = None
     {p}X({p}T, ({values}), {p}S)
     raise
    {p}T[2] += 1; {p}E = None
    try: {p}V = yield {p}Y
-   except BaseException as {p}S: {p}E = {p}S; {p}N({p}T, {p}S)
+   except {p}Z as {p}S: {p}E = {p}S; {p}N({p}T, {p}S)
    {p}Y = None
 """
 

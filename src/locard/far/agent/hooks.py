@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Shown,
         UnreadableError,
         base_of,
+        is_ours,
         raw_dict,
         show,
     )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         bucket_of,
         cache_of,
         callers_of,
+        error_of,
         get_frame,
         hide_frame,
         locals_of,
@@ -81,6 +83,7 @@ class Watch:
             "@clock": clock, "@original": copy, "@raised": self.raised, "@returned": self.returned,
             "@begin": self.begin, "@failed": self.failed, "@ended": self.finish, "@drive": drive, "@thrown": note_thrown,
             "@entered": self.entered, "@deep": self.deepen, "@tree": self.begin_tree,
+            "@all": BaseException, "@stop": StopIteration, "@async stop": StopAsyncIteration,
         }, self.about["before"], self.about["tree"])  # fmt: skip
         watches.append(self)
         self.on = True
@@ -98,6 +101,7 @@ class Watch:
         if self in watches:
             watches.remove(self)
         self.tell(clock())
+        self.new = None  # its constants lead back here, and code is not seen by the collector
         say('{"ev":"off","w":%d,"why":%s,"restored":%s,"inside":%d}' % (
             self.number, quoted(why), "true" if kept else "false", self.begun[0] - self.ended[0]))  # fmt: skip
 
@@ -116,7 +120,8 @@ class Watch:
             if mail[0] == 1 and self.left[0] > 0:
                 self.event((0, 0, values, None, None, "called", None, None))
         except BaseException as fault:
-            self.fault(fault)
+            if not self.fault(fault):
+                raise
 
     def begin_tree(self) -> None:
         """A plain call begins whose callees are looked at; calls of itself below it belong to it."""
@@ -129,7 +134,8 @@ class Watch:
                 if tree.begin():
                     self.trees[thread] = [tree, 1]
         except BaseException as fault:
-            self.fault(fault)
+            if not self.fault(fault):
+                raise
 
     def end_tree(self) -> "Any":
         """The tree of the plain call that ended, if it had one."""
@@ -146,10 +152,12 @@ class Watch:
 
     def deepen(self) -> None:
         """Let go where it called itself too often for our frames to stand between."""
+        began = clock()
         frame, depth = get_frame(1), 0
         while frame is not None and depth <= DEEPEST:
             depth += frame.f_code is self.new
             frame = frame.f_back
+        self.told_ns += clock() - began
         if depth > DEEPEST:
             self.undo("it calls itself more than %d deep" % DEEPEST)
 
@@ -158,6 +166,8 @@ class Watch:
         try:
             took = clock() - began
             tree = self.end_tree() if self.trees else None
+            if not self.on:
+                return
             if mail[0] != 1:
                 self.gone()
                 return
@@ -167,7 +177,8 @@ class Watch:
             elif self.about["callers"]:
                 self.count_callers()
         except BaseException as fault:
-            self.fault(fault)
+            if not self.fault(fault):
+                raise
 
     def raised(self, began: int, values: "tuple[Any, ...]", error: BaseException) -> None:
         """A plain call raised."""
@@ -175,6 +186,8 @@ class Watch:
             took = clock() - began
             tree = self.end_tree() if self.trees else None
             hide_frame(error, self.new)
+            if not self.on:
+                return
             if mail[0] != 1:
                 self.gone()
                 return
@@ -185,7 +198,8 @@ class Watch:
             elif self.about["callers"]:
                 self.count_callers()
         except BaseException as fault:
-            self.fault(fault)
+            if not self.fault(fault):
+                raise
 
     def begin(self, _values: "tuple[Any, ...]") -> "list[Any]":
         """A generator or coroutine begins to run: [when, ns inside, values given, what was thrown in, its tree]."""
@@ -210,6 +224,8 @@ class Watch:
             took = clock() - record[0]
             if error is not None:
                 hide_frame(error, self.new)
+            if not self.on:
+                return
             if mail[0] != 1:
                 self.gone()
                 return
@@ -220,17 +236,21 @@ class Watch:
             elif self.about["callers"]:
                 self.count_callers()
         except BaseException as fault:
-            self.fault(fault)
+            if not self.fault(fault):
+                raise
 
-    def fault(self, fault: BaseException) -> None:
-        """Something of ours failed: it is told, and after the third time the function has its code back."""
-        try:
-            self.faults += 1
-            say('{"ev":"fault","w":%d,"what":%s}' % (self.number, quoted(type(fault).__name__)))
-            if self.faults > 2:
-                self.undo("faults of the watch itself")
-        except BaseException:
-            pass
+    def fault(self, fault: BaseException) -> bool:
+        """Something of ours failed: it is told, and after the third time the function has its code back.
+
+        False where it is the application's, such as what a signal handler raised: that goes on.
+        """
+        if not is_ours(fault):
+            return False
+        self.faults += 1
+        say('{"ev":"fault","w":%d,"what":%s}' % (self.number, quoted(type(fault).__name__)))
+        if self.faults > 2:
+            self.undo("faults of the watch itself")
+        return True
 
     # -- events -------------------------------------------------------------------------------
 
@@ -289,7 +309,7 @@ class Watch:
         if not asked or self.about["show_params"]:
             parts.append('"params":{%s}' % ",".join(named))
         if error is not None and state != "closed":
-            parts.append('"exception":' + show(error, 1, left))
+            parts.append('"exception":' + error_of(error, self.new, left))
             if self.about["locals"]:
                 parts.append('"locals":' + locals_of(error, depth, left))
         elif not asked and state == "returned":
@@ -417,6 +437,26 @@ def follow(steps: "list[tuple[str, Any]]") -> "Any":
     return thing
 
 
+# What looks at the frame of its caller would find ours there.
+FRAMES = (
+    "_getframe", "_getframemodulename", "currentframe", "f_back", "getouterframes", "stack", "extract_stack",
+    "walk_stack", "_current_frames",
+)  # fmt: skip
+
+
+def refuse_frame_readers(code: "Any") -> None:
+    """Raises ValueError where a function looks at who called it."""
+    words = [*code.co_names]
+    for constant in code.co_consts:
+        if type(constant) is tuple:
+            words += [w for w in constant if type(w) is str and w == "stacklevel"]
+    for word in words:
+        if type(word) is str and (word in FRAMES or word == "stacklevel"):
+            raise ValueError(
+                "it looks at the frame of its caller (%s), where a watch would stand" % word
+            )
+
+
 def begin_watch(about: "dict[str, Any]") -> None:
     """Watch the function at the end of `about["steps"]`, if it is still the one at `about["address"]`."""
     seen["sleep"] = 20_000_000  # all its parts are there
@@ -426,6 +466,7 @@ def begin_watch(about: "dict[str, Any]") -> None:
             raise ValueError("the name leads to another function by now")
         if any(type(c) is str and c == MARK for c in get_code(function).co_consts):
             raise ValueError("another locard watches it already (locard watch --list)")
+        refuse_frame_readers(get_code(function))
         watch = Watch(about, function)
         if about["cache"]:
             watch.cache = follow(about["cache"])

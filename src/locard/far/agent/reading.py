@@ -15,14 +15,36 @@ ROOM, MOST, LONGEST = 4096, 20, 200
 TYPE_DICT = type.__dict__["__dict__"].__get__
 TYPE_MRO = type.__dict__["__mro__"].__get__
 TYPE_NAME = type.__dict__["__qualname__"].__get__
+TRACE_OF = BaseException.__dict__["__traceback__"].__get__
 Function = type(lambda: 0)
 Module = type(modules["sys"])
 Slot = type(Function.__dict__["__closure__"])  # member_descriptor
 GetSet = type(Function.__dict__["__code__"])
 GENERIC = object.__dict__["__getattribute__"]
 get_generic = object.__getattribute__
-PLAIN = frozenset((type(None), bool, int, float, complex, str, bytes, bytearray))
-ORDERED = frozenset((int, float, bool))
+PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
+ORDERED = (int, float, bool)
+
+
+def among(kind: "Any", kinds: "Any") -> bool:
+    """Whether a type is one of some: by identity, since a metaclass may compare and hash as it likes."""
+    for one in kinds:  # noqa: SIM110 - any() would make a generator of it
+        if kind is one:
+            return True
+    return False
+
+
+def is_ours(error: BaseException) -> bool:
+    """Whether an exception was raised by us: those of signal handlers come up in our frames too, and are the application's."""
+    if base_of(type(error), (Exception,)) is None:
+        return False
+    trace = TRACE_OF(error)
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return True
+    file = trace.tb_frame.f_code.co_filename
+    return type(file) is str and file == "<locard>"
 
 
 class UnreadableError(Exception):
@@ -32,7 +54,7 @@ class UnreadableError(Exception):
 def base_of(kind: "Any", bases: "tuple[Any, ...]") -> "Any":
     """Which of some builtin types a type is made from; None where of none."""
     for one in TYPE_MRO(kind):
-        if one in bases:
+        if among(one, bases):
             return one
     return None
 
@@ -71,12 +93,13 @@ def attribute(thing: "Any", name: str) -> "Any":
     if kept(kind, "__getattribute__") is not GENERIC:
         raise UnreadableError(TYPE_NAME(kind) + " computes its attributes")
     said = kept(kind, name)
-    if type(said) is Slot or (type(said) is GetSet and kind in BUILTIN_STATE):
+    own = type(said) is GetSet and said is not None and of_exceptions(said, name)
+    if type(said) is Slot or own:
         try:
             return said.__get__(thing)
         except AttributeError:
             raise UnreadableError("the slot is empty") from None
-    if said is not UnreadableError and type(said) not in PLAIN and type(said) is not Function:
+    if said is not UnreadableError and not among(type(said), PLAIN) and type(said) is not Function:
         raise UnreadableError(name + " is computed (" + TYPE_NAME(type(said)) + ")")
     if kept(kind, "__dict__") is not UnreadableError and type(kept(kind, "__dict__")) is not GetSet:
         raise UnreadableError("its __dict__ is computed")
@@ -91,13 +114,15 @@ def kept_by(kinds: "Any", name: str) -> "Any":
     for one in kinds:
         held = TYPE_DICT(one)
         if name in held:
-            if type(held[name]) not in PLAIN:
+            if not among(type(held[name]), PLAIN):
                 raise UnreadableError(name + " is computed")
             return held[name]
     raise UnreadableError("the class has no " + name)
 
 
-BUILTIN_STATE = frozenset((BaseException, OSError, ValueError, KeyError, TypeError, RuntimeError))
+def of_exceptions(said: "Any", name: str) -> bool:
+    """Whether a descriptor is one of Python's own exceptions (args, errno)."""
+    return said is TYPE_DICT(BaseException).get(name) or said is TYPE_DICT(OSError).get(name)
 
 
 def item(thing: "Any", key: "Any") -> "Any":
@@ -130,14 +155,16 @@ def compared(how: str, left: "Any", right: "Any") -> bool:
     one, two = type(left), type(right)
     if how == "is":
         return left is right
-    if one not in PLAIN or two not in PLAIN:
+    if not (among(one, PLAIN) and among(two, PLAIN)):
         raise UnreadableError(
             "only numbers, text and None are compared, not "
-            + TYPE_NAME(one if one not in PLAIN else two)
+            + TYPE_NAME(two if among(one, PLAIN) else one)
         )
     if how == "==":
         return bool(left == right)
-    if not ((one in ORDERED and two in ORDERED) or (one is two and one in (str, bytes))):
+    if not (
+        (among(one, ORDERED) and among(two, ORDERED)) or (one is two and among(one, (str, bytes)))
+    ):
         raise UnreadableError("%s and %s have no order" % (TYPE_NAME(one), TYPE_NAME(two)))
     return bool(
         left < right
@@ -155,14 +182,14 @@ def contained(thing: "Any", where: "Any") -> bool:
     if type(where) is str and type(thing) is str:
         return thing in where
     base = base_of(type(where), (dict, list, tuple, set, frozenset))
-    if base is None or type(thing) not in PLAIN or base.__len__(where) > 10000:
+    if base is None or not among(type(thing), PLAIN) or base.__len__(where) > 10000:
         raise UnreadableError("what it holds cannot be read")
     return any(type(one) is type(thing) and one == thing for one in base.__iter__(where))
 
 
 def truth(thing: "Any") -> bool:
     """Whether it is true, for builtin values."""
-    if type(thing) in PLAIN:
+    if among(type(thing), PLAIN):
         return bool(thing)
     return length(thing) > 0
 
@@ -214,6 +241,8 @@ def show(thing: "Any", depth: int, left: Shown) -> str:
     except UnreadableError as why:
         return quoted("<%s: %s>" % (class_name(kind), why))
     except Exception as error:
+        if not is_ours(error):
+            raise
         return quoted("<%s: %s while it was read>" % (class_name(kind), type(error).__name__))
 
 
@@ -282,6 +311,11 @@ def show_container(thing: "Any", kind: "Any", base: "Any", depth: int, left: Sho
         if size > MOST:
             parts.append('"…":"%d more"' % (size - MOST))
         return "{" + ",".join(parts) + "}"
+    fields = named_fields(kind, size) if base is tuple else None
+    if fields:
+        pairs = zip(fields, tuple.__iter__(thing))
+        parts = [quoted(n) + ":" + show(v, depth - 1, left) for n, v in pairs]
+        return "{" + ",".join(['"@":' + name, *parts]) + "}"
     for value in base.__iter__(thing):
         if len(parts) == MOST or left.room < 0:
             break
@@ -289,7 +323,19 @@ def show_container(thing: "Any", kind: "Any", base: "Any", depth: int, left: Sho
     if size > len(parts):
         parts.append('"… %d more"' % (size - len(parts)))
     listed = "[" + ",".join(parts) + "]"
-    return listed if kind in (list, tuple) else '{"@":%s,"items":%s}' % (name, listed)
+    return listed if among(kind, (list, tuple)) else '{"@":%s,"items":%s}' % (name, listed)
+
+
+def named_fields(kind: "Any", size: int) -> "Any":
+    """The names of a named tuple's items, so that what is secret by its name is known; None for others."""
+    fields = kept(kind, "_fields")
+    if (
+        type(fields) is tuple
+        and len(fields) == size <= MOST
+        and all(type(f) is str for f in fields)
+    ):
+        return fields
+    return None
 
 
 def show_instance(thing: "Any", kind: "Any", depth: int, left: Shown) -> str:
@@ -313,4 +359,6 @@ def show_instance(thing: "Any", kind: "Any", depth: int, left: Shown) -> str:
                 break
             if type(word) is str:
                 parts.append(quoted(word) + ":" + show(value, depth - 1, left))
+    if not parts and held is None:
+        parts.append('"…":"not read"')  # it is kept by code written in C
     return "{" + ",".join(['"@":' + name, *parts]) + "}"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         Shown,
         UnreadableError,
         attribute,
+        is_ours,
         kept,
         show,
     )
@@ -33,7 +34,9 @@ def bucket_of(took: int) -> int:
 def hide_frame(error: BaseException, own: "Any") -> None:
     """Take our frames out of the traceback; up to 3.10 the outermost stays, since it is raised again with it."""
     first = trace = get_trace(error)
-    while trace is not None and trace.tb_frame.f_code in (own, drive_code):
+    while trace is not None and (
+        trace.tb_frame.f_code is own or trace.tb_frame.f_code is drive_code
+    ):
         trace = trace.tb_next
     if trace is None or trace is first:
         return
@@ -50,6 +53,8 @@ def state_of(error: BaseException) -> str:
         return "closed"
     for one in TYPE_MRO(kind):
         name = TYPE_NAME(one)
+        if type(name) is not str:
+            continue
         if name == "CancelledError":
             return "cancelled"
         if name == "GreenletExit":
@@ -70,7 +75,7 @@ def callers_of(own: "Any") -> "tuple[str, ...]":
     frame, found = get_frame(1), []  # type: Any, list[str]
     while frame is not None and frame.f_code is not own:
         frame = frame.f_back
-    frame = frame.f_back if frame is not None else None
+    frame = frame.f_back if frame is not None and own is not None else None
     while frame is not None and len(found) < 3:
         code = frame.f_code
         name = getattr(code, "co_qualname", code.co_name)
@@ -78,6 +83,26 @@ def callers_of(own: "Any") -> "tuple[str, ...]":
             found.append("%s (%s:%d)" % (name, code.co_filename, frame.f_lineno or 0))
         frame = frame.f_back
     return tuple(found)
+
+
+def error_of(error: BaseException, own: "Any", left: "Shown") -> str:
+    """An exception with where it was raised and what caused it."""
+    text = show(error, 1, left)
+    trace = get_trace(error)
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is not None and trace.tb_frame.f_code is not own:
+        code = trace.tb_frame.f_code
+        place = "%s (%s:%d)" % (
+            getattr(code, "co_qualname", code.co_name),
+            code.co_filename,
+            trace.tb_lineno,
+        )
+        text = text[:-1] + ',"at":%s}' % quoted(place)
+    cause = BaseException.__dict__["__cause__"].__get__(error)
+    if cause is not None:
+        text = text[:-1] + ',"cause":%s}' % show(cause, 1, left)
+    return text
 
 
 def locals_of(error: BaseException, depth: int, left: "Shown") -> str:
@@ -109,8 +134,9 @@ def trace_id() -> str:
                 return quoted(value[:64])
             if name == "current_context":
                 return span_of(value)
-    except Exception:
-        pass
+    except Exception as error:
+        if not is_ours(error):
+            raise
     return "null"
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from locard.far.agent.boot import Builtin, clock, modules, quoted
+    from locard.far.agent.reading import is_ours
 
 set_profile, get_profile = modules["sys"].setprofile, modules["sys"].getprofile
 name_of_builtin = Builtin.__dict__["__name__"].__get__
@@ -55,8 +56,10 @@ class Tree:
                 self.push(argument)
             elif len(self.stack) > 1:
                 self.pop(clock())
-        except BaseException:
+        except BaseException as fault:
             self.stop()
+            if not is_ours(fault):
+                raise
 
     def stop(self) -> None:
         """Look no more at this call: what runs is counted until now."""
