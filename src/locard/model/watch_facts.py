@@ -128,6 +128,9 @@ class Watched:
     functions: tuple[WatchedFunction, ...]
     calls: tuple[WatchedCall, ...]
     faults: tuple[str, ...] = ()
+    untold: int = (
+        0  # calls that were to be told and came faster than they were read: they are counted
+    )
 
     @property
     def nothing(self) -> bool:
@@ -161,6 +164,8 @@ class Watched:
             if f.restored is False
         ]
         parts += [f"{f.name}: {f.ended}" for f in self.functions if f.ended.startswith(NOT_BEGUN)]
+        if self.untold:
+            parts.append(f"{self.untold:,} calls came faster than they could be told: counted only")
         return "; ".join(dict.fromkeys((*parts, *self.faults)))
 
 

@@ -194,6 +194,18 @@ def test_a_function_that_is_called_too_often_is_let_go():
         assert target.ask()["changed"] == []
 
 
+def test_what_is_counted_and_the_end_are_told_also_where_calls_come_too_fast():
+    with program(sys.executable, "hot") as target:
+        rows = run(target.pid, "__main__:add", seconds=1.0, most=100_000, share=1000.0)
+        (off,) = [r for r in rows if r.get("ev") == "off"]
+        assert off["restored"]
+        counted = [r for r in rows if r.get("ev") == "stats"]
+        told = sum(r.get("ev") == "call" for r in rows)
+        assert counted[-1]["dropped"] > 0 or told == 100_000
+        assert sum(s[0] for r in counted for s in r["states"].values()) >= told
+        assert target.ask()["changed"] == []
+
+
 def test_a_name_that_means_something_else_by_now_is_said():
     with program() as target:
         watching = begin(target.pid, "__main__:handle", seconds=3.0, stats=True)

@@ -61,12 +61,12 @@ def quoted(text: str) -> str:
     return '"' + text.translate(ESCAPES) + '"'
 
 
-def say(line: str) -> None:
-    """A line of JSON for the tool; beyond what it reads in time lines are dropped and counted."""
-    if len(lines) < MOST_LINES:
-        lines.append(line.encode("utf-8", "backslashreplace") + b"\n")
-    else:
+def say(line: str, call: bool = False) -> None:
+    """A line of JSON for the tool; of calls those that come faster than it reads are dropped, and counted."""
+    if call and len(lines) >= MOST_LINES:
         dropped[0] += 1
+    else:
+        lines.append(line.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def send() -> None:

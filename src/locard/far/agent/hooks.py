@@ -4,7 +4,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.agent.boot import clock, cpu_clock, mail, modules, quoted, say, seen, watches
+    from locard.far.agent.boot import (
+        clock,
+        cpu_clock,
+        dropped,
+        mail,
+        modules,
+        quoted,
+        say,
+        seen,
+        watches,
+    )
     from locard.far.agent.exchange import (
         MARK,
         Signature,
@@ -277,7 +287,7 @@ class Watch:
         self.left[0] -= 1
         if self.left[0] < 0:
             return
-        say(self.told(call, began))
+        say(self.told(call, began), True)
         if self.left[0] == 0 and self.about["ends"]:
             for watch in watches[:]:
                 if watch.left is self.left:
@@ -371,9 +381,9 @@ class Watch:
         self.told_ns = 0
         used = cpu_clock()
         cpu, self.used = used - self.used, used
-        say('{"ev":"stats","w":%d,"at":%d,"states":{%s},"tested":[%d,%d,%d],"inside":%d,"spent_ns":%d,"cpu_ns":%d,"cache":%s,"callers":%s}' % (
+        say('{"ev":"stats","w":%d,"at":%d,"states":{%s},"tested":[%d,%d,%d],"inside":%d,"spent_ns":%d,"cpu_ns":%d,"dropped":%d,"cache":%s,"callers":%s}' % (
             self.number, now, ",".join(parts), tests.count(0), tests.count(1), tests.count(2),
-            self.begun[0] - self.ended[0], spent, cpu, cache_of(self.cache), self.caller_lines()))  # fmt: skip
+            self.begun[0] - self.ended[0], spent, cpu, dropped[0], cache_of(self.cache), self.caller_lines()))  # fmt: skip
         span, self.told_at = now - self.told_at, now
         if self.on:
             self.govern(spent, max(cpu, span))

@@ -291,6 +291,7 @@ class _Told:
         self.processes: dict[int, dict[str, Any]] = {}
         self.calls: list[WatchedCall] = []
         self.faults: list[str] = []
+        self.dropped: dict[int, int] = {}
         self.end: dict[str, Any] = {}
 
     def take(self, row: dict[str, Any]) -> None:
@@ -331,6 +332,7 @@ class _Told:
             function.add_cache(row)
         elif row["ev"] == "stats":
             function.last = max(function.last, float(row["at"]))
+            self.dropped[pid] = max(self.dropped.get(pid, 0), int(row.get("dropped", 0)))
             for state, sums in row["states"].items():
                 function.states.setdefault(str(state), _Sums()).add(sums)
             function.tested = [
@@ -374,6 +376,7 @@ class _Told:
             functions=functions,
             calls=tuple(self.calls[:_MOST_CALLS]),
             faults=tuple(dict.fromkeys(self.faults)),
+            untold=sum(self.dropped.values()),
         )
 
 
