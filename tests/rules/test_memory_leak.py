@@ -67,9 +67,9 @@ def growth(**changes):
 def test_fires_with_the_type_and_who_holds_it():
     (found,) = judge(case(use(100.0, 100), use(105.0, 150), growth(age_s=3600.0)))
     assert found.title == (
-        "Memory grows: __main__.RepoClient +25/s, with bytearray +25/s, held by "
+        "Memory grows: __main__.RepoClient +25/s, held by "
         "functools._lru_cache_wrapper RepoClient.default_branch (currsize 250, maxsize None, 0 hits)"
-        " of class __main__.RepoClient (default_branch)"
+        " of class __main__.RepoClient (default_branch); bytearray +25/s as well"
     )
     assert (found.role, found.severity) == (Role.MECHANISM, Severity.WARNING)
     assert not found.against

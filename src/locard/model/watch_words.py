@@ -52,7 +52,7 @@ def function_words(one: WatchedFunction) -> str:
 
 def rate_words(one: WatchedFunction, calls: int) -> str:
     """`40/s`, where calls were counted for a while: it ended by the time, not after so many calls."""
-    if one.seconds < _LEAST_S or "told" in one.ended or calls < _LEAST_CALLS:
+    if one.seconds < _LEAST_S or one.ended.startswith("told") or calls < _LEAST_CALLS:
         return ""
     rate = calls / one.seconds
     return f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.3g}/s"  # noqa: PLR2004

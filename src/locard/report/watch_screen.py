@@ -65,12 +65,21 @@ def call(one: WatchedCall, name: str, tz: dt.tzinfo | None) -> Iterator[str]:
         yield f"    exception  {one.exception}"
     if one.locals is not None:
         yield f"    locals     {one.locals}"
-    for line in one.tree:
-        share = f"{line.total_us / one.cost_us:4.0%}" if one.cost_us else ""
-        times = f"{line.calls:,}x " if line.calls > 1 else ""
-        yield f"    {'  ' * line.depth}{watch_words.duration(line.total_us / 1e6):>9} {share} {times}{_place(line.name)}"
+    yield from _tree(one)
     if one.callers:
         yield f"    called by  {_chain(one.callers)}"
+
+
+def _tree(one: WatchedCall) -> Iterator[str]:
+    """Where its time went, by what it called."""
+    inside_us = one.cost_us if one.inside_us is None else one.inside_us
+    if one.tree and one.inside_us is not None and one.cost_us > one.inside_us:
+        waited = watch_words.duration((one.cost_us - one.inside_us) / 1e6)
+        yield f"    {waited:>9}      suspended; shares are of the time inside, and each time that it went on counts"
+    for line in one.tree:
+        share = f"{line.total_us / inside_us:4.0%}" if inside_us else ""
+        times = f"{line.calls:,}x " if line.calls > 1 else ""
+        yield f"    {'  ' * line.depth}{watch_words.duration(line.total_us / 1e6):>9} {share} {times}{_place(line.name)}"
 
 
 def _chain(callers: Iterable[str]) -> str:

@@ -65,13 +65,13 @@ def _typed(case: Case) -> Iterator[Finding]:
         ]
         supports = [Support(evidence.id, evidence.layer, words) for words in says]
         with_it = [heap_words.grown(t) for t in others if heap_words.is_own(t.name) or t.through]
-        also = f", with {', '.join(with_it[:3])}" if with_it else ""
+        also = f"; {', '.join(with_it[:3])} as well" if with_it else ""
         yield Finding(
             rule="memory-leak",
             layer=evidence.layer,
             role=Role.MECHANISM,
             severity=Severity.CRITICAL if pressed else Severity.WARNING,
-            title=f"Memory grows: {heap_words.grown(first)}{also}, held by {_holder(first.holding)}",
+            title=f"Memory grows: {heap_words.grown(first)}, held by {_holder(first.holding)}{also}",
             detail="; ".join((*says, heap_words.memory(heap))),
             supports=(*supports, *_of_process(case, heap.pid), *_readings.supports(pressed)),
             against=tuple(_against(evidence, heap, first.holding)),

@@ -291,7 +291,7 @@ class Watch:
         if self.left[0] == 0 and self.about["ends"]:
             for watch in watches[:]:
                 if watch.left is self.left:
-                    watch.undo("%d calls were told" % self.about["most"])
+                    watch.undo("told as many calls as were asked for: %d" % self.about["most"])
         self.told_ns += clock() - began + (tree.events * PER_CALL if tree is not None else 0)
 
     def told(self, call: "tuple[Any, ...]", now: int) -> str:

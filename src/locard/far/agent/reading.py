@@ -20,7 +20,25 @@ Function = type(lambda: 0)
 Module = type(modules["sys"])
 Slot = type(Function.__dict__["__closure__"])  # member_descriptor
 GetSet = type(Function.__dict__["__code__"])
-GENERIC = object.__dict__["__getattribute__"]
+GENERICS = tuple(
+    [
+        one.__dict__["__getattribute__"]
+        for one in (
+            object,
+            BaseException,
+            dict,
+            list,
+            tuple,
+            set,
+            frozenset,
+            str,
+            bytes,
+            int,
+            float,
+        )
+        if "__getattribute__" in one.__dict__
+    ]
+)
 get_generic = object.__getattribute__
 PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
 ORDERED = (int, float, bool)
@@ -90,7 +108,7 @@ def attribute(thing: "Any", name: str) -> "Any":
         raise UnreadableError("the module has no " + name)
     if base_of(kind, (type,)):
         return kept_by(TYPE_MRO(thing), name)
-    if kept(kind, "__getattribute__") is not GENERIC:
+    if not among(kept(kind, "__getattribute__"), GENERICS):
         raise UnreadableError(TYPE_NAME(kind) + " computes its attributes")
     said = kept(kind, name)
     own = type(said) is GetSet and said is not None and of_exceptions(said, name)
@@ -341,7 +359,7 @@ def named_fields(kind: "Any", size: int) -> "Any":
 def show_instance(thing: "Any", kind: "Any", depth: int, left: Shown) -> str:
     """An object: its class, and what it holds, where that can be read."""
     name = quoted(class_name(kind))
-    if depth <= 0 or kept(kind, "__getattribute__") is not GENERIC:
+    if depth <= 0 or not among(kept(kind, "__getattribute__"), GENERICS):
         return '{"@":%s}' % name
     parts = []  # type: list[str]
     for one in TYPE_MRO(kind):

@@ -346,6 +346,8 @@ class _Told:
     def _complete(self) -> None:
         """Where a target ended meanwhile its last counts are lost: then the calls that were told are counted."""
         for (pid, number), function in self.functions.items():
+            if function.off.get("why") == "it was ended" and self.end.get("end") == "time":
+                function.off["why"] = "the time was over"
             told = [c for c in self.calls if (c.pid, c.function) == (pid, number)]
             if sum(s.calls for s in function.states.values()) >= len(told):
                 continue
