@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 FAR := $(VENV)/.far
 CLANG := $(VENV)/.clang
 
-.PHONY: demo setup test test-forky test-k8s test-vm check bpf format docs lab bench bench-accuracy fuzz clean
+.PHONY: demo setup test test-pythons test-forky test-k8s test-vm check bpf format docs lab bench bench-accuracy fuzz clean
 
 demo: $(STAMP)  ## start a real broken service and diagnose it
 	@$(BIN)/locard demo --html demo.html $(DEMO); code=$$?; \
@@ -18,6 +18,9 @@ test: $(STAMP) $(FAR)  ## every test
 
 test-forky: $(STAMP)  ## the readers of CPython on 3.14 and 3.15: LOCARD_FORKY names their root (tests/forky_lab.py)
 	$(BIN)/python -m pytest -m forky tests/far tests/runtime
+
+test-pythons: $(STAMP)  ## the readers of CPython and the watch on every CPython that is here
+	LOCARD_EVERY_PYTHON=1 $(BIN)/python -m pytest tests/far tests/runtime
 
 test-k8s: $(STAMP)  ## those that need a real Kubernetes: LOCARD_K8S names it (tests/k8s_lab.py)
 	$(BIN)/python -m pytest -m k8s tests/cluster tests/logs/sources

@@ -124,6 +124,23 @@ def interpreters():
     return found or {".".join(map(str, sys.version_info[:2])): sys.executable}
 
 
+def pythons():
+    """CPythons that live processes are looked into with, by version: the oldest known, 3.11 and the newest of 3.8 to 3.13.
+
+    All of them with LOCARD_EVERY_PYTHON, as `make test-pythons` runs them.
+    """
+    found = {
+        v: path
+        for v, path in interpreters().items()
+        if (3, 8) <= tuple(map(int, v.split("."))) <= (3, 15)
+    }
+    if os.environ.get("LOCARD_EVERY_PYTHON"):
+        return found
+    order = sorted(found, key=lambda v: tuple(map(int, v.split("."))))
+    wanted = {order[0], order[-1], "3.11"} if order else set()
+    return {v: path for v, path in found.items() if v in wanted}
+
+
 def source_of(program):
     """What is streamed for a program of ours: its files, one behind the other."""
     package = Path(locard.__file__).parent

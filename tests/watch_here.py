@@ -13,13 +13,9 @@ from pathlib import Path
 import forky_lab
 import locard
 from locard.runtime.python import watch
-from support import PROGRAMS, interpreters, source_of
+from support import PROGRAMS, pythons, source_of
 
-VERSIONS = {
-    v: path
-    for v, path in interpreters().items()
-    if (3, 8) <= tuple(map(int, v.split("."))) <= (3, 15)
-} | forky_lab.interpreters()
+VERSIONS = pythons() | forky_lab.interpreters()
 EVERY = forky_lab.marked(VERSIONS)
 DEFAULTS = {
     "most": 1000, "depth": 2, "where": "", "show": "", "only": False, "before": False, "stats": False, "callers": False,

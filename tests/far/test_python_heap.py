@@ -12,13 +12,9 @@ import pytest
 from locard.model import heap_words
 from locard.model.evidence import Output
 from locard.runtime.python import heap
-from support import PROGRAMS, interpreters, source_of
+from support import PROGRAMS, pythons, source_of
 
-VERSIONS = {
-    v: path
-    for v, path in interpreters().items()
-    if (3, 8) <= tuple(map(int, v.split("."))) <= (3, 15)
-}
+VERSIONS = pythons()
 NEWEST = list(VERSIONS)[-1]
 
 

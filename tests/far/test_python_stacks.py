@@ -12,13 +12,9 @@ import pytest
 
 import forky_lab
 from locard.runtime.python import _dump, stacks
-from support import PROGRAMS, interpreters, source_of
+from support import PROGRAMS, pythons, source_of
 
-VERSIONS = {
-    v: path
-    for v, path in interpreters().items()
-    if (3, 8) <= tuple(map(int, v.split("."))) <= (3, 15)
-} | forky_lab.interpreters()
+VERSIONS = pythons() | forky_lab.interpreters()
 EVERY = forky_lab.marked(VERSIONS)
 
 
