@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from far.test_python_stacks import VERSIONS
-from locard.runtime.python import profile, stacks
+from locard.runtime.python import _dump, profile, stacks
 from support import PROGRAMS, source_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: namespaces, other users")
@@ -59,7 +59,7 @@ def dump(pid, *prefix, python=sys.executable, program=stacks.OWN.program, words=
 def items(pid, *prefix, **options):
     done = dump(pid, *prefix, **options)
     assert done.returncode == 0, done.stderr
-    return stacks.items(done.stdout)
+    return _dump.items(done.stdout)
 
 
 def holders(pid):
@@ -93,7 +93,7 @@ def test_in_namespaces_of_its_own_its_threads_have_this_machines_ids(version):
 
 
 def test_a_profile_of_it_counts_who_is_on_a_cpu():
-    with running("alone", *SPACES, VERSIONS["3.12"]) as pid:
+    with running("alone", *SPACES, VERSIONS["3.11"]) as pid:
         words = ("profile", "0.5", "50", "cpu")
         done = dump(pid, program=profile.PROFILE.program, words=words)
     assert done.returncode == 0, done.stderr
@@ -104,7 +104,7 @@ def test_below_a_root_of_its_own_that_is_read_only(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
     mounts = f"mount --bind / {root}; mount -o remount,bind,ro {root}; exec chroot {root} "
-    argv = f'{mounts} {VERSIONS["3.12"]} "$@"'
+    argv = f'{mounts} {VERSIONS["3.11"]} "$@"'
     with running("semaphore", "unshare", "--mount", "sh", "-c", argv, "sh") as pid:
         assert Path(f"/proc/{pid}/root").readlink() == root
         one, _ = holders(pid)
@@ -121,7 +121,7 @@ def test_an_interpreter_whose_file_was_deleted_or_replaced_while_it_ran(tmp_path
     with running("semaphore", copy, env={"PYTHONHOME": "/usr"}) as pid:
         copy.unlink()
         if replaced:
-            shutil.copy(VERSIONS["3.12"], copy)
+            shutil.copy(VERSIONS["3.11"], copy)
         one, _ = holders(pid)
         assert str(Path(f"/proc/{pid}/exe").readlink()).endswith("(deleted)")
     assert one["used"] == 2
@@ -159,14 +159,14 @@ def test_without_symbols_it_is_found_by_its_own_table_from_3_13_on(version):
             input=blind, capture_output=True, text=True, check=False,
         )  # fmt: skip
     if version == "3.13":
-        assert [i for i in stacks.items(done.stdout) if i.get("waited")], done.stderr
+        assert [i for i in _dump.items(done.stdout) if i.get("waited")], done.stderr
     else:
         assert done.returncode == 1
         assert done.stderr.startswith("no _PyRuntime in what it has mapped")
 
 
 def test_another_users_process_is_refused_with_whose_it_is_and_what_would_help():
-    with running("semaphore", VERSIONS["3.12"]) as pid:
+    with running("semaphore", VERSIONS["3.11"]) as pid:
         assert items(pid), "root reads it"
         done = dump(pid, *NOBODY, python=SYSTEM)
     assert (done.returncode, done.stdout) == (1, "")
@@ -187,7 +187,7 @@ def test_root_without_sys_ptrace_is_told_so_and_without_others_it_reads():
     def lacking(capability):
         return ("setpriv", "--bounding-set", f"-{capability}")
 
-    with running("semaphore", VERSIONS["3.12"]) as pid:
+    with running("semaphore", VERSIONS["3.11"]) as pid:
         for capability in (
             "dac_read_search",
             "dac_override",
@@ -203,7 +203,7 @@ def test_root_without_sys_ptrace_is_told_so_and_without_others_it_reads():
 
 
 def test_root_of_another_user_namespace_is_told_that_it_counts_there_only():
-    with running("semaphore", VERSIONS["3.12"]) as pid:
+    with running("semaphore", VERSIONS["3.11"]) as pid:
         done = dump(pid, "unshare", "--user", "--map-root-user")
     assert done.returncode == 1
     assert "CAP_SYS_PTRACE counts in this user namespace only" in done.stderr
