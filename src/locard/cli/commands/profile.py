@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     observing.arguments(parser, _KEY)
     group = parser.add_argument_group(
-        "by the kernel, which needs to load eBPF (CAP_BPF, CAP_PERFMON or root)"
+        "by the kernel: CAP_BPF, CAP_PERFMON or root"
     )
     group.add_argument(
         "--off-cpu",
