@@ -32,9 +32,7 @@ _OWN = {  # the parameters that each of the others takes as well
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     observing.arguments(parser, _KEY)
-    group = parser.add_argument_group(
-        "by the kernel: CAP_BPF, CAP_PERFMON or root"
-    )
+    group = parser.add_argument_group("by the kernel: CAP_BPF, CAP_PERFMON or root")
     group.add_argument(
         "--off-cpu",
         action="store_true",
