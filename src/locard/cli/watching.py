@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from locard.cli import common, live, streams
 from locard.model import watch_words
+from locard.model.foreign_json import parsed
 from locard.model.wording import count
 from locard.report import probe_screen, watch_screen
 from locard.report.plain import safe
@@ -149,7 +150,7 @@ def event(one: WatchedCall, name: str) -> dict[str, Any]:
     """One call in the schema of all runtimes: ts, cost_us, params, target, return, exception, thread, trace_id."""
     found: dict[str, Any] = {
         "event": "call", "ts": one.ts, "pid": one.pid, "function": name, "state": one.state, "cost_us": one.cost_us,
-        "params": {word: json.loads(value) for word, value in one.params},
+        "params": {word: parsed(value) for word, value in one.params},
         "target": _value(one.target), "return": _value(one.returned), "exception": _value(one.exception),
         "thread": one.thread, "trace_id": one.trace_id or None, "callers": list(one.callers),
     }  # fmt: skip
@@ -162,9 +163,9 @@ def event(one: WatchedCall, name: str) -> dict[str, Any]:
     if one.tree:
         found["tree"] = [dataclasses.asdict(line) for line in one.tree]
     if one.shown:
-        found["shown"] = {word: json.loads(value) for word, value in one.shown}
+        found["shown"] = {word: parsed(value) for word, value in one.shown}
     return found
 
 
 def _value(text: str | None) -> Any:
-    return None if text is None else json.loads(text)
+    return None if text is None else parsed(text)

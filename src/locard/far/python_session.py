@@ -205,7 +205,7 @@ class Session:
         for line in whole.split(b"\n"):
             try:
                 found.append(json.loads(line.decode("utf-8", "replace")))
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
         return found
 
@@ -335,7 +335,7 @@ def agent_at(pid: int, words: "list[str]", after: "list[str]") -> "dict[str, Any
     about = head[Mail.ABOUT :].rstrip(b"\0").decode("utf-8", "replace")
     try:
         told = json.loads(about)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = {}
     return {
         "pid": pid, "page": start, "about": told, "expires": struct.unpack_from("<d", head, Mail.EXPIRES)[0],
