@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 AGENT = ("boot", "reading", "exchange", "telling", "tree", "hooks")
 PIECE = 2500  # characters that are compiled at once, if the text can be split
 ANSWERS_S, BEATS_S, BEGINS_S = 8.0, 0.5, 2.0
-STARTED, SERVES, ENDED, BROKEN = 1, 2, 3, 4
+SERVES, BROKEN = 2, 4
 
 
 class Session:

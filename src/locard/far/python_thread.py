@@ -29,7 +29,7 @@ class Mail:
     LENGTH = 64  # bytes of the command
     OFF = 72  # a byte: 1 asks it to let go (`--reset`)
     WIPES = 80  # what madvise said: 0 where children get empty pages
-    STATE = 88  # 1 it began, 2 it serves, 3 it ends, 4 its source could not be run
+    STATE = 88  # 2 it serves, 3 it ends, 4 its source could not be run
     CANCEL = 96  # a byte: 1 tells it to end before it runs anything
     EXPIRES = 104  # unix time in seconds
     PUT = 112  # the pid of the tool that put it there

@@ -57,6 +57,7 @@ class Target:
         self.threads = thread_count(pid)
         self.session = Session(pid)
         self.open = set()  # type: set[int]
+        self.given = 0  # how many functions the agent was told of
         self.meant = {}  # type: dict[str, tuple[int, ...]] # what each name leads to
         self.asked_at = time.monotonic()
         self.functions = self.resolve()
@@ -99,6 +100,7 @@ class Target:
         """Put the agent in and exchange the code of the functions."""
         expires = time.time() + self.asked["seconds"] + SLACK_S
         inside = self.inside()
+        commands = self.commands(0)  # first: where an expression does not fit, nothing is put in
         about = {
             "spec": self.asked["spec"],
             "by": os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
@@ -111,19 +113,27 @@ class Target:
         self.session.give(("left = [%d]\n" % self.asked["most"]).encode())
         for number, found in enumerate(self.functions):
             self.tell(number, found, inside)
-        self.begin_at(0)
+        self.give(commands)
 
-    def begin_at(self, first: int) -> None:
-        """Exchange the code of the functions from that number on, many at a time so that they begin together."""
+    def commands(self, first: int) -> "list[bytes]":
+        """What the agent is told about the functions from that number on, many at a time so that they begin together.
+
+        Raises ExpressionError where one lacks what an expression names.
+        """
         texts = []  # type: list[bytes]
         for number, found in list(enumerate(self.functions))[first:]:
-            self.open.add(number)
             text = self.command(number, found)
             if texts and len(texts[-1]) + len(text) < Mail.TEXT_SIZE:
                 texts[-1] += b"\n" + text
             else:
                 texts.append(text)
-        for text in texts:
+        return texts
+
+    def give(self, commands: "list[bytes]") -> None:
+        """Exchange the code of the functions that are not watched yet."""
+        self.open.update(range(self.given, len(self.functions)))
+        self.given = len(self.functions)
+        for text in commands:
             self.session.give(text)
 
     def tell(self, number: int, found: "Found", inside: "dict[int, int]") -> None:
@@ -145,9 +155,18 @@ class Target:
         wanted = {(names.text_of(a, "module"), names.text_of(a, "qualname")) for a in known}
         others, looked = living(names, wanted, known | names.passed, self.look)
         for found in others[: MOST_FUNCTIONS - len(self.functions)]:
+            try:
+                self.command(len(self.functions), found)
+            except ExpressionError as error:
+                emit(
+                    pid=self.pid,
+                    ev="fault",
+                    what="another living function of the name is not watched: %s" % error.what,
+                )
+                continue
             self.functions.append(found)
             self.tell(len(self.functions) - 1, found, {})
-        self.begin_at(len(known))
+        self.give(self.commands(len(known)))
         emit(pid=self.pid, searched=looked, also=len(others))
 
     def command(self, number: int, found: "Found") -> bytes:

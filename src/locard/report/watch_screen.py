@@ -106,7 +106,9 @@ def function(one: WatchedFunction, names: int = 1) -> Iterator[str]:
 def _watched(fact: Watched, tz: dt.tzinfo | None, *, live: bool) -> Iterator[str]:
     several = len({p.pid for p in fact.processes})
     for process in fact.processes:
-        yield from _process(process)
+        yield from _process(
+            process, all(f.restored for f in fact.functions if f.pid == process.pid)
+        )
     for one in fact.functions:
         yield from function(one, several)
         yield from (f"    {line}" for line in _sums(one))
@@ -119,9 +121,9 @@ def _watched(fact: Watched, tz: dt.tzinfo | None, *, live: bool) -> Iterator[str
         yield f"and {count(len(fact.calls) - _MOST_CALLS, 'call')} more, in -o json"
 
 
-def _process(process: WatchedProcess) -> Iterator[str]:
+def _process(process: WatchedProcess, restored: bool) -> Iterator[str]:
     if process.refused:
-        yield f"pid {process.pid}: nothing was put into it: {process.refused}"
+        yield f"pid {process.pid}: not watched: {process.refused}"
         if process.near:
             yield f"    near: {', '.join(process.near)}"
         if process.next_step:
@@ -132,16 +134,18 @@ def _process(process: WatchedProcess) -> Iterator[str]:
         if process.stopped_ms is not None
         else ""
     )
-    left = (
-        f"left: {', '.join(process.left)}" if process.left else "nothing of locard's is left in it"
-    )
+    left = "locard's memory in it is freed"
+    if restored:
+        left = f"its code was put back, {left}"
+    if process.left:
+        left = f"left: {', '.join(process.left)}"
     if process.still_inside:
-        left = f"{count(process.still_inside, 'call')} that began meanwhile go on through locard's code until they end; nothing else is left"
+        left = f"{count(process.still_inside, 'call')} that began meanwhile go on through locard's code until they end; locard's memory in it is freed"
     if process.gone:
         left = "it ended meanwhile"
     yield f"pid {process.pid}: {process.runtime}{stop}; {left}"
     if process.children:
-        yield f"    {count(process.children, 'process', 'processes')} that it began meanwhile: not seen, the code there is put back"
+        yield f"    {count(process.children, 'process', 'processes')} that it began meanwhile: not seen, the code there goes back at its next call"
     if process.other_interpreters:
         yield f"    {count(process.other_interpreters, 'subinterpreter')}: calls in them are not seen"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 
 from watch_here import begin, clean, program, wait_for
 
@@ -43,7 +44,7 @@ def test_the_command_tells_calls_as_lines_and_events(locard):
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("__main__:send  raised") == 2
         assert "hunter2" not in done.stdout + done.stderr
-        assert "nothing of locard's is left in it" in done.stdout
+        assert "its code was put back, locard's memory in it is freed" in done.stdout
         done = locard(
             "watch",
             f"pid/{target.pid}",
@@ -152,3 +153,40 @@ def test_what_was_not_watched_is_no_success(locard):
         done = locard("watch", str(target.pid), "__main__:nothing", "--allow", "injects", "-q")
         assert done.returncode == 4
         assert "module __main__ has no nothing" in done.stdout
+
+
+TWO_LIVES = """
+import sys, threading, time
+def make(body):
+    scope = {}
+    exec(body, scope)
+    function = scope["pay"]
+    function.__module__ = "__main__"
+    return function
+old = make("def pay(order): return order")
+pay = make("def pay(order, amount): return amount")
+def work():
+    while True:
+        pay(7, 3.5), old(1)
+        time.sleep(0.02)
+threading.Thread(target=work, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_expression_that_does_not_fit_puts_nothing_in_and_keeps_what_fits(locard):
+    with subprocess.Popen(
+        [sys.executable, "-c", TWO_LIVES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as target:
+        assert target.stdout.readline() == "ready\n"
+        words = ("watch", f"pid/{target.pid}", "__main__:pay", "-n", "2", "--allow", "injects")
+        done = locard(*words, "--where", "amount > 1")
+        assert done.stdout.count("__main__:pay  returned") == 2, done.stdout + done.stderr
+        said = " ".join((done.stdout + done.stderr).split())
+        assert "another living function of the name is not watched: no amount" in said
+        done = locard(*words, "--where", "nosuch > 1", "-o", "json")
+        (process,) = json.loads(done.stdout)["evidence"][0]["facts"][0]["processes"]
+        assert "no nosuch" in process["refused"], process
+        assert process["stopped_ms"] is None, "a thread of it was stopped for nothing"
+        target.stdin.close()

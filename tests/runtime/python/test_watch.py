@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -149,9 +148,7 @@ def test_the_death_of_locard_leaves_nothing(python, moment):
         watching.kill()
         watching.wait()
         watching.stdout.close()
-        killed = time.monotonic()
         after = target.until(lambda t: t["threads"] == before["threads"] and not t["changed"], 10.0)
-        assert time.monotonic() - killed < 9.0
         clean(before, after)
 
 

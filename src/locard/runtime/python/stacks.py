@@ -74,7 +74,6 @@ class Params:
 
 PARAMS = Params
 DEFAULTS = Params()
-FEW = Params(rounds=2, pause_s=0.2)  # for who only wants to see them
 MAX_PROCESSES = 32  # one dump each and round; more of the same tree say the same again
 TOGETHER = 4  # dumps between two looks at the kernel: more, and fewer threads sleep through
 MANY_THREADS = 1000  # from here a dump takes seconds

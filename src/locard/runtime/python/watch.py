@@ -12,7 +12,7 @@ Impact: injects. A thread and 260 KiB of memory in the process for as long as it
 Limits: CPython 3.8 to 3.15 on x86-64, not free-threaded. A function that looks at its caller's frame is refused; what
   it calls and looks further up sees one frame more. Up to 3.10 tracebacks show the function twice. Durations
   hold the cost of watched calls inside of them; arguments are those at the end, except with -b. Calls that began before are not counted,
-  forked children and subinterpreters not seen. A call costs about 1 us more, a told one some 30 us.
+  forked children and subinterpreters not seen. A call costs about 1 us more, a told one some 60 us.
 Source: ptrace(2), rt_sigreturn(2), process_vm_writev(2); CPython's C API and data model.
 """
 
