@@ -7,7 +7,7 @@ python=$1
 shift
 [ $# -eq 0 ] || exec "$python" -m pytest "$@"
 
-commands=(tests/cli tests/lab tests/report tests/model tests/rules tests/claims tests/metrics tests/stats tests/where tests/runtime)
+commands=(tests/cli tests/lab tests/runtime)
 commands+=($(ls tests/test_*.py))
 rest=()
 for folder in tests/*/; do

@@ -126,6 +126,10 @@ def test_what_pauses_is_not_run_unless_it_is_allowed():
     need("strace")
     with working("ready()") as target, pytest.raises(RefusedError, match="pauses"):
         steps(syscalls, target.pid, allow=Impact.SAMPLES, for_s=1.0, engine="strace")
+
+
+def test_what_injects_is_not_run_unless_it_is_allowed():
+    need("ltrace")
     with working("ready()") as target, pytest.raises(RefusedError, match="injects"):
         steps(libcalls, target.pid, allow=Impact.PAUSES, for_s=1.0, engine="ltrace")
 

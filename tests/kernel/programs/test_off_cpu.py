@@ -138,7 +138,8 @@ def test_one_stack_of_many_threads_is_one_and_short_lived_threads_are_counted():
     trace = seen.trace
     slept = [s for s in trace.stacks if s.thread == "pool" and "nanosleep" in "".join(s.frames)]
     assert len(slept) < 6, slept  # a few call sites, and no row for each thread
-    assert max(s.threads for s in slept) == 12
+    # all 12 on a quiet machine; on a full one some are preempted on their way into the sleep
+    assert 6 < max(s.threads for s in slept) <= 12
     assert 3.6 <= sum(s.value for s in slept) < 12
     assert len({s.frames for s in slept}) == len(slept)
     (short,) = [r for r in trace.rows if r.thread == "(short-lived)"]

@@ -24,7 +24,7 @@ def victims(seen):
 def test_the_affected_become_slow_and_the_others_do_not(faulty):
     seen = faulty[NAME]
     hit = victims(seen)
-    assert seen.before(hit).p99_ms < 400
+    assert seen.before(hit).p50_ms < 150  # the p99 of some thirty requests is just the slowest one
     after, others = seen.after(hit), seen.after(lambda r: not hit(r))
     assert after.requests >= 8
     assert after.p50_ms > 700
