@@ -11,6 +11,7 @@ from locard.guard import secret_forms
 from locard.guard.redact import MOST_TEXT, Redactor
 
 KEY = b"k" * 32
+SECRET = "Zq69Kw7Lm9Xc4Vb8"
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRETS)
@@ -234,3 +235,27 @@ def test_what_is_shown_and_not_recorded_has_a_key_of_its_own():
     one, other = Redactor.passing(), Redactor.passing()
     assert one.text("password=hunter2pw") != other.text("password=hunter2pw")
     assert "hunter2pw" not in one.text("password=hunter2pw")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"password": {"old": SECRET, "new": [SECRET]}},
+        {"api_token": {"of": {"bob": SECRET}}},
+        {"pair": ["password", SECRET]},
+        {"words": ["mysql", "--password", SECRET]},
+        {"name": "get_password", "value": SECRET},
+    ],
+)
+def test_what_stands_below_the_name_of_a_secret_is_one(value):
+    clean = Redactor(KEY).text(json.dumps(value))
+    assert SECRET not in clean
+    assert json.loads(clean).keys() == value.keys()
+
+
+def test_what_is_said_beside_a_secret_stays():
+    said = {
+        "password": {"error": "too short", "min": 12, "policy": "strict"},
+        "ends": ["user", "a1b2c3d4"],
+    }
+    assert json.loads(Redactor(KEY).text(json.dumps(said))) == said

@@ -19,6 +19,40 @@ if TYPE_CHECKING:
 _NAMES = ("field", "name", "key", "header", "label")
 _VALUES = frozenset({"value", "val", "v", "values"})
 _COMMAND_LINES = frozenset({"argv", "args", "cmdline", "command", "command_line"})
+_DEEP = frozenset({secret_names.PASSWORD, secret_names.TOKEN})
+# What stands beside a secret and is none.
+_TELLING = frozenset(
+    [
+        "error",
+        "errors",
+        "message",
+        "msg",
+        "reason",
+        "type",
+        "kind",
+        "policy",
+        "status",
+        "code",
+        "min",
+        "max",
+        "name",
+        "user",
+        "username",
+        "format",
+        "rule",
+        "rules",
+        "hint",
+        "description",
+        "title",
+        "label",
+        "placeholder",
+        "required",
+        "algorithm",
+        "scheme",
+        "expires",
+        "expiry",
+    ]
+)
 _LEAST_LEARNT = 6  # characters: shorter ones stand in other words
 _MOST_LEARNT = 500
 _PAIR = 2
@@ -62,7 +96,8 @@ class JsonRedactor:
     def _walk(self, node: Any, name: str, outer: str) -> Any:
         """`name` is the one that this node stands under, `outer` that of a field named further out."""
         if isinstance(node, dict):
-            return self._object(node, name if secret_names.kind_of(name) else outer)
+            kind = secret_names.kind_of(name)
+            return self._object(node, name if kind else outer, name if kind in _DEEP else "")
         if isinstance(node, list):
             return self._list(node, name, outer)
         if isinstance(node, str):
@@ -73,13 +108,16 @@ class JsonRedactor:
                 return self._redactor.pseudonym("secret", str(node))
         return node
 
-    def _object(self, node: dict[str, Any], outer: str) -> dict[str, Any]:
+    def _object(self, node: dict[str, Any], outer: str, below: str = "") -> dict[str, Any]:
+        """`below`: the name of a secret that this object is: what it holds is one unless its key says otherwise."""
         named = next((node[n] for n in _NAMES if isinstance(node.get(n), str)), "")
         inner = named if "field" in node else outer
         clean = {}
         for key, value in node.items():
             if key in _VALUES:
-                clean[key] = self._walk(value, named or inner or key, inner)
+                clean[key] = self._walk(value, named or inner or below or key, inner)
+            elif below and key.lower() not in _TELLING and not secret_names.kind_of(key):
+                clean[key] = self._walk(value, below, inner)
             else:
                 clean[key] = self._walk(value, key, inner)
         return clean
@@ -87,8 +125,12 @@ class JsonRedactor:
     def _list(self, node: list[Any], name: str, outer: str) -> list[Any]:
         if node and all(_is_pair(item) for item in node):
             return [[item[0], self._walk(item[1], item[0], outer)] for item in node]
-        if name in _COMMAND_LINES and all(isinstance(item, str) for item in node):
-            return list(self._redactor.argv(tuple(node)))
+        if node and all(isinstance(item, str) for item in node):
+            options = any(item.startswith("-") and len(item) > 1 for item in node)
+            if name in _COMMAND_LINES or options:
+                return list(self._redactor.argv(tuple(node)))
+            if len(node) == _PAIR and secret_names.looks_random(node[1]):
+                return [node[0], self._walk(node[1], node[0], outer)]
         return [
             self._walk(item, name, outer) if not isinstance(item, int) else item for item in node
         ]
