@@ -106,6 +106,7 @@ def test_it_runs_on_python_3_6():
         "far/unwind.py",
         "kernel/_stacks_far.py",
         "kernel/_functions_far.py",
+        "kernel/_attacher_far.py",
         "far/red_zone.py",
     ):
         source = Path(unwind.__file__).parent.parent / name

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from compiled_targets import compiled, running
 
-from locard.far import symbols
+from locard.far import symbols, unwind
 from locard.kernel import _functions_far as functions
 
 
@@ -17,6 +17,8 @@ def namespace(monkeypatch):
     """The parts run in one namespace at the place."""
     for name in ("FUNC", "IFUNC", "Elf", "Mapping", "Symbols"):
         monkeypatch.setattr(functions, name, getattr(symbols, name), raising=False)
+    for name in ("SP", "X86_64", "Broken", "Tables"):
+        monkeypatch.setattr(functions, name, getattr(unwind, name), raising=False)
 
 
 @pytest.mark.parametrize(
@@ -108,3 +110,25 @@ def test_aliases_are_one_function_and_sites_are_told_apart(tmp_path):
         assert not found.look([target.pid]), "what is known is not new"
         libc = next(f for f in found.files.values() if "libc.so" in f.path)
         assert "IFUNC" in libc.skipped["strchr"]
+
+
+UNNAMED = r"""
+__attribute__((noinline)) static int hidden(int n) { __asm__ volatile(""); return n + 1; }
+int main(void) { printf("%lx\n", (unsigned long)hidden); ready(); return hidden(1); }
+"""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="its unwind tables are read on x86-64")
+@pytest.mark.parametrize("flags", [(), ("-s",)], ids=["with names", "stripped"])
+def test_a_function_is_named_by_where_it_begins_and_nothing_inside_of_one_is(tmp_path, flags):
+    program = compiled(tmp_path, UNNAMED, "-O1", "-no-pie", *flags)
+    with running(program) as target:
+        at = int(target.line, 16)
+        found = functions.Functions(f"{at:#x}@{program.name}")
+        ((_, file),) = found.look([target.pid])
+        assert [f.name for f in file.functions] == [f"{at:#x}" if flags else "hidden"]
+        assert file.functions[0].returns
+        inside = functions.Functions(f"{at + 1:#x}@{program.name}")
+        assert not inside.look([target.pid])
+        (file,) = [f for f in inside.files.values() if f.main]
+        assert file.skipped == {f"{at + 1:#x}": "no function begins there"}

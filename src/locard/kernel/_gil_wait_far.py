@@ -1,6 +1,6 @@
 """Finds the interpreter and the C library's waits in each Python; beside the target, Python 3.6.
 
-Stands behind `_functions_far.py` and before `far/observe.py` in one namespace.
+Stands behind `_attacher_far.py` and before `far/observe.py` in one namespace.
 
   {"python": pid, "file": path}   an interpreter was found in the process
   {"no_python": pid}
@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from locard.far.observe import Observation, emit
     from locard.far.processes import alive, family
-    from locard.kernel._functions_far import Attacher, File, Functions, left_pages
+    from locard.kernel._attacher_far import Attacher, left_pages
+    from locard.kernel._functions_far import File, Functions
 
 MOST_RANGES = 8
 INTERPRETER = "PyEval_RestoreThread"

@@ -1,6 +1,6 @@
 """Attaches to library functions, and names what was counted; beside the target, Python 3.6, standard library only.
 
-Stands behind `_functions_far.py` and `_stacks_far.py` and before `far/observe.py` in one namespace. Settings:
+Stands behind `_attacher_far.py` and `_stacks_far.py` and before `far/observe.py` in one namespace. Settings:
 `expression` (as ltrace's), `returns` (attach to returns too), `stacks`.
 """
 
@@ -12,7 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from locard.far.observe import Observation, emit, losses_of
     from locard.far.processes import alive, family
-    from locard.kernel._functions_far import Attacher, File, Functions, left_pages
+    from locard.kernel._attacher_far import Attacher, left_pages
+    from locard.kernel._functions_far import File, Functions
     from locard.kernel._stacks_far import Stacks
 
 PLAIN, SIZE_FIRST, SIZE_PRODUCT, SIZE_SECOND, SIZE_THIRD, FREES, MOVES, MOVES_BY_POINTER = range(8)

@@ -1,6 +1,6 @@
 """Finds the functions of TLS libraries in what the target has mapped, and says whose TLS is not seen.
 
-Stands behind `_functions_far.py` and before `far/observe.py` in one namespace; its lines are those of that.
+Stands behind `_attacher_far.py` and before `far/observe.py` in one namespace; its lines are those of that.
 """
 
 import ctypes
@@ -11,7 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from locard.far.observe import Observation, emit
     from locard.far.processes import alive, family
-    from locard.kernel._functions_far import Attacher, File, Functions, left_pages
+    from locard.kernel._attacher_far import Attacher, left_pages
+    from locard.kernel._functions_far import File, Functions
 
 (
     HANDSHAKE,

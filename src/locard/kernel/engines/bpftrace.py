@@ -45,7 +45,7 @@ FUNCTIONS = Template(
     Impact.READS,
     20.0,
     by_hand="nm -D --defined-only $(awk '/ r.xp / {print $6}' /proc/{pid}/maps | sort -u)",
-    program="far/symbols.py+kernel/_functions_far.py+kernel/_engine_functions_far.py",
+    program="far/symbols.py+far/unwind.py+kernel/_functions_far.py+kernel/_engine_functions_far.py",
     needs=(needs.PYTHON,),
     output="json",
     prompt=True,

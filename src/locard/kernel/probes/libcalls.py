@@ -68,7 +68,7 @@ COMMANDS = (
     _observing.template(
         "libcalls",
         "ltrace -c -f -p {pid}",
-        own="kernel/_functions_far.py+kernel/_stacks_far.py+kernel/_libcalls_far.py",
+        own="far/unwind.py+kernel/_functions_far.py+kernel/_attacher_far.py+kernel/_stacks_far.py+kernel/_libcalls_far.py",
         residue=(_observing.PROBE_PAGE,),
     ),
     engines.LOOK,
@@ -84,7 +84,7 @@ class Params:
     for_s: float = _observing.for_param()
     expression: str = params.text(
         DEFAULT,
-        "which functions, as ltrace -e takes them: malloc+free, SSL_*@libssl*, -strlen, @MAIN",
+        "which functions, as ltrace -e takes them: malloc+free, SSL_*@libssl*, -strlen, @MAIN; or where one begins in a file: 0x1b2f40@libx.so",
         pattern=r"[^\0]*[^\0+@ -][^\0]*",
         flag="-e --expression",
     )
@@ -458,7 +458,7 @@ def _blocked(told: Told, functions: dict[int, Function]) -> tuple[Row, ...]:
                 pid=row["tgid"],
                 tid=row["tid"],
                 count=1,
-                total_s=round((end - row["began"]) / 1e9, 6),
+                total_s=round(max(0, end - row["began"]) / 1e9, 6),
                 detail=f"in {_base(f.file)}, has not returned",
             )
         )

@@ -164,7 +164,7 @@ def _waiting(told: Told, names: dict[tuple[int, int, int], dict[str, Any]]) -> l
             thread=told.thread(row["tid"]),
             tid=row["tid"],
             count=1,
-            total_s=round((end - row["began"]) / 1e9, 6),
+            total_s=round(max(0, end - row["began"]) / 1e9, 6),
             detail=_on(_call(told, row), _traces.device(told, row["key"]["device"])),
         )
         for row in told.iterators.get("blocked", ())

@@ -41,7 +41,7 @@ COMMANDS = (
     _observing.template(
         "gil_wait",
         "py-spy top --gil --pid {pid}",
-        own="kernel/_functions_far.py+kernel/_gil_wait_far.py",
+        own="kernel/_functions_far.py+kernel/_attacher_far.py+kernel/_gil_wait_far.py",
         residue=(_observing.PROBE_PAGE,),
     ),
 )

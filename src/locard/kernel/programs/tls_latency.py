@@ -46,7 +46,7 @@ COMMANDS = (
     _observing.template(
         "tls_latency",
         "sslsniff-bpfcc -l --handshake -p {pid}",
-        own="kernel/_functions_far.py+kernel/_tls_far.py",
+        own="kernel/_functions_far.py+kernel/_attacher_far.py+kernel/_tls_far.py",
         residue=(_observing.PROBE_PAGE,),
     ),
 )
