@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import shutil
 import statistics
@@ -104,6 +105,7 @@ for line in sys.stdin:
         last = now
     print(most * 1000, flush=True)
 """
+FORKY = os.environ.get("LOCARD_FORKY", "")
 GDB = (
     "gdb", "-batch", "-nx", "-p", "{pid}", "-ex", "call (int) PyGILState_Ensure()",
     "-ex", 'call (int) PyRun_SimpleString("1")', "-ex", "call (void) PyGILState_Release($1)",
@@ -124,6 +126,12 @@ def source() -> Path:
     text = head + "\n".join((package / name).read_text() for name in watch.READER.split("+"))
     (folder / "watch.py").write_text(text)
     return folder
+
+
+def watching(program: Path, pid: int | str, **settings: object) -> list[str]:
+    """The command line of one watch."""
+    asked = json.dumps(SETTINGS | settings)
+    return [sys.executable, "-I", "-S", "-B", str(program / "watch.py"), "watch", asked, str(pid)]
 
 
 def interpreters(wanted: str) -> dict[str, str]:
@@ -179,18 +187,7 @@ def rounds(
     first = target.ask()
     out: dict = {"stops": [], "told": 0, "killed": 0, "refused": [], "harmed": [], "residue": []}
     for _ in range(number):
-        settings = json.dumps(SETTINGS)
-        argv = [
-            sys.executable,
-            "-I",
-            "-S",
-            "-B",
-            str(program / "watch.py"),
-            "watch",
-            settings,
-            str(target.pid),
-        ]
-        tool = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        tool = subprocess.Popen(watching(program, target.pid), stdout=subprocess.PIPE, text=True)
         if draws.random() < kill:
             try:
                 tool.wait(draws.uniform(0.02, 0.35))
@@ -242,17 +239,7 @@ def cost(python: str, program: Path, pairs: int) -> tuple[float, float, float]:
     found = []
     for _ in range(pairs):
         plain = measure()
-        settings = json.dumps(SETTINGS | {"where": "cost_ms > 1e9", "seconds": 60.0, "share": 1e9})
-        argv = [
-            sys.executable,
-            "-I",
-            "-S",
-            "-B",
-            str(program / "watch.py"),
-            "watch",
-            settings,
-            str(target.pid),
-        ]
+        argv = watching(program, target.pid, where="cost_ms > 1e9", seconds=60.0, share=1e9)
         tool = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         while '"ev":"on"' not in tool.stdout.readline():
             pass
@@ -292,13 +279,19 @@ def gaps(python: str, tool: list[str] | None, times: int) -> list[float]:
 
 def peers(python: str, program: Path, times: int) -> None:
     """The longest pause of one busy thread beside each tool, whole commands."""
-    settings = json.dumps(SETTINGS)
-    ours = [sys.executable, "-I", "-S", "-B", str(program / "watch.py"), "watch", settings, "{pid}"]
-    tools: dict[str, list[str] | None] = {"nobody": None, "locard watch": ours}
+    tools: dict[str, list[str] | None] = {
+        "nobody": None,
+        "locard watch": watching(program, "{pid}"),
+    }
     if shutil.which("gdb"):
         tools["gdb, three calls"] = list(GDB)
     script = program / "script.py"
     script.write_text("1\n")
+    if FORKY and (
+        there := Path(FORKY + str(script.parent))
+    ):  # for interpreters that run below that root
+        there.mkdir(parents=True, exist_ok=True)
+        shutil.copy(script, there)
     if (
         subprocess.run(
             [python, "-c", "import sys; sys.remote_exec"], capture_output=True, check=False
@@ -309,6 +302,17 @@ def peers(python: str, program: Path, times: int) -> None:
             python,
             "-c",
             f"import sys; sys.remote_exec({{pid}}, {str(script)!r})",
+        ]
+    flight = Path(python).with_name(
+        "flight_profiler"
+    )  # PyFlightProfiler wants to be installed in the target's
+    if flight.exists():
+        tools["PyFlightProfiler"] = [
+            str(flight),
+            "{pid}",
+            "--cmd",
+            "watch __main__ work -n 1",
+            "--no-color",
         ]
     for name, tool in tools.items():
         found = gaps(python, tool, times)

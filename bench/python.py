@@ -40,7 +40,7 @@ class Run:
     slower: float
     error: float | None
     missed: float | None
-    took: float  # seconds more than were asked for
+    took: float  # a hundredth of the seconds more than were asked for, as `shown` takes it
 
 
 class Target:

@@ -17,7 +17,8 @@ NAMES = ("self", "order", "amount")
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("cost_ms > 100", "compared('>', (c / 1e6), 100)"),
+        ("cost_ms > 100", "((c / 1e6) > 100)"),
+        ("-1.5 < inside_ms <= 1e9", "(((-1.5) < (i / 1e6)) and ((i / 1e6) <= 1000000000.0))"),
         ('params[0].currency == "EUR"', "compared('==', attribute(item(a[1:], 0), 'currency'), 'EUR')"),
         ("amount >= 5 and not order.paid", "(compared('>=', a[2], 5) and (not truth(attribute(a[1], 'paid'))))"),
         ("params.amount != -1", "(not compared('==', a[2], (-1)))"),

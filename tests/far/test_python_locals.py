@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -59,11 +60,8 @@ def test_a_source_is_looked_for_in_the_targets_root(tmp_path):
     (root / "srv" / "out.py").symlink_to("../../../../../../" + str(tmp_path / "app.py"))
     (root / "srv" / "round.py").symlink_to("round.py")
     files = python_source.Sources.__new__(python_source.Sources)
-    files.root, files.files, files.began = (
-        python_source.os.open(root, python_source.os.O_RDONLY),
-        {},
-        1e12,
-    )
+    files.root = python_source.os.open(root, python_source.os.O_RDONLY)
+    files.files, files.began, files.rights = {}, 1e12, None
     assert files.line("/srv/app.py", 2) == {"text": "second", "note": ""}
     assert files.line("/srv/out.py", 1) == {"note": "the file is not there"}
     assert files.line(str(tmp_path / "app.py"), 1) == {"note": "the file is not there"}
@@ -78,3 +76,36 @@ def test_a_source_is_looked_for_in_the_targets_root(tmp_path):
         "text": "first", "note": "the file was changed after the process began",
     }  # fmt: skip
     files.close()
+
+
+NAMES = """
+import os, sys
+source = "def wait():\\n    sys.stdin.read()\\n"
+scope = {"sys": sys}
+exec(compile(source, sys.argv[1], "exec"), scope)
+if len(sys.argv) > 2: os.setgroups([]); os.setgid(65534); os.setuid(65534)
+print("ready", flush=True)
+scope["wait"]()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another user's process is only read by root")
+@pytest.mark.parametrize("nobody", [False, True], ids=["root's", "nobody's"])
+def test_a_source_is_read_with_the_rights_of_the_target(tmp_path, nobody):
+    path = tmp_path / "private.py"
+    path.write_text("first\nonly for root\n")
+    path.chmod(0o600)
+    process = subprocess.Popen(
+        [sys.executable, "-c", NAMES, path, *["x"] * nobody],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-", "dump", "0", "1", str(process.pid)],
+        input=source_of(stacks.OWN.program), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    frames = [f for i in _dump.items(done.stdout) for f in i.get("frames", ())]
+    (told,) = [f["source"] for f in frames if f["name"] == "wait"]
+    assert told.get("text") == (None if nobody else "only for root")
+    assert ("Permission denied" in told["note"]) is nobody
+    process.communicate()

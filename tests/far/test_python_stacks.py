@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import struct
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 import forky_lab
+from locard.far import python_objects, python_stacks, python_threads
 from locard.runtime.python import _dump, stacks
-from support import PROGRAMS, pythons, source_of
+from support import PROGRAMS, pythons, source_of, wait_until
 
 VERSIONS = pythons() | forky_lab.interpreters()
 EVERY = forky_lab.marked(VERSIONS)
@@ -95,6 +98,69 @@ def test_a_thread_that_runs_is_read_whole_or_said_to_be_torn(version):
                 assert names[:-4] in ([], ["add"])
                 seen.update(names)
         assert "spin" in seen
+
+
+INNER = """
+import sys, threading
+try: import _interpreters as inner
+except ImportError: import _xxsubinterpreters as inner
+def tenant():
+    inner.run_string(inner.create(), "import time\\ndef crunch():\\n while True: pass\\ncrunch()")
+threading.Thread(target=tenant, name="tenant", daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+import os; os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("version", [v for v in VERSIONS if v in {"3.12", "3.13"}])
+def test_a_thread_inside_of_another_interpreter_is_one_thread(version):
+    process = subprocess.Popen(
+        [VERSIONS[version], "-B", "-c", INNER],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+
+    def within():
+        dump = look_items(process.pid)
+        return next((t for t in dump if "interpreter 1" in t.get("thread_name", "")), None)
+
+    wait_until(lambda: within() and [f["name"] for f in within()["frames"]][:1] == ["crunch"])
+    found = within()
+    assert found["thread_name"] == "tenant (interpreter 1)"
+    names = [f["name"] for f in found["frames"]]
+    assert names[:2] + names[2:3] == ["crunch", "<module>", "tenant"]
+    dump = [t for t in look_items(process.pid) if "frames" in t]
+    assert len({t["os_thread_id"] for t in dump}) == len(dump) == 2
+    process.stdin.close()
+    assert process.wait(10) == 0
+
+
+def test_a_thread_that_has_not_begun_is_not_taken_for_who_begins_it(monkeypatch):
+    monkeypatch.setattr(python_stacks, "word", python_objects.word, raising=False)
+    monkeypatch.setattr(python_stacks, "Thread", python_threads.Thread, raising=False)
+    monkeypatch.setattr(python_threads, "word", python_objects.word, raising=False)
+    at = {
+        "interpreter.threads_head": 0,
+        "thread.size": 24,
+        "thread.next": 0,
+        "thread.interp": 8,
+        "thread.ident": 16,
+    }
+    # The newest first: one that has no id yet, one with the id of who made it, and two that run.
+    states = {200: (300, 0), 300: (400, 7), 400: (500, 8), 500: (0, 7)}
+    memory = SimpleNamespace(
+        number=lambda _: 200,
+        read=lambda address, _: struct.pack("<3Q", states[address][0], 100, states[address][1]),
+    )
+    reader = python_stacks.Reader.__new__(python_stacks.Reader)
+    reader.memory, reader.layout = memory, SimpleNamespace(at=at)
+    assert [t.address for t in reader.threads(100)] == [400, 500]
+    assert reader.beginning
+    del states[200], states[300]
+    memory.number = lambda _: 400
+    assert [t.address for t in reader.threads(100)] == [400, 500]
+    assert not reader.beginning
 
 
 def test_what_is_no_python_is_said_and_nothing_of_it_is_printed():

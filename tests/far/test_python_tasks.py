@@ -49,6 +49,35 @@ def test_chains_go_through_gather_and_generators_to_their_end(version):
     assert all(t.pid == pid for t in found.values())
 
 
+RUNS = """
+import asyncio, sys, time
+async def inner():
+    await asyncio.sleep(0)
+    print("ready", flush=True)
+    sys.stdin.read()
+async def outer():
+    await inner()
+async def main():
+    await asyncio.ensure_future(outer())
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("version", EVERY)
+def test_a_task_that_its_loop_is_inside_of_runs_and_awaits_nothing(version):
+    process = subprocess.Popen(
+        [VERSIONS[version], "-B", "-c", RUNS],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    found = {t.steps[0].name.rpartition(".")[2]: t for t in tasks(look_items(process.pid))}
+    assert (found["outer"].runs, len(found["outer"].steps)) == (True, 1)
+    assert not found["main"].runs
+    assert found["main"].awaits == (found["outer"].name,)
+    process.stdin.close()
+    assert process.wait(10) == 0
+
+
 def test_lines_are_those_of_the_source():
     source = (PROGRAMS / "awaiting.py").read_text().splitlines()
     with awaiting(next(iter(VERSIONS.values()))) as pid:

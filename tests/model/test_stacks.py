@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from locard.model.facts import Frame, ThreadStack, ThreadState
-from locard.model.stacks import application_frame, waits_directly, work
+from locard.model.stacks import application_frame, is_file, is_library, waits_directly, work
 from locard.model.waits import kernel_words, kernel_work
 
 BOOT = ("run threading.py", "_bootstrap_inner threading.py", "_bootstrap threading.py")
@@ -155,3 +155,26 @@ def test_a_thread_waits_in_a_pool_only_if_nothing_but_waits_stands_above():
     retries = stack(f"call_with_retry {SITE}/redis/retry.py", pool)
     assert not waits_directly(connects, places)
     assert not waits_directly(retries, places)
+
+
+@pytest.mark.parametrize(
+    ("path", "end", "is_one"),
+    [
+        ("/usr/lib/python3.11/queue.py", "queue.py", True),
+        ("queue.py", "queue.py", True),  # frozen into an executable
+        ("/srv/app/queue.py", "queue.py", False),
+        ("/srv/app/orders_queue.py", "queue.py", False),
+        (f"{SITE}/sqlalchemy/util/queue.py", "queue.py", False),
+        (f"{SITE}/sqlalchemy/util/queue.py", "sqlalchemy/util/queue.py", True),
+        ("/srv/my_asyncio/locks.py", "asyncio/locks.py", False),
+        (f"{SITE}/gunicorn/workers/sync.py", "gunicorn/workers/", True),
+    ],
+)
+def test_a_file_of_a_library_is_known_by_its_place(path, end, is_one):
+    assert is_file(path, end) is is_one
+    assert not is_library("/srv/app/orders_queue.py")
+
+
+def test_code_of_the_application_stays_where_its_file_ends_like_a_librarys():
+    frames = ("wait threading.py", "get queue.py", "handle /srv/app/job_queue.py", *BOOT)
+    assert application_frame(stack(*frames).frames).function == "handle"

@@ -67,3 +67,11 @@ def test_quiet_on_a_loop_that_is_mostly_idle_or_no_loop_at_all():
     assert not list(judge(case(log(), looks(2, 5))))
     plain = stacks(*(stack(n, 1, "login app.py:14", active=True) for n in range(6)))
     assert not list(judge(case(log(), plain)))
+
+
+def test_quiet_on_a_loop_of_a_library_that_waits_for_events():
+    trio = ("get_events <lib>/trio/_core/_io_epoll.py:243", "run <lib>/trio/_core/_run.py:2535")
+    asleep = [waiting(n, 1, *trio, "<module> app.py:8", syscall="epoll_wait") for n in range(6)]
+    assert not list(judge(case(log(), stacks(*asleep))))
+    asleep = [waiting(n, 1, "fetch app.py:3", *trio[1:], syscall="recvfrom") for n in range(6)]
+    assert [f.rule for f in judge(case(log(), stacks(*asleep)))] == ["event-loop-blocked"]

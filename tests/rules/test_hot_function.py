@@ -34,16 +34,29 @@ def profile(*stacks_):
 
 def test_the_share_of_a_profile_is_said_with_its_interval():
     sampled = profile(
-        (("run (app.py:1)", "render (app.py:4)", "fill (app.py:9)"), 150.0),
-        (("run (app.py:1)",), 50.0),
+        (("run (pay/app.py:1)", "render (pay/app.py:4)", "fill (pay/app.py:9)"), 150.0),
+        (("run (pay/app.py:1)",), 50.0),
     )
     (finding,) = judge(case(log(), computing(), cpu(0.98), sampled))
     assert (
         "150 of 200 samples (75 %, by chance 69% to 80%) of a profile of 2.0 s are in it or in what it calls"
         in finding.detail
     )
-    (finding,) = judge(case(log(), computing(), cpu(0.98), profile((("render (app.py:4)",), 9.0))))
+    (finding,) = judge(
+        case(log(), computing(), cpu(0.98), profile((("render (pay/app.py:4)",), 9.0)))
+    )
     assert "samples" not in finding.detail, "too few say nothing"
+
+
+def test_a_profile_tells_where_looks_met_who_waits_for_its_turn_as_well():
+    waits = [stack(n, 2, "render app.py:4") for n in range(6)]
+    looks = stacks(*computing(3).stacks, *waits)
+    sampled = profile((("run (pay/app.py:1)", "render (pay/app.py:4)"), 150.0))
+    assert not list(judge(case(log(), looks, cpu(0.98))))
+    (finding,) = judge(case(log(), looks, cpu(0.98), sampled))
+    assert finding.title == "Busy threads burn CPU in render (pay/app.py)"
+    elsewhere = profile((("render (pay/app.py:4)", "encode (json/encoder.py:9)"), 150.0))
+    assert not list(judge(case(log(), looks, cpu(0.98), elsewhere)))
 
 
 def test_watching_it_is_suggested_with_the_exact_command_and_what_it_takes():

@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 
 FLAME = "FILE.html (a page), FILE.json (speedscope), else folded lines"
 _BUDGET = "3m"
+_MODE = "cpu"  # of a profile that was asked for no other
 _SLACK_S = 30.0  # for finding the target, loading and telling
 
 
-def arguments(parser: argparse.ArgumentParser, key: str | None) -> None:
-    """The target, the probe's own flags, places, and how far it may go."""
+def arguments(parser: argparse.ArgumentParser, key: str | None, *, stacks: bool = True) -> None:
+    """The target, the probe's own flags, places, and how far it may go; `stacks`: whether it gives some to write."""
     target_arguments(parser)
     if key is not None:
         add_params(parser, key)
     live.place_arguments(parser)
     live.ask_arguments(parser)
-    stack_arguments(parser)
+    if stacks:
+        stack_arguments(parser)
     common.output_arguments(parser, ("text", "json", "markdown"))
 
 
@@ -141,6 +143,13 @@ def check_stack_files(args: argparse.Namespace) -> None:
         raise UsageError(
             f"{' and '.join(twice)} name one file", "each writes its own", "Name several files."
         )
+    flame = getattr(args, "flame", None) or ""
+    if flame.endswith((".svg", ".png", ".pdf")):
+        raise UsageError(
+            f"--flame {flame} cannot be written",
+            "a flame graph is a page (.html), speedscope (.json) or folded lines (any other name)",
+            f"Write --flame {flame.rpartition('.')[0]}.html: it opens in a browser and can be searched.",
+        )
     if getattr(args, "diff", None):
         from locard.report import stack_base  # noqa: PLC0415 - only where it is asked for
 
@@ -150,12 +159,20 @@ def check_stack_files(args: argparse.Namespace) -> None:
                 "what changed is shown on the page of a flame graph",
                 "Write --flame FILE.html, or leave --flame out for the table.",
             )
-        stack_base.read(args.diff)
+        then = dict(stack_base.read(args.diff).asked).get("mode")
+        now = getattr(args, "param_mode", None) or _MODE
+        if then is not None and hasattr(args, "param_mode") and then != now:
+            raise UsageError(
+                f"{args.diff} is of --mode {then}, this would be of --mode {now}",
+                "their shares are of different things",
+                f"Write --mode {then}, or name a base of the same mode.",
+            )
 
 
 def write_stacks(found: Investigation, args: argparse.Namespace) -> None:
     """Write the files that were asked for; raises StateError where there is nothing to write."""
     from locard.model.headline import headline  # noqa: PLC0415 - only where it is asked for
+    from locard.model.kernel_facts import Trace  # noqa: PLC0415 - as above
     from locard.report import flame_graph, pprof, stack_base  # noqa: PLC0415 - as above
     from locard.report import stack_files as files  # noqa: PLC0415 - as above
 
@@ -170,6 +187,8 @@ def write_stacks(found: Investigation, args: argparse.Namespace) -> None:
             "Ask for stacks: locard profile, locard trace cpu-profile, locard libcalls --stacks.",
         )
     title = " ".join((found.target.ref, *dict.fromkeys(e.probe for e in found.evidence)))
+    modes = {f.mode for e in found.evidence for f in e.facts if isinstance(f, Trace) and f.mode}
+    title += "".join(f" --mode {mode}" for mode in sorted(modes))
     says = next((headline(e) for e in found.evidence), "")
     base = stack_base.read(diff) if diff else None
     if base is not None and args.output == "text":

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from locard.cli import common, live, streams
-from locard.model import watch_words
+from locard.model import params, watch_words
 from locard.model.foreign_json import parsed
 from locard.model.wording import count
 from locard.report import probe_screen, watch_screen
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from locard.model.watch_facts import WatchedCall
 
 
+_INTERVAL_S = 0.5  # what is shorter and has no call is the rest of the last interval
+
+
 def view(args: argparse.Namespace) -> live.View | None:
     """Who shows a watch, as `-o` asks; None where it is shown at the end alone."""
     return {"jsonl": Lines, "text": Text}.get(args.output, lambda _: None)(args)
@@ -39,6 +42,7 @@ class _Told(live.View):
         self.args = args
         self._progress = common.progress(args)
         self._names: dict[tuple[int, int], str] = {}
+        self._last: dict[tuple[int, int], float] = {}  # when each was last told of
 
     def began(self, layer: Layer, probe: str) -> None:
         """As ever."""
@@ -96,7 +100,7 @@ class Lines(_Told):
             if "w" in row:
                 line["function"] = self.name(row)
             line.pop("ev", None)
-        sys.stdout.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+        sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 
 class Text(_Told):
@@ -123,15 +127,30 @@ class Text(_Told):
                 watch_screen.call(watch.call_of(int(row["pid"]), row), self.name(row), self.args.tz)
             )
         if row.get("ev") == "on":
-            return [f"watches {self.name(row)} in pid {row['pid']}"]
+            self._last[int(row["pid"]), int(row["w"])] = float(row["at"])
+            return [f"watches {self.name(row)} in pid {row['pid']}{self._until()}"]
         if "means" in row:
             means = row["means"] or f"nothing ({row.get('why', '')})"
             return [
                 f"the name {row['spec']} means {means} by now; the function watched goes on being watched"
             ]
         if row.get("ev") == "stats" and self.args.param_stats is not None:
-            return [self._interval(row)]
+            key, at = (int(row["pid"]), int(row["w"])), float(row["at"])
+            rest = at - self._last.get(key, 0.0) < _INTERVAL_S
+            self._last[key] = at
+            return [] if rest and not row["states"] else [self._interval(row)]
         return []
+
+    def _until(self) -> str:
+        """Until when it watches, said once."""
+        if len(self._last) > 1:
+            return ""
+        asked = params.parse(watch.Params, params.given(self.args))
+        most = "the next call" if asked.most == 1 else f"the next {asked.most:,} calls"
+        most = "" if asked.stats else most
+        most += " of each process" if most and len({pid for pid, _ in self._names}) > 1 else ""
+        at_most = f"{'at most ' if most else ''}{asked.for_s:g} s"
+        return f": {', '.join(filter(None, (most, at_most)))}; Ctrl-C ends it"
 
     def _interval(self, row: dict[str, Any]) -> str:
         ends = ", ".join(

@@ -6,6 +6,7 @@ parameters themselves, `target` (self or cls), `result` (or returnObj), `excepti
 """
 
 import ast
+import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ VALUES = {
     "None": "None", "true": "True", "false": "False", "null": "None",
 }  # fmt: skip
 ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+NUMERIC = re.compile(r"\(?-?[0-9][0-9.e+-]*\)?\Z")
 KNOWN_NAMES = "params, target, result, exception, cost_ms, inside_ms and the function's parameters"
+
+
+def is_number(text: str) -> bool:
+    """Whether what was written is a duration of the event or a number."""
+    return text in TIMES.values() or NUMERIC.match(text) is not None
 
 
 class ExpressionError(Exception):
@@ -163,6 +170,8 @@ class Writer:
     def compared(self, operator: "Any", left: str, right: str, node: "Any") -> str:
         """One comparison."""
         kind = type(operator)
+        if kind in ORDER and is_number(left) and is_number(right):
+            return "(%s %s %s)" % (left, ORDER[kind], right)  # nothing of the application is in it
         if kind in ORDER:
             return "compared(%r, %s, %s)" % (ORDER[kind], left, right)
         how = {ast.Eq: "==", ast.Is: "is"}.get(kind)

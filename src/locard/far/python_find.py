@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from typing import Any, Iterator
 
     from locard.far.memory import Memory
+    from locard.far.python_access import refused
+    from locard.far.python_functions import BUILTINS, TP_DICT, UnknownError, counting_words
     from locard.far.python_layout import Layout, UnreadableError
-    from locard.far.python_names import BUILTINS, TP_DICT, Names, UnknownError
+    from locard.far.python_names import Names
     from locard.far.python_objects import MODULE_DICT, Objects
     from locard.far.symbols import Symbols
 
 MOST_NAMES = 2000
+INSTALLED = ("/lib/python", "/lib64/python", "/lib/pypy", "site-packages/", "dist-packages/")
 MOST_FIND_S = 20.0
 ANYWHERE = (
     "module",
@@ -47,9 +50,10 @@ class Find:
     def __init__(self, pid: int, pattern: str) -> None:
         """Reads the process; raises UnreadableError or OSError."""
         memory = Memory(pid)
-        symbols = Symbols(pid)
-        layout = Layout(memory, symbols)
-        symbols.close()
+        self.symbols = Symbols(pid)
+        layout = Layout(memory, self.symbols)
+        if layout.free_threaded:
+            raise UnreadableError("a free-threaded CPython: its objects are laid out otherwise")
         at = memory.number(layout.runtime + layout.at["runtime.interpreters_head"])
         while True:
             after = memory.number(at + layout.at["interpreter.next"])
@@ -59,6 +63,11 @@ class Find:
         self.pid, self.names = pid, Names(Objects(memory, layout), at)
         module, colon, name = pattern.partition(":")
         self.module = matcher(module if colon else "*")
+        self.ending = matcher("*." + module if colon else "*")
+        self.alone = (
+            pattern == "*"
+        )  # nothing was asked for: the application's own, not the library's
+        self.left = 0  # modules that were left out for that
         self.wanted = (
             matcher(name or "*")
             if colon
@@ -70,14 +79,18 @@ class Find:
     def run(self) -> bool:
         """Print what matches; whether it was cut."""
         for module in sorted(self.names.modules):
-            if self.module(module) is None:
+            if self.module(module) is None and self.ending(module) is None:
+                continue
+            if self.alone and not self.is_application(module):
+                self.left += 1
                 continue
             for name, address in self.entries(module):
                 if self.told >= MOST_NAMES or time.monotonic() > self.end:
                     return True
                 self.looked += 1
                 if self.wanted(name) is not None or (
-                    self.whole and self.wanted(module + ":" + name) is not None
+                    self.whole
+                    and (self.wanted(module + ":" + name) or self.wanted(module + "." + name))
                 ):
                     self.tell(module, name, address)
         return False
@@ -98,7 +111,7 @@ class Find:
                 if name.startswith("__") and name.endswith("__"):
                     continue
                 yield name, value
-                if names.is_class(value) and self.own_class(value, module):
+                if names.is_class(value) and self.names.is_own(value, module):
                     for inner, member in names.objects.items(names.memory.number(value + TP_DICT)):
                         word = names.objects.name(inner)
                         if word not in ("__dict__", "__weakref__", "__doc__", "__module__"):
@@ -106,10 +119,18 @@ class Find:
             except (OSError, ValueError, struct.error):
                 continue
 
-    def own_class(self, address: int, module: str) -> bool:
-        """Whether a class was made in this module."""
-        where = self.names.objects.lookup(self.names.memory.number(address + TP_DICT), "__module__")
-        return bool(where) and self.names.objects.name(where) == module
+    def is_application(self, module: str) -> bool:
+        """Whether a module was read from a file that is neither the standard library's nor an installed package's."""
+        names = self.names
+        try:
+            if names.kind(names.modules[module]) != "module":
+                return False
+            space = names.memory.number(names.modules[module] + MODULE_DICT)
+            where = names.objects.lookup(space, "__file__")
+            file = names.objects.text(where) if where else ""
+        except (OSError, ValueError, struct.error):
+            return False
+        return module == "__main__" or bool(file and not any(part in file for part in INSTALLED))
 
     def tell(self, module: str, name: str, address: int) -> None:
         """Print one name, if it can be called or is a property."""
@@ -145,6 +166,9 @@ class Find:
                     return
                 row["kind"] = kind_words(kind, names, address)
                 row["watch"] = "cannot be watched: " + error.why
+                counting = counting_words(self.symbols, error.code)
+                if counting:
+                    row["watch"] = "written in C: " + counting.partition(";")[0]
             sys.stdout.write(json.dumps(row, separators=(",", ":")) + "\n")
             self.told += 1
             if kind == "function" and "registry" in names.own(address):
@@ -186,9 +210,11 @@ def find_main(words: "list[str]") -> int:
         try:
             find = Find(pid, words[1])
             cut = find.run()
-            print(json.dumps({"pid": pid, "looked": find.looked, "cut": cut}))
+            print(json.dumps({"pid": pid, "looked": find.looked, "cut": cut, "left": find.left}))
         except UnreadableError as error:
             print(json.dumps({"pid": pid, "missed": str(error)}))
+        except PermissionError as error:
+            print(json.dumps({"pid": pid, "missed": "not permitted: %s" % refused(pid, error)}))
         except (OSError, ValueError, struct.error) as error:
             print(json.dumps({"pid": pid, "missed": "it could not be read: %s" % error}))
     return 0

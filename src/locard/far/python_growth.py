@@ -209,6 +209,26 @@ class Growth:
             row["bytes_each"] = round(row.pop("bytes_s") / row["per_s"])
         return [r for r in found.values() if r["per_s"] > SLOW]
 
+    def merged(self, types: "list[dict[str, Any]]") -> "list[dict[str, Any]]":
+        """Those rows and those of `untracked`; a type that is partly tracked is one row with the sum."""
+        by_type = {row["type"]: row for row in types}
+        every = list(types)
+        for more in self.untracked():
+            row = by_type.get(more["type"])
+            if row is None:
+                every.append(more)
+                continue
+            rate = row["per_s"] + more["per_s"]
+            if row["bytes_each"] is not None:
+                row["bytes_each"] = round(
+                    (row["bytes_each"] * row["per_s"] + more["bytes_each"] * more["per_s"]) / rate
+                )
+            # What leaves the collector's lists has not ended: which share stayed is not known.
+            row.update(per_s=rate, kept=None, through=more["through"])
+            if more["trend"] == "steady":
+                row.update(trend="steady", level_s=None)
+        return every
+
     # -- containers and texts --------------------------------------------------------------
 
     def containers(self) -> "list[dict[str, Any]]":

@@ -107,7 +107,7 @@ class Heap:
                 look.merge()
             growth = Growth(self.kinds, self.loose, looks, [c[young] for c in self.counts])
             types, containers, texts = growth.types(), growth.containers(), growth.texts()
-            types += growth.untracked()
+            types = growth.merged(types)
             search = Chains(self.reader, self.kinds, self.loose, looks[-1]).find(
                 types, containers, texts, HASTY_S if STOPPED else SEARCH_S
             )

@@ -24,7 +24,6 @@ OLD_VARIABLES = 28  # of a code object up to 3.10: how many variables
 MOST_HOLDERS = 6  # of one object that are followed
 MOST_SOUGHT = 3000  # objects whose holders are looked for in one round
 INTERPRETER_SIZE = 4096  # of its state, where it does not say how large it is
-PLAIN_KINDS = ("int", "str", "bytes", "bytearray")
 
 
 class Names:

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from locard.far.memory import Memory
     from locard.far.symbols import Elf, Mapping, Symbols
 
-OLDEST, NEWEST = (3, 8), (3, 15)
+NEWEST = (3, 15)
 IS_PYTHON = re.compile(r"/(lib)?python[0-9.]*[a-z]*(\.so[0-9.]*|-config)?( \(deleted\))?$")
 VERSION = re.compile(rb"(?<![0-9.])(3\.\d{1,2})\.\d{1,2}(?:(?:a|b|rc)\d+)?\+?\0")
 OF_ASYNCIO = re.compile(r"/_asyncio[^/]*\.so$")
 NAMED = re.compile(r"/(?:lib)?python3\.(\d+)[^/]*$")
 COOKIE = b"xdebugpy"
+IS_OLD = re.compile(r"/(?:lib)?python([12]\.\d|3\.[0-7])(?!\d)[^/]*$")
 NO_PYTHON = "no _PyRuntime in what it has mapped: no CPython, or one without symbols"
 MOST_DATA = 64 << 20  # bytes of a mapping that are searched for it
 
@@ -238,6 +239,10 @@ def find(memory: "Memory", symbols: "Symbols") -> "tuple[int, tuple[int, int]]":
             else ""
         )
         raise UnreadableError("the interpreter's file could not be opened" + why)
+    for mapping in symbols.maps:
+        old = IS_OLD.search(mapping.path)
+        if old:
+            raise UnreadableError("CPython %s: 3.8 and later are read" % old.group(1))
     raise UnreadableError(NO_PYTHON)
 
 

@@ -32,6 +32,7 @@ BELOW, ABOVE, PAGE = (
     4096,
 )  # bytes around the innermost frame of who moves; no page more than needed
 MOST_CFRAMES = 4
+WORKED = 0.02  # of the time: less is no work
 PAIR = struct.Struct("<QQ").pack
 
 
@@ -40,7 +41,7 @@ class Sampled:
 
     __slots__ = (
         "at", "cframes", "chain", "fd", "head", "iov", "key", "known", "last", "matched", "moves", "name", "new",
-        "parts", "pending", "regions", "size", "thread", "tid",
+        "parts", "path", "pending", "ran_ns", "regions", "sched", "seen_at", "size", "thread", "tid",
     )  # fmt: skip
 
     def __init__(self, thread: "Thread", tid: "int | None", name: str, pid: int) -> None:
@@ -55,10 +56,12 @@ class Sampled:
         self.cframes = []  # type: list[int] # where it keeps its innermost frame (3.11, 3.12), the latest first
         self.regions = []  # type: list[tuple[int, int]] # address and size of what is read of its frames
         self.new = None  # type: Any
-        self.fd = -1
+        self.fd = self.sched = -1
+        self.ran_ns, self.seen_at = 0, 0.0
+        self.path = "/proc/%d/task/%d/" % (pid, tid or 0)
         if tid is not None:
             try:
-                self.fd = os.open("/proc/%d/task/%d/stat" % (pid, tid), os.O_RDONLY)
+                self.fd = os.open(self.path + "stat", os.O_RDONLY)
             except OSError:
                 pass
 
@@ -73,11 +76,27 @@ class Sampled:
         at = raw.rfind(b")")
         return raw[at + 2 : at + 3] == b"R"
 
+    def worked(self) -> bool:
+        """Whether it was on a CPU for more than a moment since this was asked last; True where that is not known.
+
+        Who waits for the GIL wakes every 5 ms to ask for it, and waits for a CPU then where there is none free.
+        """
+        try:
+            if self.sched < 0:
+                self.sched = os.open(self.path + "schedstat", os.O_RDONLY)
+            ran_ns = int(os.pread(self.sched, 64, 0).split()[0])
+        except (OSError, ValueError, IndexError):
+            return True
+        now, before, since = time.monotonic(), self.ran_ns, self.seen_at
+        self.ran_ns, self.seen_at = ran_ns, now
+        return not since or ran_ns - before > WORKED * (now - since) * 1e9
+
     def close(self) -> None:
         """Let go of it."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        for fd in (self.fd, self.sched):
+            if fd >= 0:
+                os.close(fd)
+        self.fd = self.sched = -1
 
 
 class Looks:
@@ -115,9 +134,13 @@ class Looks:
         if self.links and self.linked() == self.links:
             return
         found = {}  # type: dict[tuple[int, int], Sampled]
+        inside = {}  # type: dict[int, Sampled] # those of later interpreters, by the kernel's id
         self.interpreters = self.reader.interpreters()
+        beginning = False
         for interpreter in self.interpreters:
             threads = self.reader.threads(interpreter)
+            number = self.memory.number(interpreter + self.reader.layout.at["interpreter.id"])
+            beginning = beginning or self.reader.beginning
             tids = self.reader.tids(threads)
             known = {t.ident for t in threads if (t.address, t.ident) in self.threads}
             names = self.reader.names(interpreter) if len(known) < len(threads) else {}
@@ -128,15 +151,26 @@ class Looks:
                 else:
                     tid = tids.get(thread.ident)
                     name = names.get(thread.ident) or self.reader.kernel.comm(tid)
+                    name += " (interpreter %d)" % number if number else ""
                     found[key] = Sampled(thread, tid, name, self.pid)
                     self.aim(found[key])
+                one = found[key]
+                if one.tid is None:
+                    continue
+                if one.tid in inside:  # it called into that interpreter, and waits there
+                    name = inside[one.tid].name
+                    if not name.startswith(one.name):
+                        inside[one.tid].name = one.name + name[name.rfind(" (") :]
+                    found.pop(key).close()
+                else:
+                    inside[one.tid] = one
         for gone in self.threads.values():
             self.flush(gone)
             gone.close()
         self.threads, self.every = found, list(found.values())
         self.most = max(self.most, len(found))
         self.unseen = sum([s.fd < 0 for s in self.every]) if self.mode == "cpu" else 0
-        self.links = self.linked() or b""
+        self.links = b"" if beginning else self.linked() or b""
 
     def linked(self) -> "bytes | None":
         """How the threads hang together: as before where none began or ended. None where it cannot be read."""
@@ -156,7 +190,10 @@ class Looks:
         for holder in holders:
             self.holds[holder] = self.holds.get(holder, 0) + 1
         if self.mode == "cpu":
-            return [s for s in self.every if s.runs()]
+            running = [s for s in self.every if s.runs()]
+            if not holders:
+                return running
+            return [s for s in running if s.thread.address in holders or s.worked()]
         if self.mode == "gil":
             return [s for s in self.every if s.thread.address in holders]
         return self.every

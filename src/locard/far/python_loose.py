@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from locard.far.python_gc import COUNTED, GC_HEAD, Look, Pages
     from locard.far.python_holders import Names
     from locard.far.python_kinds import HAVE_GC, IMMORTAL, Kind, Kinds, Shapes
+    from locard.far.python_objects import word
     from locard.far.python_stacks import Reader
 
 LARGE = 4096  # bytes of a text from which on it is followed
 PLAIN = ("str", "bytes", "bytearray")
+UNTRACKED = (
+    "tuple",
+    "dict",
+)  # which the collector lets go of where they hold nothing that it tracks
+MOST_PLAIN = 64  # items of one
 NEVER = ("type", "module", "function")
 LOOSE_S = 5.0
 MOST_BELOW = 1000  # words of one object
@@ -106,7 +112,7 @@ class Loose:
         return shapes.pages.read(address - GC_HEAD, 8) != b"\0" * 8
 
     def peek(self, shapes: "Shapes", address: int) -> "tuple[Kind, int] | None":
-        """(type, references) of what the collector does not track and what can end; None for anything else."""
+        """(type, references) of what the collector does not track, or soon will not, and what can end; else None."""
         if address & 7 or not 1 << 12 < address < 1 << 47:
             return None
         try:
@@ -121,5 +127,18 @@ class Loose:
         if kind is None or kind.shape in NEVER:
             return None
         if kind.flags & HAVE_GC and self.tracked(shapes, address):
-            return None
+            return (kind, count) if self.is_plain(shapes, address, kind) else None
         return kind, count
+
+    def is_plain(self, shapes: "Shapes", address: int, kind: "Kind") -> bool:
+        """Whether the collector will not track it any more once it has looked: a tuple or dict of plain values."""
+        if kind.shape not in UNTRACKED:
+            return False
+        words = [w for w in shapes.words(address, kind) if not w & 7 and 1 << 12 < w < 1 << 47]
+        if len(words) > MOST_PLAIN:
+            return False
+        try:
+            kinds = [self.kinds.kind(word(shapes.pages.read(w + 8, 8), 0)) for w in words]
+        except (OSError, struct.error):
+            return False
+        return all(k is not None and not k.flags & HAVE_GC for k in kinds)

@@ -1,7 +1,7 @@
 """Functions of a CPython by their names, found from outside: what stands behind decorators, caches, properties.
 
-Stands behind `far/python_objects.py` in one namespace. A function is told by its address and by steps that lead to it
-from sys.modules, which code inside can follow without running anything of the application.
+Stands behind `far/python_functions.py` in one namespace. A function is told by its address and by steps that lead to
+it from sys.modules, which code inside can follow without running anything of the application.
 """
 
 import struct
@@ -10,42 +10,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from locard.far.python_functions import BUILTINS, FIRST_HELD, TP_DICT, Functions, UnknownError
     from locard.far.python_objects import MODULE_DICT, Objects
 
-MANY = "builtin_function_or_method method_descriptor wrapper_descriptor method-wrapper classmethod_descriptor getset_descriptor"
-BUILTINS = frozenset(MANY.split())
-# PyFunctionObject: code, defaults, closure, name, dict, module, qualname, globals
-OLD = {
-    "code": 16,
-    "globals": 24,
-    "closure": 48,
-    "name": 64,
-    "dict": 72,
-    "module": 88,
-    "qualname": 104,
-}
-NEW = {
-    "code": 48,
-    "globals": 16,
-    "closure": 72,
-    "name": 32,
-    "dict": 88,
-    "module": 104,
-    "qualname": 40,
-}
-FIRST_HELD = 16  # what a staticmethod, classmethod, property, partial, method, cell or mappingproxy holds first
-TP_BASES, TP_DICT, TP_FLAGS, TP_MRO = 336, 264, 168, 344
-IS_TYPE, IS_HEAP_TYPE = 1 << 31, 1 << 9
-FUNCTION_KINDS = ((0x200, "async generator"), (0x80, "coroutine"), (0x20, "generator"))
 
-
-class UnknownError(Exception):
-    """There is no such name, or it cannot be watched: `why`, and the names that are near."""
-
-    def __init__(self, why: str, near: "tuple[str, ...]" = ()) -> None:
-        """`why` as a sentence without a full stop."""
-        Exception.__init__(self, why)
-        self.why, self.near = why, near
+PAGE_0 = 4096  # what is below it is an index, no address (static types of 3.12 and later)
+PROXY_WRAPPED = 24  # behind the head and the dict of an instance
+WRAPPED_KINDS = (
+    "function",
+    "method",
+    "staticmethod",
+    "classmethod",
+    "property",
+    "functools.partial",
+)
 
 
 class Found:
@@ -56,18 +34,16 @@ class Found:
     ) -> None:
         """`cache`: the steps to an lru_cache that stands before it."""
         self.address, self.steps, self.said, self.cache = address, steps, said, cache
+        self.spec = ""  # by which name it was asked for
         self.counted = False  # only counted, no events: an object before the body
 
 
-class Names:
+class Names(Functions):
     """The names of one interpreter."""
 
     def __init__(self, objects: "Objects", interpreter: int) -> None:
         """Reads sys.modules."""
-        self.objects, self.memory, self.at = objects, objects.memory, objects.at
-        self.version = objects.version
-        self.fields = NEW if self.version >= (3, 10) else OLD
-        self.kinds = {}  # type: dict[int, tuple[str, int]]
+        Functions.__init__(self, objects)
         self.passed = set()  # type: set[int] # wrappers on the way to a body
         modules = self.memory.number(interpreter + self.at["interpreter.modules"])
         self.modules = {}  # type: dict[str, int]
@@ -76,86 +52,6 @@ class Names:
                 self.modules[objects.name(key)] = value
             except (OSError, ValueError, struct.error):
                 continue
-
-    # -- what an object is ---------------------------------------------------------------------
-
-    def kind(self, address: int) -> str:
-        """The name of an object's type as C has it: function, property, functools.partial, or of a class."""
-        return self.described(self.objects.type_of(address))[0]
-
-    def described(self, kind: int) -> "tuple[str, int]":
-        """(name, flags) of a type."""
-        if kind not in self.kinds:
-            flags = self.memory.number(kind + TP_FLAGS)
-            self.kinds[kind] = self.objects.type_name(kind), flags
-        return self.kinds[kind]
-
-    def is_class(self, address: int) -> bool:
-        """Whether an object is a class."""
-        return bool(self.described(self.objects.type_of(address))[1] & IS_TYPE)
-
-    def of_class(self, address: int, name: str) -> bool:
-        """Whether an object is of a class of that name that was written in Python."""
-        known, flags = self.described(self.objects.type_of(address))
-        return known.rpartition(".")[2] == name and bool(flags & IS_HEAP_TYPE)
-
-    def pointer(self, address: int, field: str) -> int:
-        """A field of a function."""
-        return self.memory.number(address + self.fields[field])
-
-    def text_of(self, address: int, field: str) -> str:
-        """A name that a function has."""
-        where = self.pointer(address, field)
-        try:
-            return self.objects.name(where) if where else ""
-        except (OSError, ValueError, struct.error):
-            return ""
-
-    def code_fields(self, code: int) -> "tuple[int, int, int, int]":
-        """(flags, parameters, of these by keyword only, first line)."""
-        if self.version >= (3, 12):
-            at = self.at.get("code.argcount", 52)
-        else:
-            at = 56 if self.version >= (3, 11) else 16
-        flags = at - 4 if self.version >= (3, 12) else 48 if self.version >= (3, 11) else 36
-        raw = self.memory.read(code, 256)
-        return (
-            struct.unpack_from("<i", raw, flags)[0], struct.unpack_from("<i", raw, at)[0],
-            struct.unpack_from("<i", raw, at + 8)[0], struct.unpack_from("<i", raw, self.at["code.firstlineno"])[0],
-        )  # fmt: skip
-
-    def parameters(self, function: int) -> "tuple[str, ...]":
-        """Names of its parameters, in the order in which they are passed on: *args before what is by keyword."""
-        code = self.pointer(function, "code")
-        flags, count, keywords, _ = self.code_fields(code)
-        if self.version >= (3, 11):
-            names = self.memory.number(
-                code + self.at.get("code.varnames", self.at["code.filename"] - 16)
-            )
-        else:
-            names = self.memory.number(code + 72)
-        every = [self.objects.name(n) for n in self.objects.sequence(names, "tuple")]
-        plain, only, rest = (
-            every[:count],
-            every[count : count + keywords],
-            every[count + keywords :],
-        )
-        star = [rest.pop(0)] if flags & 4 else []
-        double = [rest.pop(0)] if flags & 8 else []
-        return tuple(plain + star + only + double)
-
-    def about(self, function: int) -> "dict[str, Any]":
-        """Its names, kind, file and line."""
-        code = self.pointer(function, "code")
-        flags, _, _, line = self.code_fields(code)
-        file = self.objects.text(self.memory.number(code + self.at["code.filename"]))
-        return {
-            "module": self.text_of(function, "module"), "name": self.text_of(function, "qualname"),
-            "kind": next((word for bit, word in FUNCTION_KINDS if flags & bit), "function"), "file": file, "line": line,
-            "code": code,
-        }  # fmt: skip
-
-    # -- from a name to functions --------------------------------------------------------------
 
     def split(self, spec: str) -> "tuple[str, list[str]]":
         """(module, parts) of `module:Class.method`, or with dots alone; raises UnknownError."""
@@ -169,16 +65,43 @@ class Names:
             for size in range(len(parts) - 1, 0, -1):
                 if ".".join(parts[:size]) in self.modules:
                     return ".".join(parts[:size]), parts[size:]
-            near = tuple(m for m in sorted(self.modules) if m.rpartition(".")[2] == parts[0])[:5]
-            raise UnknownError(
-                "no module %s was imported; names are module:function (locard find)" % parts[0],
-                near,
-            )
+            return self.owner(parts), parts
         if module not in self.modules:
             last = module.rpartition(".")[2]
             like = [m for m in sorted(self.modules) if m.rpartition(".")[2] == last or module in m]
-            raise UnknownError("no module %s was imported" % module, tuple(like[:5]))
+            ends = [m for m in like if m.endswith("." + module)]
+            if len(ends) != 1:
+                raise UnknownError("no module %s was imported" % module, tuple(like[:5]))
+            module = ends[0]
         return module, [p for p in rest.split(".") if p]
+
+    def owner(self, parts: "list[str]") -> str:
+        """The one module in which a name was made; raises UnknownError."""
+        found = []
+        for module, address in sorted(self.modules.items()):
+            try:
+                if self.kind(address) != "module":
+                    continue
+                value = self.objects.lookup(self.memory.number(address + MODULE_DICT), parts[0])
+                if value and self.is_own(value, module):
+                    found.append(module)
+            except (OSError, ValueError, struct.error):
+                continue
+        if len(found) == 1:
+            return found[0]
+        near = tuple("%s:%s" % (m, ".".join(parts)) for m in found)
+        near = near or tuple(m for m in sorted(self.modules) if m.rpartition(".")[2] == parts[0])
+        many = "%d modules have %s of their own" % (len(found), parts[0])
+        none = "no module has %s of its own: names are module:function (locard find)" % parts[0]
+        raise UnknownError(many if found else none, near[:5])
+
+    def is_own(self, address: int, module: str) -> bool:
+        """Whether a function or class was made in that module."""
+        if self.is_class(address):
+            space = self.memory.number(address + TP_DICT)
+            where = self.objects.lookup(space, "__module__") if space > PAGE_0 else 0
+            return bool(where) and self.objects.name(where) == module
+        return self.kind(address) == "function" and self.text_of(address, "module") == module
 
     def module_of(self, file: str) -> str:
         """The module that was read from a file, named by the end of its path; raises UnknownError."""
@@ -252,76 +175,6 @@ class Names:
             )
         return found[0][1], found[0][2]
 
-    def member(self, address: int, name: str) -> "tuple[int, list[Any]]":
-        """What a class or an instance has under a name."""
-        if not self.is_class(address):
-            if self.kind(address) == "property" and name in ("fget", "fset", "fdel"):
-                at = FIRST_HELD + 8 * ("fget", "fset", "fdel").index(name)
-                inner = self.memory.number(address + at)
-                if inner:
-                    return inner, [("field", name)]
-            held = self.attributes(address)
-            if name in held:
-                return held[name], [("held", name)]
-            kind = self.objects.type_of(address)
-            found, steps = self.member(kind, name)
-            return found, [("type", None), *steps]
-        mro = self.objects.sequence(self.memory.number(address + TP_MRO), "tuple")
-        for turn, one in enumerate(mro):
-            space = self.memory.number(one + TP_DICT)
-            found = self.objects.lookup(space, name) if space and space > 4096 else 0
-            if found:
-                return found, ([("base", turn)] if turn else []) + [("class", name)]
-        space = self.memory.number(address + TP_DICT)
-        raise UnknownError(
-            "class %s has no %s" % (self.objects.type_name(address), name), self.near(space, name)
-        )
-
-    def near(self, space: int, name: str) -> "tuple[str, ...]":
-        """Names of a dict that are like this one."""
-        import difflib
-
-        every = []
-        for key, _ in self.objects.items(space):
-            try:
-                every.append(self.objects.name(key))
-            except (OSError, ValueError, struct.error):
-                continue
-        return tuple(difflib.get_close_matches(name, every, 4, 0.6))
-
-    def attributes(self, address: int) -> "dict[str, int]":
-        """What an instance holds by name; nothing where that cannot be read."""
-        try:
-            return self.objects.attributes(address)
-        except (OSError, ValueError, struct.error, KeyError):
-            return {}
-
-    def own(self, function: int) -> "dict[str, int]":
-        """The attributes that a function was given."""
-        where = self.pointer(function, "dict")
-        found = {}
-        for key, value in self.objects.items(where) if where else ():
-            try:
-                found[self.objects.name(key)] = value
-            except (OSError, ValueError, struct.error):
-                continue
-        return found
-
-    def cells(self, function: int) -> "list[int]":
-        """What the cells of a function hold, 0 for an empty one."""
-        closure = self.pointer(function, "closure")
-        if not closure:
-            return []
-        return [
-            self.memory.number(cell + FIRST_HELD)
-            for cell in self.objects.sequence(closure, "tuple")
-        ]
-
-    def label(self, address: int) -> str:
-        """A function as it is called in sentences."""
-        about = self.about(address)
-        return "%s (%s:%d)" % (about["name"], about["file"], about["line"])
-
     def behind(
         self, address: int, steps: "list[Any]", name: str, said: "list[str]", cache: "Any"
     ) -> "list[Found]":
@@ -361,8 +214,8 @@ class Names:
             )
         if kind in BUILTINS:
             raise UnknownError(
-                "%s is a builtin written in C: it has no code that could be exchanged; watch the functions that call it"
-                " (`locard find`), or see `locard libcalls`" % name
+                "%s is a builtin written in C: it has no code that could be exchanged" % name,
+                code=self.c_function(address),
             )
         if self.is_class(address):
             return self.behind_class(address, steps, said)
@@ -413,22 +266,16 @@ class Names:
                 continue
             if self.kind(inner) in ("function", "staticmethod"):
                 words = "a class: its %s, which also runs for classes made from it" % name
+                if more and more[0][0] == "base":
+                    words = (
+                        "a class: the %s that it inherits, which runs for whoever else has it"
+                        % name
+                    )
                 return self.behind(inner, [*steps, *more], name, [*said, words], None)
         names = self.watchable(address)
         raise UnknownError(
             "the class has no __init__ or __new__ written in Python", tuple(names[:8])
         )
-
-    def watchable(self, address: int) -> "list[str]":
-        """Methods of a class."""
-        found = []
-        for key, value in self.objects.items(self.memory.number(address + TP_DICT)):
-            try:
-                if self.kind(value) in ("function", "staticmethod", "classmethod", "property"):
-                    found.append(self.objects.name(key))
-            except (OSError, ValueError, struct.error):
-                continue
-        return found
 
     def behind_object(
         self, address: int, steps: "list[Any]", name: str, said: "list[str]", cache: "Any"
@@ -467,10 +314,42 @@ class Names:
                 call.counted = True
                 body.append(call)
             return body
+        inner = self.wrapped_in_c(address)
+        if inner:
+            words_ = "the body behind an object of class %s, written in C" % kind
+            return self.behind(inner, [*steps, ("kept", "__wrapped__")], "", [*said, words_], cache)
         if call is not None:
             call.said = [*said, "an object: %s.__call__, of all its instances" % kind]
             return [call]
+        if self.has(address, "__get__"):
+            raise UnknownError(
+                "%s is a descriptor of class %s: what it gives is made by its __get__, which can be watched"
+                % (name, kind)
+            )
+        if self.has(address, "__call__"):
+            raise UnknownError(
+                "%s is an object of class %s, which is called by code written in C" % (name, kind)
+            )
         raise UnknownError("%s is an object of class %s, which cannot be called" % (name, kind))
+
+    def has(self, address: int, name: str) -> bool:
+        """Whether the class of an object has a name."""
+        try:
+            self.member(self.objects.type_of(address), name)
+        except UnknownError:
+            return False
+        return True
+
+    def wrapped_in_c(self, address: int) -> int:
+        """What a proxy object written in C wraps (wrapt's, of which other libraries' are made); 0 where it is none."""
+        try:
+            said, _ = self.member(self.objects.type_of(address), "__wrapped__")
+            if self.kind(said) != "getset_descriptor":
+                return 0
+            inner = self.memory.number(address + PROXY_WRAPPED)
+            return inner if inner and self.kind(inner) in WRAPPED_KINDS else 0
+        except (UnknownError, OSError, ValueError, struct.error):
+            return 0
 
     def registry(self, dispatcher: int) -> "tuple[list[Any], int]":
         """(steps from the dispatcher, the dict) of a single-dispatch function's implementations."""

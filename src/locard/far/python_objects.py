@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 MOST_TEXT = 4096
 MOST_ITEMS = 100_000
 MANAGED_DICT, INLINE_VALUES = 1 << 4, 1 << 2  # tp_flags
-SPLIT = 2  # dk_kind: keys are shared by instances
 DICT_KEYS, DICT_VALUES = 32, 40  # PyDictObject, all versions
 MODULE_DICT = 16
 

@@ -177,7 +177,7 @@ def profile(words: "list[str]") -> int:
     took, cost = time.monotonic() - began, cost_s() - before
     answer = work.told()
     answer.update(
-        samples=work.samples, late=work.late, took=took, cost_s=cost, whole_s=cost_s(), ended=ended, hz=hz, mode=mode
+        samples=work.samples, late=work.late, took=took, cost_s=cost, ended=ended, hz=hz, mode=mode
     )  # fmt: skip
     print(json.dumps(answer))
     return 0

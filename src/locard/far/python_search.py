@@ -11,7 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.python_names import FIRST_HELD, IS_HEAP_TYPE, TP_DICT, TP_FLAGS, Found, Names
+    from locard.far.python_functions import FIRST_HELD, IS_HEAP_TYPE, TP_DICT, TP_FLAGS
+    from locard.far.python_names import Found, Names
     from locard.far.python_objects import MODULE_DICT
 
 MOST_NODES, MOST_SEARCH_S = 200000, 2.5

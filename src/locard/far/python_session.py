@@ -1,7 +1,8 @@
 """One watched CPython: the agent is put in, given its parts, asked, read, and seen to be gone.
 
 Stands behind `far/python_names.py` and `far/python_inject.py` in one namespace. The agent's text travels as parts
-(`PARTS`); what it is given is split at its top level, so that no piece holds the interpreter's lock for long.
+(`PARTS`: boot, then the others in their order); what it is given is split at its top level, so that no piece holds the
+interpreter's lock for long.
 """
 
 import ast
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from locard.far.memory import Memory, Part
     from locard.far.python_inject import Injector
     from locard.far.python_layout import Layout, UnreadableError
+    from locard.far.python_listeners import has_audit_hooks
     from locard.far.python_names import Names
     from locard.far.python_objects import Objects
     from locard.far.python_thread import CODE_MAGIC, PAGE, Mail
@@ -26,10 +28,10 @@ if TYPE_CHECKING:
 
     PARTS: "dict[str, int]"
 
-AGENT = ("boot", "reading", "exchange", "telling", "tree", "hooks")
 PIECE = 2500  # characters that are compiled at once, if the text can be split
 ANSWERS_S, BEATS_S, BEGINS_S = 8.0, 0.5, 2.0
 SERVES, BROKEN = 2, 4
+LAST_TIME = 4102444800.0  # the year 2100
 
 
 class Session:
@@ -70,6 +72,10 @@ class Session:
 
     def start(self, about: "dict[str, Any]", expires: float) -> None:
         """Put the agent in and give it its parts; raises RefusedError or OSError."""
+        if has_audit_hooks(self.objects, self.layout, self.symbols, self.interpreter):
+            raise RefusedError(
+                "it has audit hooks (sys.addaudithook): they would be told of what is put in, and may end it"
+            )
         injector = Injector(self.pid, self.memory, self.symbols, self.untraced())
         text = pieces_of("boot", whole=True)[0]
         words = json.dumps(about, separators=(",", ":")).encode()[: Mail.ABOUT_SIZE]
@@ -83,20 +89,21 @@ class Session:
                 .partition(b"\0")[0]
                 .decode("ascii", "replace")
             )
-            known = name.replace("_", "a").isalnum()
-            why = (
-                "its builtin %s was replaced: what is put in would run the application's code"
-                % name
-            )
+            known = name.replace("_", "a").replace(".", "a").isalnum()
+            why = "its %s was replaced: what is put in would run the application's code" % name
             raise RefusedError(why if known else "the agent's first source failed in it")
         if self.number(Mail.WIPES):
             self.let_go()
             raise RefusedError(
                 "its kernel cannot keep forked children clean (MADV_WIPEONFORK, 4.14)"
             )
-        for name in AGENT[1:]:
+        for name in [part for part in PARTS if part != "boot"]:
             for piece in pieces_of(name):
                 self.give(piece)
+        self.give(b"0")  # what it says of the last piece comes before its next answer
+        faults = [line["what"] for line in self.lines() if line.get("ev") == "fault"]
+        if faults:
+            raise RefusedError("what watches could not be put together in it: %s" % faults[0])
 
     def untraced(self) -> bool:
         """Whether it is of a version whose loop may be many functions, and its memory is not traced."""
@@ -206,7 +213,7 @@ class Session:
             try:
                 found.append(json.loads(line.decode("utf-8", "replace")))
             except (ValueError, RecursionError):
-                continue
+                found.append({"ev": "fault", "what": "a line of the agent could not be read"})
         return found
 
     # -- the end -------------------------------------------------------------------------------
@@ -337,7 +344,10 @@ def agent_at(pid: int, words: "list[str]", after: "list[str]") -> "dict[str, Any
         told = json.loads(about)
     except (ValueError, RecursionError):
         told = {}
+    expires = struct.unpack_from("<d", head, Mail.EXPIRES)[
+        0
+    ]  # whoever has a page like ours may say anything
     return {
-        "pid": pid, "page": start, "about": told, "expires": struct.unpack_from("<d", head, Mail.EXPIRES)[0],
+        "pid": pid, "page": start, "about": told, "expires": expires if 0 < expires < LAST_TIME else 0.0,
         "put": struct.unpack_from("<Q", head, Mail.PUT)[0],
     }  # fmt: skip

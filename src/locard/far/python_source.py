@@ -1,9 +1,11 @@
 """Source lines of frames, from the file that the *target* sees under that name; standard library only, 3.6 or later.
 
 A path is followed from the target's own root, link by link: one that leads elsewhere ends there, never in a file of
-ours. What was changed since the process began may not be what it runs, and says so.
+ours; and it is opened with the rights of the target, never with ours. What was changed since the process began may not
+be what it runs, and says so.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -24,6 +26,7 @@ class Sources:
             "/proc/%d/root" % pid, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
         )
         self.began = began(pid)
+        self.rights = rights(pid)
         self.files = {}  # type: dict[str, tuple[list[bytes], str]]
 
     def line(self, path: str, number: int) -> "dict[str, Any]":
@@ -47,7 +50,8 @@ class Sources:
         if not path.startswith("/"):
             return [], "a relative path: from where is not known"
         try:
-            fd = self.open(path)
+            with as_owner(self.rights):
+                fd = self.open(path)
         except OSError as error:
             if error.errno == errno.ENOENT:
                 return [], "the file is not there"
@@ -98,6 +102,36 @@ class Sources:
     def close(self) -> None:
         """Let go of it."""
         os.close(self.root)
+
+
+def rights(pid: int) -> "tuple[int, int, list[int]] | None":
+    """(user, group, groups) by which a process opens files; None where they are not known."""
+    try:
+        with open("/proc/%d/status" % pid) as file:
+            said = dict(line.split(":", 1) for line in file if ":" in line)
+        groups = [int(w) for w in said["Groups"].split()]
+        return int(said["Uid"].split()[3]), int(said["Gid"].split()[3]), groups
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+@contextlib.contextmanager
+def as_owner(given: "tuple[int, int, list[int]] | None") -> "Any":
+    """Open files with the rights of the process that names them: it may name one that it may not read itself."""
+    if os.geteuid() or given is None or given[0] == 0:
+        yield
+        return
+    user, group, groups = given
+    before = os.getgroups(), os.getegid()
+    os.setgroups(groups)
+    os.setegid(group)
+    os.seteuid(user)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before[1])
+        os.setgroups(before[0])
 
 
 def began(pid: int) -> "float | None":

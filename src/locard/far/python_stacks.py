@@ -79,7 +79,10 @@ class Reader:
         return found
 
     def threads(self, interpreter: int) -> "list[Thread]":
-        """The threads of one interpreter, the newest first."""
+        """The threads of one interpreter, the newest first, but those that are about to begin (`beginning`).
+
+        Until it runs, a new thread state has the ids of the thread that made it (up to 3.11), or none.
+        """
         at = self.layout.at
         size = at["thread.size"]
         found = []  # type: list[Thread]
@@ -96,7 +99,10 @@ class Reader:
                 break  # it ended while we read
             found.append(Thread(address, raw, self.layout))
             address = word(raw, at["thread.next"])
-        return found
+        oldest = {t.ident: t.address for t in found}
+        begun = [t for t in found if t.ident and oldest[t.ident] == t.address]
+        self.beginning = len(begun) < len(found)
+        return begun
 
     def holder(self, interpreter: int) -> int:
         """The thread state that has the GIL, 0 for none."""
@@ -218,6 +224,7 @@ class Reader:
         inner = Locals(self.objects, self.layout) if variables else None
         found = []  # type: list[dict[str, Any]]
         self.numbers = {}  # type: dict[tuple[int, int], int]
+        within = {}  # type: dict[int, dict[str, Any]] # by the kernel's id: those inside of later interpreters
         for interpreter in self.interpreters():
             threads = self.threads(interpreter)
             self.stacks(threads)
@@ -238,24 +245,35 @@ class Reader:
                 found.append({"pid": self.pid, "unread_tasks": self.tasks.unread})
             for thread in threads:
                 has = thread.address == holder
+                tid = tids.get(thread.ident)
+                name = names.get(thread.ident) or self.kernel.comm(tid)
+                frames = [] if thread.torn else self.frames(thread)
+                if (
+                    tid in within
+                ):  # it called into another interpreter, and waits there: one thread, one stack
+                    inside = within[tid]
+                    inside["frames"] += frames
+                    inside["thread_name"] = "%s (interpreter %d)" % (name, inside["interpreter"])
+                    continue
                 found.append(
                     {
                         **({"locals": self.variables(thread, inner, variables)} if inner else {}),
                         "pid": self.pid,
                         "thread_id": thread.ident,
-                        "thread_name": names.get(thread.ident)
-                        or self.kernel.comm(tids.get(thread.ident)),
-                        "os_thread_id": tids.get(thread.ident),
-                        "active": self.kernel.runs(tids.get(thread.ident), has),
+                        "thread_name": name + (" (interpreter %d)" % number if number else ""),
+                        "os_thread_id": tid,
+                        "active": self.kernel.runs(tid, has),
                         "owns_gil": has,
                         "gc": has and collects,
                         "interpreter": number,
                         "torn": thread.torn,
                         "cut": thread.cut,
                         "lock": locks.get(thread.ident),
-                        "frames": [] if thread.torn else self.frames(thread),
+                        "frames": frames,
                     }
                 )
+                if tid is not None:
+                    within[tid] = found[-1]
             kept = self.kept(interpreter, threads, tids, futexes, greenlets)
             found += [dict(item, pid=self.pid) for item in kept]
         return [*found, self.table(found if source else [])]
@@ -446,7 +464,7 @@ def main(words: "list[str]") -> int:
     try:
         found = Reader(int(words[-1])).look(more[0], bool(more[1]))
     except (UnreadableError, OSError, ValueError, struct.error) as error:
-        return failed(error, int(words[1]))
+        return failed(error, int(words[-1]))
     print(json.dumps(found))
     return 0
 

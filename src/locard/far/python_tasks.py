@@ -57,6 +57,8 @@ class Tasks:
     def find(self, interpreter: int, heads: "list[int]") -> "list[dict[str, Any]]":
         """Every task: {"at", "name", "chain": [steps], "awaits": [addresses of tasks], "inside": [locks]}.
 
+        A step that is executing now has "runs": then the chain ends there.
+
         `heads`: from 3.14 on, the thread states whose lists are gone through.
         """
         addresses = self.registered(interpreter)
@@ -217,6 +219,11 @@ class Tasks:
         else:
             spot = struct.unpack("<i", self.memory.read(frame + instruction, 4))[0]
         step = {"code": where, "place": spot, "kind": kind}  # type: dict[str, Any]
+        if self.runs(
+            place, frame
+        ):  # its stack is in use: what lies on top is none of what it awaits
+            step["runs"] = True
+            return step, 0
         if not base < top <= base + 8 * 4096:
             return step, 0
         words = struct.unpack("<%dQ" % ((top - base) // 8), self.memory.read(base, top - base))
@@ -244,6 +251,13 @@ class Tasks:
             return False
         state = int(struct.unpack("<b", self.memory.read(place - 5, 1))[0])
         return state == 5 if self.version >= (3, 15) else state > 0
+
+    def runs(self, place: int, frame: int) -> bool:
+        """Whether a generator is executing now: its thread's stack goes on where it stands."""
+        if self.version < (3, 10):
+            return self.memory.read(place + 8, 1) != b"\0"
+        at = frame + 108 if self.version == (3, 10) else place - 5
+        return self.memory.read(at, 1)[0] == (4 if self.version >= (3, 15) else 0)
 
     def stack(self, frame: int) -> "tuple[int, int]":
         """(end of the stack in use, first local) of a suspended frame."""

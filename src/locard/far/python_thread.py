@@ -90,6 +90,12 @@ def assembled(page: int, symbols: "dict[str, int]", gadget: int, words: int) -> 
     code.label("failed")
     code.call("PyErr_Clear")
     code.number(data + Mail.STATE, 4)
+    code.number(data + Mail.SLEEP + 8, 50_000_000)  # ns in which the tool reads what failed
+    code.call("PyEval_SaveThread")
+    code.raw("49 89 c6")
+    code.system(NANOSLEEP, data + Mail.SLEEP, 0, 0)
+    code.raw("4c 89 f7")
+    code.call("PyEval_RestoreThread")
     code.label("done")
     code.decref("4c 89 ef")
     code.decref("4c 89 e7")

@@ -3,7 +3,8 @@
 Stands behind `far/python_profile.py` in one namespace. Arguments: "top", seconds of an interval, how many of them,
 looks a second, mode, pids. A line: {"interval", "at", "seconds", "looks", "late", "hz", "mode", "samples", "cost_s",
 "functions": [{"name", "filename", "own", "all"}], "threads": [{"pid", "tid", "thread", "cpu_s", "samples", "gil"}],
-"processes": as of a profile, "unread", "ended"}. `own` and `all` are samples in which it was innermost, and anywhere.
+"processes": as of a profile with "cpu_s", all of its threads, also those that came
+and went, "unread", "ended"}. `own` and `all` are samples in which it was innermost, and anywhere.
 """
 
 import json
@@ -30,10 +31,24 @@ def spent(sampled: "Sampled") -> "float | None":
     if sampled.fd < 0:
         return None
     try:
-        words = os.pread(sampled.fd, 512, 0).rpartition(b")")[2].split()
-        return (int(words[11]) + int(words[12])) / TICKS
+        return ticks(os.pread(sampled.fd, 512, 0))
     except (OSError, ValueError, IndexError):
         return None
+
+
+def spent_by(pid: int) -> "float | None":
+    """The CPU time of a process so far, its ended threads among it; None where it has ended."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            return ticks(file.read())
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def ticks(stat: bytes) -> float:
+    """Seconds in user and system mode, of a line of stat."""
+    words = stat.rpartition(b")")[2].split()
+    return (int(words[11]) + int(words[12])) / TICKS
 
 
 class Top:
@@ -48,8 +63,12 @@ class Top:
 
     def clocks(self) -> "dict[Any, float]":
         """CPU seconds of each thread since the last call; of those that began meanwhile since their beginning."""
-        used, now = {}, {}
+        used, now = {}, {}  # type: dict[Any, float], dict[Any, float]
         for pid, looks in self.profile.looked.items():
+            whole = spent_by(pid)
+            if whole is not None:
+                now[pid, 0] = whole
+                used[pid, 0] = max(0.0, whole - self.before.get((pid, 0), whole))
             for sampled in looks.every:
                 clock = spent(sampled)
                 if clock is not None:
@@ -76,7 +95,7 @@ class Top:
                 samples += sum(counted.values())
                 self.add(sums, one, counted)
                 threads += self.threads(pid, one, counted, used)
-                processes.append(self.process(pid, one))
+                processes.append(self.process(pid, one, used.get((pid, 0))))
                 one.forget()
             profile.ended.clear()
             ranked = sorted(sums.items(), key=lambda item: (-item[1][0], -item[1][1], item[0]))
@@ -129,12 +148,13 @@ class Top:
                 })  # fmt: skip
         return found
 
-    def process(self, pid: int, one: "Looks") -> "dict[str, Any]":
+    def process(self, pid: int, one: "Looks", cpu_s: "float | None") -> "dict[str, Any]":
         """One process, and from here on it is counted anew."""
         said = {
             "pid": pid, "version": "%d.%d" % one.reader.layout.version, "threads": len(one.every),
             "looks": one.looks, "torn": one.torn, "gc": one.collected, "gil": one.held, "idle": one.idle,
             "unseen": one.unseen, "left": one.left, "ended": pid in self.profile.ended,
+            "cpu_s": cpu_s,
         }  # type: dict[str, Any] # fmt: skip
         one.looks = one.torn = one.left = one.collected = one.held = one.idle = 0
         one.holds = {}

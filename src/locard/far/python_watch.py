@@ -2,18 +2,22 @@
 
 Stands behind `far/python_session.py` in one namespace. Arguments: `watch SETTINGS PID…`, `list`, or `reset PID…`.
 Settings: `spec` [names], `most` events, `depth`, `where`, `show`, `only` (exceptions), `before`, `callers`, `locals`,
-`share` (most of the CPU time that it may cost), `seconds`.
+`share` (most of the CPU time that it may cost), `seconds`, `tree`, `stats` (count only), `others` (search other living
+functions of the names).
 
   {"pid", "python", "stopped_ms", "others": interpreters that are not looked at}
   {"function": w, "pid", "name", "module", "kind", "file", "line", "said": [...], "counted", "inside": threads now}
   {"pid", "ev": "call" | "stats" | "on" | "off" | "fault", "w", ...}      as the agent says it (far/agent/hooks.py)
-  {"pid", "refused": why, "next_step"}                                    nothing was put into this one
+  {"pid", "refused": why, "next_step", "near", "unknown"}                 nothing was put into this one
+  {"pid", "spec", "means", "file", "line", "watched"}                     a name leads to another function by now
+  {"pid", "searched": objects, "also": functions} · {"pid", "gone": true}
   {"pid", "left": [...], "children", "threads": [before, after]}          after the end: what is still there
   {"end": why, "asked": seconds}
 """
 
 import json
 import os
+import pwd
 import signal
 import struct
 import sys
@@ -25,13 +29,17 @@ if TYPE_CHECKING:
 
     from locard.far.memory import Memory
     from locard.far.processes import alive
+    from locard.far.python_access import refused
     from locard.far.python_expression import ExpressionError, condition, values
+    from locard.far.python_functions import UnknownError, counting_words
     from locard.far.python_layout import UnreadableError
-    from locard.far.python_names import Found, UnknownError
+    from locard.far.python_listeners import has_c_profiler
+    from locard.far.python_names import Found
     from locard.far.python_search import living
     from locard.far.python_session import Session, live_agents, write_memory
     from locard.far.python_stacks import Reader
     from locard.far.python_thread import Mail
+    from locard.far.symbols import Symbols
     from locard.far.thread_stop import RefusedError
 
 POLL_S = 0.02
@@ -56,6 +64,7 @@ class Target:
         self.pid, self.asked = pid, asked
         self.threads = thread_count(pid)
         self.session = Session(pid)
+        self.profiled = False  # whether a profiler written in C looks at one of its threads
         self.open = set()  # type: set[int]
         self.given = 0  # how many functions the agent was told of
         self.meant = {}  # type: dict[str, tuple[int, ...]] # what each name leads to
@@ -71,6 +80,8 @@ class Target:
                 continue
             behind = self.session.names.resolve(spec)
             self.meant[spec] = tuple(f.address for f in behind)
+            for one in behind:
+                one.spec = spec
             found += behind
         every = []  # type: list[Found]
         for one in found:
@@ -100,10 +111,15 @@ class Target:
         """Put the agent in and exchange the code of the functions."""
         expires = time.time() + self.asked["seconds"] + SLACK_S
         inside = self.inside()
+        if self.asked["tree"] and self.profiled:
+            raise RefusedError(
+                "a profiler written in C is set in it, and --tree would take its place",
+                "leave --tree out",
+            )
         commands = self.commands(0)  # first: where an expression does not fit, nothing is put in
         about = {
             "spec": self.asked["spec"],
-            "by": os.environ.get("SUDO_USER") or os.environ.get("USER") or str(os.getuid()),
+            "by": os.environ.get("SUDO_USER") or os.environ.get("USER") or user_name(),
         }
         self.session.start(about, expires)
         emit(
@@ -142,7 +158,7 @@ class Target:
         emit(
             function=number, pid=self.pid, name=about["name"], module=about["module"], kind=about["kind"],
             file=about["file"], line=about["line"], said=found.said, counted=found.counted,
-            inside=inside.get(about["code"], 0), cached=bool(found.cache),
+            inside=inside.get(about["code"], 0), cached=bool(found.cache), spec=found.spec,
         )  # fmt: skip
 
     def search(self) -> None:
@@ -152,7 +168,9 @@ class Target:
         if not self.open:
             return
         known = {f.address for f in self.functions}
-        wanted = {(names.text_of(a, "module"), names.text_of(a, "qualname")) for a in known}
+        every = {(names.text_of(a, "module"), names.text_of(a, "qualname")) for a in known}
+        # What one function makes again and again (closures, dataclasses up to 3.9) shares a name and nothing else.
+        wanted = {(module, name) for module, name in every if "<locals>" not in name}
         others, looked = living(names, wanted, known | names.passed, self.look)
         for found in others[: MOST_FUNCTIONS - len(self.functions)]:
             try:
@@ -198,6 +216,8 @@ class Target:
                 threads = reader.threads(interpreter)
                 reader.stacks(threads)
                 for thread in threads:
+                    if has_c_profiler(reader.memory, reader.layout, thread.address):
+                        self.profiled = True
                     for code in {frame[0] for frame in thread.frames}:
                         counts[code] = counts.get(code, 0) + 1
         except (UnreadableError, OSError, ValueError, struct.error):
@@ -256,11 +276,32 @@ class Target:
             time.sleep(0.01)
         if not self.session.gone():
             left.append("the agent's memory at %x" % self.session.page)
+            if is_stopped(self.pid):
+                left.append(
+                    "exchanged code: it is stopped, and takes both back by itself when it goes on"
+                )
         emit(
             pid=self.pid, left=left, children=len(self.session.children),
             threads=[self.threads, thread_count(self.pid)], open=sorted(self.open),
         )  # fmt: skip
         self.session.close()
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a signal or a tracer holds a process."""
+    try:
+        with open("/proc/%d/stat" % pid, "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] in (b"T", b"t")
+    except (OSError, IndexError):
+        return False
+
+
+def user_name() -> str:
+    """Who we are, by name where the place knows one."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return "uid %d" % os.getuid()
 
 
 def thread_count(pid: int) -> int:
@@ -274,13 +315,14 @@ def thread_count(pid: int) -> int:
 def begin(pid: int, asked: "dict[str, Any]") -> "Target | None":
     """Watch in one process; None, and a line that says why, where that cannot be."""
     target = None
-    why, step, near = "", "", ()  # type: str, str, Any
+    why, step, near, unknown = "", "", (), False  # type: str, str, Any, bool
     try:
         target = Target(pid, asked)
         target.start()
         return target
     except UnknownError as error:
-        why, near = error.why, error.near
+        why, near, unknown = error.why, error.near, True
+        step = counting_words(Symbols(pid), error.code)
     except ExpressionError as error:
         why = "the expression does not fit: %s" % error.what
     except RefusedError as error:
@@ -288,13 +330,12 @@ def begin(pid: int, asked: "dict[str, Any]") -> "Target | None":
     except UnreadableError as error:
         why = str(error)
     except PermissionError as error:
-        why = "it may not be looked into: %s" % os.strerror(error.errno or 0)
-        step = "run as its user or as root; a container needs CAP_SYS_PTRACE, and Yama's ptrace_scope 0 or that capability"
+        why = "not permitted: %s" % refused(pid, error)
     except (OSError, ValueError, struct.error) as error:
         why = "it could not be read: %s" % error
     if target is not None and target.session.page:
         target.end()
-    emit(pid=pid, refused=why, next_step=step, near=list(near))
+    emit(pid=pid, refused=why, next_step=step, near=list(near), unknown=unknown)
     return None
 
 
@@ -348,12 +389,14 @@ def reset(pids: "list[int]") -> None:
 
 
 def watch_main(words: "list[str]") -> int:
-    """`watch SETTINGS PID…`, `list`, `reset PID…`."""
+    """`watch SETTINGS PID…`, `list [PID…]`, `reset [PID…]`."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: STOPPED.append(number))
     if words[0] == "list":
+        wanted = set(map(int, words[1:]))
         for agent in live_agents():
-            emit(agent=agent)
+            if not wanted or agent["pid"] in wanted:
+                emit(agent=agent)
         emit(end="listed")
     elif words[0] == "reset":
         reset([int(w) for w in words[1:]])

@@ -209,6 +209,15 @@ class Symbols:
             found["symbol"], found["offset"] = hit
         return found
 
+    def place(self, address: int) -> "tuple[int, str] | None":
+        """(address in the file's own numbering, path of the file) of an address; None where no file has it."""
+        mapping = self.mapping(address)
+        elf = self.elf(mapping) if mapping is not None else None
+        if mapping is None or elf is None:
+            return None
+        at = elf.address(address - mapping.start + mapping.offset)
+        return None if at is None else (at, mapping.path)
+
     def by_base(self, mapping: Mapping, address: int, elf: Elf) -> "int | None":
         """An address beyond the file's bytes (.bss), by where the file's first part lies."""
         first = next(

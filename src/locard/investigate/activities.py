@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from locard.model.facts import StackSamples, ThreadStates
 from locard.model.investigation import Activity
-from locard.model.stacks import application_frame, waits_directly, work
+from locard.model.stacks import application_frame, is_file, waits_directly, work
 from locard.model.waits import kernel_words, kernel_work
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _SHOWN_FRAMES = 12
 _ORDER: dict[Work, int] = {"busy": 0, "unknown": 1, "idle": 2}
 _NETWORK = ("socket.py", "ssl.py", "http/client.py", "urllib3/connectionpool.py")
-_PARKED = ("threading.py", "queue.py", "queues.py")
 _POOL = "free connection"
 # Waits that the Python code names better than the kernel's call: (part of the file, functions, words).
 _NAMED = (
@@ -134,7 +133,7 @@ def _what(stacks: Sequence[ThreadStack]) -> tuple[str, str | None]:
         (words, peer), count = counts.most_common(1)[0]
         if 2 * count >= len(joined):
             return words, peer
-    if stacks[0].frames and stacks[0].frames[0].file.endswith(_NETWORK):
+    if stacks[0].frames and any(is_file(stacks[0].frames[0].file, n) for n in _NETWORK):
         return "waits for the network", None
     return "waits", None
 

@@ -40,8 +40,8 @@ def _is_quiet(thing: WaitedThing) -> bool:
 
 
 def _lock(lock: GlobalLock) -> str:
-    held = f"held by thread {lock.holder}" if lock.holder else "its holder was not told"
-    kept = f", who kept it for {lock.kept_ms:.0f} ms and more" if lock.kept_ms else ""
+    held = f"held by thread {lock.holder}" if lock.holder else "held, by whom was not told"
+    kept = f", for {lock.kept_ms:.0f} ms and more" if lock.kept_ms else ""
     waiting = len(lock.waiting)
     wait = verb(waiting, "waits", "wait")
     return f"GIL: {held}{kept}; {count(waiting, 'thread')} {wait} for it  [pid {lock.pid}]"

@@ -121,6 +121,8 @@ class ThreadStack:
     lock: WaitedLock | None = None
     # (name, value) of the variables of the innermost frames, in the order of `frames`, where they were asked for.
     variables: tuple[tuple[tuple[str, str], ...], ...] = ()
+    has_gil: bool = False  # of Python
+    collects: bool = False  # it runs the garbage collector
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,8 @@ class AwaitingTask:
     """A task of an event loop and what it awaits, its own coroutine first.
 
     `lock` is the asyncio lock whose `acquire` it stands in, `inside` those that it is in an `async with` of: asyncio
-    records no owner. `awaits` are the tasks behind the future at its end.
+    records no owner. `awaits` are the tasks behind the future at its end. `runs`: its loop is inside of it now, and
+    where it stands is on the stack of the loop's thread.
     """
 
     pid: int
@@ -169,6 +172,7 @@ class AwaitingTask:
     awaits: tuple[str, ...] = ()
     lock: int | None = None
     inside: tuple[int, ...] = ()
+    runs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,13 +178,16 @@ def _stacks(samples: StackSamples) -> str:
         return ""  # what was not read is said by the coverage
     kinds = Counter(work(s) for s in samples.stacks)
     on_cpu = sum(s.active for s in samples.stacks if work(s) == "busy")
+    stopped = sum(s.kernel is not None and s.kernel.state in {"T", "t"} for s in samples.stacks)
     parts = (
         (on_cpu, "on a CPU"),
         (kinds["busy"] - on_cpu, "wait in what they do"),
         (kinds["idle"], "wait for work"),
-        (kinds["unknown"], "wait, for work or not: that cannot be told"),
+        (stopped, "stopped by a signal or a tracer"),
+        (kinds["unknown"] - stopped, "wait, for work or not: that cannot be told"),
     )
-    told = f"{count(len(samples.stacks), 'stack')}: "
+    stacks = f"{count(len(samples.stacks), 'stack')} in {count(samples.rounds, 'look')}"
+    told = f"{stacks}: "
     told += ", ".join(f"{number:,} {words}" for number, words in parts if number)
     frames = Counter(
         f"{frame.function} ({frame.file.rpartition('/')[2]}:{frame.line})"
@@ -192,11 +195,7 @@ def _stacks(samples: StackSamples) -> str:
         if frame is not None
     )
     if not frames:
-        return (
-            told
-            if kinds["unknown"]
-            else f"{count(len(samples.stacks), 'stack')}, all wait for work"
-        )
+        return told if kinds["unknown"] else f"{stacks}, all wait for work"
     (where, most), *_ = frames.most_common(1)
     return f"{told}; {share(most, kinds['busy'])} of those at work in {where}"
 

@@ -122,6 +122,7 @@ class Trace(_OfObserved):
     threads: tuple[Row, ...] = ()  # the same by thread
     blocked: tuple[Row, ...] = ()  # what had not ended
     processes: tuple[Row, ...] = ()  # the same by process, where they were told apart
+    mode: str = ""  # of a profile: cpu, wall or gil, what a sample is of
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,21 @@ def flags(field: dataclasses.Field[Any]) -> tuple[str, ...]:
     return tuple((field.metadata.get("flag") or flag(field.name)).split())
 
 
+def typed(asked: Any) -> tuple[str, ...]:
+    """The flags that would ask for the same, those at their defaults left out."""
+    words: list[str] = []
+    for field in dataclasses.fields(asked):
+        value = getattr(asked, field.name)
+        if value == field.default:
+            continue
+        words.append(flags(field)[-1])
+        if field.metadata.get("as") == "duration":
+            words.append(f"{value:g}s")
+        elif field.metadata.get("as") != "switch":
+            words.append(f"{value:g}" if isinstance(value, int | float) else str(value))
+    return tuple(words)
+
+
 def usage(field: dataclasses.Field[Any]) -> str:
     """A field as a usage line shows it: `[--for TIME]`, `[--net]`."""
     switch = field.metadata.get("as") == "switch"

@@ -52,7 +52,8 @@ _WORK_LOOPS = (
     ("gevent/hub.py", {"run"}),
     ("eventlet/hubs/hub.py", {"run", "wait"}),
     ("tornado/ioloop.py", {"start"}),
-    ("trio/_core/_run.py", {"unrolled_run"}),
+    ("trio/_core/_run.py", {"unrolled_run", "run"}),
+    ("curio/kernel.py", {"_run", "run", "_kernel_run"}),
     ("twisted/internet/base.py", {"mainLoop", "run"}),
     # Supervisors.
     ("gunicorn/arbiter.py", {"sleep", "run", "wait_for_signals"}),
@@ -86,6 +87,7 @@ _WAITS = (
     ("tornado/platform/asyncio.py", {"start"}),
     ("asyncio/selector_events.py", {"select"}),
     ("twisted/internet/epollreactor.py", {"doPoll"}),
+    ("trio/_core/_io_epoll.py", {"get_events"}),
 )  # fmt: skip
 _QUEUES = (("queue.py", {"get"}),)
 # Servers and workers: whatever of theirs waits with none of the application's code above it waits
@@ -104,11 +106,9 @@ _BEGINNINGS = (
     ("billiard/process.py", {"run", "_bootstrap"}),
 )
 _ACCEPTS = ("socket.py", {"accept"})
+_STANDARD = ("/lib/python", "/lib/pypy", "/lib64/python", ".zip/")
+_INSTALLED = (*_STANDARD, "site-packages/", "dist-packages/")
 _LIBRARY = (
-    "/lib/python",
-    "/lib/pypy",
-    "site-packages/",
-    "dist-packages/",
     "concurrent/futures/",
     "threading.py",
     "socketserver.py",
@@ -129,7 +129,31 @@ def is_library(file: str) -> bool:
     """Whether a file belongs to the interpreter or an installed package, by its path."""
     if file.startswith("<"):  # frozen into the interpreter, or made by exec
         return True
-    return any(mark in file if "/" in mark else file.endswith(mark) for mark in _LIBRARY)
+    return any(mark in file for mark in _INSTALLED) or any(
+        file.startswith(mark) if mark.endswith("/") else is_file(file, mark) for mark in _LIBRARY
+    )
+
+
+@functools.lru_cache(maxsize=16384)
+def is_file(path: str, end: str) -> bool:
+    """Whether a path is that file of a library: `asyncio/locks.py` by its last parts, a single name in the standard one.
+
+    An application has files such as `orders_queue.py` and `shop/queue.py` of its own. What is frozen into an
+    executable has no folder.
+    """
+    if end.endswith("/"):  # any file of a folder
+        return path.startswith(end) or f"/{end}" in path
+    if path == end:
+        return True
+    if not path.endswith("/" + end):
+        return False
+    return "/" in end or not path.startswith("/") or _is_standard(path)
+
+
+def _is_standard(path: str) -> bool:
+    """Whether a file is of the standard library."""
+    installed = "site-packages/" in path or "dist-packages/" in path
+    return not installed and any(mark in path for mark in _STANDARD)
 
 
 def application_frame(frames: Sequence[Frame]) -> Frame | None:
@@ -237,7 +261,7 @@ def waits_directly(
     """
     for frame in stack.frames:
         name = bare_name(frame.function)
-        if any(part in frame.file and name in names for part, names in places):
+        if any(name in names and is_file(frame.file, part) for part, names in places):
             return True
         if not _at(frame, _WAITS):
             return False
@@ -246,7 +270,7 @@ def waits_directly(
 
 def _at(frame: Frame, places: Sequence[tuple[str, set[str]]]) -> bool:
     name = bare_name(frame.function)
-    return any(frame.file.endswith(file) and name in names for file, names in places)
+    return any(name in names and is_file(frame.file, file) for file, names in places)
 
 
 def short_path(file: str) -> str:

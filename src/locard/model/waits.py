@@ -19,6 +19,7 @@ _RECEIVES = frozenset({"read", "readv", "recvfrom", "recvmsg", "recvmmsg"})
 # Waits that a pool's worker and a thread in trouble share: the call alone does not tell.
 _OPEN = frozenset({"nanosleep", "clock_nanosleep", "sched_yield", "io_getevents", "io_uring_enter",
                    "restart_syscall", "msgrcv", "semop", "semtimedop"})  # fmt: skip
+_SELECTS = frozenset({"select", "pselect6", "poll", "ppoll"})
 _SLEEPS = frozenset({"nanosleep", "clock_nanosleep"})
 _FOR_WORK = frozenset({"listening", "incoming", "pipe", "event", "unix"})
 
@@ -79,8 +80,8 @@ def kernel_words(state: ThreadState) -> str:  # noqa: PLR0911 - one return a kin
         return f"waits for the answer of {state.peer}"
     if state.client:
         return "waits for its client to send"
-    if call in _SLEEPS:
-        return "sleeps"
+    if call in _SLEEPS or (call in _SELECTS and state.waits_for == "no descriptor"):
+        return "sleeps"  # as time.sleep() does up to 3.10
     if call.startswith("futex"):
         return "waits for the GIL" if of_interpreter(state) else "waits for a lock"
     if state.state == "D":

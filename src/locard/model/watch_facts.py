@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NOT_BEGUN = "it could not be watched"
+INCOMPLETE = ("cost", "deep", "faults", "refused")  # kinds of an end that leave something unseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ class WatchedFunction:
     ]  # calls by the chain that led to them, nearest first
     counted_only: bool  # an object that stands before the body: its calls are counted, not told
     still_inside: int  # lives that began under the watch and had not ended when it let go
-    ended: str  # why it let go
+    let_go: str  # told, time, ended, cost, deep, faults, exit, refused; empty where it is not known
+    ended: str  # the same in words
     restored: bool | None  # whether its code is the one of before; None: not told
     now_means: str = ""  # what the name means by now, where that changed
 
@@ -115,6 +116,9 @@ class WatchedProcess:
     gone: bool = False
     still_inside: int = (
         0  # calls that began under the watch and go on through its code until they end
+    )
+    unknown: bool = (
+        False  # it was refused since the name means nothing in it: a master among its workers
     )
 
 
@@ -145,7 +149,12 @@ class Watched:
     @property
     def problem(self) -> str:
         """What could not be done, in words."""
-        parts = [f"pid {p.pid}: {p.refused}" for p in self.processes if p.refused]
+        elsewhere = any(not p.refused for p in self.processes)
+        parts = [
+            f"pid {p.pid}: {p.refused}"
+            for p in self.processes
+            if p.refused and not (p.unknown and elsewhere)
+        ]
         parts += [f"pid {p.pid}: left: {', '.join(p.left)}" for p in self.processes if p.left]
         parts += [f"pid {p.pid} ended meanwhile" for p in self.processes if p.gone]
         parts += [
@@ -153,17 +162,12 @@ class Watched:
             for p in self.processes
             if p.other_interpreters
         ]
-        parts += [
-            f"{f.name}: {f.ended}"
-            for f in self.functions
-            if " cost " in f" {f.ended}" or "too often" in f.ended
-        ]
+        parts += [f"{f.name}: {f.ended}" for f in self.functions if f.let_go in INCOMPLETE]
         parts += [
             f"{f.name}: somebody else changed its code meanwhile"
             for f in self.functions
             if f.restored is False
         ]
-        parts += [f"{f.name}: {f.ended}" for f in self.functions if f.ended.startswith(NOT_BEGUN)]
         if self.untold:
             parts.append(f"{self.untold:,} calls came faster than they could be told: counted only")
         return "; ".join(dict.fromkeys((*parts, *self.faults)))
@@ -210,6 +214,7 @@ class FoundNames:
     looked: int  # names that were compared
     cut: bool
     missed: tuple[str, ...] = ()
+    left: int = 0  # modules of libraries, which are looked into only where a pattern was given
 
     @property
     def nothing(self) -> bool:

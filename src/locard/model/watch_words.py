@@ -9,7 +9,6 @@ from locard.model.wording import count
 if TYPE_CHECKING:
     from locard.model.watch_facts import FoundNames, LiveProbes, Watched, WatchedFunction
 
-_FAIL = ("raised",)
 _SHOWN = 3
 _LEAST_S, _LEAST_CALLS = 0.5, 3  # for a rate
 
@@ -37,22 +36,25 @@ def watched(fact: Watched) -> str:
 def function_words(one: WatchedFunction) -> str:
     """`charge: 40 calls in 1.0 s (40/s), 2 raised, p50 2.9 us, p95 4 us`; what no call means is said."""
     name = f"{one.module}:{one.name}"
+    if one.let_go == "refused":
+        return f"{name}: {one.ended}"
     if not one.calls:
         return f"{name}: {no_calls(one)}"
     rate = rate_words(one, one.calls)
     rate = f" ({rate})" if rate else ""
     ends = ", ".join(f"{s.calls:,} {s.state}" for s in one.states if s.state != "returned")
     first = one.states[0]
+    took = f", p50 {duration(first.p50_s)}, p95 {duration(first.p95_s)}"
     return (
         f"{name}: {count(one.calls, 'call')} in {one.seconds:.1f} s{rate}"
         + (f", {ends}" if ends else "")
-        + f", p50 {duration(first.p50_s)}, p95 {duration(first.p95_s)}"
+        + ("" if first.state == "called" else took)
     )
 
 
 def rate_words(one: WatchedFunction, calls: int) -> str:
     """`40/s`, where calls were counted for a while: it ended by the time, not after so many calls."""
-    if one.seconds < _LEAST_S or one.ended.startswith("told") or calls < _LEAST_CALLS:
+    if one.seconds < _LEAST_S or one.let_go == "told" or calls < _LEAST_CALLS:
         return ""
     rate = calls / one.seconds
     return f"{rate:,.0f}/s" if rate >= 100 else f"{rate:.3g}/s"  # noqa: PLR2004
@@ -77,10 +79,12 @@ def live(fact: LiveProbes) -> str:
     """How many agents there are."""
     if fact.reset:
         return f"{count(len(fact.reset), 'watch', 'watches')} told to end"
-    return f"{count(len(fact.probes), 'live watch', 'live watches')} on this machine"
+    return count(len(fact.probes), "live watch", "live watches")
 
 
 def found(fact: FoundNames) -> str:
     """How many names match."""
     more = " and more" if fact.cut else ""
+    if fact.left:
+        return f"{count(len(fact.names), 'name')}{more} of the application; {count(fact.left, 'module')} of libraries by pattern: 'json:*'"
     return f"{count(len(fact.names), 'name')}{more} of {fact.looked:,} match {fact.pattern!r}"

@@ -42,7 +42,7 @@ def page(
 ) -> str:
     """One HTML file; with a `base`: frames without lines, coloured by how their share of all changed since."""
     unit = stacks[0].unit if stacks else "samples"
-    every = list(stack_files.paths(stacks))
+    every = list(stack_files.merged(stacks))
     if base is not None:
         every = [(stack_base.comparable(path), value) for path, value in every]
     root = _tree(every)

@@ -64,6 +64,7 @@ _SEVERAL = {
     "(short-lived)": "(short-lived): threads that ended before their names could be read",
     "(others)": "(others): threads that are not listed, summed up",
 }
+_HEADS = {"cpu": {"wall": "on CPU"}, "gil": {"wall": "has GIL"}}  # of what samples stand for
 _IN_ORDER = {"last-calls"}  # each row is one event, told in the order of time
 _ONE_EACH = {"count", "rate"}  # say nothing where a row is one call
 
@@ -86,20 +87,23 @@ def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
     seconds = trace.observed.seconds
     last = "peer" if trace.program.startswith("tcp-") else "what"
     rows = trace.rows if trace.program in _IN_ORDER else alike(trace.rows)
-    yield from table(rows, seconds, sheet, last=last)
+    heads = _HEADS.get(trace.mode, {})
+    yield from table(rows, seconds, sheet, last=last, heads=heads)
     said = [_WORDS[trace.program]] if trace.rows and trace.program in _WORDS else []
     yield from sheet.legend(*said, *_summed(trace.rows))
     if len(trace.processes) > 1:
         yield "by process:"
-        yield from table(trace.processes, seconds, sheet, "  ", last="process")
+        yield from table(trace.processes, seconds, sheet, "  ", last="process", heads=heads)
     if trace.threads:
         yield "by thread:"
-        yield from table(alike(_each_thread(trace.threads))[:12], seconds, sheet, "  ")
+        threads = alike(_each_thread(trace.threads))[:12]
+        yield from table(threads, seconds, sheet, "  ", heads=heads)
     yield from _not_ended(trace.blocked, seconds, sheet)
     for found in trace.histograms:
         yield from bars(found, sheet)
-    several = len({s.pid for s in trace.stacks}) > 1
-    for stack in sorted(trace.stacks, key=lambda s: -s.value)[:_STACKS]:
+    stacks = _together(trace.stacks) if trace.mode else trace.stacks
+    several = len({s.pid for s in stacks}) > 1
+    for stack in sorted(stacks, key=lambda s: -s.value)[:_STACKS]:
         yield from _stack(stack, sheet, f" of pid {stack.pid}" if several and stack.pid else "")
     yield from _how(trace.observed, sheet)
 
@@ -107,6 +111,23 @@ def _trace(trace: Trace, sheet: Sheet) -> Iterator[str]:
 def _summed(rows: Sequence[Row]) -> list[str]:
     """What rows of several threads are, where there are such."""
     return [words for name, words in _SEVERAL.items() if any(r.thread == name for r in rows)]
+
+
+def _together(stacks: Sequence[CountedStack]) -> tuple[CountedStack, ...]:
+    """The same stack of several threads, in whichever process, as one with how many they are."""
+    groups: dict[tuple[str, ...], list[CountedStack]] = {}
+    for stack in stacks:
+        groups.setdefault(stack.frames, []).append(stack)
+    return tuple(some[0] if len(some) == 1 else _one(some) for some in groups.values())
+
+
+def _one(some: Sequence[CountedStack]) -> CountedStack:
+    pids = {s.pid for s in some}
+    names = sorted({re.sub(r"[0-9]+", "*", s.thread) for s in some})
+    name = ", ".join(names[:_NAMES]) + (f" of {len(pids):,} processes" if len(pids) > 1 else "")
+    threads = len({(s.pid, s.thread) for s in some})
+    pid = pids.pop() if len(pids) == 1 else None
+    return replace(some[0], value=sum(s.value for s in some), thread=name, threads=threads, pid=pid)
 
 
 def _stack(stack: CountedStack, sheet: Sheet, whose: str) -> Iterator[str]:

@@ -32,6 +32,8 @@ _WIDE = 240  # of a text in a pipe or a page, where there is no limit
 # What a head means, said below the first table that has it.
 _MEANINGS = {
     "wall": "wall: time that passed, not CPU time, added up",
+    "on CPU": "on CPU: by samples on a CPU or waiting for one, added up",
+    "has GIL": "has GIL: by samples that had Python's lock, added up",
     "for": "for: how long by now",
     "p50": "p50: half took at most so long",
     "p99": "p99: 99 % took at most so long",

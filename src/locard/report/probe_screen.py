@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from locard.model import columns, kernel_words
 from locard.model.codec import encode
 from locard.model.facts import Readings
+from locard.model.finding import Role
 from locard.model.headline import headline
 from locard.model.kernel_facts import SystemCalls
 from locard.model.wording import count, shorten
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.evidence import Evidence
+    from locard.model.finding import Finding
     from locard.model.investigation import Investigation
 
 _MOST_LINES = 40  # of one fact
 _WIDE = 110
+_LONGEST = 400  # characters of a command that is shown
 
 
 def screen(found: Investigation, tz: dt.tzinfo | None, *, live: bool = False) -> Iterator[str]:
@@ -49,7 +52,7 @@ def _screen(found: Investigation, tz: dt.tzinfo | None, *, live: bool) -> Iterat
     yield f"{found.target.ref} {where(found)}"
     findings = told.investigation(found, tz).findings
     for finding in findings:
-        yield f"finding: {finding.rule}: {finding.title}"
+        yield f"{_label(finding, found)}: {finding.rule}: {finding.title}"
     for item in found.evidence:
         yield from _evidence(item, tz, live=live)
     for layer in found.layers:
@@ -59,12 +62,21 @@ def _screen(found: Investigation, tz: dt.tzinfo | None, *, live: bool) -> Iterat
     for why in found.partial:
         yield f"partial: {why}"
     yield f"record: {found.incident}{'' if found.head else ', NOT recorded to its end'}"
+    asked = {f"locard {e.probe} " for e in found.evidence}
     for finding in findings:
-        yield f"finding: {finding.rule}: {finding.title}"
-        if finding.next_commands:
-            yield f"next: {finding.next_commands[0]}"
+        yield f"{_label(finding, found)}: {finding.rule}: {finding.title}"
+        # What was just asked for says nothing new.
+        after = [c for c in finding.next_commands if not c.startswith(tuple(asked))]
+        if after:
+            yield f"next: {after[0]}"
     if not findings and found.target.pids and any(e.layer == "kernel" for e in found.evidence):
         yield f"next: no rule found anything in this; logs, stacks and host: locard investigate {found.target.ref}"
+
+
+def _label(finding: Finding, found: Investigation) -> str:
+    """Whether it is a finding about the target, or context."""
+    context = finding.role is Role.CONTEXT and found.target.kind != "host"
+    return "context" if context else "finding"
 
 
 def _evidence(item: Evidence, tz: dt.tzinfo | None, *, live: bool) -> Iterator[str]:
@@ -97,7 +109,10 @@ def _evidence(item: Evidence, tz: dt.tzinfo | None, *, live: bool) -> Iterator[s
             yield f"  and {count(len(lines) - _MOST_LINES, 'line')} more, in -o json"
     yield ""
     for ran in item.ran[:3]:
-        yield f"  the same by hand: {shorten(ran.by_hand, _WIDE)}"
+        again = "again" if ran.by_hand.startswith("locard ") else "the same by hand"
+        # Whole, since people paste it; what is too long for that stands in -o json.
+        words = ran.by_hand if len(ran.by_hand) <= _LONGEST else "in -o json"
+        yield _Whole(f"  {again}: {words}")
     if len(item.ran) > 3:  # noqa: PLR2004 - as many as are shown
         yield f"  and {count(len(item.ran) - 3, 'command')} more, in -o json"
 

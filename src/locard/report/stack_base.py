@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 256 << 20
 _FOLDED = re.compile(r"(?P<path>.*\S)\s+(?P<value>[0-9]+(?:\.[0-9]+)?)")
 _LINE = re.compile(r":[0-9]+\)$")
+_MODE = re.compile(r"--mode (cpu|wall|gil)\b")
 _NUMBER = re.compile(r"[0-9]+")
 _GZIP = b"\x1f\x8b"
 FORMS = "folded lines, speedscope's JSON, or what `locard profile … -o json` printed"
@@ -97,6 +98,8 @@ def _json(data: Any, path: str) -> Base | None:
                     (((s.get("thread") or "", *s["frames"])), float(s["value"]))
                     for s in fact["stacks"]
                 )
+                if fact.get("mode"):
+                    asked["mode"] = str(fact["mode"])
                 return Base(f"{path} ({fact['program']})", paths, tuple(asked.items()))
     return None
 
@@ -114,7 +117,8 @@ def _speedscope(data: Any, path: str) -> Base:
             for sample, weight in zip(profile["samples"], profile["weights"], strict=True):
                 yield (thread, *(names[k] for k in sample)), float(weight)
 
-    return Base(f"{path} (speedscope)", _summed(every()))
+    mode = _MODE.search(str(data.get("name") or ""))
+    return Base(f"{path} (speedscope)", _summed(every()), (("mode", mode[1]),) if mode else ())
 
 
 def _folded(text: str, path: str) -> Base | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from locard import __version__
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _MICROSECONDS = 1e6
 _SPEEDSCOPE_UNITS = {"s": "seconds", "bytes": "bytes"}
+_NUMBER = re.compile(r"[0-9]+")
 WOKEN_BY = "-- woken by --"
 
 
@@ -46,6 +48,15 @@ def paths(stacks: Sequence[CountedStack]) -> Iterator[tuple[tuple[str, ...], flo
         of = (f"pid {stack.pid}",) if several and stack.pid is not None else ()
         thread = (stack.thread,) if stack.thread else ()
         yield tuple(map(plain, (*of, *thread, *stack.frames, *_waker(stack)))), stack.value
+
+
+def merged(stacks: Sequence[CountedStack]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The same over all processes, with threads of one name but for its number as one: what workers do together."""
+    names = {s.thread for s in stacks}
+    for stack in stacks:
+        name = stack.thread if len(names) == 1 else _NUMBER.sub("*", stack.thread)
+        thread = (name,) if name else ()
+        yield tuple(map(plain, (*thread, *stack.frames, *_waker(stack)))), stack.value
 
 
 def folded(stacks: Sequence[CountedStack]) -> str:

@@ -16,7 +16,8 @@ from locard.model.facts import (
     TaskSamples,
     ThreadPools,
 )
-from locard.model.stacks import is_library, short_path, work
+from locard.model.stacks import is_file, is_library, short_path, work
+from locard.model.waits import kernel_words
 from locard.model.wording import count, shorten
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _MOST_GROUPS = 30
 _MOST_FRAMES = 30
 _NAMES = 4
 _MOST_LETTERS = 200
+_STOPPED = {"T": "stopped by a signal (SIGCONT lets it go on)", "t": "held by a tracer"}
+_UNCAUGHT = "moved between the kernel's looks: what it did was not caught"
 
 
 def lines(fact: Fact) -> Iterator[str] | None:
@@ -46,9 +49,14 @@ def _samples(samples: StackSamples) -> Iterator[str]:
     )
     groups: dict[tuple[str, tuple[Frame, ...]], list[ThreadStack]] = {}
     for stack in shown:
-        does = _does(stack) + _lock(stack, names) + _holds(held[stack.pid, stack.tid])
+        does = (
+            _does(stack) + _python(stack) + _lock(stack, names) + _holds(held[stack.pid, stack.tid])
+        )
         groups.setdefault((does, stack.frames), []).append(stack)
+    groups = dict(_joined(groups))
     ordered = sorted(groups.items(), key=lambda g: (-_rank(g[1]), -len(g[1])))
+    if samples.rounds > 1:
+        yield f"the last of {samples.rounds} looks, {count(len(shown), 'thread')}:"
     for (does, frames), stacks in ordered[:_MOST_GROUPS]:
         yield f"{count(len(stacks), 'thread')}: {does}{_since(stacks, earlier)}  [{_names(stacks)}]"
         told = {(s.file, s.line): s for s in samples.sources if s.pid == stacks[0].pid}
@@ -58,6 +66,21 @@ def _samples(samples: StackSamples) -> Iterator[str]:
         rest = sum(len(stacks) for _, stacks in ordered[_MOST_GROUPS:])
         yield f"and {len(ordered) - _MOST_GROUPS} more groups of {count(rest, 'thread')}, in -o json"
     yield from (f"not read: {words}" for words in samples.missed)
+
+
+def _joined(
+    groups: dict[tuple[str, tuple[Frame, ...]], list[ThreadStack]],
+) -> Iterator[tuple[tuple[str, tuple[Frame, ...]], list[ThreadStack]]]:
+    """Threads of which the kernel's word was not caught go with the largest group that stands at the same place."""
+    for (does, frames), stacks in groups.items():
+        told = [d for d, f in groups if f == frames and d != _UNCAUGHT]
+        uncaught = groups.get((_UNCAUGHT, frames), [])
+        if not uncaught or not told:
+            yield (does, frames), stacks
+        elif does == max(told, key=lambda d: len(groups[d, frames])):
+            yield (f"{does} ({len(uncaught)} of them not caught)", frames), [*stacks, *uncaught]
+        elif does != _UNCAUGHT:
+            yield (does, frames), stacks
 
 
 def _variables(stacks: Sequence[ThreadStack]) -> Iterator[str]:
@@ -79,22 +102,39 @@ def _rank(stacks: Sequence[ThreadStack]) -> int:
 
 def _does(stack: ThreadStack) -> str:
     """What it does, by the kernel where that is of the same moment."""
-    idle = ", waits for work" if work(stack) == "idle" else ""
+    idle = _idle(stack)
     if stack.active:
         return "on a CPU, or waits for one"
-    if stack.kernel is None and stack.tid is None:
-        return (
-            "waits for work" if idle else "what the kernel says of it is not known: its id is not"
-        )
+    if stack.kernel is None and idle:
+        return idle
     if stack.kernel is None:
         return (
-            "waits for work"
-            if idle
-            else "no word of the kernel for that moment: it ran meanwhile, mostly"
+            _UNCAUGHT
+            if stack.tid is not None
+            else "what the kernel says of it is not known: its id is not"
         )
+    if stack.kernel.state in _STOPPED:
+        return _STOPPED[stack.kernel.state]
     call = stack.kernel.syscall or {"D": "a page fault, or the disk"}.get(stack.kernel.state, "")
     for_what = f" {stack.kernel.waits_for}" if stack.kernel.waits_for else ""
-    return f"in {call or 'the kernel'}{for_what}{idle}"
+    if kernel_words(stack.kernel) == "sleeps":
+        for_what = " (it sleeps)"
+    return f"in {call or 'the kernel'}{for_what}" + (f", {idle}" if idle else "")
+
+
+def _python(stack: ThreadStack) -> str:
+    """What of the interpreter it has."""
+    collects = ", runs the garbage collector" if stack.collects else ""
+    return (", has the GIL" if stack.has_gil else "") + collects
+
+
+def _idle(stack: ThreadStack) -> str:
+    """What it waits for, where that is no work of its own."""
+    if work(stack) != "idle":
+        return ""
+    if any(f.function == "_shutdown" and is_file(f.file, "threading.py") for f in stack.frames):
+        return "the code of the main thread has ended: it waits for the other threads to end"
+    return "waits for work"
 
 
 def _lock(stack: ThreadStack, names: dict[tuple[int, int | None], str]) -> str:
@@ -215,6 +255,8 @@ def _tasks(samples: TaskSamples) -> Iterator[str]:
 
 def _awaits(task: AwaitingTask, inside: dict[tuple[int, int], list[str]]) -> str:
     """What it waits for in the end: a lock with the task that is inside of it, other tasks, a future."""
+    if task.runs:
+        return "runs now: where it stands is on the stack of its loop's thread"
     if task.lock is not None:
         holders = inside.get((task.pid, task.lock), [])
         if not holders:
@@ -230,12 +272,10 @@ def _awaits(task: AwaitingTask, inside: dict[tuple[int, int], list[str]]) -> str
         names = ", ".join(task.awaits[:_NAMES])
         more = f" and {len(task.awaits) - _NAMES} more" if len(task.awaits) > _NAMES else ""
         return f"awaits {count(len(task.awaits), 'task')}: {names}{more}"
-    last = task.steps[-1] if task.steps else None
-    if last is None:
+    if not task.steps:
         return "not begun, or it runs"
-    if last.kind == "future":
-        return "awaits a future that nothing has set yet"
-    return "runs, or awaits what was not read"
+    future = task.steps[-1].kind == "future"
+    return "awaits a future that nothing has set yet" if future else "awaits what was not read"
 
 
 def _step(step: AwaitStep) -> str:

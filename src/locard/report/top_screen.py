@@ -62,8 +62,10 @@ def _lines(found: Trace, title: str, tz: dt.tzinfo | None, height: int) -> Itera
 
 
 def _process(row: Row, seconds: float) -> str:
-    cores = (row.total_s or 0.0) / seconds
-    return f"{row.what}: {cores:.2f} cores in {count(row.threads or 0, 'thread')}, {row.detail}"
+    cores = (
+        "CPU not known, it ended" if row.total_s is None else f"{row.total_s / seconds:.2f} cores"
+    )
+    return f"{row.what}: {cores}, {count(row.threads or 0, 'thread')}, {row.detail}"
 
 
 def _functions(found: Trace, room: int) -> Iterator[str]:

@@ -35,7 +35,7 @@ def lines(fact: Fact, tz: dt.tzinfo | None = None, *, live: bool = False) -> Ite
 
 
 def clock(ts: float, tz: dt.tzinfo | None) -> str:
-    """`12:03:04.567+01:00`."""
+    """`12:03:04.567+0100`."""
     moment = dt.datetime.fromtimestamp(ts, tz).astimezone(tz)
     return (
         moment.strftime("%H:%M:%S.") + f"{moment.microsecond // 1000:03d}" + moment.strftime("%z")
@@ -151,6 +151,9 @@ def _process(process: WatchedProcess, restored: bool) -> Iterator[str]:
 
 
 def _sums(one: WatchedFunction) -> Iterator[str]:
+    if one.let_go == "refused":
+        yield one.ended
+        return
     if not one.calls:
         yield watch_words.no_calls(one)
     for state in one.states:
@@ -177,12 +180,14 @@ def _after(one: WatchedFunction) -> Iterator[str]:
         yield f"{count(one.still_inside, 'call')} that began meanwhile still {'runs' if one.still_inside == 1 else 'run'}, through locard's code until the end"
     if one.restored is False:
         yield "its code was changed by somebody else meanwhile: left as it is"
-    if one.ended:
+    if one.ended and one.let_go != "refused":
         yield f"let go: {one.ended}"
 
 
 def _state(one: WatchedFunction, state: CallsByState) -> str:
     rate = watch_words.rate_words(one, state.calls)
+    if state.state == "called":  # told when they began: how long they took is not known
+        return "  ".join(filter(None, (f"{state.calls:,} called", rate)))
     parts = [f"{state.calls:,} {state.state}", rate, f"p50 {watch_words.duration(state.p50_s)}",
              f"p95 {watch_words.duration(state.p95_s)}", f"max {watch_words.duration(state.max_s)}"]  # fmt: skip
     if one.kind in _LIFE:
@@ -196,9 +201,12 @@ def _live(fact: LiveProbes, tz: dt.tzinfo | None) -> Iterator[str]:
     for pid in fact.reset:
         yield f"pid {pid}: told to end"
     for one in fact.probes:
-        yield f"pid {one.pid}: {', '.join(one.spec)}  by {one.by}, put in by process {one.put_by_pid}, expires {clock(one.expires, tz)}"
+        expires = (
+            f"expires {clock(one.expires, tz)}" if one.expires else "when it expires is not told"
+        )
+        yield f"pid {one.pid}: {', '.join(one.spec)}  by {one.by}, put in by process {one.put_by_pid}, {expires}"
     if not fact.probes and not fact.reset:
-        yield "no process of this machine is watched (those that may be read)"
+        yield "no watch is live (in the processes that may be read)"
 
 
 def _found(fact: FoundNames) -> Iterator[str]:
@@ -209,5 +217,8 @@ def _found(fact: FoundNames) -> Iterator[str]:
             yield f"    {said}"
         if one.watch:
             yield f"    {one.watch}"
+    first = next((n for n in fact.names if not n.watch), None)
+    if first is not None:
+        yield f"to watch one: locard watch pid/{first.pid} '{first.name}' --stats --callers --allow injects"
     if len(fact.names) > _MOST_NAMES:
         yield f"and {count(len(fact.names) - _MOST_NAMES, 'name')} more, in -o json"

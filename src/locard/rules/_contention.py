@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from locard.model import semconv
 from locard.model.contention import Contention
 from locard.model.facts import StackSamples
-from locard.model.stacks import application_frame, is_library
+from locard.model.stacks import application_frame, is_file, is_library
 from locard.model.wording import shorten
 from locard.rules import _facts
 
@@ -68,16 +68,20 @@ def own_frames(stacks: Iterable[ThreadStack]) -> list[Frame]:
 def called_by(stacks: Iterable[ThreadStack]) -> str:
     """`, called by Scores._score (pay/scores.py:36)`: where the application's code was entered; "" where it is the same.
 
+    Where others of its functions stand between: `, begun in …`, since it is not the one that called.
+
     Of a thread that runs an event loop, what the loop called; of a worker of a pool, the job.
     """
-    every = []
+    every, near = [], True
     for stack in stacks:
         own = application_frame(stack.frames)
         entry = _entry(stack)
         if own is not None and entry is not None and own != entry:
             every.append(entry)
+            between = stack.frames[stack.frames.index(own) + 1 : stack.frames.index(entry)]
+            near = near and all(is_library(f.file) for f in between)
     found = place(every)
-    return f", called by {found[0]}" if found else ""
+    return f", {'called by' if near else 'begun in'} {found[0]}" if found else ""
 
 
 def _entry(stack: ThreadStack) -> Frame | None:
@@ -86,7 +90,7 @@ def _entry(stack: ThreadStack) -> Frame | None:
     for frame in stack.frames:
         if not is_library(frame.file):
             found = frame
-        elif found is not None and frame.file.endswith(_CALLERS):
+        elif found is not None and any(is_file(frame.file, end) for end in _CALLERS):
             break
     return found
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from locard.model.stacks import bare_name, is_busy, is_idle
+from locard.model.stacks import bare_name, is_busy, is_file, is_idle
 from locard.model.waits import kernel_work, of_interpreter
 from locard.rules import _facts
 
@@ -30,7 +30,13 @@ _OTHER_WAITS = (
     "asyncio/", "concurrent/futures/", "multiprocessing/", "gunicorn/", "http/client.py",
 )  # fmt: skip
 _ENTERS = frozenset({"acquire", "__enter__"})  # threading's own way into a lock
-_IDLE_ON_FUTEX = ("threading.py", "queue.py", "concurrent/futures/thread.py", "pool.py")
+_IDLE_ON_FUTEX = (
+    "threading.py",
+    "queue.py",
+    "concurrent/futures/thread.py",
+    "multiprocessing/pool.py",
+    "billiard/pool.py",
+)
 _RESTING = (
     "futex epoll_wait epoll_pwait epoll_pwait2 accept accept4 nanosleep clock_nanosleep "
     "select pselect6 wait4 waitid pause rt_sigtimedwait rt_sigsuspend"
@@ -89,7 +95,7 @@ def waiting_line(stack: ThreadStack) -> Frame | None:
         return None  # at that very moment it slept, or waited for something else
     frames = _frames(stack)
     at = 0
-    while at < len(frames) and frames[at].file.endswith("threading.py"):
+    while at < len(frames) and is_file(frames[at].file, "threading.py"):
         if frames[at].function not in _ENTERS:  # wait, join: for an event, not for a lock
             return None
         at += 1
@@ -194,7 +200,11 @@ def _on_futex(state: ThreadState) -> bool:
 def _idle_on_futex(site: Site, samples: StackSamples) -> float:
     """How many threads of the site's processes are parked in a futex for want of work."""
     mine = [s for s in samples.stacks if s.pid in site.pids and s.frames]
-    idle = [s for s in mine if not is_busy(s) and s.frames[0].file.endswith(_IDLE_ON_FUTEX)]
+    idle = [
+        s
+        for s in mine
+        if not is_busy(s) and any(is_file(s.frames[0].file, end) for end in _IDLE_ON_FUTEX)
+    ]
     return len(idle) / max(1, len({s.round for s in mine}))
 
 

@@ -18,7 +18,7 @@ from locard.model import semconv
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
-from locard.model.stacks import application_frame, is_busy
+from locard.model.stacks import application_frame, bare_name, is_busy, is_file, is_library
 from locard.model.wording import count
 from locard.rules import _contention, _facts, _waits
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from locard.model.contention import Contention, LoopCallback
-    from locard.model.facts import StackSamples, ThreadStack
+    from locard.model.facts import Frame, StackSamples, ThreadStack
     from locard.model.finding import Case
 
 # A thread runs an event loop where one of these stands below what it does.
@@ -40,6 +40,9 @@ _LOOPS = (
     ("trio/_core/_run.py", {"unrolled_run", "run"}),
     ("twisted/internet/base.py", {"mainLoop"}),
 )  # fmt: skip
+_SELECTS = frozenset(
+    {"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6"}
+)
 _NO_TROUBLE = "nothing else that was read says that requests got slower"
 _LEAST_ROUNDS = 2
 _LEAST_SHARE = 0.5  # of the moments at which the thread was seen
@@ -94,15 +97,25 @@ def _blocked(stack: ThreadStack, callback: LoopCallback | None, *, read: bool) -
         if asleep or callback.kept_ms >= long:
             return _Blocked(stack, callback, certain=asleep or callback.exact)
         return None
-    return _Blocked(stack, None, certain=False) if is_busy(stack) and not read else None
+    if read or not is_busy(stack) or _waits_itself(stack):
+        return None
+    return _Blocked(stack, None, certain=False)
+
+
+def _waits_itself(stack: ThreadStack) -> bool:
+    """Whether the loop waits for events, itself or through a library: none of the application's code was called."""
+    call = stack.kernel.syscall if stack.kernel is not None else None
+    at = next((k for k, frame in enumerate(stack.frames) if _is_loop(frame)), 0)
+    return call in _SELECTS and all(is_library(f.file) for f in stack.frames[:at])
 
 
 def _has_loop(stack: ThreadStack) -> bool:
-    return any(
-        part in frame.file and frame.function.rpartition(".")[2] in names
-        for frame in stack.frames
-        for part, names in _LOOPS
-    )
+    return any(map(_is_loop, stack.frames))
+
+
+def _is_loop(frame: Frame) -> bool:
+    name = bare_name(frame.function)
+    return any(name in names and is_file(frame.file, part) for part, names in _LOOPS)
 
 
 def _is_in(stack: ThreadStack, function: str, file: str) -> bool:

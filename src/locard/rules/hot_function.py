@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from locard.model import semconv
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
-from locard.model.stacks import application_frame
+from locard.model.stacks import application_frame, short_path
 from locard.rules import _facts, _kernel, _waits
 
 if TYPE_CHECKING:
@@ -44,9 +44,13 @@ def judge(case: Case) -> Iterator[Finding]:
     if not places:
         return
     (function, file), count = places.most_common(1)[0]
+    often = count >= _waits.LEAST and count >= _LEAST_SHARE * len(seen)
+    # A few looks at who is busy also meet who waits for its turn: a profile has the larger share of the CPU.
+    if not often and not any(_profiled(case, function, file)):
+        return
     trouble = _waits.trouble(case)
     burning = list(_burning(case, seen, function))
-    if count < _waits.LEAST or count < _LEAST_SHARE * len(seen) or not (trouble and burning):
+    if not (trouble and burning):
         return
     first = next(s for s in seen if s.stack is not None)
     place = f"{function} ({_facts.short(file)})"
@@ -78,7 +82,7 @@ def judge(case: Case) -> Iterator[Finding]:
 
 def _sampled(case: Case, function: str, file: str) -> Iterator[Support]:
     """The function's share of a profile of who is on a CPU, with the interval that chance leaves (95 %)."""
-    name = f"{function} ({file.rpartition('/')[2]}:"
+    name = f"{function} ({short_path(file)}:"
     for evidence, trace in _kernel.traces(case, "profile"):
         total = round(sum(s.value for s in trace.stacks))
         hits = round(
@@ -91,6 +95,16 @@ def _sampled(case: Case, function: str, file: str) -> Iterator[Support]:
                 f" of {trace.observed.seconds:.1f} s are in it or in what it calls"
             )
             yield Support(evidence.id, evidence.layer, says)
+
+
+def _profiled(case: Case, function: str, file: str) -> Iterator[bool]:
+    """For each profile that computes mostly in a function itself: True."""
+    name = f"{function} ({short_path(file)}:"
+    for _, trace in _kernel.traces(case, "profile"):
+        total = sum(s.value for s in trace.stacks)
+        own = sum(s.value for s in trace.stacks if s.frames[-1].startswith(name))
+        if total >= _LEAST_SAMPLES and own >= _LEAST_SHARE * total:
+            yield True
 
 
 def _by_chance(hits: int, total: int) -> tuple[float, float]:

@@ -66,7 +66,14 @@ def _from_things(case: Case) -> Iterator[Finding]:
             supports=tuple(supports),
             against=(Support(used.evidence, Layer.RUNTIME, says),),
             values=_contention.code(place[1]) if place else (),
-            next_commands=(f"locard stacks pid/{used.last.pid}",),
+            next_commands=(
+                f"locard stacks pid/{used.last.pid}",
+                *(
+                    [_facts.watch_command(used.last.pid, place[1].file, place[1].function)]
+                    if place
+                    else ()
+                ),
+            ),
         )
 
 
@@ -150,6 +157,7 @@ def _finding(
         ),
         next_commands=(
             f"locard stacks pid/{site.pids[0]}",
+            _facts.watch_command(site.pids[0], site.file, site.function),
             f"sed -n {max(1, site.line - 5)},{site.line + 15}p {site.file}",
         ),
     )

@@ -112,5 +112,8 @@ def _finding(
             (semconv.CODE_FUNCTION, frame.function),
             (semconv.CODE_LINE, str(frame.line)),
         ),
-        next_commands=(f"locard stacks pid/{last.pid}",),
+        next_commands=(
+            f"locard stacks pid/{last.pid}",
+            _facts.watch_command(last.pid, frame.file, frame.function),
+        ),
     )

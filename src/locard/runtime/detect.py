@@ -48,6 +48,7 @@ MAPPED = Template(
     ),
     impact=Impact.READS,
     bound_s=3.0,
+    by_hand="for p in {pid}; do readlink /proc/$p/exe; grep -oE '/[^ ]*(python|node|jvm|ruby)[^ ]*' /proc/$p/maps | sort -u; done",
     output="counters",
 )
 GO = Template(

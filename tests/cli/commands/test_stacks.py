@@ -17,7 +17,7 @@ def test_groups_the_lock_and_who_holds_it(locard, start):
     assert f"waits for an RLock held by keeper (tid {truth['holder']})" in lines[group]
     assert lines[group + 1].startswith(f"      Service.steps (programs/locked.py:{truth['at']}")
     holder = next(text for text in lines if f"[keeper {truth['holder']} " in text)
-    assert "in clock_nanosleep, holds the lock that 3 threads wait for" in holder
+    assert "in clock_nanosleep (it sleeps), holds the lock that 3 threads wait for" in holder
 
 
 def test_json_names_the_owner(locard, start):

@@ -24,9 +24,7 @@ def test_a_line_for_each_interval(locard, program):
     lines = done.stdout.splitlines()
     assert len(lines) == 2
     for line in lines:
-        assert re.search(
-            r"\d\d:\d\d:\d\d \S+  0\.5 s  \d\.\d\d cores in its threads, GIL held in \d+%", line
-        )
+        assert re.search(r"\d\d:\d\d:\d\d \S+  0\.[56] s  \d\.\d\d cores.*, GIL held in \d+%", line)
         assert "heavy (programs/shares.py)" in line
     assert "record: " in done.stderr
 
@@ -50,7 +48,7 @@ def test_ctrl_c_ends_it_and_what_was_counted_is_told(locard, program):
     assert process.returncode in {0, 4}, err
     assert "Traceback" not in err
     assert "record: " in err
-    assert out.count("cores in its threads") <= 3
+    assert 0 < out.count(" cores") <= 3
 
 
 def test_who_has_seen_enough_ends_it(locard, program):

@@ -6,6 +6,8 @@ import json
 import subprocess
 from dataclasses import replace
 
+import pytest
+
 from locard.model import heap_words
 from locard.model.evidence import Output
 from locard.model.heap_facts import HeapGrowth
@@ -25,6 +27,30 @@ def test_each_process_has_its_own_growth(start):
     leading = [heap_words.leading(found[p.pid]) for p in programs]
     assert leading[0] is not None
     assert leading[1] is None
+
+
+TUPLES = """
+import sys, threading, time
+kept = []
+def keep():
+    number = 0
+    while True:
+        for _ in range(20): number += 1; kept.append((number, float(number)))
+        time.sleep(0.02)
+threading.Thread(target=keep, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_type_that_the_collector_tracks_in_part_grows_by_all_of_it(start):
+    program = start("-c", TUPLES, stdin=subprocess.PIPE)
+    _, (found,) = run_probe(heap, context(program.pid), params=heap.Params(for_s=3.0, looks=4))
+    rates = {t.name: t.per_s for t in found.types}
+    (container,) = [c for c in found.containers if c.name == "list"]
+    for name in ("tuple", "float", "int"):
+        assert rates[name] == pytest.approx(container.per_s, rel=0.15), rates
+    assert [t.kept for t in found.types if t.name == "tuple"] == [None]
 
 
 def test_what_is_no_python_is_said():

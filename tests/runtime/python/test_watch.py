@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from observing_support import observe
 
+from locard.kernel.probes import libcalls
 from locard.model.errors import UsageError
 from locard.runtime.python import watch
 from support import wait_until
@@ -74,7 +77,7 @@ def test_parameters_bear_the_names_of_the_body_and_values_are_cut(python):
         assert len(calls) == 2
         by_keyword = next(c for c in calls if c["params"]["currency"] == "EUR")
         assert list(by_keyword["params"]) == ["order", "amount", "rest", "currency", "more"]
-        assert by_keyword["return"] == {
+        assert by_keyword["value"] == {
             "order": by_keyword["params"]["order"],
             "amount": by_keyword["params"]["amount"],
         }
@@ -121,12 +124,12 @@ def test_generators_and_coroutines_are_passed_everything_on_and_timed_apart(pyth
         assert all(r["cost_us"] > 25_000 > r["inside_us"] and r["values"] == 2 for r in closed)
         assert all("exception" not in r for r in closed)
         whole = [r for w, s, r in calls if (w, s) == (0, "returned")]
-        assert all(r["values"] == 3 and r["return"] == 3 for r in whole)
+        assert all(r["values"] == 3 and r["value"] == 3 for r in whole)
         assert {s for w, s, _ in calls if w == 1} == {"closed"}
         sessions = [r for w, _, r in calls if w == 2]
         assert all((r["state"], r["thrown"]) == ("returned", "ValueError") for r in sessions)
         assert {s for w, s, _ in calls if w == 3} == {"returned", "cancelled"}
-        assert all(r["return"] == "switched" for w, _, r in calls if w == 4)
+        assert all(r["value"] == "switched" for w, _, r in calls if w == 4)
         ended = after["calls"]["lives"] - before["calls"]["lives"]
         assert (
             after["calls"]["session saw ValueError"] - before["calls"]["session saw ValueError"]
@@ -178,7 +181,7 @@ def test_a_function_that_calls_itself_deep_is_let_go_before_it_hurts(python):
         before = target.ask()
         rows = run(target.pid, "__main__:deep", seconds=1.5, stats=True)
         assert [r["why"] for r in rows if r.get("ev") == "off"] == [
-            "it calls itself more than 60 deep"
+            "calls of it stand more than 60 deep in one another"
         ]
         clean(before, target.ask())
 
@@ -256,6 +259,17 @@ def test_what_cannot_be_watched_is_refused_with_the_reason(spec, why):
         refused = [r for r in run(target.pid, spec) if "refused" in r]
         assert why in refused[0]["refused"]
         assert target.ask()["threads"] == before["threads"]
+
+
+@pytest.mark.parametrize("version", EVERY)
+def test_a_builtin_written_in_c_is_counted_by_where_its_function_lies(version):
+    with program(VERSIONS[version]) as target:
+        (refused,) = [r for r in run(target.pid, "time:sleep") if "refused" in r]
+        expression = re.search("'(0x[0-9a-f]+@[^']+)'", refused["next_step"]).group(1)
+        trace = observe(libcalls, target.pid, for_s=0.5, expression=expression)
+        (row,) = trace.rows
+        assert row.count  # it sleeps all the time
+        assert row.what in {"time_sleep", expression.partition("@")[0]}
 
 
 def test_an_expression_with_an_unknown_parameter_is_refused_and_names_those_there_are():

@@ -21,7 +21,7 @@ _KEY = "runtime/find"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    observing.arguments(parser, None)
+    observing.arguments(parser, None, stacks=False)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ _KEY = "runtime/heap"
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    observing.arguments(parser, _KEY)
+    observing.arguments(parser, _KEY, stacks=False)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,16 +1,18 @@
 """Watch calls of one function in a live process: arguments, result, exception, duration, callers.
 
   locard watch pid/4242 'shop:Order.pay' --allow injects
-  locard watch proc/gunicorn 'shop:charge' --where 'cost_ms > 100 and params[0].currency == "EUR"' -n 5 -x 3
-  locard watch pid/4242 'shop:charge' --stats          (Arthas: monitor; watch and tt tell calls)
-  locard watch pid/4242 'shop:charge' --callers        (Arthas: stack; --tree: trace)
+  locard watch proc/gunicorn 'shop:charge' --where 'cost_ms > 100 and params[0].currency == "EUR"' -n 5 -x 3 --allow injects
+  locard watch pid/4242 'shop:charge' --stats --allow injects     (Arthas: monitor; watch and tt tell calls)
+  locard watch pid/4242 'shop:charge' --callers --allow injects   (Arthas: stack; --tree: trace)
   locard watch --list          every live watch on this machine, with its expiry; --reset TARGET ends them
 
-Names: locard find (Arthas: sc, sm). A thread is put into the process for it, which is gone after: --allow injects.
+Names: locard find (Arthas: sc, sm). A thread is put into the process for it, which is gone after.
 """
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from locard.cli import common, live, observing
@@ -61,6 +63,13 @@ def run(args: argparse.Namespace) -> int:
             "no function was named",
             "watch takes one, as module:function or module:Class.method",
             "Find it: locard find TARGET NAME",
+        )
+    if Impact.parse(args.allow) < Impact.INJECTS and not args.dry_run:
+        words = shlex.join(["locard", *sys.argv[1:]])
+        raise UsageError(
+            "watch was not allowed to inject",
+            "it puts a thread into the process by one stop of about 1 ms, and takes it out after",
+            f"Write: {words} --allow injects (or --dry-run to see what would run)",
         )
     from locard.cli import watching  # noqa: PLC0415 - keeps `--help` quick
 

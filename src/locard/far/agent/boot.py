@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     modules = {}  # type: dict[str, Any]
 
 NAMES = (
-    "AttributeError BaseException Exception GeneratorExit KeyError OSError StopIteration "
-    "StopAsyncIteration ValueError all any ascii bool bytearray bytes compile complex dict enumerate exec float "
+    "AttributeError BaseException BufferError Exception GeneratorExit IndexError KeyError MemoryError NameError OSError "
+    "OverflowError RecursionError RuntimeError StopIteration StopAsyncIteration TypeError UnboundLocalError "
+    "UnicodeDecodeError UnicodeEncodeError ValueError ZeroDivisionError "
+    "all any ascii bool bytearray bytes compile complex dict enumerate exec float "
     "frozenset getattr globals hasattr id int len list map max memoryview min object range set "
     "slice sorted str sum tuple type zip"
 )
 given = globals()["__builtins__"]  # type: Any # a dict: what the application has made of them
-Builtin = type(modules["time"].perf_counter_ns)  # type: Any
+Builtin = type([].append)  # type: Any
 __builtins__ = {}  # type: ignore[assignment]
 for name in (NAMES + " __build_class__").split():
     value = given[name]
@@ -27,15 +29,28 @@ for name in (NAMES + " __build_class__").split():
         not (kind is Builtin or (kind is given["type"] and value.__module__ == "builtins"))
         or value.__name__ != name
     ):
-        mail[2048 : 2048 + len(name)] = name.encode()
+        mail[2048 : 2049 + len(name)] = name.encode() + b"\0"
         raise ValueError("a builtin was replaced")
     __builtins__[name] = value
+own = {}  # type: dict[str, Any] # functions of its modules that are called here: those that came with Python
+for name in [
+    "time.perf_counter_ns",
+    "time.process_time_ns",
+    "_thread.get_native_id",
+    "sys._getframe",
+    "sys.setprofile",
+    "sys.getprofile",
+    "sys.getrecursionlimit",
+    "sys.setrecursionlimit",
+]:
+    module, _, word = name.partition(".")
+    own[word] = value = type(modules["sys"]).__dict__["__dict__"].__get__(modules[module])[word]
+    if type(value) is not Builtin:
+        mail[2048 : 2049 + len(name)] = name.encode() + b"\0"
+        raise ValueError("a function of Python was replaced")
 here = globals()
 here["__name__"] = "locard"
-clock = modules["time"].perf_counter_ns
-cpu_clock = modules["time"].process_time_ns
-if type(clock) is not Builtin or type(cpu_clock) is not Builtin:
-    raise ValueError("the functions of time were replaced")
+clock, cpu_clock, get_thread = own["perf_counter_ns"], own["process_time_ns"], own["get_native_id"]
 lines = []  # type: list[bytes] # for the tool, until there is room in the mailbox
 dropped = [0]
 watches = []  # type: list[Any]
@@ -121,7 +136,7 @@ def let_go() -> None:
     """Take back every hook; each lets go by itself, so the list is copied."""
     for watch in watches[:]:
         try:
-            watch.undo("it was ended")
+            watch.undo("ended", "it was ended")
         except BaseException as fault:
             say(
                 '{"ev":"fault","what":%s}'

@@ -22,7 +22,9 @@ HEAD = """def _make():
 {free} {kind}def f({signature}):
 {uses}{enter}"""
 PLAIN_BODY = """
-  {p}C = "@clock"; {p}F = "@original"; {p}X = "@raised"; {p}R = "@returned"; {p}Z = "@all"
+  {p}C = "@clock"; {p}F = "@original"; {p}X = "@raised"; {p}R = "@returned"; {p}Z = "@all"; {p}N = "@inside"
+  {p}N[0] += 1
+  if {p}N[0] > 60: {p}D = "@deep"; {p}D()
   {p}T = {p}C()
   try:
    {p}V = {p}F({call})
@@ -126,8 +128,6 @@ ENTER = """  {p}I = "@entered"; {p}I(({values}))
 """
 TREE = """  {p}I = "@tree"; {p}I()
 """
-DEEP = """  {p}I = "@deep"; {p}I()
-"""
 
 
 class Signature:
@@ -176,8 +176,6 @@ def exchanged(code: "Any", given: "dict[str, Any]", before: bool, tree: bool) ->
     enter = ENTER if before else ""
     if tree and not code.co_flags & 0x2A0:
         enter += TREE
-    if code.co_name in code.co_names + code.co_freevars:
-        enter += DEEP  # it calls itself: our frames count towards the limit of recursion
     signature = Signature(code)
     flags = code.co_flags
     body = PLAIN_BODY

@@ -8,15 +8,16 @@ if TYPE_CHECKING:
         clock,
         cpu_clock,
         dropped,
+        get_thread,
         mail,
         modules,
+        own,
         quoted,
         say,
-        seen,
         watches,
     )
     from locard.far.agent.exchange import (
-        MARK,
+        VERSION,
         Signature,
         drive,
         exchanged,
@@ -25,15 +26,13 @@ if TYPE_CHECKING:
         set_code,
     )
     from locard.far.agent.reading import (
-        TYPE_DICT,
-        TYPE_MRO,
         Function,
         Module,
         Shown,
         UnreadableError,
-        base_of,
+        among,
         is_ours,
-        raw_dict,
+        plain,
         show,
     )
     from locard.far.agent.telling import (
@@ -50,11 +49,89 @@ if TYPE_CHECKING:
     )
     from locard.far.agent.tree import Tree
 
-native_id, get_ident = modules["_thread"].get_native_id, modules["_thread"].get_ident
+get_limit, set_limit = own["getrecursionlimit"], own["setrecursionlimit"]
+MORE_FRAMES = 200  # frames that ours may add to a stack, and what a hook needs
+# Of recursion, as it was and as it is now: the application's own depth stays what it was.
+limit = [0, 0]
+inside = [0]  # plain calls that began and have not ended, and lives, all functions together
 DEEPEST = (
     60  # frames of ours in one thread, then it lets go: they count towards the recursion limit
 )
-PER_CALL = 500  # ns that a call costs more: 300 were measured on a quick machine
+PER_CALL = 1500 if VERSION < (3, 11) else 1000  # ns that a call costs more: bench/RESULTS.md
+
+
+told = []  # type: list[tuple[int, int, int]] # (thread, when, ns) of calls that were told lately
+MOST_TOLD = 200
+
+
+def told_since(began: int) -> int:
+    """How long this thread told of calls since a moment: inside of a call that is no time of its own."""
+    thread = get_thread()
+    return sum([ns for who, at, ns in told[:] if at > began and who == thread])
+
+
+def exit_hooks() -> "Any":
+    """What `threading` calls when the interpreter begins to end (3.9 and later); None where it has no such list."""
+    threading = modules.get("threading")
+    if type(threading) is not Module:
+        return None
+    found = Module.__dict__["__dict__"].__get__(threading).get("_threading_atexits")
+    return found if type(found) is list else None
+
+
+def let_go_at_exit() -> None:
+    """Called by the interpreter when it begins to end: what is held by us could not be freed in order."""
+    for watch in watches[:]:
+        try:
+            watch.undo(
+                "exit", "the main thread has ended, and with it the interpreter begins to end"
+            )
+        except BaseException as fault:
+            if not watch.fault(fault):
+                raise
+
+
+def make_room() -> None:
+    """Before the first function: our frames do not count towards the limit of recursion; we hear of the end."""
+    hooks = exit_hooks()
+    if hooks is not None and not watches:
+        hooks.append(let_go_at_exit)
+    if not limit[1]:
+        limit[0] = get_limit()
+        set_limit(limit[0] + MORE_FRAMES)
+        limit[1] = limit[0] + MORE_FRAMES
+
+
+def give_room_back() -> None:
+    """After the last one: the limit as it was, unless the application set another one meanwhile."""
+    hooks = exit_hooks() or []
+    for at, one in enumerate(hooks):
+        if one is let_go_at_exit:
+            del hooks[at]
+            break
+    was, now = limit
+    limit[1] = 0
+    if now and get_limit() == now:
+        set_limit(was)
+
+
+def module_of(function: "Any") -> "Any":
+    """The module that a function is of.
+
+    What we hold keeps the names of that module alive, since code objects are not seen by the collector: when the
+    interpreter ends it empties only modules that are still there, and so what they hold (a file's last lines).
+    """
+    space = Function.__dict__["__globals__"].__get__(function)
+    name = space.get("__name__") if type(space) is dict else None
+    module = modules.get(name) if type(name) is str else None
+    own = type(module) is Module and Module.__dict__["__dict__"].__get__(module) is space
+    return module if own else None
+
+
+def say_off(number: int, kind: str, why: str, restored: bool, inside: int) -> None:
+    """One function is not watched any more; `inside`: lives that began under the watch and go on."""
+    say('{"ev":"off","w":%d,"kind":"%s","why":%s,"restored":%s,"inside":%d}' % (
+        number, kind, quoted(why), "true" if restored else "false", inside))  # fmt: skip
 
 
 class Watch:
@@ -71,9 +148,10 @@ class Watch:
         self.tested = []  # type: list[int]
         self.begun, self.ended = [0], [0]
         self.told_ns, self.next = 0, clock() + about["every"]
-        self.spent, self.used = 0, cpu_clock()
+        self.used = cpu_clock()
         self.faults, self.over_share, self.told_at = 0, 0, clock()
         self.on = False
+        self.module = module_of(function)
         self.callers = {}  # type: dict[tuple[Any, ...], int]
         self.trees = {}  # type: dict[int, list[Any]] # by thread: [tree, calls deep]
         self.cache = None  # type: Any
@@ -92,35 +170,45 @@ class Watch:
         self.new = exchanged(code, {
             "@clock": clock, "@original": copy, "@raised": self.raised, "@returned": self.returned,
             "@begin": self.begin, "@failed": self.failed, "@ended": self.finish, "@drive": drive, "@thrown": note_thrown,
-            "@entered": self.entered, "@deep": self.deepen, "@tree": self.begin_tree,
+            "@entered": self.entered, "@inside": inside, "@deep": self.deepen, "@tree": self.begin_tree,
             "@all": BaseException, "@stop": StopIteration, "@async stop": StopAsyncIteration,
         }, self.about["before"], self.about["tree"])  # fmt: skip
+        make_room()
         watches.append(self)
         self.on = True
         set_code(self.function, self.new)
         say('{"ev":"on","w":%d,"at":%d,"cache":%s}' % (self.number, clock(), cache_of(self.cache)))
 
-    def undo(self, why: str) -> None:
-        """Give the function its code back, unless somebody else changed it meanwhile."""
-        if not self.on:
+    def undo(self, kind: str, why: str) -> None:
+        """Give the function its code back, unless somebody else changed it meanwhile.
+
+        `kind`: told (as many as were asked for), cost, deep, faults, exit or ended; `why` says it in words.
+        """
+        function = self.function
+        if function is None or self not in watches:
             return
-        self.on = False
-        kept = get_code(self.function) is self.new
+        kept = get_code(function) is self.new
         if kept:
-            set_code(self.function, self.original)
-        if self in watches:
+            set_code(function, self.original)
+        self.on = False
+        try:
             watches.remove(self)
+        except ValueError:  # another thread was quicker
+            return
+        if not watches:
+            give_room_back()
         self.tell(clock())
-        self.new = None  # its constants lead back here, and code is not seen by the collector
-        say('{"ev":"off","w":%d,"why":%s,"restored":%s,"inside":%d}' % (
-            self.number, quoted(why), "true" if kept else "false", self.begun[0] - self.ended[0]))  # fmt: skip
+        # Its constants lead back here, and code is not seen by the collector.
+        self.new = self.function = self.module = self.cache = None
+        say_off(self.number, kind, why, kept, self.begun[0] - self.ended[0])
 
     def gone(self) -> None:
         """In a child that was forked meanwhile, or after the end: the code goes back, and nothing is told."""
         if self.on:
-            self.on = False
             if get_code(self.function) is self.new:
                 set_code(self.function, self.original)
+            self.on = False
+            give_room_back()
 
     # -- called by the exchanged code; never raise --------------------------------------------
 
@@ -136,7 +224,7 @@ class Watch:
     def begin_tree(self) -> None:
         """A plain call begins whose callees are looked at; calls of itself below it belong to it."""
         try:
-            thread = get_ident()
+            thread = get_thread()
             if thread in self.trees:
                 self.trees[thread][1] += 1
             elif self.left[0] > 0:
@@ -149,7 +237,7 @@ class Watch:
 
     def end_tree(self) -> "Any":
         """The tree of the plain call that ended, if it had one."""
-        thread = get_ident()
+        thread = get_thread()
         held = self.trees.get(thread)
         if held is None:
             return None
@@ -161,20 +249,26 @@ class Watch:
         return held[0]
 
     def deepen(self) -> None:
-        """Let go where it called itself too often for our frames to stand between."""
-        began = clock()
-        frame, depth = get_frame(1), 0
-        while frame is not None and depth <= DEEPEST:
-            depth += frame.f_code is self.new
-            frame = frame.f_back
-        self.told_ns += clock() - began
-        if depth > DEEPEST:
-            self.undo("it calls itself more than %d deep" % DEEPEST)
+        """Let go where functions that are watched call one another too deep for our frames to stand between."""
+        try:
+            began = clock()
+            frame, depth, codes = get_frame(1), 0, [w.new for w in watches]
+            while frame is not None and depth <= DEEPEST:
+                depth += among(frame.f_code, codes)
+                frame = frame.f_back
+            self.told_ns += clock() - began
+            if depth > DEEPEST:
+                self.undo("deep", "calls of it stand more than %d deep in one another" % DEEPEST)
+        except BaseException as fault:
+            if not self.fault(fault):
+                raise
 
     def returned(self, began: int, values: "tuple[Any, ...]", value: "Any") -> None:
         """A plain call came back."""
+        inside[0] -= 1
         try:
             took = clock() - began
+            took -= told_since(began) if told else 0
             tree = self.end_tree() if self.trees else None
             if not self.on:
                 return
@@ -192,8 +286,10 @@ class Watch:
 
     def raised(self, began: int, values: "tuple[Any, ...]", error: BaseException) -> None:
         """A plain call raised."""
+        inside[0] -= 1
         try:
             took = clock() - began
+            took -= told_since(began) if told else 0
             tree = self.end_tree() if self.trees else None
             hide_frame(error, self.new)
             if not self.on:
@@ -214,6 +310,9 @@ class Watch:
     def begin(self, _values: "tuple[Any, ...]") -> "list[Any]":
         """A generator or coroutine begins to run: [when, ns inside, values given, what was thrown in, its tree]."""
         self.begun[0] += 1
+        inside[0] += 1
+        if inside[0] > DEEPEST:
+            self.deepen()
         tree = Tree(self.original) if self.about["tree"] and self.left[0] > 0 else None
         return [clock(), 0, 0, None, tree]
 
@@ -231,6 +330,7 @@ class Watch:
         """The life of a generator or coroutine is over."""
         try:
             self.ended[0] += 1
+            inside[0] -= 1
             took = clock() - record[0]
             if error is not None:
                 hide_frame(error, self.new)
@@ -259,7 +359,7 @@ class Watch:
         self.faults += 1
         say('{"ev":"fault","w":%d,"what":%s}' % (self.number, quoted(type(fault).__name__)))
         if self.faults > 2:
-            self.undo("faults of the watch itself")
+            self.undo("faults", "faults of the watch itself")
         return True
 
     # -- events -------------------------------------------------------------------------------
@@ -287,12 +387,23 @@ class Watch:
         self.left[0] -= 1
         if self.left[0] < 0:
             return
-        say(self.told(call, began), True)
+        line = ""
+        try:
+            line = self.told(call, began)
+            say(line, True)
+        finally:
+            if not line:  # a signal handler raised: what was not told does not count
+                self.left[0] += 1
         if self.left[0] == 0 and self.about["ends"]:
             for watch in watches[:]:
                 if watch.left is self.left:
-                    watch.undo("told as many calls as were asked for: %d" % self.about["most"])
-        self.told_ns += clock() - began + (tree.events * PER_CALL if tree is not None else 0)
+                    watch.undo(
+                        "told", "told as many calls as were asked for: %d" % self.about["most"]
+                    )
+        now = clock()
+        told.append((get_thread(), now, now - began))
+        del told[:-MOST_TOLD]
+        self.told_ns += now - began + (tree.events * PER_CALL if tree is not None else 0)
 
     def told(self, call: "tuple[Any, ...]", now: int) -> str:
         """The line of one event."""
@@ -319,12 +430,16 @@ class Watch:
         if not asked or self.about["show_params"]:
             parts.append('"params":{%s}' % ",".join(named))
         if error is not None and state != "closed":
-            parts.append('"exception":' + error_of(error, self.new, left))
+            parts.append('"exception":' + error_of(error, self.new))
             if self.about["locals"]:
                 parts.append('"locals":' + locals_of(error, depth, left))
         elif not asked and state == "returned":
-            parts.append('"return":' + show(value, depth, left))
-        parts.append('"thread":%d,"trace":%s' % (native_id(), trace_id()))
+            # Named, so that what `get_password` gives is known to be a secret.
+            parts.append(
+                '"name":%s,"value":%s'
+                % (quoted(plain(self.original.co_name)), show(value, depth, left))
+            )
+        parts.append('"thread":%d,"trace":%s' % (get_thread(), trace_id()))
         if tree is not None:
             parts.append('"tree":' + tree.lines(inside))
         parts.append('"callers":[%s]' % ",".join(map(quoted, callers_of(self.new))))
@@ -348,12 +463,15 @@ class Watch:
             spent = len(self.taken) * PER_CALL + self.told_ns
             if spent > 10 * self.about["share"] * span:
                 self.undo(
+                    "cost",
                     "it is called too often to be watched: %.0f %% of a core"
-                    % (100.0 * spent / span)
+                    % (100.0 * spent / span),
                 )
 
     def tell(self, now: int) -> None:
         """What was counted since the last time."""
+        # Threads that count at once may lose one: it is only to notice deep recursion.
+        inside[0] = sum([w.begun[0] - w.ended[0] for w in watches])
         size = len(self.taken)
         batch = self.taken[:size]
         del self.taken[:size]
@@ -393,7 +511,9 @@ class Watch:
         if spent > self.about["share"] * cpu:
             self.over_share += 1
             if self.over_share > 1:
-                self.undo("it cost %.1f %% of the target's CPU time" % (100.0 * spent / cpu))
+                self.undo(
+                    "cost", "it cost %.1f %% of the target's CPU time" % (100.0 * spent / cpu)
+                )
         else:
             self.over_share = 0
 
@@ -402,88 +522,4 @@ class Watch:
         found, self.callers = self.callers, {}
         return "[%s]" % ",".join(
             "[%d,[%s]]" % (n, ",".join(map(quoted, key))) for key, n in found.items()
-        )
-
-
-def step_into(thing: "Any", step: str, name: "Any") -> "Any":
-    """One step: by the kind of container that the tool saw from outside."""
-    if step == "module":
-        return Module.__dict__["__dict__"].__get__(modules[name])
-    if step == "class":
-        return TYPE_DICT(thing)[name]
-    if step == "dict":
-        return dict.__getitem__(thing, name)
-    if step == "held":
-        return dict.__getitem__(raw_dict(thing), name)
-    if step == "own":
-        return dict.__getitem__(Function.__dict__["__dict__"].__get__(thing), name)
-    if step == "field":
-        return type(thing).__dict__[name].__get__(thing)
-    if step == "cell":
-        cell = Function.__dict__["__closure__"].__get__(thing)[name]
-        return type(cell).__dict__["cell_contents"].__get__(cell)
-    if step == "nth":
-        return nth(thing, name)
-    if step == "base":
-        return TYPE_MRO(thing)[name]
-    if step == "type":
-        return type(thing)
-    return base_of(type(thing), (list, tuple)).__getitem__(thing, name)
-
-
-def nth(thing: "Any", at: int) -> "Any":
-    """A value of a dict by its place."""
-    for turn, value in enumerate(dict.values(thing)):
-        if turn == at:
-            return value
-    raise KeyError(at)
-
-
-def follow(steps: "list[tuple[str, Any]]") -> "Any":
-    """The object at the end of some steps, read as it is stored."""
-    thing = None  # type: Any
-    for step, name in steps:
-        thing = step_into(thing, step, name)
-    return thing
-
-
-# What looks at the frame of its caller would find ours there.
-FRAMES = (
-    "_getframe", "_getframemodulename", "currentframe", "f_back", "getouterframes", "stack", "extract_stack",
-    "walk_stack", "_current_frames",
-)  # fmt: skip
-
-
-def refuse_frame_readers(code: "Any") -> None:
-    """Raises ValueError where a function looks at who called it."""
-    words = [*code.co_names]
-    for constant in code.co_consts:
-        if type(constant) is tuple:
-            words += [w for w in constant if type(w) is str and w == "stacklevel"]
-    for word in words:
-        if type(word) is str and (word in FRAMES or word == "stacklevel"):
-            raise ValueError(
-                "it looks at the frame of its caller (%s), where a watch would stand" % word
-            )
-
-
-def begin_watch(about: "dict[str, Any]") -> None:
-    """Watch the function at the end of `about["steps"]`, if it is still the one at `about["address"]`."""
-    seen["sleep"] = 20_000_000  # all its parts are there
-    try:
-        function = follow(about["steps"])
-        if type(function) is not Function or id(function) != about["address"]:
-            raise ValueError("the name leads to another function by now")
-        if any(type(c) is str and c == MARK for c in get_code(function).co_consts):
-            raise ValueError("another locard watches it already (locard watch --list)")
-        refuse_frame_readers(get_code(function))
-        watch = Watch(about, function)
-        if about["cache"]:
-            watch.cache = follow(about["cache"])
-        watch.exchange()
-    except Exception as error:
-        why = "%s: %s" % (type(error).__name__, error)
-        say(
-            '{"ev":"off","w":%d,"why":%s,"restored":true,"inside":0}'
-            % (about["number"], quoted("it could not be watched: " + why))
         )

@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from locard.far.agent.boot import ESCAPES, modules, quoted
+    from locard.far.agent.leaves import comparable, known_attribute, member_name, show_known
 
 ROOM, MOST, LONGEST = 4096, 20, 200
 TYPE_DICT = type.__dict__["__dict__"].__get__
 TYPE_MRO = type.__dict__["__mro__"].__get__
-TYPE_NAME = type.__dict__["__qualname__"].__get__
+TYPE_QUALNAME = type.__dict__["__qualname__"].__get__
 TRACE_OF = BaseException.__dict__["__traceback__"].__get__
 Function = type(lambda: 0)
 Module = type(modules["sys"])
+Code = type(Function.__dict__["__code__"].__get__(lambda: 0))
 Slot = type(Function.__dict__["__closure__"])  # member_descriptor
 GetSet = type(Function.__dict__["__code__"])
 GENERICS = tuple(
@@ -40,7 +42,7 @@ GENERICS = tuple(
     ]
 )
 get_generic = object.__getattribute__
-PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray)
+PLAIN = (int, float, str, bool, type(None), bytes, bytearray, complex)  # the frequent ones first
 ORDERED = (int, float, bool)
 
 
@@ -52,9 +54,38 @@ def among(kind: "Any", kinds: "Any") -> bool:
     return False
 
 
+def plain(text: "Any") -> str:
+    """A name as a text of exact type: names may be of a class of the application's, which is never asked."""
+    if type(text) is str:
+        return text
+    return str.__str__(text) if base_of(type(text), (str,)) is not None else "?"
+
+
+def type_name(kind: "Any") -> str:
+    """The qualified name of a class."""
+    return plain(TYPE_QUALNAME(kind))
+
+
+def place_of(code: "Any", line: int) -> str:
+    """`Order.pay (shop.py:12)`."""
+    return "%s (%s:%d)" % (
+        plain(getattr(code, "co_qualname", code.co_name)), plain(code.co_filename), line
+    )  # fmt: skip
+
+
+OUR_ERRORS = (
+    AttributeError, BufferError, IndexError, KeyError, MemoryError, NameError, OverflowError, RecursionError,
+    RuntimeError, TypeError, UnboundLocalError, UnicodeDecodeError, UnicodeEncodeError, ValueError, ZeroDivisionError,
+)  # fmt: skip
+
+
 def is_ours(error: BaseException) -> bool:
-    """Whether an exception was raised by us: those of signal handlers come up in our frames too, and are the application's."""
-    if base_of(type(error), (Exception,)) is None:
+    """Whether an exception was raised by us.
+
+    Those of signal handlers and of other threads (PyThreadState_SetAsyncExc) come up in our frames too, and are the
+    application's: ours are of a few classes of Python's own.
+    """
+    if not among(type(error), OUR_ERRORS) and type(error) is not UnreadableError:
         return False
     trace = TRACE_OF(error)
     while trace is not None and trace.tb_next is not None:
@@ -109,7 +140,7 @@ def attribute(thing: "Any", name: str) -> "Any":
     if base_of(kind, (type,)):
         return kept_by(TYPE_MRO(thing), name)
     if not among(kept(kind, "__getattribute__"), GENERICS):
-        raise UnreadableError(TYPE_NAME(kind) + " computes its attributes")
+        raise UnreadableError(type_name(kind) + " computes its attributes")
     said = kept(kind, name)
     own = type(said) is GetSet and said is not None and of_exceptions(said, name)
     if type(said) is Slot or own:
@@ -117,14 +148,31 @@ def attribute(thing: "Any", name: str) -> "Any":
             return said.__get__(thing)
         except AttributeError:
             raise UnreadableError("the slot is empty") from None
+    known = known_attribute(thing, kind, name)
+    if known is not UnreadableError:
+        return known
     if said is not UnreadableError and not among(type(said), PLAIN) and type(said) is not Function:
-        raise UnreadableError(name + " is computed (" + TYPE_NAME(type(said)) + ")")
+        held = raw_dict(thing) or {}
+        if name in held and gives_way(type(said)):
+            return held[name]
+        raise UnreadableError(name + " is computed (" + type_name(type(said)) + ")")
     if kept(kind, "__dict__") is not UnreadableError and type(kept(kind, "__dict__")) is not GetSet:
         raise UnreadableError("its __dict__ is computed")
     try:
         return get_generic(thing, name)
     except AttributeError:
         raise UnreadableError("it holds no " + name) from None
+
+
+def gives_way(kind: "Any") -> bool:
+    """Whether a descriptor is one before which what the instance holds comes: it sets nothing.
+
+    Those of SQLAlchemy do set, and give what the instance holds.
+    """
+    if kept(kind, "__set__") is UnreadableError and kept(kind, "__delete__") is UnreadableError:
+        return True
+    module = TYPE_DICT(kind).get("__module__")
+    return type(module) is str and module == "sqlalchemy.orm.attributes"
 
 
 def kept_by(kinds: "Any", name: str) -> "Any":
@@ -157,7 +205,7 @@ def item(thing: "Any", key: "Any") -> "Any":
         if -base.__len__(thing) <= key < base.__len__(thing):
             return base.__getitem__(thing, key)
         raise UnreadableError("it has no item %d" % key)
-    raise UnreadableError(TYPE_NAME(type(thing)) + " has no items that can be read")
+    raise UnreadableError(type_name(type(thing)) + " has no items that can be read")
 
 
 def length(thing: "Any") -> int:
@@ -169,21 +217,24 @@ def length(thing: "Any") -> int:
 
 
 def compared(how: str, left: "Any", right: "Any") -> bool:
-    """A comparison of two values of exact builtin types; raises UnreadableError."""
-    one, two = type(left), type(right)
+    """A comparison of two values of exact builtin types, or decimals; raises UnreadableError."""
     if how == "is":
         return left is right
+    one, two = type(left), type(right)
+    if not (among(one, PLAIN) and among(two, PLAIN)):
+        left, right = comparable(left, right)
+        one, two = type(left), type(right)
     if not (among(one, PLAIN) and among(two, PLAIN)):
         raise UnreadableError(
             "only numbers, text and None are compared, not "
-            + TYPE_NAME(two if among(one, PLAIN) else one)
+            + type_name(two if among(one, PLAIN) else one)
         )
     if how == "==":
         return bool(left == right)
     if not (
         (among(one, ORDERED) and among(two, ORDERED)) or (one is two and among(one, (str, bytes)))
     ):
-        raise UnreadableError("%s and %s have no order" % (TYPE_NAME(one), TYPE_NAME(two)))
+        raise UnreadableError("%s and %s have no order" % (type_name(one), type_name(two)))
     return bool(
         left < right
         if how == "<"
@@ -228,7 +279,7 @@ class Shown:
 def class_name(kind: "Any") -> str:
     """A class with its module, where it is none of Python's own."""
     module = TYPE_DICT(kind).get("__module__")
-    name = str(TYPE_NAME(kind))
+    name = type_name(kind)
     return (
         name
         if type(module) is not str or module in ("builtins", "__main__")
@@ -277,7 +328,9 @@ def show_by(thing: "Any", kind: "Any", base: "Any", depth: int, left: Shown) -> 
     if base is str or base is bytes or base is bytearray:
         return show_text(thing, kind, base, left)
     if base is int:
-        return quoted("<%s %s>" % (class_name(kind), show_int(int.__int__(thing)).strip('"')))
+        return quoted(
+            "<%s %s>" % (member_name(thing, kind), show_int(int.__int__(thing)).strip('"'))
+        )
     if base is float:
         return quoted("<%s %s>" % (class_name(kind), float.__repr__(float.__float__(thing))))
     if base is type:
@@ -291,7 +344,10 @@ def show_by(thing: "Any", kind: "Any", base: "Any", depth: int, left: Shown) -> 
     if base is not None:
         return show_container(thing, kind, base, depth, left)
     if kind is Function:
-        return quoted("<function %s>" % Function.__dict__["__qualname__"].__get__(thing))
+        return quoted("<function %s>" % plain(Function.__dict__["__qualname__"].__get__(thing)))
+    known = show_known(thing, kind, depth, left)
+    if known is not None:
+        return known
     return show_instance(thing, kind, depth, left)
 
 

@@ -4,25 +4,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.agent.boot import Builtin, modules, quoted, watches
+    from locard.far.agent.boot import Builtin, modules, own, quoted, watches
     from locard.far.agent.exchange import drive_code
     from locard.far.agent.reading import (
         TYPE_MRO,
-        TYPE_NAME,
         Shown,
         UnreadableError,
         attribute,
+        class_name,
         is_ours,
         kept,
+        place_of,
         show,
+        type_name,
     )
 
-get_frame = modules["sys"]._getframe
+get_frame = own["_getframe"]
 NEWEST = modules["sys"].version_info >= (3, 11)
 get_trace, set_trace = (
     BaseException.__dict__["__traceback__"].__get__,
     BaseException.__dict__["__traceback__"].__set__,
 )
+
+
+MOST_OF_ERROR = 1500  # characters
+OPTIMIZED = 1  # CO_OPTIMIZED: of a function
 
 
 def bucket_of(took: int) -> int:
@@ -52,9 +58,7 @@ def state_of(error: BaseException) -> str:
     if kind is GeneratorExit:
         return "closed"
     for one in TYPE_MRO(kind):
-        name = TYPE_NAME(one)
-        if type(name) is not str:
-            continue
+        name = type_name(one)
         if name == "CancelledError":
             return "cancelled"
         if name == "GreenletExit":
@@ -78,31 +82,27 @@ def callers_of(own: "Any") -> "tuple[str, ...]":
     frame = frame.f_back if frame is not None and own is not None else None
     while frame is not None and len(found) < 3:
         code = frame.f_code
-        name = getattr(code, "co_qualname", code.co_name)
         if code is not drive_code and not any(w.new is code for w in watches):
-            found.append("%s (%s:%d)" % (name, code.co_filename, frame.f_lineno or 0))
+            found.append(place_of(code, frame.f_lineno or 0))
         frame = frame.f_back
     return tuple(found)
 
 
-def error_of(error: BaseException, own: "Any", left: "Shown") -> str:
-    """An exception with where it was raised and what caused it."""
-    text = show(error, 1, left)
+def error_of(error: BaseException, own: "Any") -> str:
+    """An exception with where it was raised and what caused it; it has room of its own, whatever the values took."""
+    left = Shown()
+    left.room = MOST_OF_ERROR
+    args = BaseException.__dict__["args"].__get__(error)
+    parts = ['"@":' + quoted(class_name(type(error))), '"args":' + show(args, 1, left)]
     trace = get_trace(error)
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     if trace is not None and trace.tb_frame.f_code is not own:
-        code = trace.tb_frame.f_code
-        place = "%s (%s:%d)" % (
-            getattr(code, "co_qualname", code.co_name),
-            code.co_filename,
-            trace.tb_lineno,
-        )
-        text = text[:-1] + ',"at":%s}' % quoted(place)
+        parts.append('"at":' + quoted(place_of(trace.tb_frame.f_code, trace.tb_lineno)))
     cause = BaseException.__dict__["__cause__"].__get__(error)
     if cause is not None:
-        text = text[:-1] + ',"cause":%s}' % show(cause, 1, left)
-    return text
+        parts.append('"cause":' + show(cause, 1, left))
+    return "{" + ",".join(parts) + "}"
 
 
 def locals_of(error: BaseException, depth: int, left: "Shown") -> str:
@@ -110,7 +110,8 @@ def locals_of(error: BaseException, depth: int, left: "Shown") -> str:
     trace = get_trace(error)
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    if trace is None:
+    # Of a class's body the variables may be in a mapping of the application's.
+    if trace is None or not trace.tb_frame.f_code.co_flags & OPTIMIZED:
         return "{}"
     parts = []  # type: list[str]
     for name, value in trace.tb_frame.f_locals.items():
@@ -130,6 +131,8 @@ def trace_id() -> str:
     try:
         for variable, value in contexts.copy_context().items():
             name = variable.name
+            if type(name) is not str:
+                continue
             if name in IDS and type(value) is str:
                 return quoted(value[:64])
             if name == "current_context":

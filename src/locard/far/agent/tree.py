@@ -7,25 +7,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from locard.far.agent.boot import Builtin, clock, modules, quoted
-    from locard.far.agent.reading import is_ours
+    from locard.far.agent.boot import Builtin, clock, own, quoted, watches
+    from locard.far.agent.exchange import drive_code
+    from locard.far.agent.reading import Code, among, is_ours, place_of, plain
 
-set_profile, get_profile = modules["sys"].setprofile, modules["sys"].getprofile
+set_profile, get_profile = own["setprofile"], own["getprofile"]
 name_of_builtin = Builtin.__dict__["__name__"].__get__
+OURS, BELOW = [], []  # type: list[Any], list[Any] # the nodes of what is locard's own, and of what that calls
 MOST_EVENTS, MOST_LINES_TREE, DEEPEST_TREE = 50000, 60, 4
 
 
 class Tree:
     """The calls below one call; nodes are [name, calls, ns, {child: node}].
 
-    On the stack stand (node, when it began); what belongs to the call itself or to us has no beginning.
+    On the stack stand (node, when it began or 0 where it does not count, our own time until then). A gate is code of ours
+    that stands before a watched function: what it calls counts for who called it. Time that is ours counts for nobody.
     """
 
-    __slots__ = ("code", "cut", "events", "root", "stack", "unseen")
+    __slots__ = ("code", "cut", "events", "hook", "ours", "root", "stack", "unseen")
 
     def __init__(self, code: "Any") -> None:
         """`code`: of the function itself."""
-        self.code = code
+        self.code, self.hook = code, self.event
+        self.ours = 0
         self.root = ["", 1, 0, {}]  # type: list[Any]
         self.stack = []  # type: list[Any]
         self.events, self.cut, self.unseen = 0, 0, 0
@@ -34,13 +38,14 @@ class Tree:
         """Look from now on; False where another one looks."""
         if get_profile() is not None or self.cut:
             return False
-        self.stack = [(self.root, None)]
-        set_profile(self.event)
+        self.stack = [(self.root, 0, 0)]
+        set_profile(self.hook)
         return True
 
     def end(self) -> None:
-        """Look no more."""
-        set_profile(None)
+        """Look no more, unless the call set another profiler."""
+        if get_profile() is self.hook:
+            set_profile(None)
         if self.cut:
             self.unseen += clock() - self.cut
 
@@ -63,23 +68,36 @@ class Tree:
 
     def stop(self) -> None:
         """Look no more at this call: what runs is counted until now."""
-        set_profile(None)
+        if get_profile() is self.hook:
+            set_profile(None)
         self.cut = clock()
         while len(self.stack) > 1:
             self.pop(self.cut)
 
     def pop(self, now: int) -> None:
         """The innermost ends."""
-        node, began = self.stack.pop()
-        if node is not None and began is not None:
+        node, began, ours = self.stack.pop()
+        if node is OURS:
+            self.ours += now - began
+        elif node is not None and began:
             node[1] += 1
-            node[2] += now - began
+            node[2] += now - began - (self.ours - ours)
 
     def push(self, what: "Any") -> None:
         """A function begins."""
-        above = self.stack[-1][0]
-        if what is self.code or (len(self.stack) == 1 and type(what) is Builtin):
-            self.stack.append((self.root, None))  # the call itself, or how it is driven
+        above, counts, _ = self.stack[-1]
+        if above is OURS or above is BELOW:
+            self.stack.append((BELOW, 0, 0))
+            return
+        if what is self.code:
+            self.stack.append((self.root, 0, 0))  # calls of itself belong to it
+            return
+        gate = what is drive_code or among(what, [watch.new for watch in watches])
+        if gate or (not counts and type(what) is Builtin):
+            self.stack.append((above, 0, 0))  # or how a gate works
+            return
+        if type(what) is Code and what.co_filename == "<locard>":
+            self.stack.append((OURS, clock(), 0))
             return
         node = None
         if above is not None and len(self.stack) <= DEEPEST_TREE + 2 and len(self.stack) > 1:
@@ -87,7 +105,7 @@ class Tree:
             node = above[3].get(key)
             if node is None and len(above[3]) < 200:
                 node = above[3][key] = [label(what), 0, 0, {}]
-        self.stack.append((node, clock()))
+        self.stack.append((node, clock(), self.ours))
 
     def lines(self, took: int) -> str:
         """[[depth, name, calls, us, us by itself], ...] as JSON, the longest first."""
@@ -117,11 +135,5 @@ class Tree:
 def label(what: "Any") -> str:
     """A code object with its place, or the name of what is written in C."""
     if type(what) is Builtin:
-        return str(name_of_builtin(what)) + " (C)"
-    if hasattr(type(what), "co_filename"):
-        return "%s (%s:%d)" % (
-            getattr(what, "co_qualname", what.co_name),
-            what.co_filename,
-            what.co_firstlineno,
-        )
-    return "C"
+        return plain(name_of_builtin(what)) + " (C)"
+    return place_of(what, what.co_firstlineno) if type(what) is Code else "C"

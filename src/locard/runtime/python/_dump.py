@@ -138,6 +138,8 @@ def _thread(item: Any, at_round: int) -> ThreadStack | None:
                 _frame(str(f["name"]), str(f["filename"]), int(f["line"])) for f in item["frames"]
             ),
             lock=_lock(item.get("lock")),
+            has_gil=bool(item.get("owns_gil")),
+            collects=bool(item.get("gc")),
             variables=tuple(
                 tuple((str(name), str(value)) for name, value in frame.items())
                 for frame in item.get("locals") or ()

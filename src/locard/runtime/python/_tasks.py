@@ -30,6 +30,7 @@ def _task(item: dict[str, Any], names: dict[Any, str]) -> AwaitingTask | None:
             awaits=tuple(names[a] for a in item["awaits"] if a in names),
             lock=waits,
             inside=tuple(int(a) for a in item["inside"] if a != waits),
+            runs=any(step.get("runs") for step in item["chain"]),
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -51,9 +51,11 @@ FIND = Template(
         f"far/{name}.py"
         for name in (
             "memory",
+            "python_access",
             "symbols",
             "python_layout",
             "python_objects",
+            "python_functions",
             "python_names",
             "python_find",
         )
@@ -90,13 +92,14 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
             continue
         names: list[FoundName] = []
         missed: list[str] = []
-        looked, cut = 0, False
+        looked, left, cut = 0, 0, False
         for row in watch.rows(output.text):
             try:
                 if "missed" in row:
                     missed.append(f"pid {int(row['pid'])}: {row['missed']}")
                 elif "looked" in row:
                     looked += int(row["looked"])
+                    left += int(row.get("left", 0))
                     cut = cut or bool(row["cut"])
                 else:
                     names.append(_name(row))
@@ -104,7 +107,7 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
                 continue
         if names or missed or looked:
             pattern = output.argv[output.argv.index("find") + 1]
-            facts.append(FoundNames(pattern, tuple(names), looked, cut, tuple(missed)))
+            facts.append(FoundNames(pattern, tuple(names), looked, cut, tuple(missed), left))
     return tuple(facts)
 
 

@@ -180,7 +180,8 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
             if told["left_out"]:
                 pids = ", ".join(map(str, told["left_out"]))
                 why = f"not looked at, with less private memory: pid {pids}"
-                facts.append(NotObserved("heap", why, "name them: locard heap pid/PID"))
+                first = told["left_out"][0]
+                facts.append(NotObserved("heap", why, f"name them: locard heap pid/{first}"))
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError, IndexError):
             said = output.stderr.decode("utf-8", "replace").strip().splitlines()
             why = (said[-1] if said else "") or output.problem or "nothing came back"

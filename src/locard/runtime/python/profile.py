@@ -158,6 +158,21 @@ def left_out(argv: Sequence[str], runtimes: dict[int, str]) -> tuple[list[str], 
     return words, blind
 
 
+def observed(
+    told: dict[str, Any], seconds: float, lost: tuple[str, ...], blind: tuple[str, ...]
+) -> Observed:
+    """How it was sampled: which reader, how often, what it cost."""
+    versions = ", ".join(sorted({str(p["version"]) for p in told["processes"]}))
+    return Observed(
+        seconds=round(seconds, 3),
+        engine=f"own reader of CPython {versions}, {float(told['hz']):g} looks a second, --mode {told['mode']}",
+        lost=lost,
+        blind=blind,
+        ended=str(told["ended"]),
+        cost_s=round(float(told["cost_s"]), 3),
+    )
+
+
 def _fact(told: dict[str, Any], left: tuple[list[str], list[str]]) -> Trace:
     every = tuple(stacks_of(told))
     hz = float(told["hz"])
@@ -165,22 +180,15 @@ def _fact(told: dict[str, Any], left: tuple[list[str], list[str]]) -> Trace:
     seconds = float(told["took"])
     total = sum(s.value for s in every)
     lost, less = missed(told, int(told["samples"]), total)
-    versions = ", ".join(sorted({str(p["version"]) for p in told["processes"]}))
     return Trace(
         program="profile",
         says=_says(rows, told, total),
-        observed=Observed(
-            seconds=round(seconds, 3),
-            engine=f"own reader of CPython {versions}, {hz:g} looks a second, --mode {told['mode']}",
-            lost=(*lost, *left[0]),
-            blind=(*less, *left[1]),
-            ended=str(told["ended"]),
-            cost_s=round(float(told["cost_s"]), 3),
-        ),
+        observed=observed(told, seconds, (*lost, *left[0]), (*less, *left[1])),
         rows=rows[:_MOST_ROWS],
         stacks=every,
         threads=_threads(told["stacks"], hz),
         processes=tuple(_process(p, told["stacks"], hz, told["mode"]) for p in told["processes"]),
+        mode=str(told["mode"]),
     )
 
 
@@ -304,7 +312,7 @@ def _says(rows: Sequence[Row], told: dict[str, Any], total: float) -> str:
     collected, all_looks = (sum(int(p[k]) for p in told["processes"]) for k in ("gc", "looks"))
     gc = f"; the collector ran in {collected / max(1, all_looks):.0%} of them" if collected else ""
     if not total:
-        return f"{looks} over {float(told['took']):.1f} s: none of {what}{gc}"
+        return f"{looks} over {float(told['took']):.1f} s: no sample of {what}{gc}"
     shares = ", ".join(f"{r.what} {r.count / total:.0%}" for r in rows[:_SHOWN])
     return f"{total:,.0f} samples of {what} in {looks}: {shares}{gc}"
 

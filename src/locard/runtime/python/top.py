@@ -13,6 +13,7 @@ Source: CPython's `_Py_DebugOffsets` and its headers; process_vm_readv(2); proc(
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from locard.guard import needs
 from locard.guard.command import Impact, Template
 from locard.model import params
 from locard.model.evidence import Output, Scope
-from locard.model.kernel_facts import NotObserved, Observed, Row, Trace
+from locard.model.kernel_facts import NotObserved, Row, Trace
 from locard.model.stacks import short_path
 from locard.model.wording import count
 from locard.probe import Sample
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 LONGEST_S = 3600.0
 _SHOWN = 3
+_APART = 0.02  # of a core: what clock ticks of 10 ms leave open
 
 BY_DEFAULT = False
 BY_LINE = True  # of its output: an interval each
@@ -116,7 +118,8 @@ def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
         if not found and output.exit_code is not None:
             said = output.stderr.decode("utf-8", "replace").strip()
             why = said or output.problem or "nothing came back"
-            facts.append(NotObserved("top", f"{why}; py-spy top may be able to", ""))
+            more = "" if "not permitted" in why else "; py-spy top may be able to"
+            facts.append(NotObserved("top", why + more, ""))
     return tuple(facts)
 
 
@@ -126,17 +129,11 @@ def _fact(line: str, left: tuple[list[str], list[str]]) -> Trace | None:
         seconds, hz = float(told["seconds"]), float(told["hz"])
         rows = tuple(_functions(told, hz))
         lost, less = profile.missed(told, int(told["looks"]), float(told["samples"]))
-        versions = ", ".join(sorted({str(p["version"]) for p in told["processes"]}))
         return Trace(
             program="top",
             says=_says(rows, told, seconds),
-            observed=Observed(
-                seconds=round(seconds, 3),
-                engine=f"own reader of CPython {versions}, {hz:g} looks a second, --mode {told['mode']}",
-                lost=(*lost, *left[0]),
-                blind=(*less, *left[1]),
-                ended=str(told["ended"]),
-                cost_s=round(float(told["cost_s"]), 3),
+            observed=dataclasses.replace(
+                profile.observed(told, seconds, (*lost, *left[0]), (*less, *left[1])),
                 began=float(told["at"]) - seconds,
             ),
             rows=rows,
@@ -175,16 +172,13 @@ def _threads(told: dict[str, Any]) -> Iterator[Row]:
 
 
 def _processes(told: dict[str, Any]) -> Iterator[Row]:
-    used: dict[int, float] = {}
-    for item in told["threads"]:
-        used[item["pid"]] = used.get(item["pid"], 0.0) + (item["cpu_s"] or 0.0)
     for item in told["processes"]:
         pid, looks = int(item["pid"]), max(1, int(item["looks"]))
         yield Row(
             f"pid {pid}",
             pid=pid,
             count=looks,
-            total_s=round(used.get(pid, 0.0), 3),
+            total_s=None if item["cpu_s"] is None else round(float(item["cpu_s"]), 3),
             threads=int(item["threads"]),
             detail=", ".join(profile.shares(item, str(told["mode"]))),
         )
@@ -192,9 +186,14 @@ def _processes(told: dict[str, Any]) -> Iterator[Row]:
 
 def _says(rows: Sequence[Row], told: dict[str, Any], seconds: float) -> str:
     """`1.02 cores, GIL held in 98%, nobody ran in 2%: pay (app/shop.py) 61%, …`."""
-    cores = sum(t["cpu_s"] or 0.0 for t in told["threads"]) / seconds
-    words = [f"{cores:.2f} cores in its threads"]
     every = told["processes"]
+    cores = sum(p["cpu_s"] or 0.0 for p in every) / seconds
+    told_s = sum(t["cpu_s"] or 0.0 for t in told["threads"])
+    words = [f"{cores:.2f} cores"]
+    if cores - told_s / seconds > max(_APART, 0.2 * cores):
+        words[0] += (
+            f" ({cores - told_s / seconds:.2f} in threads that came and went, or are not Python's)"
+        )
     if len(every) == 1:
         words += profile.shares(every[0], str(told["mode"]))
     else:
@@ -207,7 +206,7 @@ def _says(rows: Sequence[Row], told: dict[str, Any], seconds: float) -> str:
 _TOLD = """{"interval": 1, "at": 1790000000.0, "seconds": 2.0, "looks": 200, "late": 0, "hz": 100.0, "mode": "cpu",
 "samples": 200, "cost_s": 0.05, "functions": [{"name": "pay", "filename": "/srv/app/shop.py", "own": 180, "all": 200}],
 "threads": [{"pid": 7, "tid": 9, "thread": "worker", "cpu_s": 1.96, "samples": 200, "gil": 196}], "processes": [{"pid": 7,
-"version": "3.12", "threads": 4, "looks": 200, "torn": 0, "gc": 10, "gil": 196, "idle": 2, "left": 0, "unseen": 0, "ended": false}],
+"version": "3.12", "threads": 4, "looks": 200, "torn": 0, "gc": 10, "gil": 196, "idle": 2, "left": 0, "unseen": 0, "ended": false, "cpu_s": 1.96}],
 "unread": [], "ended": ""}""".replace("\n", " ")
 _ASKED = ("python3", "-I", "-S", "-", "top", "2", "1", "100", "cpu", "7")
 
@@ -215,7 +214,7 @@ SAMPLES = (
     Sample(
         (Output(argv=_ASKED, stdout=f"{_TOLD}\n{_TOLD}\n".encode()),),
         (
-            "0.98 cores in its threads, GIL held in 98% of 200 looks, collector ran in 5%",
+            "0.98 cores, GIL held in 98% of 200 looks, collector ran in 5%",
             "no thread on a CPU in 1%: pay (app/shop.py) 90%",
             "had the GIL in 98%",
         ),

@@ -9,8 +9,10 @@ How: a thread is started in the process by one stop of about 1 ms; it exchanges 
   it. Conditions are tested in the process.
 Impact: injects. A thread and 260 KiB of memory in the process for as long as it is watched, gone after it. No file,
   no port, no library, no descriptor. What the C library keeps of an ended thread (its stack, an arena) it keeps.
-Limits: CPython 3.8 to 3.15 on x86-64, not free-threaded. A function that looks at its caller's frame is refused; what
-  it calls and looks further up sees one frame more. Up to 3.10 tracebacks show the function twice. Durations
+Limits: CPython 3.8 to 3.15 on x86-64, not free-threaded, not with audit hooks. A function that looks at its caller's
+  frame is refused; what it calls and looks further up sees one frame more. Meanwhile the limit of recursion is 200
+  higher, and from 3.12 on a fork warns that there is another thread. A builtin written in C has no code to exchange:
+  the refusal says how libcalls counts it. Up to 3.10 tracebacks show the function twice. Durations
   hold the cost of watched calls inside of them; arguments are those at the end, except with -b. Calls that began before are not counted,
   forked children and subinterpreters not seen. A call costs about 1 us more, a told one some 60 us.
 Source: ptrace(2), rt_sigreturn(2), process_vm_writev(2); CPython's C API and data model.
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +57,13 @@ BY_LINE = True  # what comes is told as it comes
 _SETTLES_S = 20.0  # for putting in and taking out, several processes one after the other
 _MOST_CALLS = 10_000
 _FILES = (
-    "processes python_thread signal_frames thread_stop seccomp_filters python_inject python_names python_search"
-    " python_expression python_session python_watch"
+    "processes python_thread signal_frames thread_stop seccomp_filters python_inject python_listeners"
+    " python_functions python_names python_search python_expression python_session python_watch"
 )
 READER = "+".join((stacks.OWN.program or "", *(f"far/{name}.py" for name in _FILES.split())))
 AGENT = tuple(
     (name, f"far/agent/{name}.py")
-    for name in ("boot", "reading", "exchange", "telling", "tree", "hooks")
+    for name in ("boot", "reading", "leaves", "exchange", "telling", "tree", "hooks", "orders")
 )
 
 
@@ -115,7 +118,7 @@ WATCH = Template(
     argv=("python3", "-I", "-S", "-", "watch", "{settings:source}", "{pid:pid*}"),
     impact=Impact.INJECTS,
     bound_s=3600.0 + _SETTLES_S,
-    by_hand="locard watch {target} {name} --allow injects",
+    by_hand="locard watch",
     residue=(LEFT,),
     max_bytes=24 << 20,
     program=READER,
@@ -174,11 +177,10 @@ def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, 
         "stats": asked.stats, "callers": asked.callers, "tree": asked.tree, "locals": asked.locals, "share": asked.max_overhead / 100,
         "seconds": asked.for_s, "others": not asked.alone,
     }  # fmt: skip
-    command = WATCH.fill(
-        settings=json.dumps(settings, separators=(",", ":")), pid=pids, name=asked.name,
-        target=context.target.ref,
-    )  # fmt: skip
-    yield dataclasses.replace(command, bound_s=asked.for_s + _SETTLES_S)
+    command = WATCH.fill(settings=json.dumps(settings, separators=(",", ":")), pid=pids)
+    flags = params.typed(dataclasses.replace(asked, name=""))
+    words = ("locard", "watch", context.target.ref, asked.name, *flags, "--allow", "injects")
+    yield dataclasses.replace(command, bound_s=asked.for_s + _SETTLES_S, by_hand=shlex.join(words))
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
@@ -232,7 +234,7 @@ class _Sums:
             left -= self.buckets[bucket]
             if left <= 0:
                 bits, step = divmod(bucket, 8)
-                high = (9 + step) << bits - 4 if bits > 3 else 1 << bits  # noqa: PLR2004 - as far/agent/hooks.py counts
+                high = (9 + step) << bits - 4 if bits > 3 else 1 << bits  # noqa: PLR2004 - as far/agent/telling.py counts
                 return min(high, self.most) / 1e9
         return self.most / 1e9
 
@@ -278,7 +280,7 @@ class _Function:
             unreadable=self.tested[2], cache=cache,
             callers=tuple((n, chain) for chain, n in sorted(self.callers.items(), key=lambda i: -i[1])[:50]),
             counted_only=bool(row["counted"]), still_inside=int(self.off.get("inside", 0)),
-            ended=str(self.off.get("why", "")), restored=self.off.get("restored"), now_means=self.means,
+            let_go=str(self.off.get("kind", "")), ended=str(self.off.get("why", "")), restored=self.off.get("restored"), now_means=self.means,
         )  # fmt: skip
 
 
@@ -311,8 +313,9 @@ class _Told:
         if "function" in row:
             self.functions[pid, int(row["function"])] = _Function(row)
         elif "means" in row:
-            for one in self.functions.values():
-                one.means = str(row["means"] or "nothing")
+            for (of, _), one in self.functions.items():
+                if of == pid and one.row.get("spec") == row["spec"]:
+                    one.means = str(row["means"] or "nothing")
         elif "ev" in row:
             self._event(pid, row)
         else:
@@ -346,8 +349,8 @@ class _Told:
     def _complete(self) -> None:
         """Where a target ended meanwhile its last counts are lost: then the calls that were told are counted."""
         for (pid, number), function in self.functions.items():
-            if function.off.get("why") == "it was ended" and self.end.get("end") == "time":
-                function.off["why"] = "the time was over"
+            if function.off.get("kind") == "ended" and self.end.get("end") == "time":
+                function.off |= {"kind": "time", "why": "the time was over"}
             told = [c for c in self.calls if (c.pid, c.function) == (pid, number)]
             if sum(s.calls for s in function.states.values()) >= len(told):
                 continue
@@ -391,7 +394,7 @@ def call_of(pid: int, row: dict[str, Any]) -> WatchedCall:
     return WatchedCall(
         ts=float(row["at"]), pid=pid, function=int(row["w"]), state=str(row["state"]), cost_us=float(row["cost_us"]),
         params=tuple(values), target=target,
-        returned=_json(row["return"]) if "return" in row else None,
+        returned=_json(row["value"]) if "value" in row else None,
         exception=_json(row["exception"]) if "exception" in row else None,
         locals=_json(row["locals"]) if "locals" in row else None,
         shown=tuple((str(n), _json(v)) for n, v in row.get("shown", {}).items()),
@@ -418,6 +421,7 @@ def _process(pid: int, row: dict[str, Any], inside: int) -> WatchedProcess:
         next_step=str(row.get("next_step", "")), near=tuple(map(str, row.get("near", ()))),
         left=tuple(map(str, row.get("left", ()))), children=int(row.get("children", 0)),
         other_interpreters=int(row.get("others", 0)), gone=bool(row.get("gone")), still_inside=inside,
+        unknown=bool(row.get("unknown")),
     )  # fmt: skip
 
 
@@ -425,9 +429,9 @@ _ASKED = ("python3", "-I", "-S", "-", "watch", "{}", "7")
 _TOLD = b"""{"pid":7,"python":"3.12","others":0,"stopped_ms":0.7}
 {"function":0,"pid":7,"name":"charge","module":"shop","kind":"function","file":"/srv/shop.py","line":39,"said":[],"counted":false,"inside":0,"cached":false}
 {"ev":"on","w":0,"at":100.0,"pid":7}
-{"ev":"call","w":0,"at":100.5,"cost_us":2.9,"state":"returned","params":{"self":{"@":"Shop"},"order_id":29},"return":{"order":29},"thread":9,"trace":null,"callers":["pay (shop.py:1)"],"pid":7}
+{"ev":"call","w":0,"at":100.5,"cost_us":2.9,"state":"returned","params":{"self":{"@":"Shop"},"order_id":29},"name":"charge","value":{"order":29},"thread":9,"trace":null,"callers":["pay (shop.py:1)"],"pid":7}
 {"ev":"stats","w":0,"at":101.0,"states":{"returned":[40,116000,116000,4000,[[93,40]]],"raised":[2,9000,9000,5000,[[101,2]]]},"tested":[30,10,2],"inside":0,"spent_ns":1,"cpu_ns":1,"cache":null,"callers":[[42,["pay (shop.py:1)"]]],"pid":7}
-{"ev":"off","w":0,"why":"5 calls were told","restored":true,"inside":0,"pid":7}
+{"ev":"off","w":0,"kind":"told","why":"5 calls were told","restored":true,"inside":0,"pid":7}
 {"pid":7,"left":[],"children":1,"threads":[2,2],"open":[]}
 {"end":"told","asked":30,"took":1.2}
 """

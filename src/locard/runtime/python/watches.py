@@ -10,7 +10,7 @@ Source: proc(5); process_vm_readv(2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from locard.guard import needs
@@ -40,7 +40,7 @@ class Params:
 
 PARAMS = Params
 LIST = Template(
-    argv=("python3", "-I", "-S", "-", "list"),
+    argv=("python3", "-I", "-S", "-", "list", "{pid:pid*}"),
     impact=Impact.SAMPLES,
     bound_s=20.0,
     by_hand="locard watch --list",
@@ -53,7 +53,7 @@ RESET = Template(
     argv=("python3", "-I", "-S", "-", "reset", "{pid:pid*}"),
     impact=Impact.INJECTS,
     bound_s=20.0,
-    by_hand="locard watch --reset pid/{pid}",
+    by_hand="locard watch --reset",
     program=watch.READER,
     needs=(needs.PYTHON,),
     output="json",
@@ -73,11 +73,12 @@ def scope(context: Context) -> Scope:
 
 
 def plan(context: Context, asked: Params = Params()) -> Generator[Step, Output, None]:
-    """List them, or tell them to end: those of the target's processes, all where it is a host."""
+    """List them, or tell them to end: those of the target's processes, of all where it is a host."""
     if asked.reset:
-        yield RESET.fill(pid=context.target.pids)
+        words = f"locard watch --reset {context.target.ref}"
+        yield replace(RESET.fill(pid=context.target.pids), by_hand=words)
     else:
-        yield LIST.fill()
+        yield LIST.fill(pid=context.target.pids)
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import ledger, notices
 from .audit import Audit
+from .fingerprints import Fingerprints
 from .ledger import Ledger
 from .notices import Notices
 from .scores import Scores
@@ -27,6 +28,7 @@ class Steps:
         store = config.store_socket
         self._scores = Scores(store) if "scores" in used else None
         self._statements = Statements() if "statements" in used else None
+        self._fingerprints = Fingerprints() if "fingerprints" in used else None
         self._ledger = Ledger(store) if "ledger" in used else None
         self._notices = Notices(store) if "notices" in used else None
         self._audit = Audit() if "audit" in used else None
@@ -34,12 +36,7 @@ class Steps:
     def take(self, uses: tuple[str, ...], reference: str) -> tuple[HTTPStatus, str] | None:
         """Take those of one route in order; what went wrong, None if nothing did."""
         on = self._flags.enabled
-        if self._scores and "scores" in uses:
-            self._scores.score(
-                reference, explained=on("explained-scores"), cached=on("cached-scores")
-            )
-        if self._statements and "statements" in uses:
-            self._statements.page(full=on("full-statements"), short=on("short-statements"))
+        self._compute(uses, reference)
         if self._audit and "audit" in uses:
             self._audit.write(reference)
             if on("indexed-audit"):
@@ -58,3 +55,17 @@ class Steps:
         except ledger.LedgerBusy:
             return HTTPStatus.SERVICE_UNAVAILABLE, f"entry not made within {ledger.PATIENCE_S} s"
         return None
+
+    def _compute(self, uses: tuple[str, ...], reference: str) -> None:
+        """Those of one route that cannot go wrong: they only take time."""
+        on = self._flags.enabled
+        if self._scores and "scores" in uses:
+            self._scores.score(
+                reference, explained=on("explained-scores"), cached=on("cached-scores")
+            )
+        if self._statements and "statements" in uses:
+            self._statements.page(full=on("full-statements"), short=on("short-statements"))
+        if self._fingerprints and "fingerprints" in uses:
+            self._fingerprints.make(
+                reference, long=on("long-fingerprints"), short=on("short-fingerprints")
+            )
