@@ -64,3 +64,13 @@ def test_more_requests_do_not_make_a_small_wobble_an_effect():
     wobble = Counts(1_000_000, 10_000, 1_000_000, 11_000)
     contrast = Contrast(Counts(2_000_000, 20_000, 2_000_000, 400_000))
     assert contrast.affected(wobble, typical_rate=0.4) < 0
+
+
+def test_estimated_counts_below_nothing_are_none():
+    for before in (-20, -21, -19, -1):
+        below = Counts(before, -2, 50, 5)
+        none = Counts(0, 0, 50, 5)
+        assert CONTRAST.affected(below, typical_rate=0.4) == CONTRAST.affected(
+            none, typical_rate=0.4
+        )
+        assert CONTRAST.base_rate(below) == CONTRAST.base_rate(none)

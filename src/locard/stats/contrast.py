@@ -77,7 +77,9 @@ class Contrast:
 
     def base_rate(self, part: Counts) -> float:
         """Its own earlier share of bad requests, drawn to the usual one where it had few."""
-        return (part.before_bad + _BORROWED * self.usual_rate) / (part.before_total + _BORROWED)
+        # Differences of estimated counts may be below nothing by a few.
+        total = max(0, part.before_total) + _BORROWED
+        return (max(0, part.before_bad) + _BORROWED * self.usual_rate) / total
 
     def excess(self, part: Counts) -> float:
         """Bad requests more than its own earlier rate would have given."""
@@ -141,7 +143,7 @@ class Contrast:
         """
         rate = min(max(self.base_rate(part) * drift, _ALMOST_NEVER), 1 - _ALMOST_NEVER)
         steady = (1 - rate) / rate / _NOISE**2
-        known = min(part.before_total + _BORROWED, steady)
+        known = min(max(0, part.before_total) + _BORROWED, steady)
         typical = min(max(typical_rate, _ALMOST_NEVER), _HIGHEST_TYPICAL)
         hits = max(0, part.after_bad)  # differences of estimated counts may be off by a few
         total = max(hits, part.after_total)
