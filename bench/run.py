@@ -28,12 +28,14 @@ BENCHES = {
     "text_formats": ("text_formats.py",),
     "slice": ("slice.py",),
     "accuracy": ("accuracy.py",),
+    "rca": ("rca.py",),
     "fleet": ("fleet.py",),
     "waiting": ("waiting.py",),
     "kubernetes": ("kubernetes.py",),
     "kernel": ("kernel.py",),
     "python": ("python.py",),
     "attach": ("attach.py",),
+    "metrics": ("metrics.py",),
 }
 
 
