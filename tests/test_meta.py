@@ -18,6 +18,7 @@ from locard.guard.gate import Gate
 from locard.investigate import ground_probes
 from locard.model.evidence import Output, Scope
 from locard.model.target import Context, Process, Skip, Target
+from locard.transport.prepared import GET_PROGRAM
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "locard"
@@ -38,7 +39,7 @@ A_PROCESS = Process(4242, 1, 100, 0.0, 0, "python3", ("python3", "app.py"))
 FULL = Context(
     Target("pid/4242", "pid", "4242", "here", (A_PROCESS,)),
     ("/var/log/app.log", "-"),
-    ("http://127.0.0.1:9/metrics",),
+    ("http://127.0.0.1:9/metrics", "http://127.0.0.1:9090"),
 )
 EMPTY = Context(Target("host/local", "host", "local", "here"))
 
@@ -208,7 +209,7 @@ STREAMED = sorted(
     | {t.program for declared in ground_probes.DECLARED.values() for t in declared if t.program}
     | {str(p.relative_to(SOURCE)) for p in (SOURCE / "far").glob("*.py")}
     | {str(p.relative_to(SOURCE)) for p in (SOURCE / "kernel").glob("_*_far.py")}
-    | {"transport/_http_get.py"}
+    | {GET_PROGRAM}
 )
 
 

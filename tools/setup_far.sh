@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What tests need beside setup.sh: an sshd, other shells, a container engine, the tools that locard can start in its
-# own place. Where we may not install them those tests are skipped and say why.
+# What tests need beside setup.sh: an sshd, servers of metrics, other shells, a container engine, the tools that locard
+# can start in its own place. Where we may not install them those tests are skipped and say why.
 set -euo pipefail
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -8,7 +8,11 @@ has() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null; }
 
 wanted=()
 # Nothing is installed that would start a service on somebody's machine.
-[ -d /run/systemd/system ] || has sshd || wanted+=(openssh-server)
+if [ ! -d /run/systemd/system ]; then
+  for pair in sshd:openssh-server prometheus:prometheus victoria-metrics:victoria-metrics; do
+    has "${pair%%:*}" || wanted+=("${pair#*:}")
+  done
+fi
 for pair in ssh:openssh-client ip:iproute2 fish:fish tcsh:tcsh zsh:zsh ksh:ksh mksh:mksh busybox:busybox-static sudo:sudo podman:podman runc:runc strace:strace ltrace:ltrace bpftrace:bpftrace; do
   has "${pair%%:*}" || wanted+=("${pair#*:}")
 done

@@ -100,7 +100,7 @@ def test_a_kind_that_there_is_not_is_refused_with_those_that_there_are(locard):
         (["logs", "x", "--were", "a = 1"], "did you mean --where?"),
         (
             ["investigate", "pid/1", "--arround", "1m"],
-            "did you mean --around? It is a flag of logs",
+            "did you mean --around? It is a flag of logs and metrics",
         ),
         (
             ["doctor", "--dryrun"],

@@ -259,3 +259,20 @@ def test_what_is_said_beside_a_secret_stays():
         "ends": ["user", "a1b2c3d4"],
     }
     assert json.loads(Redactor(KEY).text(json.dumps(said))) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "clean"),
+    [
+        ('{"http.x","client.address"="81.2.3.4","a"="b"} 4111111111111111', '{"http.x","client.address"="<ip>","a"="b"} 4111111111111111'),
+        ('{"a, x=", "password"="hunter2secret"} 1', '{"a, x=", "password"="<secret>"} 1'),
+        (r'{"a\"=\"b","password"="hunter2secret"} 1', r'{"a\"=\"b","password"="<secret>"} 1'),
+        ('{"password":"hunter2secret"} 5', '{"password":"<secret>"} 5'),
+        ("a{} {count:12,sum:1,positive_buckets:[4111111111111111]} 1.5", "a{} {count:12,sum:1,positive_buckets:[4111111111111111]} 1.5"),
+        ('a{b="c"} {count:1} # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736",token="abcdefabcdef1234"} 0.6 1.5',
+         'a{b="c"} {count:1} # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736",token="<secret>"} 0.6 1.5'),
+    ],
+)  # fmt: skip
+def test_names_in_utf_8_native_histograms_and_exemplars(line, clean):
+    found, _ = Redactor(KEY).treat(line.encode(), "exposition")
+    assert re.sub(r"<([a-z]+):[0-9a-f]{10}>", r"<\1>", found.decode()) == clean

@@ -52,6 +52,8 @@ def test_families_are_told_by_their_names(name, labels, kind):
         (("error_type", "ConnectionError"), True),
         (("exception", "None"), False),
         (("outcome", "SUCCESS"), False),
+        (("http.status_code", "503"), True),
+        (("rpc.grpc.status_code", "Unavailable"), True),
     ],
 )
 def test_errors_are_told_by_their_labels(label, error):
@@ -63,6 +65,13 @@ def test_units_of_durations():
     assert conventions.seconds("http_server_duration_milliseconds") == 1e-3
     assert conventions.seconds("envoy_cluster_upstream_rq_time") == 1e-3
     assert conventions.seconds("http_response_size") is None
+    assert conventions.seconds("http.server.request.duration") == 1.0
+    assert conventions.seconds("http.server.duration") == 1e-3, (
+        "as OpenTelemetry counted before 1.21"
+    )
+    assert conventions.seconds("http.server.duration", "s") == 1.0
+    assert conventions.seconds("anything.asked.requests", "ms") == 1e-3
+    assert conventions.seconds("anything.asked.requests", "By") is None
 
 
 BEFORE = """
@@ -141,3 +150,133 @@ def test_series_that_appear_between_the_scrapes_count():
     late = only(found, "latency", upstream="b", statistic="mean")
     assert late.before is None
     assert late.now == pytest.approx(0.31)
+
+
+def test_a_quantile_above_the_last_bound_is_no_number():
+    found = golden(
+        page("a", 1000, 0),
+        page("a", 1000, 0).replace('"+Inf"} 1000', '"+Inf"} 1100').replace("} 1000\n", "} 1000\n"),
+    )
+    p99 = only(found, "latency", upstream="a", statistic="p99")
+    assert (p99.now, p99.now_in) == (None, (1.0, None))
+    assert (p99.before, p99.before_in) == (None, (None, 0.1))
+    assert p99.detail == "before <= 0.1 s, nothing finer, now > 1 s"
+    assert only(found, "latency", upstream="a", statistic="share_over").now == 1.0
+
+
+SUMMARY = """
+# TYPE http_server_request_duration_seconds summary
+http_server_request_duration_seconds{{route="/a",quantile="0.99"}} {a}
+http_server_request_duration_seconds_sum{{route="/a"}} {sum}
+http_server_request_duration_seconds_count{{route="/a"}} {count}
+http_server_request_duration_seconds{{route="/b",quantile="0.99"}} NaN
+http_server_request_duration_seconds_sum{{route="/b"}} 0
+http_server_request_duration_seconds_count{{route="/b"}} 0
+"""
+
+
+def test_quantiles_of_summaries_are_shown_for_each_series_and_never_added():
+    found = golden(SUMMARY.format(a=0.1, sum=1, count=10), SUMMARY.format(a=0.9, sum=5, count=20))
+    p99 = only(found, "latency", statistic="p99")
+    assert dict(p99.subject)["route"] == "/a"
+    assert (p99.before, p99.now) == (0.1, 0.9)
+    mean = only(found, "latency", statistic="mean")
+    assert (mean.before, mean.now, mean.count) == (0.1, 0.4, 10)
+    assert not [s for s in found if dict(s.subject).get("statistic") == "p50"]
+
+
+DOTTED = """
+# TYPE "http.server.request.duration" histogram
+# UNIT "http.server.request.duration" {unit}
+{{"http.server.request.duration_bucket","http.response.status_code"="500",le="0.1"}} {low}
+{{"http.server.request.duration_bucket","http.response.status_code"="500",le="+Inf"}} {all}
+{{"http.server.request.duration_sum","http.response.status_code"="500"}} {all}
+{{"http.server.request.duration_count","http.response.status_code"="500"}} {all}
+"""
+UNDERSCORED = """
+http_server_request_duration_seconds_bucket{{http_response_status_code="500",le="0.1"}} {low}
+http_server_request_duration_seconds_bucket{{http_response_status_code="500",le="+Inf"}} {all}
+http_server_request_duration_seconds_sum{{http_response_status_code="500"}} {all}
+http_server_request_duration_seconds_count{{http_response_status_code="500"}} {all}
+"""
+
+
+def test_names_of_opentelemetry_say_the_same_dotted_and_underscored():
+    def told(text):
+        first, second = ({"low": n, "all": 2 * n, "unit": "s"} for n in (10, 20))
+        return [
+            (s.signal, s.subject, s.before, s.now, s.count, s.limit)
+            for s in golden(text.format(**first), text.format(**second))
+        ]
+
+    assert told(DOTTED) == told(UNDERSCORED)
+    assert {s[0] for s in told(DOTTED)} == {"latency", "traffic", "errors"}
+
+
+def test_the_unit_that_the_page_says_counts():
+    in_ms = golden(DOTTED.format(unit="ms", low=10, all=20))
+    assert only(in_ms, "latency", statistic="mean").before == 0.001
+
+
+EXEMPLARS = """
+http_requests_total{{status="500"}} {n} # {{trace_id="failed"}} 1
+http_requests_total{{status="200"}} 9 # {{trace_id="fine"}} 1
+http_request_duration_seconds_bucket{{le="0.1"}} {n} # {{trace_id="quick"}} 0.05
+http_request_duration_seconds_bucket{{le="+Inf"}} {more}{slow}
+http_request_duration_seconds_sum 8
+"""
+
+
+def test_exemplars_of_the_slowest_bucket_and_of_failed_calls():
+    first = EXEMPLARS.format(n=5, more=6, slow=' # {trace_id="old"} 3')
+    found = golden(first, EXEMPLARS.format(n=6, more=8, slow=' # {trace_id="new"} 2'))
+    p99 = only(found, "latency", statistic="p99")
+    assert p99.exemplars == ("new",)
+    assert p99.detail.endswith("the slowest exemplar 2 s")
+    assert only(found, "errors").exemplars == ("failed",)
+    same = only(golden(first, first), "latency", statistic="p99")
+    assert same.exemplars == ("old",)
+    assert same.detail.endswith("the slowest exemplar 3 s, from before")
+    quick = EXEMPLARS.format(n=5, more=9, slow=' # {trace_id="old"} 3').replace("quick", "other")
+    late = only(golden(first, quick), "latency", statistic="p99")
+    assert late.exemplars == ("old",), "a quick call that is new says nothing of the slow ones"
+
+
+def test_native_histograms_count_and_are_told_between_bounds():
+    line = 'http_server_request_duration_seconds{{status="{s}"}} {{count:{n},sum:{n},schema:0,positive_spans:[1:1],positive_buckets:[{n}]}}\n'
+    both = [line.format(s="500", n=n) + line.format(s="200", n=3 * n) for n in (10, 20)]
+    found = golden(*both)
+    p99 = only(found, "latency", statistic="p99")
+    assert (p99.now_in, p99.count) == ((1.0, 2.0), 40)
+    assert 1 < p99.now <= 2
+    assert only(found, "errors").now == 0.25
+    assert only(found, "traffic").count == 40
+
+
+def test_after_a_restart_all_is_new_though_no_count_fell():
+    first, second = (
+        Scrape(100.0, parse(BEFORE)),
+        Scrape(102.0, parse(BEFORE.replace("} 900", "} 905").replace("seconds 50", "seconds 101"))),
+    )
+    found = signals(first, second, anew=True)
+    assert only(found, "traffic").count == 1005
+    assert only(found, "traffic").now == 1005.0  # in the second since the start
+
+
+def test_limits_of_gauges_with_dotted_names():
+    (full,) = golden('{"db.pool.connections.active"} 3\n{"db.pool.connections.max"} 8\n')
+    assert (full.metric, full.now, full.limit) == ("db.pool.connections.active", 3.0, 8.0)
+
+
+def test_what_a_page_says_is_no_gauge_fills_nothing():
+    lines = "# TYPE pool_workers_busy {kind}\npool_workers_busy 1\n"
+    assert [s.now for s in golden(lines.format(kind="gauge"))] == [1.0]
+    for kind in ("info", "stateset", "counter"):
+        assert not golden(lines.format(kind=kind)), kind
+
+
+def test_the_page_itself_is_left_out_of_native_histograms_too():
+    line = 'http_server_request_duration_seconds{{http_route="{path}"}} {{count:5,sum:1,schema:0,positive_spans:[0:1],positive_buckets:[5]}}\n'
+    page = parse(line.format(path="/metrics") + line.format(path="/pay"))
+    found = signals(Scrape(100.0, page), None, own_path="/metrics")
+    assert only(found, "traffic").detail == "5 before"

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locard.metrics.text_format import Histogram, histograms, parse
+from locard.metrics.families import histograms
+from locard.metrics.histograms import Exemplar, Histogram, NativeHistogram
+from locard.metrics.text_format import parse
 
 CLASSIC = r"""# HELP http_requests_total Requests. With "quotes" and \n.
 # TYPE http_requests_total counter
@@ -101,24 +103,70 @@ def test_what_is_written_by_the_rules_is_read_back(labels, value):
     assert values(f"x{{{inside}}} {value!r}\n") == {("x", tuple(sorted(labels.items()))): value}
 
 
-def test_quantiles_rest_on_buckets():
-    one = Histogram((0.1, 0.5, math.inf), (50.0, 90.0, 100.0), 100.0, 20.0)
-    assert one.quantile(0.25) == pytest.approx(0.05)
-    assert one.quantile(0.7) == pytest.approx(0.3)
-    assert one.quantile(0.99) == 0.5  # above the highest bound: no more can be said
-    assert one.bucket(0.99) == (0.5, math.inf)
-    assert one.over(0.1) == 0.5
-    assert one.over(0.2) is None
-    assert one.mean == 0.2
+NATIVE = "{count:4,sum:2.5,schema:1,zero_threshold:0.001,zero_count:1,positive_spans:[-1:1,1:1],positive_buckets:[1,2]}"
 
 
-def test_counters_that_fell_were_reset():
-    earlier = Histogram((1.0, math.inf), (50.0, 60.0), 60.0, 9.0)
-    later = Histogram((1.0, math.inf), (55.0, 70.0), 70.0, 10.0)
-    assert later.minus(earlier) == Histogram((1.0, math.inf), (5.0, 10.0), 10.0, 1.0)
-    assert earlier.minus(later) == earlier
-    assert later.minus(None) == later
-    assert later.minus(Histogram((2.0, math.inf), (1.0, 1.0), 1.0, 1.0)) == later
-    assert later.plus(Histogram((2.0, math.inf), (1.0, 1.0), 1.0, 1.0)) is None
-    assert Histogram((), (), 0.0, None).quantile(0.5) is None
-    assert Histogram((1.0, math.inf), (0.0, 0.0), 0.0, 0.0).mean is None
+def test_a_native_histogram_in_text():
+    exposition = parse(f'h{{a="b"}} {NATIVE} 1.5 # {{trace_id="abc"}} 0.7 9\nh {NATIVE}\n')
+    assert exposition.bad_lines == 0
+    expected = NativeHistogram(1, 0.001, 1.0, ((-1, 1.0), (1, 2.0)), (), 4.0, 2.5)
+    assert exposition.natives == {"h": {(("a", "b"),): expected, (): expected}}
+    assert exposition.natives["h"][(("a", "b"),)].exemplars == (Exemplar("abc", 0.7, 9.0),)
+    assert exposition.samples == 2
+    custom = parse(
+        "h {count:3,sum:1,schema:-53,custom_values:[0.1,1],positive_spans:[0:1,1:1],positive_buckets:[1,2]}"
+    )
+    assert custom.natives["h"][()].quantile(0.9).words() == "> 1 s"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["{}", "{count:x}", "{sum:1}", "{count:1,schema:9}", "{count:1,schema:-5}", "{count:-1}", "{count:NaN}",
+     "{count:1,positive_spans:[0:2],positive_buckets:[1]}", "{count:1,positive_spans:[0:1],positive_buckets:[1,2]}",
+     "{count:1,positive_spans:[0:1,-1:1],positive_buckets:[1,2]}", "{count:1,positive_spans:[99999999999:1],positive_buckets:[1]}",
+     "{count:1,schema:-53,custom_values:[2,1]}", "{count:1,schema:-53,custom_values:[1],positive_spans:[2:1],positive_buckets:[1]}",
+     "{count:1,positive_spans:[0:4000000000],positive_buckets:[]}", "{count:1,zero_threshold:-1}", "{count:1", "{count:1]}"],
+)  # fmt: skip
+def test_a_native_histogram_that_does_not_fit_itself_is_none(value):
+    exposition = parse(f"h {value}\n")
+    assert (exposition.natives, exposition.bad_lines) == ({}, 1)
+
+
+def test_exemplars_that_name_a_trace():
+    lines = ['a_total 1 # {trace_id="t1"} 0.5 12.5', 'b_total 1 # {traceID="t2"} 0.5', 'c_total 1 # {span="x"} 0.5',
+             'd_total 1 # {trace_id="t4"} x', f'e_total 1 # {{trace_id="{"t" * 200}"}} 1', "f_total 1 # words"]  # fmt: skip
+    found = parse("\n".join(lines))
+    assert found.bad_lines == 0
+    assert {s.name: s.exemplar for s in found.series if s.exemplar} == {
+        "a_total": Exemplar("t1", 0.5, 12.5),
+        "b_total": Exemplar("t2", 0.5),
+    }
+
+
+def test_names_that_are_escaped():
+    text = 'U__http_2e_server__x_count{U__http_2e_route="/a",plain="b"} 3\nU___ffffff_ 1\n'
+    assert values(text) == {
+        ("http.server_x_count", (("http.route", "/a"), ("plain", "b"))): 3,
+        ("_ffffff_", ()): 1,
+    }
+
+
+def test_a_series_that_stands_there_twice():
+    found = parse('a 1\na 1\nb 1\nb 2\nc NaN\nc NaN\nd{x="y"} 1\n')
+    assert {s.name for s in found.series} == {"a", "c", "d"}
+    assert found.repeated == 1
+
+
+def test_metadata_and_the_end():
+    text = '# TYPE a.b info\n# TYPE "c d" stateset\n# UNIT "c d" seconds\n# HELP a x\n# TYPE broken\n# EOF\n'
+    found = parse(text)
+    assert found.types == {"a.b": "info", "c d": "stateset"}
+    assert found.units == {"c d": "seconds"}
+    assert found.ended
+    assert not parse(f"{text}a 1\n").ended, "nothing comes behind the end"
+    assert not parse("a 1\n").ended
+
+
+def test_exemplars_of_a_classic_histogram_are_kept():
+    (found,) = histograms(parse(OPENMETRICS).series)["foo"].values()
+    assert found.exemplars == (Exemplar("KOO5S4vxi0o", 0.067, 1520879607.789),)

@@ -15,6 +15,7 @@ import pytest
 from locard.guard.command import Impact, Template
 from locard.guard.gate import Gate
 from locard.model.place import HERE
+from locard.transport.prepared import GET_PROGRAM
 from locard.transport.reach import kept_session
 from support import is_alive, wait_until
 
@@ -95,7 +96,7 @@ def test_a_reader_of_our_own_is_streamed_and_digested():
         ("python3", "-I", "-S", "-", "GET", "http://127.0.0.1:1/", "10"),
         Impact.READS,
         20.0,
-        program="transport/_http_get.py",
+        program=GET_PROGRAM,
     )
     prepared = kept_session(HERE).prepare(template.fill())
     assert prepared.argv[0] == sys.executable

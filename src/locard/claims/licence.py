@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from locard.claims import log_licences, process_licences, verdict_licences
+from locard.claims import log_licences, metrics, process_licences, verdict_licences
 from locard.claims.ruling import Withheld, cannot_tell, said_as_is
 from locard.model import log_state
 from locard.model.claim import Claim, Licensed
@@ -69,6 +69,7 @@ LICENCES: dict[str, Callable[[Claim, Record], Withheld | None]] = {
         f"log_{kind.replace('-', '_')}": log_licences.log_stands
         for kind in get_args(log_state.StateKind)
     },
+    "metrics_say": metrics.metrics_say,
     "bad_means": said_as_is,
     "log_read": said_as_is,
     "log_begins": log_licences.log_begins,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from locard.claims import layers, licence, logs, processes, verdict
+from locard.claims import layers, licence, logs, metrics, processes, verdict
 from locard.model.claim import Claim
 from locard.model.evidence import Layer
 
@@ -22,7 +22,9 @@ def claimed(record: Record) -> tuple[Licensed, ...]:
 
 def _proposed(record: Record) -> Iterator[Claim]:
     logged = record.chosen_log()
-    if logged is None:
+    if logged is None and metrics.histories(record):
+        yield from metrics.proposed(record)
+    elif logged is None:
         state = record.layer(Layer.LOGS)
         looked = state is not None and state.status != "skipped"
         yield Claim("changed", "logs_unread" if looked else "no_logs", "the logs")

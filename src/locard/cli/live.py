@@ -163,9 +163,15 @@ def _require(ref: str) -> None:
 
 
 def exit_code(found: Investigation) -> int:
-    """Partial beats findings, findings beat none; what is about strangers is no finding here."""
+    """Partial beats findings, findings beat none; what is about strangers is no finding here.
+
+    Where servers alone were asked and none of them let us in, it is that nobody was reached.
+    """
     from locard.model.finding import Role  # noqa: PLC0415 - keeps `--help` quick
 
+    facts = [fact for item in found.evidence for fact in item.facts]
+    if facts and all(getattr(fact, "unreached", False) for fact in facts):
+        return ExitCode.UNREACHABLE
     if found.partial:
         return ExitCode.PARTIAL
     host = found.target.kind == "host"

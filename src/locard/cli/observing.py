@@ -100,9 +100,15 @@ def run(
     seconds = float(getattr(parsed, "for_s", 0.0))
     if seconds:
         asked.setdefault("for_s", f"{seconds:g}")
+    stretch_budget(args, f"{seconds:g}s")
+    return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked), view)
+
+
+def stretch_budget(args: argparse.Namespace, for_s: str) -> None:
+    """The time box holds what was asked for, where none was named."""
+    seconds = parse_duration(for_s)
     if args.budget == _BUDGET and seconds + _SLACK_S > parse_duration(_BUDGET):
         args.budget = f"{seconds + _SLACK_S:g}s"
-    return investigate.ask(args, args.target, (Layer(entry.layer or ""),), (key, asked), view)
 
 
 def _warn(args: argparse.Namespace, engine: str, key: str) -> None:

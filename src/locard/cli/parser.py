@@ -21,15 +21,15 @@ _NO_VALUE = re.compile(r"argument (?P<flags>\S+): expected one argument")
 _NEGATIVE = re.compile(r"-\.?[0-9]")
 # DESIGN §4's common flags, with the commands of this version in which they mean something.
 _ELSEWHERE = {
-    "--since": "investigate and logs",
-    "--around": "logs",
+    "--since": "investigate, logs and metrics",
+    "--around": "logs and metrics",
     "--budget": "investigate, host, probe and logs",
     "--allow": "investigate, host and probe",
     "--dry-run": "investigate, host and probe",
     "--where": "logs",
     "--incident": "investigate, host and probe",
     "--max-overhead": "syscalls, libcalls and trace NAME",
-    "--for": "waits, syscalls, libcalls and trace NAME",
+    "--for": "metrics, waits, syscalls, libcalls and trace NAME",
     "--tz": "investigate, host, probe, logs, incident and demo",
     "--no-color": "investigate, host, probe, logs and incident",
     "-q": "investigate, host, probe and logs",

@@ -48,6 +48,7 @@ _PATTERNS = {
     "source": re.compile(r"-|[^-\0][^\0]*"),
     "url": re.compile(r"https?://[^\s\0]+"),
     "word": re.compile(r"[A-Za-z0-9_.@][A-Za-z0-9_.:@/+-]*"),
+    "question": re.compile(r"\{[^\0\n]*\}"),  # an object of JSON
     "bpftrace": re.compile(bpftrace.READS_ONLY),
 }
 _PLACEHOLDER = re.compile(r"\{(?P<name>[a-z_]+):(?P<type>[a-z]+)(?P<many>\*?)\}")
@@ -58,8 +59,8 @@ Via = Literal["exec", "http"]
 # end then; "only interrupted" is what would take the target with it if it were killed.
 Ends = Literal["killed", "interrupted", "only interrupted"]
 # How an output is built, and so how it is redacted: JSON (a document, or one a line), a process table
-# as JSON, counters of the kernel, a metrics page, or free text.
-Written = Literal["json", "processes", "counters", "exposition", "text"]
+# as JSON, counters of the kernel, a metrics page, series as far/metric_lines.py writes them, or free text.
+Written = Literal["json", "processes", "counters", "exposition", "series", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Template:
 
     Placeholders are `{name:type}`, one to an argument, possibly inside a longer one
     (`/proc/{pid:pid}/fd`); `{name:type*}` repeats its argument for each value. Types: pid, pids, int,
-    number, path, source, url, word, bpftrace. `by_hand` is what an engineer would type for the same.
+    number, path, source, url, word, question, bpftrace. `by_hand` is what an engineer would type for the same.
     `here`: it runs where locard was started, whatever the place. `streams`: it goes on until it is
     ended, and is read as it grows. `most_cpu` is the share of a core after which the place itself
     ends it. `prompt`: everything else waits for it and it costs little, so it runs at nice 10 instead of

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import os
 import re
 from collections import Counter
@@ -23,6 +24,7 @@ from locard.guard.redact_masked import masked_tokens
 from locard.guard.redact_names import named_values
 from locard.guard.redact_processes import process_table
 from locard.guard.redact_typed import typed_secrets
+from locard.model.foreign_json import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,11 +39,18 @@ _END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|-----END
 _KEY_LINES = re.compile(
     r"(?:[A-Za-z0-9+/=<>*#_…:-]{1,512}+(?=\s|\\+[nr]|$|[\"',}])(?:\s{1,8}|(?:\\{1,4}[nr]){1,4}|$)){1,400}"
 )
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+# A name in UTF-8 stands between the braces and quotation marks: `{"http.requests","a.b"="c"} 1`.
 _METRIC = re.compile(
-    r"(?P<name>[A-Za-z_:][\w:.]*)(?P<labels>\{.*\})?(?P<rest>[ \t]+\S+(?:[ \t]+\S+)?\s*)"
+    rf"(?P<name>[A-Za-z_:][\w:.]*|(?=\{{\s*{_QUOTED}\s*[,}}]))(?P<labels>\{{.*\}})?"
+    r"(?P<rest>[ \t]+\S+(?:[ \t]+\S+)?\s*)"
 )
-_LABEL = re.compile(r'(?P<name>[A-Za-z_][\w.]*)\s*=\s*"(?P<value>(?:[^"\\]|\\.)*+)"')
+_LABEL = re.compile(
+    rf'(?P<name>[A-Za-z_][\w.]*|{_QUOTED})\s*=\s*"(?P<value>(?:[^"\\]|\\.)*+)"|{_QUOTED}'
+)
 _MASK = re.compile(r"(?:<\*>|[#*.…_-])+")  # what a template has in place of what varies
+_NO_SECRETS = frozenset({"__name__", "le", "quantile"})  # labels that name or bound a measure
+_PLAIN_NAME = re.compile(r"[\w.:/+-]{1,200}")  # of a metric, a label, a bound
 _SHORT, _MOST_SEEN = 200, 20_000  # characters of a value that is kept in mind, and how many are
 _WORD = 12  # letters: no name and no form of a secret is as short without another sign
 
@@ -70,6 +79,7 @@ class Redactor:
             "processes": self._processes,
             "counters": self._counters,
             "exposition": self._exposition,
+            "series": self._series,
             "text": self._text,
         }
         return ways[written](text).encode("utf-8", "surrogateescape"), self.counts.total() - before
@@ -178,6 +188,30 @@ class Redactor:
         """A metrics page: labels are values, numbers are measurements."""
         return "\n".join(map(self._metric, text.split("\n")))
 
+    def _series(self, text: str) -> str:
+        """Series with packed numbers behind a tab: labels are values, what is packed is measured."""
+        return "\n".join(map(self._packed, text.split("\n")))
+
+    def _packed(self, line: str) -> str:
+        head, tab, numbers = line.partition("\t")
+        if not tab:
+            return self._json(line)
+        try:
+            said = parsed(head)
+            labels = {str(k): str(v) for k, v in said["labels"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return self._plain(head)  # what is no line of series keeps no numbers
+        clean = {
+            k if _PLAIN_NAME.fullmatch(k) else self._plain(k): v
+            if k in _NO_SECRETS and _PLAIN_NAME.fullmatch(v)
+            else self.value(k, v)
+            for k, v in labels.items()
+        }
+        if clean == labels:
+            return line
+        said["labels"] = clean
+        return json.dumps(said, separators=(",", ":")) + tab + numbers
+
     def _metric(self, line: str) -> str:
         found = _METRIC.fullmatch(line)
         if found is None:
@@ -186,8 +220,11 @@ class Redactor:
             return line
 
         def label(match: re.Match[str]) -> str:
-            clean = self.value(match["name"], match["value"])
-            return f'{match["name"]}="{clean}"' if clean != match["value"] else match[0]
+            name, value = match["name"], match["value"]
+            if name is None:
+                return match[0]  # the metric's own name
+            clean = self.value(name.strip('"'), value)
+            return f'{name}="{clean}"' if clean != value else match[0]
 
         return found["name"] + _LABEL.sub(label, found["labels"]) + found["rest"]
 

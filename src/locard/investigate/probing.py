@@ -63,7 +63,7 @@ def _bearable(output: Output, written: Written, left_s: float) -> Output:
     """The output without what cannot be cleaned and read in its share of the time, and says so."""
     share = _SHARE_OF_PAGE if written == "exposition" else _SHARE
     size, most = len(output.stdout), max(_LEAST_BYTES, left_s * share * _BYTES_A_SECOND)
-    if written in {"json", "processes"} or (
+    if written in {"json", "processes", "series"} or (
         size <= most and not (written == "exposition" and output.truncated)
     ):
         return output

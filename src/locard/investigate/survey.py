@@ -63,11 +63,12 @@ def survey(
             log_sources=question.logs,
             metrics_urls=question.metrics,
             window_s=question.window_s,
+            budget_s=question.budget_s,
             root=ground.uid == 0,
         )
     if place.local and ref.startswith(IN_CLUSTER):
         target = Target(question.ref, kind, name, ground.host)
-        return Context(target=target, place=place, ground=ground, window_s=question.window_s,
+        return Context(target=target, place=place, ground=ground, window_s=question.window_s, budget_s=question.budget_s,
                        log_sources=question.logs or (ref,), metrics_urls=question.metrics)  # fmt: skip
     if kind == "container":
         ref = yield from _first_process(ref, ground)
@@ -99,6 +100,7 @@ def survey(
         metrics_found=found.urls,
         ports_not_asked=found.not_asked,
         window_s=question.window_s,
+        budget_s=question.budget_s,
         root=ground.uid == 0 or (bool(ground.sudo) and sudo.listed(ground.sudo).everything),
         memory_cgroups=(group,) if group else discover.cgroups(around, "memory"),
         cpu_cgroups=discover.cgroups(around, "cpu"),

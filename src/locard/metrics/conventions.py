@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from locard.metrics.text_format import Labels
 
 Kind = Literal["server", "client"]
+Subject = tuple[tuple[str, str], ...]  # the kind of call and its far end
 
 # Labels that name the far end of a call, the most telling first.
 UPSTREAM_LABELS = (
@@ -64,7 +65,20 @@ _FAILED = (
     "resourceexhausted resource_exhausted 5xx 5"
 )
 _ERROR_WORDS = frozenset(_FAILED.split())
-_REQUESTS = frozenset({"request", "requests", "rq", "rpc", "call", "calls", "handled", "handling"})
+_REQUESTS = frozenset(
+    {
+        "request",
+        "requests",
+        "response",
+        "responses",
+        "rq",
+        "rpc",
+        "call",
+        "calls",
+        "handled",
+        "handling",
+    }
+)
 _HTTP = frozenset({"http", "grpc", "rpc"})
 _CLIENT = frozenset(
     {"client", "upstream", "outbound", "outgoing", "egress", "external", "backend", "dependency"}
@@ -75,6 +89,10 @@ _UNITS = (
     (re.compile(r"_(microseconds|micros|us)$"), 1e-6),
     (re.compile(r"_(nanoseconds|nanos|ns)$"), 1e-9),
     (re.compile(r"_(seconds|secs|s)$|(duration|latency|_time)$"), 1.0),
+)
+# Durations of OpenTelemetry before 1.21, which were counted in ms and had no unit in their name.
+_OLD_MILLISECONDS = frozenset(
+    f"{protocol}_{side}_duration" for protocol in ("http", "rpc") for side in ("server", "client")
 )
 _SERVER_ERROR = 500
 
@@ -97,6 +115,14 @@ def call_kind(name: str, labels: Labels) -> Kind | None:
     return "server"
 
 
+def subject(name: str, labels: Labels) -> Subject | None:
+    """Whose signal a series is part of: the kind of call, and of those made the far end."""
+    kind = call_kind(name, labels)
+    if kind is None:
+        return None
+    return (("kind", kind), *(upstream(labels) if kind == "client" else ()))
+
+
 def upstream(labels: Labels, *, sure: bool = False) -> Labels:
     """The label that names the far end, and its port where one is given; empty if there is none.
 
@@ -111,19 +137,31 @@ def upstream(labels: Labels, *, sure: bool = False) -> Labels:
     return ()
 
 
-def seconds(name: str) -> float | None:
-    """What one unit of a duration family is in seconds; None if it measures no time."""
+def seconds(name: str, unit: str = "") -> float | None:
+    """What one unit of a duration family is in seconds; None if it measures no time.
+
+    `unit` is what the page says of it: names of OpenTelemetry as they are have none in themselves.
+    """
     if tokens(name) & _NOT_TIME:
         return None
+    plain = underscored(name).lower()
+    said = f"_{unit.lower()}" if unit else ""
+    if plain in _OLD_MILLISECONDS and not said:
+        return 1e-3
     for pattern, scale in _UNITS:
-        if pattern.search(name.lower()):
+        if pattern.search(said or plain):
             return scale
     return None
 
 
+def underscored(name: str) -> str:
+    """A name of OpenTelemetry as Prometheus writes it: `http.route` is `http_route`."""
+    return name.replace(".", "_")
+
+
 def has_status(labels: Labels) -> bool:
     """Whether the labels can tell a failed call from one that went well."""
-    return any(key in _STATUS_LABELS or key in _ERROR_LABELS for key, _ in labels)
+    return any(underscored(k) in _STATUS_LABELS or k in _ERROR_LABELS for k, _ in labels)
 
 
 def is_error(labels: Labels) -> bool:
@@ -131,7 +169,7 @@ def is_error(labels: Labels) -> bool:
     for key, value in labels:
         if key in _ERROR_LABELS and value.lower() not in {"", "none", "false"}:
             return True
-        if key in _STATUS_LABELS:
+        if underscored(key) in _STATUS_LABELS:
             if value.isdigit() and len(value) == 3:  # noqa: PLR2004 - an HTTP status
                 if int(value) >= _SERVER_ERROR:
                     return True

@@ -13,6 +13,7 @@ from locard.model.contention import Contention
 from locard.model.heap_facts import HeapGrowth
 from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
+from locard.model.metric_facts import MetricHistory
 from locard.model.watch_facts import FoundNames, LiveProbes, Watched
 from locard.model.workload import WorkloadStates
 
@@ -34,17 +35,47 @@ class GoldenSignal:
     limit: float | None = None
     detail: str = ""  # bucket bounds, what a quantile rests on
     p_value: float | None = None  # of so high a share now if it were still that of before
+    # The bounds that a quantile lies between, above the first and up to the second. None is an open end:
+    # (1.0, None) is above 1 s, how far is not known; (None, 0.1) is up to 0.1 s, nothing finer is known.
+    before_in: tuple[float | None, float | None] | None = None
+    now_in: tuple[float | None, float | None] | None = None
+    exemplars: tuple[str, ...] = ()  # trace ids of calls in the slowest bucket, of failed calls
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """Which processes answered the scrapes of one page.
+
+    in turn: several, each with its own counts, so that no two scrapes can be subtracted. shared: several
+    with common counts. restarted: a new one since the first scrape. untold: another one than before, or
+    counts that fell, and whether it was restarted cannot be told.
+    """
+
+    how: Literal["one", "in turn", "shared", "restarted", "untold"]
+    scrapes: int
+    starts: tuple[
+        float, ...
+    ]  # the different start times that were seen, Unix seconds; empty: none was said
 
 
 @dataclass(frozen=True, slots=True)
 class MetricsSummary:
-    """The golden signals of one exposition endpoint over one short window."""
+    """The golden signals of one exposition endpoint over one short window.
+
+    `form` is what came. The counts at the end say what of the page was left out: series that stood there
+    twice with different values, counts that are negative or no number, lines and families that could not be read.
+    """
 
     url: str
     families: int
     series: int
     window_s: float
     signals: tuple[GoldenSignal, ...]
+    form: Literal["text", "openmetrics", "protobuf"] = "text"
+    answered_by: AnsweredBy | None = None  # None: it was scraped once
+    repeated: int = 0
+    odd: int = 0
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,11 +444,38 @@ class ProcessFamily:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """An endpoint without an answer: it accepted and was silent, closed, spoke no HTTP or refused."""
+    """An endpoint without a page of metrics: silent, closed, no HTTP, refused, or an answer that is none.
+
+    slow: it began to answer and did not finish. cut: the end of its page is missing. `detail` is in
+    words of ours: the status, the content type, how long to wait.
+    """
 
     url: str
-    how: Literal["accepted", "closed", "no HTTP", "refused", "unreachable"]
+    how: Literal[
+        "accepted",
+        "closed",
+        "no HTTP",
+        "refused",
+        "unreachable",
+        "slow",
+        "cut",
+        "too big",
+        "packed",
+        "login",
+        "forbidden",
+        "slow down",
+        "failing",
+        "elsewhere",
+        "no page",
+        "no metrics",
+    ]
     after_s: float  # seconds until then
+    detail: str = ""
+
+
+_HALF_ASKED = frozenset(
+    {"slow", "cut", "too big", "packed", "login", "forbidden", "slow down", "failing"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +483,11 @@ class EndpointCoverage:
     """Endpoints that gave no metrics, and how they failed."""
 
     unanswered: tuple[Unanswered, ...]
+
+    @property
+    def partial(self) -> bool:
+        """Whether there are metrics that were not read."""
+        return any(one.how in _HALF_ASKED for one in self.unanswered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,6 +538,7 @@ Fact = (
     LogSummary
     | MetricsSummary
     | EndpointCoverage
+    | MetricHistory
     | StackSamples
     | TaskSamples
     | GreenletSamples

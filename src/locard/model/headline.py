@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from locard.model import (
     contention_words,
     heap_words,
+    history_words,
     kernel_words,
+    metrics_words,
     reading_words,
     watch_words,
     workload_words,
@@ -34,6 +36,7 @@ from locard.model.kernel_facts import NotObserved, SystemCalls, Trace, Waits
 from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import counted_as, judge
+from locard.model.metric_facts import MetricHistory
 from locard.model.stacks import application_frame, work
 from locard.model.watch_facts import FoundNames, LiveProbes, Watched
 from locard.model.wording import count
@@ -161,18 +164,6 @@ def _log(log: LogSummary) -> str:
     return f"{over}{', '.join(parts)}{only} ({log.shape}), {count(log.records, 'record')}"
 
 
-def _metrics(metrics: MetricsSummary) -> str:
-    parts = []
-    for kind in ("traffic", "errors", "latency", "saturation"):
-        signal = next((s for s in metrics.signals if s.signal == kind and s.now is not None), None)
-        if signal is not None:
-            parts.append(f"{kind} {signal.now:.3g} {signal.unit} ({signal.metric})")
-    return (
-        "; ".join(parts[:_SHOWN])
-        or f"{count(metrics.series, 'series', 'series')}, no golden signal among them"
-    )
-
-
 def _stacks(samples: StackSamples) -> str:
     if not samples.stacks:
         return ""  # what was not read is said by the coverage
@@ -293,19 +284,6 @@ def _memory(use: MemoryUse) -> str:
     return f"{total / (1 << 20):.0f} MiB private memory of {count(len(use.processes), 'process')}"
 
 
-def _endpoints(coverage: EndpointCoverage) -> str:
-    return "; ".join(f"{u.url} {_HOW[u.how]} {u.after_s:.1f} s" for u in coverage.unanswered)
-
-
-_HOW = {
-    "accepted": "accepted the connection and gave no answer within",
-    "closed": "accepted the connection and closed it without an answer after",
-    "no HTTP": "answered, and not in HTTP, after",
-    "refused": "refused the connection after",
-    "unreachable": "could not be reached within",
-}
-
-
 def _readings(readings: Readings) -> str:
     bad = [r for r in readings.readings if r.verdict in {"warning", "critical"}]
     if bad:
@@ -320,8 +298,9 @@ def _readings(readings: Readings) -> str:
 
 _SAYS: dict[type, Callable[[Any], str]] = {
     LogSummary: _log,
-    MetricsSummary: _metrics,
-    EndpointCoverage: _endpoints,
+    MetricsSummary: metrics_words.summary,
+    EndpointCoverage: metrics_words.endpoints,
+    MetricHistory: history_words.headline,
     StackSamples: _stacks,
     TaskSamples: _tasks,
     GreenletSamples: _greenlets,

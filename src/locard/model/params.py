@@ -103,12 +103,18 @@ def _help(field: dataclasses.Field[Any]) -> str:
     words, default = str(field.metadata["help"]), field.default
     if field.metadata.get("as") == "switch" or default == "":
         return words
-    shown = f"{default:g}s" if field.metadata.get("as") == "duration" else default
+    shown = _written(cast("float", default)) if field.metadata.get("as") == "duration" else default
     return (
         f"{words} (default {shown:g})"
         if isinstance(shown, int | float)
         else f"{words} (default {shown})"
     )
+
+
+def _written(seconds: float) -> str:
+    """A duration as people write it: 30m for 1,800 s."""
+    whole = seconds >= 120 and seconds % 60 == 0  # noqa: PLR2004 - two minutes
+    return f"{seconds / 60:g}m" if whole else f"{seconds:g}s"
 
 
 def fields(kind: type) -> tuple[dataclasses.Field[Any], ...]:

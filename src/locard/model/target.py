@@ -49,7 +49,7 @@ class Context:
     `metrics_found` those of ports of the target that speak HTTP, `ports_not_asked` says of its other
     ports why they were left alone. `first` is the target as it was resolved first: `target` is as
     it is now, since processes come and go. `window_s` is the window of
-    interest in seconds before now. `pause_s` is how long a probe that measures a rate may wait
+    interest in seconds before now, `budget_s` what the whole investigation may take. `pause_s` is how long a probe that measures a rate may wait
     between two readings. `memory_cgroups`, `cpu_cgroups` and `pids_cgroups` are the directories of the control groups
     that the target is in, with their ancestors, whose limits bind as well. `place` is where it runs,
     `ground` what was found there; a template that runs `here` runs where locard was started.
@@ -59,6 +59,7 @@ class Context:
     log_sources: tuple[str, ...] = ()
     metrics_urls: tuple[str, ...] = ()
     window_s: float = 600.0
+    budget_s: float = 180.0
     pause_s: float = 2.0
     root: bool = True
     memory_cgroups: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from locard.model.codec import encode
+from locard.model.metric_facts import MetricHistory
 from locard.report import times, told
 from locard.report.sentences import say
 from locard.report.words import chosen_log
@@ -32,7 +33,7 @@ def investigation_document(found: Investigation, exit_code: int) -> dict[str, An
     """An investigation as plain data. The first log's answers also stand at the top level."""
     document = encode(told.investigation(found, dt.UTC))
     chosen = chosen_log(found)
-    answers = encode(chosen[1]) if chosen is not None else {}
+    answers = encode(chosen[1]) if chosen is not None else _of_metrics(found)
     document["findings"] = _findings(found.findings)
     document["claims"] = _claims(found.claims)
     return {
@@ -45,6 +46,16 @@ def investigation_document(found: Investigation, exit_code: int) -> dict[str, An
         "correlates": answers.get("correlates", []),
         **document,
     }
+
+
+def _of_metrics(found: Investigation) -> dict[str, Any]:
+    """Onset and shape by the series, where no log was read."""
+    for evidence in found.evidence:
+        for fact in evidence.facts:
+            if isinstance(fact, MetricHistory) and fact.onset is not None:
+                first = next((s for s in fact.signals if s.onset == fact.onset), None)
+                return {"onset": encode(fact.onset), "shape": first.shape if first else "unknown"}
+    return {}
 
 
 def fleet_document(fleet: Fleet, exit_code: int, *, evidence: bool = False) -> dict[str, Any]:

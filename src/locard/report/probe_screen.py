@@ -12,7 +12,15 @@ from locard.model.finding import Role
 from locard.model.headline import headline
 from locard.model.kernel_facts import SystemCalls
 from locard.model.wording import count, shorten
-from locard.report import heap_screen, kernel_screen, stack_screen, told, watch_screen
+from locard.report import (
+    heap_screen,
+    kernel_screen,
+    metrics_screen,
+    page_screen,
+    stack_screen,
+    told,
+    watch_screen,
+)
 from locard.report.kernel_table import Sheet
 from locard.report.words import where
 
@@ -68,7 +76,7 @@ def _screen(found: Investigation, tz: dt.tzinfo | None, *, live: bool) -> Iterat
         # What was just asked for says nothing new.
         after = [c for c in finding.next_commands if not c.startswith(tuple(asked))]
         if after:
-            yield f"next: {after[0]}"
+            yield _Whole(f"next: {after[0]}")
     if not findings and found.target.pids and any(e.layer == "kernel" for e in found.evidence):
         yield f"next: no rule found anything in this; logs, stacks and host: locard investigate {found.target.ref}"
 
@@ -99,6 +107,8 @@ def _evidence(item: Evidence, tz: dt.tzinfo | None, *, live: bool) -> Iterator[s
             or stack_screen.lines(fact)
             or watch_screen.lines(fact, tz, live=live)
             or heap_screen.lines(fact)
+            or page_screen.lines(fact)
+            or metrics_screen.lines(fact, tz, None if room is None else room - 2)
         )
         if rows is not None:
             yield from (_Whole(f"  {line}".rstrip()) for line in rows)
@@ -108,7 +118,7 @@ def _evidence(item: Evidence, tz: dt.tzinfo | None, *, live: bool) -> Iterator[s
         if len(lines) > _MOST_LINES:
             yield f"  and {count(len(lines) - _MOST_LINES, 'line')} more, in -o json"
     yield ""
-    for ran in item.ran[:3]:
+    for ran in {r.by_hand: r for r in reversed(item.ran[:3])}.values():
         again = "again" if ran.by_hand.startswith("locard ") else "the same by hand"
         # Whole, since people paste it; what is too long for that stands in -o json.
         words = ran.by_hand if len(ran.by_hand) <= _LONGEST else "in -o json"

@@ -310,6 +310,11 @@ def _cannot_tell(claim: Claim, _: tzinfo | None) -> str:
     return f"{claim.subject}: cannot be told, {claim.text('why')}"
 
 
+def _metrics_say(claim: Claim, tz: tzinfo | None) -> str:
+    words = _told(claim, tz)
+    return words if claim.slot in {"affected", "unaffected"} else words[:1].upper() + words[1:]
+
+
 def _plain(text: str) -> Words:
     return lambda _, __: text
 
@@ -320,6 +325,7 @@ _SENTENCES: dict[str, Words] = {
     "no_logs": _plain("No logs were looked at."),
     "logs_unread": _plain("The logs could not be read."),
     **dict.fromkeys((kind for kind, need in LICENCES.items() if need is log_stands), _log_stands),
+    "metrics_say": _metrics_say,
     "bad_means": _bad_means,
     "log_read": _log_read,
     "log_begins": _told,

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.headline import share
+from locard.model.history_words import amount, signal_words
 from locard.model.stacks import waits_directly
 from locard.model.wording import count, verb
-from locard.rules import _contention, _said, _things, _waits
+from locard.rules import _contention, _history, _said, _things, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,11 @@ _DEEP = 8  # frames in which the checkout stands
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding if requests fail or wait for want of a connection."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     said = next(_said.growing(case, _MESSAGE), None)
     used = _things.used_up(case, "pool") or _things.empty_queues(case, _POOL_NAME)
     seen = _waits.busy(case)
@@ -148,3 +154,38 @@ def _commands(used: list[Used], waiting: list[Seen], said: _said.Saying | None) 
     pid = used[0].last.pid if used else waiting[0].pid if waiting else None
     found = [f"locard stacks pid/{pid}"] if pid is not None else []
     return (*found, *(said.commands if said else ()))
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """A pool that reached its size while callers wait or give up: a full pool alone is none."""
+    for evidence, found in _history.histories(case):
+        for full in _history.risen(found, "pool"):
+            waits = [
+                s for s in _history.risen(found, "pool waiting", "pool timeouts")
+                if _history.same_thing(s.subject, full.subject)
+            ]  # fmt: skip
+            if (_history.share_of(full) or 0.0) < _history.FULL or not waits:
+                continue
+            held = [
+                s
+                for s in _history.risen(found, "pool hold")
+                if _history.same_thing(s.subject, full.subject)
+            ]
+            title = (
+                f"Requests wait for a connection of a pool that is used up: {_history.name_of(full)}, "
+                f"{amount(full.after, '')} of {amount(full.limit, '')}"
+            )
+            supports = [signal_words(full), *(signal_words(s) for s in waits[:2])]
+            if held and full.onset is not None and held[0].onset is not None:
+                before = full.onset.latest - held[0].onset.latest
+                title += (
+                    f", because connections are held {amount(held[0].after, 's')} where they were held "
+                    f"{amount(held[0].before, 's')}"
+                )
+                first = f", {before:.0f} s before the pool was full" if before > 0 else ""
+                supports.append(
+                    f"{signal_words(held[0])}{first}: what is behind the connection got slower"
+                )
+            yield _history.finding(
+                "connection-pool-exhausted", evidence, found, title, supports, values=full.subject
+            )

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from locard.model import semconv
 from locard.model.finding import Support
 from locard.model.headline import share
+from locard.model.history_words import amount, signal_words
 from locard.model.kernel_words import duration
 from locard.model.wording import count
-from locard.rules import _facts, _kernel, _readings
+from locard.rules import _facts, _history, _kernel, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,12 +27,18 @@ if TYPE_CHECKING:
 _WAITING = (semconv.SYSTEM_RUN_QUEUE, semconv.SYSTEM_CPU_PRESSURE)
 _HOT = 0.2  # CPUs: below, a look at the threads of that process shows an idle one
 _WAITED = "waited for a CPU"
+_MOST_BUSY = 0.9  # of a limit
 _HELD_UP = 0.2  # of the time that one thread waited for a CPU
 _MOSTLY = 0.5  # of the busy time is the target's own
 
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding if the CPUs are busy and something waits for them, by readings or by the run queue."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     found = list(_from_readings(case))
     yield from found or _from_kernel(case)
 
@@ -107,3 +114,19 @@ def _from_readings(case: Case) -> Iterator[Finding]:
             f"top -H -b -n 1 -p {pid}" if pid else "ps -eo pid,ppid,ni,pcpu,args --sort=-pcpu",
         ),
     )
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """CPU that rose to its limit, or time in which something waited for a CPU that rose."""
+    for evidence, found in _history.histories(case):
+        for used in _history.risen(found, "cpu of limit", "cpu"):
+            share = _history.share_of(used)
+            waits = used.metric.endswith("waiting_seconds") and (used.after or 0.0) >= _HELD_UP
+            usage = used.metric.endswith("cpu_usage") and (used.after or 0.0) >= _MOST_BUSY
+            if not waits and not usage and (share is None or share < _MOST_BUSY):
+                continue
+            yield _history.finding(
+                "cpu-saturation", evidence, found,
+                f"CPU of {_history.name_of(used)} rose: {amount(used.before, used.unit)} → {amount(used.after, used.unit)}",
+                [signal_words(used)], values=used.subject,
+            )  # fmt: skip

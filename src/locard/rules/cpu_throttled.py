@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from locard.model import semconv
 from locard.model.evidence import Layer
 from locard.model.finding import Support
+from locard.model.history_words import percent, signal_words
 from locard.model.log_facts import LogSummary
-from locard.rules import _facts, _kernel, _readings
+from locard.rules import _facts, _history, _kernel, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,11 @@ _COVERS = 1.25  # times the seconds since the onset: counters that hold less kno
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for the cgroup that is throttled most; all that are stand in its supports."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     bad = _facts.bad(case, semconv.CONTAINER_CPU_THROTTLED)
     if not bad:
         yield from _from_kernel(case)
@@ -145,3 +151,38 @@ def _logs(case: Case) -> tuple[tuple[Support, ...], tuple[Support, ...]]:
         if "latency" in summary.changed
     )
     return slower, tuple(_facts.steady_logs(case, "the logs are steady: no change of latency"))
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """Periods that were throttled more from an onset on; the use of the limit is what hides it."""
+    for evidence, found in _history.histories(case):
+        for held in _history.risen(found, "throttled"):
+            if (held.after or 0.0) < _HELD_UP:
+                continue
+            supports = [signal_words(held)]
+            supports += [
+                signal_words(s)
+                for s in _history.risen(found, "throttled time")
+                if _history.same_thing(s.subject, held.subject)
+            ][:1]
+            supports += [c.what for c in found.changes if c.kind == "limit" and "quota" in c.what][
+                :1
+            ]
+            use = next(
+                (
+                    s
+                    for s in found.signals
+                    if s.resource == "cpu of limit" and _history.same_thing(s.subject, held.subject)
+                ),
+                None,
+            )
+            if use is not None and (share := _history.share_of(use)) is not None:
+                supports.append(
+                    f"used CPU is {percent(share)} of the limit, which hides it: a quota stops bursts"
+                )
+            of = f", {held.scope}" if " of " in held.scope else ""
+            yield _history.finding(
+                "cpu-throttled", evidence, found,
+                f"The CPU quota stops {_history.name_of(held)} in {percent(held.after)} of the periods, {percent(held.before)} before{of}",
+                supports, values=held.subject,
+            )  # fmt: skip

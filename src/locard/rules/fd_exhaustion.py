@@ -17,9 +17,10 @@ from locard.model import semconv
 from locard.model.evidence import Layer
 from locard.model.facts import MetricsSummary
 from locard.model.finding import Support
+from locard.model.history_words import amount, signal_words
 from locard.model.log_facts import LogSummary
 from locard.model.wording import count
-from locard.rules import _facts, _kernel, _readings
+from locard.rules import _facts, _history, _kernel, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +30,16 @@ if TYPE_CHECKING:
 _QUIET = "the logs are steady: no change of errors or latency"
 _FULL = 0.8
 _MESSAGE = re.compile(r"too many open files|\bEMFILE\b|\bENFILE\b", re.IGNORECASE)
+_NEAR_LIMIT = 0.8  # of the limit, in metrics: what rose so far goes on
 
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for all processes that run out, or for log messages that say so."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     bad = _facts.bad(case, semconv.PROCESS_OPEN_FDS, semconv.SYSTEM_OPEN_FILES)
     said = (*_messages(case), *_refused(case))
     if not bad and not said:
@@ -84,3 +91,15 @@ def _metrics(case: Case) -> Iterator[Support]:
             if signal.unit == "{fd}" and signal.limit and (signal.now or 0) >= _FULL * signal.limit:
                 says = f"{signal.metric} is {signal.now:g} of {signal.limit:g}"
                 yield Support(evidence.id, Layer.METRICS, says)
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """Descriptors that rose to their limit."""
+    for evidence, found in _history.histories(case):
+        for used in _history.risen(found, "fds"):
+            if (_history.share_of(used) or 0.0) >= _NEAR_LIMIT:
+                yield _history.finding(
+                    "fd-exhaustion", evidence, found,
+                    f"{_history.name_of(used)} has {amount(used.after, '')} of {amount(used.limit, '')} file descriptors open",
+                    [signal_words(used)], values=used.subject,
+                )  # fmt: skip

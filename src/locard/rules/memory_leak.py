@@ -18,7 +18,9 @@ from locard.model.evidence import Layer
 from locard.model.facts import MemoryUse, RuntimeCoverage
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.heap_facts import HeapGrowth
-from locard.rules import _facts, _readings
+from locard.model.history_words import amount, percent, signal_words
+from locard.model.moments import moment
+from locard.rules import _facts, _history, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +36,7 @@ _LEAST_TYPED = 1 << 20  # of what grows by type
 _LEAST_RATE = 1 << 20  # bytes a second
 _LEAST_SHARE = 0.02  # of what it held
 _NEAR = 0.8  # of the limit
+_LEAST_GROWN = 0.2  # of what it was, over hours
 _MIB = 1 << 20
 _LEAST_LOOKS = 3  # two cannot tell steady growth from a step
 _SHORT_S = 60.0  # a look that is shorter cannot tell a leak from what fills up
@@ -42,6 +45,11 @@ _YOUNG_S = 120.0  # a process that may still warm up
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for each process whose growing type has a holder, else for the process that grows fastest."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     typed = list(_typed(case))
     yield from typed or _of_processes(case)
 
@@ -206,3 +214,24 @@ def _words(grown: tuple[int, int, int, int], seconds: float) -> str:
         f"pid {pid} by {more / seconds / _MIB:.1f} MiB/s, {before / _MIB:.0f} to "
         f"{now / _MIB:.0f} MiB within {seconds:.1f} s"
     )
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """What a process itself holds grew steadily: page cache and working set alone are no leak."""
+    for evidence, found in _history.histories(case):
+        for grown in _history.risen(found, "rss", "heap", "memory"):
+            before, after = grown.before or 0.0, grown.after or 0.0
+            if grown.shape != "ramp" or after < before * (1 + _LEAST_GROWN):
+                continue
+            share = _history.share_of(grown)
+            supports = [signal_words(grown)]
+            supports += [signal_words(s) for s in _history.risen(found, "memory stalls")][:1]
+            if grown.ended:
+                supports.append(f"it ended at {moment(grown.ended)}: {grown.detail}")
+            near = f", {percent(share)} of the limit" if share is not None else ""
+            yield _history.finding(
+                "memory-leak", evidence, found,
+                f"Memory grows: {grown.metric} of {_history.name_of(grown)} from {amount(before, grown.unit)} to {amount(after, grown.unit)}{near}",
+                supports, values=grown.subject,
+                against=() if share is None or share >= _NEAR else ("it is far from its limit: what fills a cache grows as well",),
+            )  # fmt: skip

@@ -12,16 +12,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from locard.model import semconv
-from locard.rules import _facts, _readings, _workload
+from locard.model.history_words import signal_words
+from locard.model.moments import moment
+from locard.rules import _facts, _history, _readings, _workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case, Finding
 
+_SOON_S = 120.0  # after a kill: the restart is its consequence
+
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for kills that hit the target, one for those of the host or of others; of containers one a cause."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     for evidence, states, one in _workload.found(case, "oom"):
         yield _workload.finding("oom-kill", evidence, states, one)
     recent = _facts.bad(case, semconv.SYSTEM_OOM_KILLS)
@@ -60,3 +69,31 @@ def judge(case: Case) -> Iterator[Finding]:
             mechanism=False,
             next_commands=("dmesg -T --level=err,warn,info",),
         )
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """Kills that a counter of control groups or of the kernel counts in the window."""
+    for evidence, found in _history.histories(case):
+        for killed in _history.risen(found, "oom"):
+            when = (
+                f" between {moment(killed.onset.earliest)} and {moment(killed.onset.latest)}"
+                if killed.onset
+                else ""
+            )
+            supports = [f"{killed.metric} grew{when}"]
+            supports += [
+                signal_words(s)
+                for s in _history.risen(found, "rss", "working set")
+                if _history.same_thing(s.subject, killed.subject)
+            ][:1]
+            supports += [
+                c.what
+                for c in found.changes
+                if c.kind == "restart"
+                and abs(c.at - (killed.ended or killed.onset.latest if killed.onset else 0))
+                < _SOON_S
+            ][:1]
+            yield _history.finding(
+                "oom-kill", evidence, found, f"The OOM killer ended a process of {_history.name_of(killed)}{when}",
+                supports, values=killed.subject,
+            )  # fmt: skip

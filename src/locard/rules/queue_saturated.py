@@ -16,17 +16,24 @@ from typing import TYPE_CHECKING
 from locard.model.evidence import Layer
 from locard.model.finding import Finding, Role, Severity, Support
 from locard.model.growing_words import sentence
+from locard.model.history_words import amount, signal_words
 from locard.model.log_facts import LogSummary
-from locard.rules import _contention, _things, _waits
+from locard.rules import _contention, _history, _things, _waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case
+_TIMES, _LEAST_WAITING = 3.0, 10.0  # as many as before, and in all
 
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for each log, of the number that grew most."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     for evidence, log in case.facts(LogSummary):
         for one in log.growing[:1]:
             says = sentence(one)
@@ -68,3 +75,17 @@ def _at_their_limit(case: Case) -> Iterator[Finding]:
             values=_contention.code(place[1]) if place else (),
             next_commands=(f"locard stacks pid/{used.last.pid}",),
         )
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """A queue that grew at the onset and was not emptied since."""
+    for evidence, found in _history.histories(case):
+        for grown in _history.risen(found, "queue"):
+            before, after = grown.before or 0.0, grown.after or 0.0
+            if grown.ended or after < max(_TIMES * before, _LEAST_WAITING):
+                continue
+            yield _history.finding(
+                "queue-saturated", evidence, found,
+                f"{_history.name_of(grown)} fills: {amount(before, '')} → {amount(after, grown.unit)}",
+                [signal_words(grown)], values=grown.subject,
+            )  # fmt: skip

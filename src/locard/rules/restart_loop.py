@@ -18,16 +18,23 @@ from typing import TYPE_CHECKING
 from locard.model import semconv
 from locard.model.finding import Support
 from locard.model.wording import count
-from locard.rules import _facts, _readings, _workload
+from locard.rules import _facts, _history, _readings, _workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from locard.model.finding import Case, Finding
 
+_LOOP = 3  # restarts within a window of metrics
+
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for each unit that was restarted within the hour, and one a cause of containers."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     for stood, states, one in _workload.found(case, "restarts"):
         yield _workload.finding("restart-loop", stood, states, one)
     killed = [(e, r) for e, r in _facts.bad(case, semconv.SYSTEM_OOM_KILLS) if r.of == "target"]
@@ -52,3 +59,22 @@ def judge(case: Case) -> Iterator[Finding]:
                 f"systemctl status {shlex.quote(unit)}",
             ),
         )
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """A start time that moves forward again and again: not that of several processes that answer in turn."""
+    for evidence, found in _history.histories(case):
+        for again in found.changes:
+            if again.kind != "restart" or again.count < _LOOP:
+                continue
+            supports = [
+                again.what,
+                *(c.what for c in found.changes if c.kind == "readiness" and c.name == again.name),
+            ]
+            yield _history.finding(
+                "restart-loop",
+                evidence,
+                found,
+                f"{again.what}: its start time moves forward each time",
+                supports,
+            )

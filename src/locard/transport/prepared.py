@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from locard import __version__
 from locard.guard import needs, sudo
+from locard.transport import credentials
 
 if TYPE_CHECKING:
     from locard.guard.command import Command, Template
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 _PACKAGE = Path(__file__).parent.parent
 _SERVER = ("far/children.py", "far/serve.py")  # in one namespace
-GET_PROGRAM = "transport/_http_get.py"
+GET_PROGRAM = (
+    "far/tls_access.py+far/protobuf_wire.py+far/exposition_protobuf.py+transport/_http_get.py"
+)
 _AGENT = f"locard/{__version__}"  # by which a target's log tells our requests from its clients'
 # Programs that some template asks for: the ground says which of them are there.
 _TOOLS = (*(need.program for need in needs.ALL), "sh", "grep", "find", "ss")
@@ -105,14 +108,19 @@ def prepare(command: Command, ground: Ground | None, *, local: bool) -> Prepared
     if command.via == "http":
         method, url = command.argv
         argv = (python, "-I", "-S", "-", method, _public(url), str(command.max_bytes))
-        source = (_PACKAGE / GET_PROGRAM).read_bytes()
-        return Prepared(argv, source, secret=f"URL = {url!r}\nAGENT = {_AGENT!r}\n")
+        return Prepared(argv, _source(GET_PROGRAM), secret=_secret(url))
     name, rest = command.argv[0], command.argv[1:]
     if command.program is not None:
-        reader = (python, *rest)
+        url = next((a for a in rest if a.startswith(("http://", "https://"))), "")
+        reader = (python, *(_public(a) if a == url else a for a in rest))
         reader = sudo.through(command, reader, ground.sudo) if ground else reader
         machine = (ground.machine if ground else "") or platform.machine()
-        return Prepared(reader, _source(command.program), parts=_parts(command.template, machine))
+        return Prepared(
+            reader,
+            _source(command.program),
+            secret=_secret(url) if url else "",
+            parts=_parts(command.template, machine),
+        )
     if name == "locard":
         return Prepared((sys.executable, *_isolated(), "-m", "locard", *rest))
     if local:
@@ -133,6 +141,17 @@ def _isolated() -> tuple[str, ...]:
     """
     users = getattr(sys.modules.get("site"), "USER_SITE", None)
     return ("-E", "-P") if users and str(_PACKAGE).startswith(users) else ("-I",)
+
+
+def _secret(url: str) -> str:
+    """What goes before a program that asks a URL: it may hold a password, a token, a key."""
+    known = credentials.of(url)
+    beside = {where: dict(headers) for where, headers in known.beside}
+    return (
+        f"URL = {url!r}\nAGENT = {_AGENT!r}\n"
+        f"HEADERS = {dict(known.headers)!r}\nTLS = {dict(known.tls)!r}\n"
+        f"BESIDE = {beside!r}\n"
+    )
 
 
 def _public(url: str) -> str:

@@ -39,7 +39,7 @@ def test_an_endpoint_that_is_not_there_gives_no_metrics_and_says_why(start):
         free.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{free.getsockname()[1]}/metrics"
         outputs, facts = run_probe(exposition, context(closed, f"http://127.0.0.1:{port}/other"))
-    assert [u.how for u in facts[0].unanswered] == ["refused"]
+    assert [u.how for u in facts[0].unanswered] == ["refused", "no page"]
     assert outputs[0].problem
     assert outputs[1].http_status == 404
 

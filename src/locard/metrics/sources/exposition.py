@@ -2,36 +2,43 @@
 
 Shows: latency (p50, p90, p99, mean and the share of slow calls), traffic, errors and saturation of
   what the service serves and of each upstream that it calls: in the seconds between two scrapes,
-  beside everything up to the first one.
-How: HTTP GET of each URL, a pause, GET again; the text formats of Prometheus and OpenMetrics. Where
-  no URL was given, /metrics on those ports of the target that speak HTTP by evidence.
-Impact: reads. Two requests for each endpoint, as any Prometheus server sends every few seconds, with
-  the user agent locard/VERSION. Endpoints that were found and hang cost 2 s in all.
-Limits: a page above 4 MB is not read. What a page counts of requests for itself is left out where a label names its path. `before` is everything since the process started, so a fault that is already minutes old
+  beside everything up to the first one. Trace ids of slow and failed calls where the page has exemplars.
+  Whether one process answered, a new one, or several in turn, whose counts cannot be subtracted.
+How: HTTP GET of each URL, a pause, GET again, and up to three times more where the second page is not
+  of the process of the first one. Asked for are protobuf (native histograms exist only there),
+  OpenMetrics and text; what came is told by its bytes. Where no URL was given, /metrics on those
+  ports of the target that speak HTTP by evidence.
+Impact: reads. Two requests for each endpoint, at most five, as any Prometheus server sends every few
+  seconds, with the user agent locard/VERSION. Endpoints that were found and hang cost 2 s in all. One
+  that says slow down (429), asks for a login or fails is not asked again.
+Limits: a page above 4 MB, or whose end is missing, is not read. What a page counts of requests for itself is left out where a label names its path. `before` is everything since the process started, so a fault that is already minutes old
   weighs in it. Calls still in flight are not counted yet. One endpoint of several processes
-  answers for all of them only where the client library gathers them (multiprocess mode).
-Source: Prometheus exposition formats 0.0.4 and OpenMetrics 1.0; OpenTelemetry semantic conventions
-  for HTTP metrics.
+  answers for all of them only where the client library gathers them (multiprocess mode); where a page
+  gives no start time, that several answer in turn is seen only when a count falls.
+Source: Prometheus exposition formats 0.0.4, 1.0.0 and protobuf (client_model), OpenMetrics 1.0 and its
+  proposal 2.0 for native histograms; OpenTelemetry semantic conventions for HTTP metrics.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from locard.guard.command import Impact, Template, Wait
-from locard.metrics.golden import Scrape, signals
-from locard.metrics.text_format import parse
+from locard.metrics import answered_by
+from locard.metrics.families import odd
+from locard.metrics.golden import signals
+from locard.metrics.page import Page, page_of
 from locard.model.evidence import Output, Scope
 from locard.model.facts import EndpointCoverage, MetricsSummary, Unanswered
 from locard.model.target import Context, Skip
-from locard.model.thread_records import records
 from locard.probe import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
-    from locard.model.facts import Fact
+    from locard.model.facts import Fact, GoldenSignal
     from locard.probe import Step
 
 _MOST_PAGE = 4 << 20  # bytes; of more nothing is read, since a part of a page counts too little
@@ -58,9 +65,7 @@ GET_FOUND = Template(
 COMMANDS = (GET, GET_FOUND)
 _OK = 200
 _MOST_HANGING_S = 1.0  # after this no further found page is asked: with the last one 2 s in all
-_HOW: dict[str, Literal["closed", "no HTTP", "refused", "unreachable"]] = {
-    "closed": "closed", "no HTTP": "no HTTP", "refused": "refused", "unreachable": "unreachable",
-}  # fmt: skip
+_PAUSE_S = 0.3  # at most, between the further scrapes of a page
 
 
 def applies(context: Context) -> Skip | None:
@@ -78,70 +83,93 @@ def scope(context: Context) -> Scope:
 
 
 def plan(context: Context) -> Generator[Step, Output, None]:
-    """Scrape all, wait, scrape those again that answered."""
-    hung = 0.0
-    again: list[tuple[Template, str]] = []
+    """Scrape all, wait, scrape those again that answered, and a few times more those that look like several."""
+    asking = _Asking()
     pages = [(GET, url) for url in context.metrics_urls]
     pages += [(GET_FOUND, url) for url in context.metrics_found]
-    for template, url in pages:
-        if template is GET_FOUND and hung >= _MOST_HANGING_S:
-            continue
-        output = yield template.fill(url=url)
-        if output.timed_out and template is GET_FOUND:
-            hung += output.duration_s
-        asked = not output.argv or not (output.stderr or output.problem)
-        if not output.truncated and (output.http_status == _OK or asked):
-            again.append((template, url))  # it answered, or this is a dry run
-    if again:
+    first = yield from asking.all_of(pages)
+    answered = {page: output for page, output in first.items() if _answered(output)}
+    if answered:
         yield Wait(context.pause_s)
-    for template, url in again:
-        if template is GET_FOUND and hung >= _MOST_HANGING_S:
-            continue
-        output = yield template.fill(url=url)
-        if output.timed_out and template is GET_FOUND:
-            hung += output.duration_s
+    second = yield from asking.all_of(list(answered))
+    doubtful = [page for page, output in second.items() if _doubtful(answered[page], output)]
+    for _ in range(answered_by.MOST_SCRAPES - 2):
+        if not doubtful:
+            return
+        yield Wait(min(context.pause_s, _PAUSE_S))
+        more = yield from asking.all_of(doubtful)
+        doubtful = [page for page, output in more.items() if page_of(output).scrape]
+
+
+@dataclass(slots=True)
+class _Asking:
+    """Asks pages one after the other; `hung_s` is what those cost that were found and gave no answer."""
+
+    hung_s: float = 0.0
+
+    def all_of(
+        self, pages: list[tuple[Template, str]]
+    ) -> Generator[Step, Output, dict[tuple[Template, str], Output]]:
+        """The output of each page that was asked."""
+        got = {}
+        for template, url in pages:
+            if template is GET_FOUND and self.hung_s >= _MOST_HANGING_S:
+                continue
+            output = yield template.fill(url=url)
+            if output.timed_out and template is GET_FOUND:
+                self.hung_s += output.duration_s
+            got[template, url] = output
+        return got
+
+
+def _answered(output: Output) -> bool:
+    """Whether it is worth asking again: it answered, or this is a dry run."""
+    asked = not output.argv or not (output.stderr or output.problem)
+    return not output.truncated and (output.http_status == _OK or asked)
+
+
+def _doubtful(first: Output, second: Output) -> bool:
+    one, two = page_of(first).scrape, page_of(second).scrape
+    return one is not None and two is not None and answered_by.doubtful(one, two)
 
 
 def read(outputs: Sequence[Output]) -> tuple[Fact, ...]:
     """One MetricsSummary for each endpoint that answered with samples, and those that did not."""
-    scrapes: dict[str, list[Scrape]] = {}
+    pages: dict[str, list[Page]] = {}
     silent: dict[str, Unanswered] = {}
     for output in outputs:
         url = next((a for a in output.argv if a.startswith(("http://", "https://"))), None)
         if url is None:
             continue
-        failed = _unanswered(url, output)
-        if failed is not None:
-            silent[url] = failed
-        if output.http_status != _OK or output.truncated or output.timed_out:
-            continue
-        exposition = parse(output.text)
-        if exposition.series:
-            scrapes.setdefault(url, []).append(Scrape(output.started, exposition))
-    facts: tuple[Fact, ...] = tuple(_summary(url, taken) for url, taken in scrapes.items())
+        page = page_of(output)
+        if page.scrape is not None:
+            pages.setdefault(url, []).append(page)
+        elif page.how is not None:
+            silent[url] = Unanswered(url, page.how, round(output.duration_s, 1), page.detail)
+    facts: tuple[Fact, ...] = tuple(_summary(url, taken) for url, taken in pages.items())
     return (*facts, EndpointCoverage(tuple(silent.values()))) if silent else facts
 
 
-def _unanswered(url: str, output: Output) -> Unanswered | None:
-    """How an endpoint failed to answer; None if it did, or was not asked."""
-    said = list(records(output.stderr.decode("utf-8", "replace")))
-    waited = round(output.duration_s, 1)
-    if output.timed_out and any(r.get("connected") for r in said):
-        return Unanswered(url, "accepted", waited)
-    how = _HOW.get(str(said[-1].get("how"))) if said else None
-    if how is not None:
-        return Unanswered(url, how, waited)
-    return Unanswered(url, "unreachable", waited) if output.timed_out else None
-
-
-def _summary(url: str, taken: list[Scrape]) -> MetricsSummary:
-    first, second = taken[0], taken[-1] if len(taken) > 1 else None
+def _summary(url: str, pages: list[Page]) -> MetricsSummary:
+    taken = [page.scrape for page in pages if page.scrape is not None]
+    first, last = taken[0], taken[-1]
+    who = answered_by.judge(taken) if len(taken) > 1 else None
+    found: tuple[GoldenSignal, ...] = ()
+    if who is None or who.how in {"one", "shared", "restarted"}:
+        second = last if len(taken) > 1 else None
+        anew = who is not None and who.how == "restarted"
+        found = signals(first, second, own_path=urlsplit(url).path, anew=anew)
     return MetricsSummary(
         url=url,
         families=first.exposition.families,
-        series=len(first.exposition.series),
-        window_s=round(second.at - first.at, 3) if second else 0.0,
-        signals=signals(first, second, own_path=urlsplit(url).path),
+        series=first.exposition.samples,
+        window_s=round(last.at - first.at, 3),
+        signals=found,
+        form=pages[0].form,
+        answered_by=who,
+        repeated=max(s.exposition.repeated for s in taken),
+        odd=max(map(odd, (s.exposition for s in taken))),
+        unread=max(page.unread for page in pages),
     )
 
 
@@ -183,7 +211,7 @@ SAMPLES = (
             "limit=1024.0",
         ),
     ),
-    Sample((_got("<html>no metrics here</html>", 100.0),), ("()",)),
+    Sample((_got("<html>no metrics here</html>", 100.0),), ("how='no metrics'",)),
     Sample(
         (
             Output(
