@@ -82,3 +82,104 @@ def test_a_daily_rhythm_is_no_incident():
     assert any("daily rhythm" in s.detail for s in told.signals)
     assert all("day before" in c.note for c in told.changed)
     assert findings(told) == {}
+
+
+def test_traffic_that_stops_is_told_though_its_errors_fall_as_well():
+    import numpy as np
+
+    from metric_series import LENGTH, ON, counter, told
+
+    n = np.where(np.arange(LENGTH) < ON, 300.0, 0.0)
+    about = {"job": "gateway", "instance": "g:1"}
+    found = told(
+        counter("http_requests_total", n * 0.98, code="200", **about),
+        counter("http_requests_total", n * 0.02, code="500", **about),
+    )
+    finding = findings(found)["service-degraded"]
+    assert "fell" in finding.title
+    assert "rose" not in finding.title
+
+
+def test_instances_that_were_replaced_are_no_dip_of_traffic():
+    import numpy as np
+
+    from metric_series import LENGTH, ON, series, told
+
+    every = []
+    for pod in range(4):
+        old = np.cumsum(np.full(LENGTH, 300.0)).tolist()
+        cut = ON + 2 * pod
+        every.append(
+            series(
+                "http_requests_total",
+                old[:cut] + [None] * (LENGTH - cut),
+                job="web",
+                instance=f"a{pod}",
+                code="200",
+            )
+        )
+        every.append(
+            series(
+                "http_requests_total",
+                [None] * cut + old[: LENGTH - cut],
+                job="web",
+                instance=f"b{pod}",
+                code="200",
+            )
+        )
+    found = told(*every)
+    assert [s for s in found.signals if s.onset is not None] == []
+
+
+def test_a_job_of_every_hour_that_its_baseline_shows_is_no_incident():
+    import numpy as np
+
+    from metric_series import LENGTH, counter, told
+
+    slots = np.arange(LENGTH)
+    burst = ((slots - 60) % 240) < 16
+    bad = np.random.default_rng(3).binomial(300, np.where(burst, 0.2, 0.002))
+    about = {"job": "api", "instance": "a:1"}
+    found = told(
+        counter("http_requests_total", 300 - bad, code="200", **about),
+        counter("http_requests_total", bad, code="500", **about),
+    )
+    assert [s for s in found.signals if s.onset is not None and s.shape != "periodic"] == []
+
+
+def test_a_pair_of_servers_counts_once_and_a_heap_has_its_own_limit():
+    import numpy as np
+
+    from metric_series import LENGTH, counter, level, series, told
+
+    about = {"job": "web", "instance": "w:1", "code": "200"}
+    n = np.full(LENGTH, 150.0)
+    (traffic,) = [
+        s
+        for s in told(
+            *(counter("http_requests_total", n, prometheus_replica=r, **about) for r in "ab")
+        ).signals
+        if s.signal == "traffic"
+    ]
+    assert traffic.after == pytest.approx(10.0)
+    heap = {"area": "heap", "instance": "j:1", "job": "j"}
+    found = told(series("jvm_memory_used_bytes", level(1.5e9), id="Old", **heap), series("jvm_memory_used_bytes", level(0.9e9), id="Eden", **heap),
+                 series("jvm_memory_max_bytes", level(2e9), id="Old", **heap), series("jvm_memory_max_bytes", level(-1), id="Eden", **heap))  # fmt: skip
+    assert all(s.limit is None for s in found.signals if s.resource == "heap")
+
+
+@pytest.mark.parametrize(("failed", "told_bad"), [(4, False), (40, True)])
+def test_a_level_is_called_bad_by_enough_failures_only(failed, told_bad):
+    import numpy as np
+
+    from metric_series import LENGTH, counter, told
+
+    bad = np.zeros(LENGTH)
+    bad[:: LENGTH // failed] = 1
+    ok = np.full(LENGTH, failed * 20 / LENGTH)
+    about = {"job": "reports", "instance": "r:1"}
+    found = told(
+        counter("http_requests_total", ok, code="200", **about),
+        counter("http_requests_total", bad, code="500", **about),
+    )
+    assert ("service-degraded" in findings(found)) == told_bad

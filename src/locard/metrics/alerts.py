@@ -69,7 +69,18 @@ def read_alerts(history: History) -> tuple[AlertCourse, ...]:
                     name, labels, None, (), at, float(wait) if wait is not None else None, "firing"
                 )
             )
-    return tuple(sorted(found, key=lambda a: (a.now != "firing", a.firing or float("inf"), a.name)))
+    # One that fires all the time (a watchdog) tells less than one that began in the window.
+    return tuple(
+        sorted(
+            found,
+            key=lambda a: (
+                a.now != "firing",
+                a.first_pending is None and not history.fired,
+                a.firing or float("inf"),
+                a.name,
+            ),
+        )
+    )
 
 
 def threshold_of(rule: dict[str, Any]) -> tuple[str, str, float] | None:

@@ -130,7 +130,8 @@ def _targets(grid: Grid, history: History) -> Iterator[MetricChange]:
     newest = max((last for every in jobs.values() for _, _, last in every), default=0)
     for every in jobs.values():
         came = [t for t in every if t[1] > _EARLY]
-        went = [t for t in every if t[2] < newest - _EARLY]
+        failing = {target_of(r.series) for r in grid.named("up") if (r.values[-_EARLY:] == 0).any()}
+        went = [t for t in every if t[2] < newest - _EARLY and t[0] not in failing]
         old = [t for t in every if t[1] <= _EARLY]
         if not old:
             continue
@@ -202,8 +203,9 @@ def _gaps(grid: Grid) -> Iterator[MetricChange]:
         first, last = _life(seen)
         if last < 0 or seen.sum() < 8 or not any(target):  # noqa: PLR2004
             continue
-        missing = ~seen | down.get(target, np.zeros(grid.length, bool))
+        missing = ~seen
         missing[:first] = missing[last + 1 :] = False
+        missing |= down.get(target, np.zeros(grid.length, bool))
         for begin, end in _runs(missing):
             if end - begin < _GAP:
                 continue

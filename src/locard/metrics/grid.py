@@ -99,6 +99,7 @@ def target_of(series: Series) -> tuple[str, ...]:
 def lay_out(history: History) -> Grid | None:
     """The grid of a reading; None where it holds no samples."""
     every = [s for s in history.series if s.name and s.name not in {"ALERTS", "ALERTS_FOR_STATE"}]
+    every = _one_replica(every)
     if not every:
         return None
     step = history.step or _interval(every)
@@ -119,6 +120,22 @@ def lay_out(history: History) -> Grid | None:
             continue
         grid.rows.append(_row(one, at, grid, history.types))
     return grid
+
+
+_REPLICAS = ("prometheus_replica", "__replica__", "receive_replica", "rule_replica")
+
+
+def _one_replica(every: list[Series]) -> list[Series]:
+    """Of pairs of servers that scrape the same targets one: sums would count everything twice."""
+    for label in _REPLICAS:
+        counts: dict[str, int] = {}
+        for one in every:
+            value = one.label(label)
+            counts[value] = counts.get(value, 0) + one.values.size
+        if len(counts) > 1 and "" not in counts:
+            keep = max(counts, key=counts.__getitem__)
+            every = [s for s in every if s.label(label) == keep]
+    return every
 
 
 def _interval(every: list[Series]) -> float:

@@ -38,6 +38,8 @@ _COUNTED_OUT = frozenset(
     {"pool", "fds", "threads", "connections", "replicas", "queue"}
 )  # full is full
 _CHANCE = 0.005  # of all places of a record together
+_WIDE = 10  # slots of an interval that tells little
+_ALIKE, _EVEN = 0.6, 0.25  # of a burst: one as high; of their distances, how much they may differ
 _LEAD = 8  # slots of rest before the first burst
 _AT_LIMIT = 0.95  # of it: full
 _SELDOM = 0.2  # of the time: what was full as often before is no change
@@ -78,19 +80,31 @@ def judge_all(
             scanned.add(i)
     found = []
     for i, one in enumerate(measures):
+        level = (
+            float(moved.score[i]),
+            float(moved.excess[i]),
+            int(moved.at[i]),
+            int(moved.width[i]),
+        )
         judged = _counted(one, grid) if i in scanned else None
+        if judged is not None and one.signal == "latency":
+            # Few beyond a wide bucket tell when less exactly than the mean of all.
+            judged = _closer(judged, _level(one, grid, level, first), grid)
         if judged is None:
-            level = (
-                float(moved.score[i]),
-                float(moved.excess[i]),
-                int(moved.at[i]),
-                int(moved.width[i]),
-            )
             judged = _filled_up(one, grid, first) or _before_restart(
                 _level(one, grid, level, first), grid, first, restarts
             )
         found.append(judged)
     return found
+
+
+def _closer(counted: Judged, level: Judged, grid: Grid) -> Judged:
+    """The one whose onset is told more exactly, where the counts leave minutes open."""
+    first, other = counted.signal.onset, level.signal.onset
+    if first is None or other is None or level.signal.direction != "up":
+        return counted
+    wide = first.latest - first.earliest
+    return level if wide > _WIDE * grid.step and other.latest - other.earliest < wide else counted
 
 
 def _interest(measure: Measure, score: float) -> float:
@@ -143,6 +157,8 @@ def _counted(measure: Measure, grid: Grid) -> Judged | None:
     end = found.end if found.end is not None else grid.length
     if found.end is not None and found.shape == "spike":
         begin, end = _trimmed(measure, begin, end)
+        if _came_before(measure, begin, end):
+            return None  # a rhythm that its baseline shows
     onset = onset_between(grid.time(found.begin.earliest - 1), grid.time(found.begin.latest - 1))
     if onset.latest - onset.earliest < grid.step or (end - begin == 1 and found.end is not None):
         onset = onset_between(grid.time(begin - 1), grid.time(begin))
@@ -160,6 +176,26 @@ def _counted(measure: Measure, grid: Grid) -> Judged | None:
         levels=(before, after), span=(begin, end), score=50.0, over=found.end is not None,
     )  # fmt: skip
     return Judged(measure, signal, begin, end)
+
+
+def _came_before(measure: Measure, begin: int, end: int) -> bool:
+    """Whether bursts as high and about as long belong to a rhythm that was there all along: a job of every hour.
+
+    Three at even distances, the first in the first half of the record.
+    """
+    assert measure.total is not None  # noqa: S101 - it is a share
+    assert measure.bad is not None  # noqa: S101 - as above
+    high = share_between(measure, begin, end) or 0.0
+    width = max(1, (end - begin) // 2)
+    kernel = np.ones(width)
+    total = np.convolve(np.nan_to_num(measure.total), kernel, "valid")
+    bad = np.convolve(np.nan_to_num(measure.bad), kernel, "valid")
+    hot = bad >= _ALIKE * high * np.maximum(total, 1.0)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], hot.astype(np.int8)])) > 0)
+    apart = edges[np.concatenate([[True], np.diff(edges) > 2 * width])] if edges.size else edges
+    gaps = np.diff(apart)
+    even = gaps.size > 1 and float(np.std(gaps)) < _EVEN * float(np.mean(gaps))
+    return even and bool(apart[0] < measure.values.size // 2)
 
 
 def _trimmed(measure: Measure, begin: int, end: int) -> tuple[int, int]:
@@ -194,6 +230,12 @@ def _level(
         and measure.signal == "latency"
         and _by_chance(measure, change)
     ):
+        change = None
+    if (
+        change is not None and change.shape == "spike" and change.end is not None
+        and measure.bad is not None and measure.total is not None
+        and _came_before(measure, change.at, change.end)
+    ):  # fmt: skip
         change = None
     if change is None or not _matters(measure, change.before, change.after):
         signal = signal_of(measure, grid, "none", "flat", None, levels=_steady(measure, first, grid),
@@ -282,7 +324,11 @@ def _steady(measure: Measure, first: int, grid: Grid) -> tuple[float | None, flo
     """Levels before and after `first`: of a share all its counts, since the median of few errors is none."""
     if measure.bad is not None and measure.signal == "errors":
         return share_between(measure, 0, first), share_between(measure, first, grid.length)
-    return median_of(measure.values[:first]), median_of(measure.values[first:])
+    levels = median_of(measure.values[:first]), median_of(measure.values[first:])
+    if measure.signal == "traffic" and 0.0 in levels and np.isfinite(measure.values).any():
+        # Of a request now and then the median is none.
+        return float(np.nanmean(measure.values[:first])), float(np.nanmean(measure.values[first:]))
+    return levels
 
 
 def _by_chance(measure: Measure, change: Change) -> bool:
@@ -304,11 +350,35 @@ def _matters(measure: Measure, before: float, after: float) -> bool:
     return abs(after - before) >= LEAST_CHANGE * max(abs(before), abs(after) * 0.2, 1e-9)
 
 
+def _turns_over(judged: Judged) -> bool:
+    """Whether series of it begin or end where it seems to dip: instances that were replaced."""
+    begin, end = judged.begin or 0, judged.end or 0
+    for row in judged.measure.rows:
+        known = np.flatnonzero(np.isfinite(row.values))
+        if not known.size:
+            continue
+        edges = [
+            e
+            for e, inner in (
+                (known[0], known[0] > _LEAD),
+                (known[-1], known[-1] < row.values.size - _LEAD),
+            )
+            if inner
+        ]
+        if any(begin - _LEAD <= e <= end + _LEAD for e in edges):
+            return True
+    return False
+
+
 def with_traffic_per_instance(judged: Judged) -> Judged:
     """Traffic that grew by another instance only is said so."""
     measure = judged.measure
     if measure.signal != "traffic" or judged.begin is None or measure.count is None:
         return judged
+    if judged.signal.shape == "spike" and _turns_over(judged):
+        signal = replace(judged.signal, direction="none", shape="flat", onset=None, ended=None,
+                         detail="for a moment the sum misses series that began or ended there")  # fmt: skip
+        return Judged(measure, signal, None, None)
     reporting = np.array([np.isfinite(r.values) for r in measure.rows if r.growth is not None]).sum(
         axis=0
     )

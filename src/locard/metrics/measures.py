@@ -54,6 +54,7 @@ INSTANCE_LABELS = frozenset(
 )
 _BOUNDS = frozenset({"le", "quantile"})
 _NO_LIMIT = 1e15  # a limit so high is none: 2^63 in cgroup v1
+_OVER, _SELDOM = 1.05, 0.02  # times a limit, of the time: then it is none
 _RARE = 0.05  # a request is slow that takes longer than all but this share of those before
 _SUFFIX = re.compile(r"[._](total|count|sum|bucket)$")
 
@@ -371,6 +372,8 @@ def _filled(
     if known.over:
         return _share_of(known, base, thing, rows, by_name)
     limit, query = _limited(known, rows, by_name, level.query, labels)
+    if not _is_limit(level.values, limit):
+        limit, query = None, level.query
     return Measure("saturation", base, thing, known.unit, level.values, query, rows, sum=level.sum, count=level.count,
                    resource=_without_limit(known.resource, limit), limit=limit, convention=known.source)  # fmt: skip
 
@@ -436,6 +439,14 @@ def _limited(
         limit /= period[0].values if period else 100_000.0
     query = f"{query} / {promql.selector(limits[0].series.name, labels)}"
     return (limit if np.isfinite(limit).any() else None), query
+
+
+def _is_limit(values: Floats, limit: Floats | None) -> bool:
+    """Whether a limit holds what it is said to hold: of a heap one pool alone may have one."""
+    if limit is None:
+        return False
+    both = np.isfinite(values) & np.isfinite(limit)
+    return bool(both.any()) and bool((values[both] <= _OVER * limit[both]).mean() > 1 - _SELDOM)
 
 
 def _without_limit(resource: Resource, limit: Floats | None) -> Resource:

@@ -66,7 +66,7 @@ def bounded(bounds: tuple[float, ...], cumulative: Floats, q: float) -> str:
     if math.isinf(bounds[at]):
         return f"> {_seconds(bounds[at - 1])}" if at else "not known"
     low = bounds[at - 1] if at else 0.0
-    if not at:
+    if not at or low <= 0:
         return f"≤ {_seconds(bounds[at])}"
     return f"{_seconds(low)} to {_seconds(bounds[at])}"
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
         Pairs,
     )
 
-BAD_LEVEL = 0.01  # of the requests that fail: bad, though nothing changed
+BAD_LEVEL = 0.02  # of the requests that fail: bad, though nothing changed
+_ENOUGH_BAD = 20  # failures: fewer tell no level
+STOPPED = 0.5  # of the traffic is gone: worth a word by itself
 _APART = 0.03  # of the level: what differs less is one number
 _OLD = 4  # samples: what ended so long ago is not the present
 _FULLEST = 3  # that are told in a sentence
@@ -45,19 +47,7 @@ def verdict(found: MetricHistory) -> Iterator[str]:
     if found.nothing:
         yield _nothing(found)
         return
-    late = found.end - found.end_seen
-    if late > _OLD * found.step_s:
-        yield (
-            f"The newest sample is of {moment(found.end_seen)}, {_ago(late)} before the end of what was asked: "
-            "all of this is about the time before it"
-            + (
-                "; the window of interest holds none."
-                if found.end_seen < found.window_from
-                else "."
-            )
-        )
-    if found.around == "alert" and not found.alerts:
-        yield "No alert was pending or firing within a day before: the window ends now."
+    yield from _age(found)
     moved = [
         s
         for s in found.signals
@@ -72,15 +62,13 @@ def verdict(found: MetricHistory) -> Iterator[str]:
         for s in found.signals
         if s.onset is not None and s.signal == "saturation" and s.direction == "up"
     ]
+    for signal in stopped(found)[:1]:
+        yield f"Traffic: {signal_words(signal)}."
     if not moved:
         yield _unmoved(found)
         for signal in full[:2]:
             yield f"{signal_words(signal)}."
-    bad = [
-        s
-        for s in found.signals
-        if s.signal == "errors" and s.onset is None and (s.after or 0.0) >= BAD_LEVEL
-    ]
+    bad = [s for s in found.signals if is_bad_level(s)]
     for signal in bad[:2]:
         since = f"from the first sample at {moment(found.start_seen)} on"
         yield (
@@ -89,6 +77,39 @@ def verdict(found: MetricHistory) -> Iterator[str]:
         )
     if found.problem:
         yield f"Partial: {found.problem}."
+
+
+def _age(found: MetricHistory) -> Iterator[str]:
+    """That the samples end before what was asked about, and that no alert was there to go by."""
+    late = found.end - found.end_seen
+    if late > _OLD * found.step_s:
+        yield (
+            f"The newest sample is of {moment(found.end_seen)}, {_ago(late)} before the end of what was asked: "
+            "all of this is about the time before it"
+            + (
+                "; the window of interest holds none."
+                if found.end_seen < found.window_from
+                else "."
+            )
+        )
+    if found.around == "alert" and not found.alerts:
+        yield "No alert was pending or firing within a day before: the window ends now."
+
+
+def is_bad_level(signal: MeasuredSignal) -> bool:
+    """Whether errors are many all along, told by enough of them."""
+    many = signal.signal == "errors" and signal.onset is None and (signal.after or 0.0) >= BAD_LEVEL
+    return many and signal.count >= _ENOUGH_BAD
+
+
+def stopped(found: MetricHistory) -> list[MeasuredSignal]:
+    """Traffic of which half or more is gone for good."""
+    return [
+        s
+        for s in found.signals
+        if s.signal == "traffic" and s.onset is not None and s.direction == "down" and not s.ended
+        and s.before and (s.after or 0.0) <= (1 - STOPPED) * s.before
+    ]  # fmt: skip
 
 
 def _ago(seconds: float) -> str:
@@ -136,7 +157,8 @@ def signal_words(signal: MeasuredSignal) -> str:
         return f"{signal.signal} of {name}: {steady(signal)}"
     began = f"{interval(signal.onset)}"
     if signal.signal == "errors":
-        change = f"errors of {name} rose from {percent(signal.before)} to {percent(signal.after)}"
+        rose = "rose" if signal.direction == "up" else "fell"
+        change = f"errors of {name} {rose} from {percent(signal.before)} to {percent(signal.after)}"
         if signal.shape == "spike":
             until = f", over since {moment(signal.ended)}" if signal.ended else ""
             return (
@@ -145,7 +167,8 @@ def signal_words(signal: MeasuredSignal) -> str:
             )
         return f"{change} ({signal.shape}, {began})"
     if signal.signal == "latency":
-        words = f"latency of {name} rose: mean {amount(signal.before, 's')} → {amount(signal.after, 's')}"
+        rose = "rose" if signal.direction == "up" else "fell"
+        words = f"latency of {name} {rose}: mean {amount(signal.before, 's')} → {amount(signal.after, 's')}"
         if signal.after_words:
             late, early = _quantile(signal.after_words), _quantile(signal.before_words)
             words += (

@@ -188,7 +188,7 @@ def family_words(one: ChangedFamily, tz: dt.tzinfo | None) -> str:
         "By"
         if one.what == "level" and "bytes" in one.metric
         else "s"
-        if one.what == "mean" and "seconds" in one.metric
+        if one.what == "mean" and one.metric.endswith(("_seconds", ".duration"))
         else ""
     )
     before, after = (

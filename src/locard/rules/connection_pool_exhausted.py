@@ -25,7 +25,9 @@ from locard.rules import _contention, _history, _said, _things, _waits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from locard.model.evidence import Evidence
     from locard.model.finding import Case
+    from locard.model.metric_facts import MetricHistory
     from locard.rules._things import Used
     from locard.rules._waits import Seen
 
@@ -156,9 +158,31 @@ def _commands(used: list[Used], waiting: list[Seen], said: _said.Saying | None) 
     return (*found, *(said.commands if said else ()))
 
 
+_LEAST_WAITING = 5.0  # callers, where the size of the pool is not known
+
+
+def _of_unknown_size(evidence: Evidence, found: MetricHistory) -> Iterator[Finding]:
+    """Callers that begin to wait for a pool whose size no series tells, while users are hit."""
+    if not _history.harm(evidence, found):
+        return
+    for waits in _history.risen(found, "pool waiting"):
+        known = any(
+            s.resource == "pool" and _history.same_thing(s.subject, waits.subject)
+            for s in found.signals
+        )
+        if known or (waits.after or 0.0) < _LEAST_WAITING or waits.unit.endswith("/s"):
+            continue
+        yield _history.finding(
+            "connection-pool-exhausted", evidence, found,
+            f"Callers wait for a connection: {amount(waits.after, waits.unit)} of {_history.name_of(waits)}",
+            [signal_words(waits)], against=["the size of the pool is told by no series"], values=waits.subject,
+        )  # fmt: skip
+
+
 def _from_history(case: Case) -> Iterator[Finding]:
     """A pool that reached its size while callers wait or give up: a full pool alone is none."""
     for evidence, found in _history.histories(case):
+        yield from _of_unknown_size(evidence, found)
         for full in _history.risen(found, "pool"):
             waits = [
                 s for s in _history.risen(found, "pool waiting", "pool timeouts")

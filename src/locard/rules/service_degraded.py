@@ -17,7 +17,14 @@ from locard.model import log_sentences
 from locard.model.evidence import Layer
 from locard.model.finding import Case, Finding, Role, Severity, Support
 from locard.model.headline import bad_counts, milliseconds, part_words
-from locard.model.history_words import BAD_LEVEL, amount, at_moment, percent, signal_words
+from locard.model.history_words import (
+    amount,
+    at_moment,
+    is_bad_level,
+    percent,
+    signal_words,
+    stopped,
+)
 from locard.model.log_facts import LogSummary
 from locard.model.log_latency import risen
 from locard.model.log_state import judge as stands
@@ -157,12 +164,8 @@ def _from_history(case: Case) -> Iterator[Finding]:
             s
             for s in found.signals
             if s.signal in {"errors", "latency"} and s.onset is not None and s.direction == "up"
-        ]
-        steady = [
-            s
-            for s in found.signals
-            if s.signal == "errors" and s.onset is None and (s.after or 0.0) >= BAD_LEVEL
-        ]
+        ] or stopped(found)
+        steady = [s for s in found.signals if is_bad_level(s)]
         if not hurt and not steady:
             continue
         first = (hurt or steady)[0]

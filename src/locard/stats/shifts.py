@@ -79,12 +79,13 @@ def find_shifts(
         [np.zeros((count, 1)), np.cumsum(np.where(known, rows, 0.0), axis=1)], axis=1
     )
     seen = np.concatenate([np.zeros((count, 1)), np.cumsum(known, axis=1)], axis=1)
+    reach = np.zeros(count)  # of the largest burst of the baseline: its height times its width
     for width in widths:
         back = max(_LEAST_BEFORE, _BEFORE * width)
         if width > max(1, (length - first) // 2) or back + 2 * width > first:
             continue
         # A single value is judged by its own kind: one burst of the baseline does not hide the next step.
-        _widen(best, sums, seen, floor if width == 1 else wide, (width, back, first))
+        _widen(best, sums, seen, (floor if width == 1 else wide, reach), (width, back, first))
     return best
 
 
@@ -103,9 +104,14 @@ def _neighbours(quiet: Floats) -> Floats:
 
 
 def _widen(
-    best: Shifts, sums: Floats, seen: Floats, floor: Floats, sizes: tuple[int, int, int]
+    best: Shifts,
+    sums: Floats,
+    seen: Floats,
+    noise: tuple[Floats, Floats],
+    sizes: tuple[int, int, int],
 ) -> None:
     """Take the change at one width where it is the clearer one."""
+    floor, reach = noise
     width, back, first = sizes
     length = sums.shape[1] - 1
     places = np.arange(back, length - width + 1)
@@ -137,7 +143,9 @@ def _widen(
             pick = np.argmax(away >= _NEARLY * np.nanmax(away, axis=1)[:, None], axis=1)
     size = away[np.arange(rows.size), pick]
     usual = np.maximum(np.nanmax(np.abs(quiet - middle[:, None]), axis=1), _MOST_OF_NOISE * least)
-    usual *= _LARGER.get(width, 2.0)
+    # A burst that narrower means have seen moves a wide one too, wherever it lay.
+    reach[rows] = np.maximum(reach[rows], (usual - _MOST_OF_NOISE * least) * width)
+    usual = np.maximum(usual, reach[rows] / width) * _LARGER.get(width, 2.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         score = np.where(spread > 0, size / spread, 0.0)
         excess = np.where(usual > 0, size / usual, 0.0)
