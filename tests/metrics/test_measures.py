@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from locard.metrics import saturation_table
-from locard.metrics.measures import all_measures
+from locard.metrics.measures import of_requests
+from locard.metrics.saturation import of_resources
 from metric_series import LENGTH, ON, counter, grid, level, series, traffic
+
+
+def _all(found):
+    return [*of_requests(found), *of_resources(found)]
+
 
 UP = {"job": "pay", "instance": "pay-a:80"}
 
@@ -15,7 +21,7 @@ UP = {"job": "pay", "instance": "pay-a:80"}
 def of(signal, *every, **about):
     return [
         m
-        for m in all_measures(grid(*every))
+        for m in _all(grid(*every))
         if m.signal == signal and all(getattr(m, k) == v for k, v in about.items())
     ]
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from locard.metrics import alerts, components, events, judgement, measures, refusals, sweep
+from locard.metrics import (
+    alerts,
+    components,
+    events,
+    judgement,
+    measures,
+    refusals,
+    saturation,
+    sweep,
+)
 from locard.metrics import grid as grids
 from locard.metrics.same_time_before import told_by_yesterday
 from locard.model import metric_levels
@@ -66,7 +75,7 @@ def analyse(history: History, url: str) -> MetricHistory:
     first = int(np.clip(grid.slot(head.window_from), 1, grid.length - 1))
     # A change that lies just before the window of interest is still one: the baseline is what lies well before.
     first = min(first, grid.length // 2)
-    every = measures.all_measures(grid)
+    every = [*measures.of_requests(grid), *saturation.of_resources(grid)]
     judged = [
         judgement.with_traffic_per_instance(j)
         for j in judgement.judge_all(every, grid, first, events.restarted_slots(grid))
