@@ -110,3 +110,14 @@ def test_readiness_that_comes_and_goes():
     assert "readiness" not in events(
         series("kube_pod_status_ready", once, pod="api-3", condition="true", job="ksm")
     )
+
+
+def test_a_version_that_came_within_the_window():
+    old = [1.0] * ON + [None] * (LENGTH - ON)
+    new = [None] * ON + [1.0] * (LENGTH - ON)
+    found = events(
+        series("app_build_info", old, version="1.4", **UP),
+        series("app_build_info", new, version="1.5", job="pay", instance="b"),
+    )
+    assert "pay has version 1.5, before it 1.4" in found["version"].what
+    assert "version" not in events(series("app_build_info", [1.0] * LENGTH, version="1.4", **UP))

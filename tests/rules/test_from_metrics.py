@@ -65,6 +65,14 @@ def cpu(before, after):
     )
 
 
+def disk(free):
+    where = {"instance": "db-1:9100", "device": "/dev/sdb", "mountpoint": "/data"}
+    return (
+        series("node_filesystem_avail_bytes", free, **where),
+        series("node_filesystem_size_bytes", level(5e11), **where),
+    )
+
+
 def starts(every):
     values = [
         END - 1e6 if i < ON else END - (LENGTH - 1 - i + (i - ON) % every) * 15
@@ -95,6 +103,7 @@ CASES = [
     ("oom-kill", (counter("container_oom_events_total", (XS == ON).astype(float), **BOX),),
      (counter("container_oom_events_total", np.zeros(LENGTH), start=3, **BOX),)),
     ("restart-loop", starts(12), starts(10_000)),
+    ("disk-full", disk(ramp(2.7e11, 1.2e10)), disk(ramp(2.7e11, 2.0e11))),
     ("service-degraded", errors(0.003, 0.2), errors(0.003, 0.003)),
 ]  # fmt: skip
 

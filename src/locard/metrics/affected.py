@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from locard.metrics.grid import Row
     from locard.metrics.measures import Measure
 
+_SHOWN = 6
 _MOST_PARTS = 200  # values of a label: more are no parts
 
 
@@ -43,7 +44,13 @@ def affected_parts(
             bad = sum(_grown(r, begin, end) for r in rows if conventions.is_error(r.series.labels))
             total = sum(_grown(r, begin, end) for r in rows)
             _sort_part(f"{key}={value}", (bad, total), overall, (affected, spared))
-    return tuple(affected[:6]), tuple(spared[:6])
+    return _first(affected), _first(spared)
+
+
+def _first(parts: list[str]) -> tuple[str, ...]:
+    """The first few, and how many more there are."""
+    more = len(parts) - _SHOWN
+    return (*parts[:_SHOWN], *((f"and {more} more",) if more > 0 else ()))
 
 
 def _slow_parts(measure: Measure, span: tuple[int, int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -61,7 +68,7 @@ def _slow_parts(measure: Measure, span: tuple[int, int]) -> tuple[tuple[str, ...
             )
             below = sum(_grown(r, begin, end) for r in rows if _is_bound(r, measure))
             _sort_part(f"{key}={value}", (total - below, total), overall, (affected, spared))
-    return tuple(affected[:6]), tuple(spared[:6])
+    return _first(affected), _first(spared)
 
 
 def _is_bound(row: Row, measure: Measure) -> bool:

@@ -246,6 +246,11 @@ def _not_told(grid: Grid, history: History, first: int) -> Iterator[str]:
             "counters and process metrics are of another process at each scrape and are left out. A restart only "
             "moves the start time forward. Next: the client library's multi-process mode"
         )
+    failing = [t for t, begun in events.failing_targets(grid).items() if begun is not None]
+    if failing:
+        names = ", ".join("/".join(filter(None, t)) for t in failing[:4])
+        every = sum(map(any, grid.up))
+        yield f"the scrapes of {len(failing)} of {every} targets fail now (up is 0): nothing is known of {names}"
     if first < 8 and not history.source.get("sampled"):  # noqa: PLR2004 - slots
         yield "there is hardly any baseline: the series begin with the window of interest"
     if history.step and history.step > history.interval:

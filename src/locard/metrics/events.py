@@ -39,7 +39,7 @@ _UNSEEN = 40  # samples
 def all_events(grid: Grid, history: History) -> list[MetricChange]:
     """Everything of the window, in the order of time."""
     found = [
-        *_workers(grid), *_starts(grid), *_targets(grid, history), *_limits(grid), *_gaps(grid), *_rules(grid, history), *_readiness(grid),
+        *_workers(grid), *_starts(grid), *_targets(grid, history), *_limits(grid), *_gaps(grid), *_rules(grid, history), *_readiness(grid), *_versions(grid),
     ]  # fmt: skip
     return sorted(found, key=lambda c: c.at)
 
@@ -119,6 +119,18 @@ def _life(seen: NDArray[np.bool_]) -> tuple[int, int]:
     return (int(where[0]), int(where[-1])) if where.size else (0, -1)
 
 
+def failing_targets(grid: Grid) -> dict[tuple[str, ...], int | None]:
+    """Targets whose last scrapes failed, with the slot since when; those that answered have None."""
+    found: dict[tuple[str, ...], int | None] = {}
+    for row in grid.named("up"):
+        known = np.flatnonzero(np.isfinite(row.values))
+        fine = known[row.values[known] > 0]
+        last = int(known[-1]) if known.size else -1
+        down = known.size > 0 and row.values[last] == 0
+        found[target_of(row.series)] = (int(fine[-1]) + 1 if fine.size else 0) if down else None
+    return found
+
+
 def _targets(grid: Grid, history: History) -> Iterator[MetricChange]:
     """Targets that came or went while others of their job were there."""
     jobs: dict[str, list[tuple[tuple[str, ...], int, int]]] = defaultdict(list)
@@ -130,7 +142,7 @@ def _targets(grid: Grid, history: History) -> Iterator[MetricChange]:
     newest = max((last for every in jobs.values() for _, _, last in every), default=0)
     for every in jobs.values():
         came = [t for t in every if t[1] > _EARLY]
-        failing = {target_of(r.series) for r in grid.named("up") if (r.values[-_EARLY:] == 0).any()}
+        failing = {t for t, begun in failing_targets(grid).items() if begun is not None}
         went = [t for t in every if t[2] < newest - _EARLY and t[0] not in failing]
         old = [t for t in every if t[1] <= _EARLY]
         if not old:
@@ -260,3 +272,23 @@ def _readiness(grid: Grid) -> Iterator[MetricChange]:
                 promql.selector(row.series.name, row.series.labels),
                 row.series.label("pod"), int(lost.size), row.series.label("namespace"),
             )  # fmt: skip
+
+
+def _versions(grid: Grid) -> Iterator[MetricChange]:
+    """Versions that build_info tells of: one that came within the window, with what was there before."""
+    seen: dict[tuple[str, str], dict[str, int]] = {}
+    for row in grid.rows:
+        version = row.series.label("version")
+        if row.series.name.endswith("build_info") and version:
+            first = _life(np.isfinite(row.values))[0]
+            known = seen.setdefault((row.series.name, row.series.label("job")), {})
+            known[version] = min(first, known.get(version, first))
+    for (name, job), known in seen.items():
+        old = [v for v, first in known.items() if first <= _EARLY]
+        for version, first in known.items():
+            if old and first > _EARLY:
+                yield MetricChange(
+                    grid.time(first), "version",
+                    f"{job or name} has version {version}, before it {', '.join(sorted(old))}",
+                    promql.selector(name, (("job", job),) if job else ()), job,
+                )  # fmt: skip

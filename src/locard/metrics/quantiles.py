@@ -23,7 +23,11 @@ def latency_words(
     """p50 and p99 before and after, and what the tail beyond the last bound can and cannot tell."""
     buckets = measure.buckets
     if buckets is None:
-        return "", "", "sum over count; quantiles cannot be told without buckets"
+        return (
+            "",
+            "",
+            "sum over count: there are no buckets, and quantiles of instances cannot be added",
+        )
     begin, end = span
     early = np.nansum(buckets.cumulative[:, :begin], axis=1)
     late = np.nansum(buckets.cumulative[:, begin:end], axis=1)

@@ -95,6 +95,8 @@ TABLE = (
     _C("memory stalls", r"process_major_page_faults_total", "OpenTelemetry process.paging.faults, by analogy", form="rate", unit="{fault}/s"),
     _C("oom", r"container_oom_events_total|node_vmstat_oom_kill", "cAdvisor, node_exporter", form="rate", unit="{kill}/s"),
     _C("file reads", r"container_fs_reads_bytes_total", "cAdvisor", form="rate", unit="By/s"),
+    _C("disk free", r"node_filesystem_avail_bytes", "node_exporter", r"node_filesystem_size_bytes", unit="By"),
+    _C("disk free", r"kubelet_volume_stats_available_bytes", "kubelet", r"kubelet_volume_stats_capacity_bytes", unit="By"),
     _C("memory", r"process_resident_memory_bytes", "Prometheus client libraries", unit="By"),
     _C("heap", r"jvm_memory_usage_after_gc(_percent)?|jvm_memory_used_after_last_gc(_bytes)?|jvm_gc_live_data_size_bytes", "Micrometer, OpenTelemetry",
        r"jvm_gc_max_data_size_bytes", unit="By"),

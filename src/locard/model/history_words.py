@@ -193,6 +193,8 @@ def steady(signal: MeasuredSignal) -> str:
     if signal.before is None or signal.after is None:
         return level(signal)
     before, after = signal.before, signal.after
+    if signal.signal == "traffic" and signal.detail:  # which says why it differs
+        return f"{amount(before, signal.unit)} before, {level(signal)} after"
     if before != after and abs(after - before) >= _APART * max(abs(before), abs(after)):
         # Not far enough to be told from what it does anyway: both levels, and no word of a change.
         unit = "1" if signal.signal == "errors" else signal.unit

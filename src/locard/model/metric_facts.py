@@ -17,7 +17,7 @@ Shape = Literal["step", "ramp", "spike", "periodic", "flat", "unknown"]
 Resource = Literal[
     "", "fds", "threads", "pool", "pool waiting", "pool hold", "pool timeouts", "cpu", "throttled",
     "throttled time", "cpu limit", "cpu of limit", "memory", "working set", "cache", "rss", "heap", "oom", "queue", "event loop", "gc",
-    "replicas", "unready", "restarts", "connections", "goroutines", "file reads", "memory stalls", "io stalls", "cpu stalls",
+    "replicas", "unready", "restarts", "connections", "goroutines", "file reads", "disk free", "memory stalls", "io stalls", "cpu stalls",
 ]  # fmt: skip
 
 
@@ -104,6 +104,7 @@ class MetricChange:
         "gap",
         "rule",
         "readiness",
+        "version",
     ]
     what: str
     query: str = ""

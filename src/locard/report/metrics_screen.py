@@ -160,7 +160,7 @@ def _families(found: MetricHistory, tz: dt.tzinfo | None) -> Iterator[str]:
     if not found.changed and metric_levels.levels_only(found):
         return
     if not found.changed:
-        yield "the sweep: no series changed beyond what it does anyway"
+        yield "the sweep: no further series is told from what it does anyway"
         yield ""
         return
     more = f", {found.changed_in_all} in all" if found.changed_in_all > _FAMILIES else ""

@@ -14,7 +14,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from locard.model import semconv
-from locard.rules import _disk, _facts, _readings
+from locard.model.history_words import percent, signal_words
+from locard.rules import _disk, _facts, _history, _readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +25,16 @@ if TYPE_CHECKING:
 
 _OVER = 0.995  # nothing fits any more
 _MOST = 4
+_LEFT = 0.1  # of its size, in metrics, falling
 
 
 def judge(case: Case) -> Iterator[Finding]:
     """One finding for each file system that is full, the fullest first."""
+    yield from _history.joined(_elsewhere(case), _from_history(case))
+
+
+def _elsewhere(case: Case) -> Iterator[Finding]:
+    """What the other layers say of it."""
     bad = _facts.bad(case, semconv.SYSTEM_FILESYSTEM_UTILIZATION)
     bad.sort(key=lambda item: -item[1].value)
     said = tuple(_disk.messages(case))
@@ -56,3 +63,25 @@ def _title(case: Case, reading: Reading) -> str:
     writes = "" if case.target.startswith("host/") else " that the target writes to"
     whom = " for ordinary users" if "kept in reserve" in reading.detail else ""
     return f"The file system {reading.subject}{writes} is {reading.value:.0%} full{whom}"
+
+
+def _from_history(case: Case) -> Iterator[Finding]:
+    """Free space that fell to hardly any."""
+    for evidence, found in _history.histories(case):
+        for free in found.signals:
+            share = _history.share_of(free)
+            fell = (
+                free.resource == "disk free" and free.onset is not None and free.direction == "down"
+            )
+            if not fell or share is None or share > _LEFT:
+                continue
+            known = dict(free.subject)
+            where = (
+                known.get("mountpoint")
+                or known.get("persistentvolumeclaim")
+                or known.get("device", "")
+            )
+            yield _history.finding(
+                "disk-full", evidence, found, f"The file system {where} of {known.get('instance', '?')} has {percent(share)} left",
+                [signal_words(free)], values=free.subject,
+            )  # fmt: skip
