@@ -289,3 +289,20 @@ def test_names_with_dots_of_prometheus_3(locard, tmp_path, _):
     assert fact["source"].startswith("Prometheus 3.")
     assert fact["series"] == 1
     assert whole["series"] == 3
+
+
+def test_a_rise_of_every_day_is_a_rhythm_and_no_incident(locard, tmp_path):
+    from locard.lab.metric_histories import HISTORIES
+
+    class Written:
+        def open_metrics(self):
+            book = HISTORIES["daily-rhythm"](11, int(time.time()))
+            book.write(tmp_path / "written.om")
+            return (tmp_path / "written.om").read_text()
+
+    with servers.prometheus(tmp_path, Written()) as url:
+        document = locard.json("metrics", url)
+    fact = history_in(document)
+    assert document["exit_code"] == 0
+    assert [s["metric"] for s in fact["signals"] if s["onset"]] == []
+    assert any("daily rhythm" in s["detail"] for s in fact["signals"])

@@ -166,7 +166,11 @@ def _second_look(output: Output) -> dict[str, object]:
     """What is asked again: the same series a day before, and the requests that they remember."""
     url = _url_of(output)  # as it was asked, without what opens the door
     found = _analysed([output], url) if url else None
-    if found is None or found.onset is None or found.problem:
+    if found is None or found.problem:
+        return {}
+    onsets = [s.onset.earliest for s in found.signals if s.onset is not None]
+    onsets += [c.onset.earliest for c in found.changed if c.onset is not None]
+    if not onsets:
         return {}
     from locard.metrics import history  # noqa: PLC0415 - brings numpy
     from locard.metrics.same_time_before import DAY_S  # noqa: PLC0415 - as above
@@ -184,7 +188,7 @@ def _second_look(output: Output) -> dict[str, object]:
         "again": {
             "metrics": list(dict.fromkeys(metrics))[:_MOST_AGAIN], "match": told.match,
             "end": found.end - DAY_S, "interval": max(1.0, found.step_s), "most_samples": 100_000,
-            "span": min(found.end - found.start, 2 * 1800.0 + (found.end - found.onset.earliest)),
+            "span": min(found.end - found.start, 2 * 1800.0 + (found.end - min(onsets))),
             "exemplars": [
                 {"query": f"{{__name__={json.dumps(s.metric + '_bucket', ensure_ascii=False)}}}",
                  "start": s.onset.earliest, "end": found.end}
