@@ -78,7 +78,7 @@ def _filled(
     if known.over:
         return _share_of(known, base, thing, rows, by_name)
     limit, query = _limited(known, rows, by_name, level.query, labels)
-    if not _is_limit(level.values, limit):
+    if not _is_limit(level.values, limit, rate=known.form == "rate"):
         limit, query = None, level.query
     return Measure("saturation", base, thing, known.unit, level.values, query, rows, sum=level.sum, count=level.count,
                    resource=_without_limit(known.resource, limit), limit=limit, convention=known.source)  # fmt: skip
@@ -147,11 +147,16 @@ def _limited(
     return (limit if np.isfinite(limit).any() else None), query
 
 
-def _is_limit(values: Floats, limit: Floats | None) -> bool:
-    """Whether a limit holds what it is said to hold: of a heap one pool alone may have one."""
+def _is_limit(values: Floats, limit: Floats | None, *, rate: bool) -> bool:
+    """Whether a limit holds what it is said to hold: of a heap one pool alone may have one.
+
+    A quota holds over its periods, which no scrape meets: a rate is judged by its mean.
+    """
     if limit is None:
         return False
     both = np.isfinite(values) & np.isfinite(limit)
+    if rate:
+        return bool(both.any()) and bool(values[both].mean() <= _OVER * limit[both].mean())
     return bool(both.any()) and bool((values[both] <= _OVER * limit[both]).mean() > 1 - _SELDOM)
 
 
